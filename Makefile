@@ -1,0 +1,73 @@
+# make study and make test set everything up by themselves; the only things needed are make and Python 3.11 or newer.
+# Written for GNU make 3.81 (macOS) and newer.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+WORKERS ?= 2
+STREAMLIT_PORT ?= 8501
+
+# The first interpreter that is new enough and can make environments; python3 first, because that is the one that the
+# machine means. PYTHON=... overrides.
+PROBE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+ifeq ($(origin PYTHON),undefined)
+PYTHON := $(shell for name in python3 python3.13 python3.12 python3.11 python; do \
+	if "$$name" -c '$(PROBE)' >/dev/null 2>&1; then command -v "$$name"; break; fi; done)
+endif
+
+.PHONY: help setup check test study app docs bench browser clean
+
+help:
+	@echo 'make study   the whole study on the shipped model; writes results/.../report.html (ARGS=... are passed on)'
+	@echo 'make test    everything that CI runs'
+	@echo 'make app     the dashboard'
+	@echo 'make check   lint, format, types, import contracts'
+	@echo 'make docs    write docs/commands.md from the commands themselves'
+	@echo 'make bench   measured comparisons'
+	@echo 'make setup   the environment in $(VENV), installed anew when pyproject.toml or constraints.txt changes'
+
+setup: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@if [ ! -x $(BIN)/python ] && ! "$(PYTHON)" -c '$(PROBE)' >/dev/null 2>&1; then \
+		echo 'No Python 3.11 or newer with venv was found: install one (Debian: apt-get install python3 python3-venv,' \
+			'macOS: brew install python) or name it, as in make PYTHON=/path/to/python setup.' >&2; exit 2; fi
+	@[ -x $(BIN)/python ] || "$(PYTHON)" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[app,dev]'
+	@touch $@
+
+check: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+	$(BIN)/lint-imports --no-logo
+
+# Quick tests come first, slow ones and the browser last (tests/conftest.py sorts them), in one run with one summary.
+test: check browser
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+
+# The browser tests want a Chromium. Where one can be installed without asking anybody, it is.
+browser: setup
+	@if ! { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo 'Installing Chromium for the browser tests.'; \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null \
+				|| echo 'Chromium could not be installed.' >&2; \
+		else \
+			echo 'No Chromium on the path: browser tests that find none elsewhere are skipped, or fail under CI=true.' >&2; \
+		fi; fi
+
+study: setup
+	$(BIN)/dtinterp study $(ARGS)
+
+app: setup
+	$(BIN)/python -m streamlit run app/main.py --server.port $(STREAMLIT_PORT)
+
+docs: setup
+	$(BIN)/python docs/commands.py
+
+bench: setup
+	$(BIN)/dtinterp bench
+
+clean:
+	rm -rf results .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info

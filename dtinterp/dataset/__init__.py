@@ -1,0 +1,1 @@
+"""Trajectories become fixed windows; the only floor that pads."""

@@ -1,0 +1,61 @@
+"""Steps become a training side and a held-out side that share no episode content."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.foundation.errors import UserError
+
+
+@dataclass(frozen=True)
+class Split:
+    """Flat steps on either side; frames that only the held-out side shows are listed."""
+
+    train: Int64[Tensor, " train"]
+    held_out: Int64[Tensor, " held_out"]
+    held_out_frames: Int64[Tensor, " frame"]
+    """rows of the frame table that no training step shows"""
+    n_contents: int
+    """distinct episodes (frames and actions)"""
+
+
+def split(trajectories: Trajectories, *, share: float, generator: torch.Generator) -> Split:
+    """Hold out `share` of the distinct episodes: two episodes of equal content stand on one side."""
+    if not 0 < share < 1:
+        raise UserError(f"the held-out share is {share}, expected a number between 0 and 1.")
+    content = episode_content(trajectories)
+    n_contents = int(content.max()) + 1 if len(content) else 0
+    n_held_out = round(share * n_contents)
+    if not 0 < n_held_out < n_contents:
+        raise UserError(
+            f"{n_contents} distinct episodes cannot be split with a held-out share of {share}: collect more steps."
+        )
+    is_held_out = torch.zeros(n_contents, dtype=torch.bool)
+    is_held_out[torch.randperm(n_contents, generator=generator)[:n_held_out]] = True
+    on_held_out_side = is_held_out[content][trajectories.episode]
+    train = (~on_held_out_side).nonzero().squeeze(-1)
+    unseen = torch.ones(len(trajectories.frames), dtype=torch.bool)
+    unseen[trajectories.frame_id[train].long()] = False
+    return Split(
+        train=train,
+        held_out=on_held_out_side.nonzero().squeeze(-1),
+        held_out_frames=unseen.nonzero().squeeze(-1),
+        n_contents=n_contents,
+    )
+
+
+def episode_content(trajectories: Trajectories) -> Int64[Tensor, " episode"]:
+    """Number the distinct (frames, actions) sequences in order of first appearance."""
+    frames, actions = trajectories.frame_id.numpy(), trajectories.action.numpy()
+    number: defaultdict[tuple[bytes, bytes], int] = defaultdict(lambda: len(number))
+    ends = torch.cumsum(trajectories.length.long(), 0).tolist()
+    starts = trajectories.first_step.tolist()
+    contents = [
+        number[frames[start:end].tobytes(), actions[start:end].tobytes()]
+        for start, end in zip(starts, ends, strict=True)
+    ]
+    return torch.tensor(contents, dtype=torch.int64)

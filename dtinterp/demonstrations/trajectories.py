@@ -1,0 +1,86 @@
+"""Episodes as flat columns over a table of distinct frames."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Bool, Float32, Int8, Int16, Int32, Int64, UInt8
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Trajectories:
+    """Whole episodes, one after the other; frames are interned, so a step costs four bytes instead of a picture."""
+
+    env_id: str
+    max_steps: int
+    """the world's time limit, in steps"""
+    frames: UInt8[Tensor, "frame view view 3"]
+    """the distinct frames, as MiniGrid codes them (object, colour, state), indexed [x, y]"""
+    frame_id: Int32[Tensor, " step"]
+    """what was seen before acting"""
+    action: Int8[Tensor, " step"]
+    reward: Float32[Tensor, " step"]
+    facts: Int16[Tensor, "step fact"]
+    """the truth about the world at that step; never shown to a model"""
+    length: Int32[Tensor, " episode"]
+    """steps"""
+    terminated: Bool[Tensor, " episode"]
+    """whether the world ended it; otherwise time ran out"""
+    sampler: Int8[Tensor, " episode"]
+    """index into `samplers`"""
+    fact_names: tuple[str, ...]
+    samplers: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse episodes that don't add up to the steps, and frames outside the table."""
+        if int(self.length.sum()) != len(self.frame_id):
+            raise ValueError(f"episodes of {int(self.length.sum())} steps, but {len(self.frame_id)} steps are there")
+        if len(self.frame_id) and not 0 <= int(self.frame_id.min()) <= int(self.frame_id.max()) < len(self.frames):
+            raise ValueError(f"a frame_id lies outside the table of {len(self.frames)} frames")
+        if self.facts.shape[1] != len(self.fact_names):
+            raise ValueError(f"{self.facts.shape[1]} facts per step, but {len(self.fact_names)} names")
+
+    @property
+    def n_steps(self) -> int:
+        """Steps in all episodes together."""
+        return len(self.frame_id)
+
+    @property
+    def n_episodes(self) -> int:
+        """Whole episodes."""
+        return len(self.length)
+
+    @cached_property
+    def first_step(self) -> Int64[Tensor, " episode"]:
+        """Flat index of each episode's first step."""
+        return torch.cumsum(self.length.long(), 0) - self.length
+
+    @cached_property
+    def episode(self) -> Int64[Tensor, " step"]:
+        """The episode each step belongs to."""
+        return torch.repeat_interleave(torch.arange(self.n_episodes), self.length.long())
+
+    @cached_property
+    def time(self) -> Int64[Tensor, " step"]:
+        """Steps since the episode began."""
+        return torch.arange(self.n_steps) - self.first_step[self.episode]
+
+    @cached_property
+    def episode_return(self) -> Float32[Tensor, " episode"]:
+        """Sum of each episode's rewards."""
+        return torch.zeros(self.n_episodes).index_add(0, self.episode, self.reward)
+
+    @cached_property
+    def return_to_go(self) -> Float32[Tensor, " step"]:
+        """Sum of the rewards from this step to the episode's end, this step's included."""
+        through = torch.cumsum(self.reward.double(), 0)
+        before = through - self.reward  # what was earned before this step, in all episodes
+        end = before[self.first_step] + self.episode_return
+        return (end[self.episode] - before).float()
+
+    @property
+    def bytes_per_step(self) -> float:
+        """Storage of all columns and the frame table, divided by the steps."""
+        columns = (self.frames, self.frame_id, self.action, self.reward, self.facts, self.length)
+        return sum(column.numel() * column.element_size() for column in columns) / max(self.n_steps, 1)

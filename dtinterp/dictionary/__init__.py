@@ -1,0 +1,1 @@
+"""Rows become sparse codes over features; nothing here sees the network that made the rows."""

@@ -1,0 +1,75 @@
+"""Rows become distinct rows with their counts, and the rank of the space they span."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int64
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from torch import Tensor
+
+RELATIVE_TOLERANCE = 1e-5
+"""Rows that differ by less than this share of the root mean square are one input: a network gives the same context
+slightly different float32 numbers in different batches."""
+NEIGHBOURS = 8
+"""With how many neighbours in the sorted order a row is compared."""
+
+
+@dataclass(frozen=True)
+class DistinctRows:
+    """A table of distinct rows, in order of first appearance."""
+
+    value: Float32[Tensor, "distinct d_model"]
+    count: Int64[Tensor, " distinct"]
+    """how many rows each stands for"""
+    member: Int64[Tensor, " row"]
+    """the distinct row that each row is"""
+
+
+def distinct_rows(rows: Float32[Tensor, "row d_model"]) -> DistinctRows:
+    """Return the distinct rows: rows closer than `RELATIVE_TOLERANCE` in every coordinate are one.
+
+    Rows are sorted along one fixed direction, compared with their neighbours there and joined into connected
+    components.
+    """
+    member = _in_order_of_appearance(_components(rows.detach().cpu()))
+    first = np.unique(member, return_index=True)[1]
+    count = torch.from_numpy(np.bincount(member)).to(rows.device)
+    return DistinctRows(
+        value=rows[torch.from_numpy(first).to(rows.device)],  # distinct d_model
+        count=count,
+        member=torch.from_numpy(member).to(rows.device),
+    )
+
+
+def rank_of(rows: Float32[Tensor, "row d_model"]) -> int:
+    """Return how many singular values exceed `RELATIVE_TOLERANCE` times the largest; the rows are not centred."""
+    singular = torch.linalg.svdvals(rows.double())
+    return int((singular > RELATIVE_TOLERANCE * singular.max()).sum())
+
+
+def _components(rows: Float32[Tensor, "row d_model"]) -> Int64[np.ndarray, " row"]:
+    d_model = rows.shape[1]
+    direction = torch.sin(torch.arange(1, d_model + 1, dtype=torch.float64) ** 2)  # no symmetry of a gridworld has it
+    order = torch.argsort(rows.double() @ direction, stable=True)
+    ordered = rows[order]
+    tolerance = RELATIVE_TOLERANCE * float(rows.square().mean().sqrt())
+    links = [_links(ordered, distance, tolerance) for distance in range(1, min(NEIGHBOURS, len(rows) - 1) + 1)]
+    left, right = torch.cat(links, dim=1).numpy() if links else np.zeros((2, 0), dtype=np.int64)  # end link
+    graph = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(len(rows), len(rows)))
+    label = np.empty(len(rows), dtype=np.int64)
+    label[order.numpy()] = connected_components(graph, directed=False)[1]
+    return label
+
+
+def _links(ordered: Float32[Tensor, "row d_model"], distance: int, tolerance: float) -> Int64[Tensor, "end link"]:
+    """Return the places that hold the same row `distance` apart."""
+    is_same = ((ordered[distance:] - ordered[:-distance]).abs() <= tolerance).all(dim=1)
+    left = is_same.nonzero().squeeze(1)
+    return torch.stack([left, left + distance])  # end link
+
+
+def _in_order_of_appearance(label: Int64[np.ndarray, " row"]) -> Int64[np.ndarray, " row"]:
+    first, inverse = np.unique(label, return_index=True, return_inverse=True)[1:]
+    return np.argsort(np.argsort(first))[inverse]

@@ -1,0 +1,1 @@
+"""What every floor stands on: errors, artefacts, seeds, the logbook and statistics."""

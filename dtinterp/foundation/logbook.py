@@ -1,0 +1,60 @@
+"""What happens during a command becomes lines of JSON and a progress bar."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+
+class Logbook:
+    """An append-only JSONL file; with no path it forgets everything."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Open nothing yet: the file appears with the first row."""
+        self.path = path
+
+    def write(self, **row: float | str | None) -> None:
+        """Append one row, stamped with the wall clock in seconds."""
+        if self.path is None:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"clock": round(time.time(), 3), **row}) + "\n")
+
+
+class Bar:
+    """One line of progress on the terminal's error stream."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        """Wrap one task of a rich progress display."""
+        self._progress, self._task = progress, task
+
+    def advance(self, amount: int = 1, note: str = "") -> None:
+        """Move on by `amount` and show `note` behind the bar."""
+        self._progress.update(self._task, advance=amount, note=note)
+
+
+@contextmanager
+def progress(description: str, total: int, *, completed: int = 0) -> Iterator[Bar]:
+    """Show a progress bar with time left while the block runs; silent where there is no terminal."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as display:
+        yield Bar(display, display.add_task(description, total=total, completed=completed, note=""))

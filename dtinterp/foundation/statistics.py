@@ -1,0 +1,58 @@
+"""Samples become estimates with intervals."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its confidence interval and the number of samples it rests on."""
+
+    estimate: float
+    low: float
+    high: float
+    n: int
+
+    def __post_init__(self) -> None:
+        """Refuse an interval that does not hold its estimate."""
+        if not self.low <= self.estimate <= self.high:
+            raise ValueError(f"estimate {self.estimate} lies outside [{self.low}, {self.high}]")
+
+    def __str__(self) -> str:
+        """Write `0.953 [0.938, 0.964] n=1000`."""
+        return f"{self.estimate:.3f} [{self.low:.3f}, {self.high:.3f}] n={self.n}"
+
+
+def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
+    """Return the Wilson score interval of a proportion (Wilson 1927, JASA 22:209, eq. 5)."""
+    if not 0 <= successes <= n or n == 0:
+        raise ValueError(f"{successes} successes of {n} is no proportion")
+    z = stats.norm.ppf(0.5 + confidence / 2)
+    share = successes / n
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    return Interval(share, min(low, share), max(high, share), n)  # rounding may leave share outside at 0 and 1
+
+
+def bootstrap_mean(
+    values: Float[np.ndarray, " sample"],
+    generator: np.random.Generator,
+    *,
+    draws: int = 1000,
+    confidence: float = 0.95,
+) -> Interval:
+    """Return the mean with its percentile bootstrap interval (Efron & Tibshirani 1993, ch. 13).
+
+    Each draw resamples as many values as there are, with replacement.
+    """
+    if len(values) == 0:
+        raise ValueError("no values to average")
+    means = np.array([generator.choice(values, len(values)).mean() for _ in range(draws)])
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    estimate = float(np.mean(values, dtype=np.float64))
+    return Interval(estimate, min(float(low), estimate), max(float(high), estimate), len(values))

@@ -1,0 +1,145 @@
+"""The parts of a block, each with two paths that agree: `hooked` shows every step, `fused` is fast.
+
+Weights and hooks carry TransformerLens's names and shapes.
+"""
+
+import torch
+from einops import einsum, rearrange
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional
+from transformer_lens.hook_points import HookPoint
+
+from dtinterp.model.config import ModelConfig
+
+ACTIVATIONS = {"gelu": functional.gelu, "relu": functional.relu}
+
+
+class LayerNorm(nn.Module):
+    """Centre, divide by the standard deviation, scale and shift (Ba et al. 2016, arXiv:1607.06450)."""
+
+    EPSILON = 1e-5
+
+    def __init__(self, d_model: int) -> None:
+        """Start as the identity on normalised rows."""
+        super().__init__()
+        self.w = nn.Parameter(torch.ones(d_model))
+        self.b = nn.Parameter(torch.zeros(d_model))
+        self.hook_scale = HookPoint()
+        self.hook_normalized = HookPoint()
+
+    def hooked(self, x: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
+        """Normalise, showing the scale and the normalised rows."""
+        centred = x - x.mean(-1, keepdim=True)
+        scale = self.hook_scale((centred.square().mean(-1, keepdim=True) + self.EPSILON).sqrt())
+        return self.hook_normalized(centred / scale) * self.w + self.b
+
+    def fused(self, x: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
+        """Normalise in one kernel."""
+        return functional.layer_norm(x, self.w.shape, self.w, self.b, self.EPSILON)
+
+
+class Attention(nn.Module):
+    """Multi-head attention, weights per head."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        """Reserve the weights; the transformer initialises them."""
+        super().__init__()
+        n_heads, d_model, d_head = config.n_heads, config.d_model, config.d_head
+        self.W_Q = nn.Parameter(torch.empty(n_heads, d_model, d_head))
+        self.W_K = nn.Parameter(torch.empty(n_heads, d_model, d_head))
+        self.W_V = nn.Parameter(torch.empty(n_heads, d_model, d_head))
+        self.W_O = nn.Parameter(torch.empty(n_heads, d_head, d_model))
+        self.b_Q = nn.Parameter(torch.zeros(n_heads, d_head))
+        self.b_K = nn.Parameter(torch.zeros(n_heads, d_head))
+        self.b_V = nn.Parameter(torch.zeros(n_heads, d_head))
+        self.b_O = nn.Parameter(torch.zeros(d_model))
+        self.hook_q, self.hook_k, self.hook_v, self.hook_z = HookPoint(), HookPoint(), HookPoint(), HookPoint()
+        self.hook_attn_scores, self.hook_pattern = HookPoint(), HookPoint()
+
+    def hooked(
+        self, x: Float[Tensor, "batch token d_model"], allowed: Bool[Tensor, "batch query key"]
+    ) -> Float[Tensor, "batch token d_model"]:
+        """Attend, showing q, k, v, scores, pattern and z."""
+        project = "batch token d_model, head d_model d_head -> batch token head d_head"
+        q = self.hook_q(einsum(x, self.W_Q, project) + self.b_Q)
+        k = self.hook_k(einsum(x, self.W_K, project) + self.b_K)
+        v = self.hook_v(einsum(x, self.W_V, project) + self.b_V)
+        scores = einsum(q, k, "batch query head d, batch key head d -> batch head query key") / q.shape[-1] ** 0.5
+        scores = self.hook_attn_scores(scores.masked_fill(~allowed[:, None], -torch.inf))
+        pattern = self.hook_pattern(scores.softmax(-1))
+        z = self.hook_z(einsum(pattern, v, "batch head query key, batch key head d -> batch query head d"))
+        return einsum(z, self.W_O, "batch token head d, head d d_model -> batch token d_model") + self.b_O
+
+    def fused(
+        self, x: Float[Tensor, "batch token d_model"], allowed: Bool[Tensor, "batch query key"], queries: slice
+    ) -> Float[Tensor, "batch query d_model"]:
+        """Attend from the chosen tokens only, in one kernel."""
+        z = functional.scaled_dot_product_attention(
+            _project(x[:, queries], self.W_Q, self.b_Q),
+            _project(x, self.W_K, self.b_K),
+            _project(x, self.W_V, self.b_V),
+            attn_mask=allowed[:, None, queries],
+        )
+        joined = rearrange(z, "batch head query d -> batch query (head d)")
+        return functional.linear(joined, rearrange(self.W_O, "head d d_model -> d_model (head d)"), self.b_O)
+
+
+class MLP(nn.Module):
+    """One hidden layer."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        """Reserve the weights; the transformer initialises them."""
+        super().__init__()
+        self.W_in = nn.Parameter(torch.empty(config.d_model, config.d_mlp))
+        self.b_in = nn.Parameter(torch.zeros(config.d_mlp))
+        self.W_out = nn.Parameter(torch.empty(config.d_mlp, config.d_model))
+        self.b_out = nn.Parameter(torch.zeros(config.d_model))
+        self.hook_pre, self.hook_post = HookPoint(), HookPoint()
+        self.activation = ACTIVATIONS[config.act_fn]
+
+    def hooked(self, x: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
+        """Transform, showing the neurons before and after the non-linearity."""
+        pre = self.hook_pre(x @ self.W_in + self.b_in)
+        return self.hook_post(self.activation(pre)) @ self.W_out + self.b_out
+
+    def fused(self, x: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
+        """Transform with the bias added inside the matrix product."""
+        hidden = self.activation(functional.linear(x, self.W_in.T, self.b_in))
+        return functional.linear(hidden, self.W_out.T, self.b_out)
+
+
+class Block(nn.Module):
+    """Attention and MLP, each reading a normalised residual stream and adding to it."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        """Build the parts."""
+        super().__init__()
+        self.ln1, self.attn = LayerNorm(config.d_model), Attention(config)
+        self.ln2, self.mlp = LayerNorm(config.d_model), MLP(config)
+        self.hook_resid_pre, self.hook_resid_mid, self.hook_resid_post = HookPoint(), HookPoint(), HookPoint()
+        self.hook_attn_out, self.hook_mlp_out = HookPoint(), HookPoint()
+
+    def hooked(
+        self, x: Float[Tensor, "batch token d_model"], allowed: Bool[Tensor, "batch query key"]
+    ) -> Float[Tensor, "batch token d_model"]:
+        """Transform every token, showing every step."""
+        x = self.hook_resid_pre(x)
+        x = self.hook_resid_mid(x + self.hook_attn_out(self.attn.hooked(self.ln1.hooked(x), allowed)))
+        return self.hook_resid_post(x + self.hook_mlp_out(self.mlp.hooked(self.ln2.hooked(x))))
+
+    def fused(
+        self, x: Float[Tensor, "batch token d_model"], allowed: Bool[Tensor, "batch query key"], queries: slice
+    ) -> Float[Tensor, "batch query d_model"]:
+        """Transform the chosen tokens; the others only serve as keys and values."""
+        x = x[:, queries] + self.attn.fused(self.ln1.fused(x), allowed, queries)
+        return x + self.mlp.fused(self.ln2.fused(x))
+
+
+def _project(
+    x: Float[Tensor, "batch token d_model"],
+    weight: Float[Tensor, "head d_model d_head"],
+    bias: Float[Tensor, "head d_head"],
+) -> Float[Tensor, "batch head token d_head"]:
+    flat = functional.linear(x, rearrange(weight, "head d_model d -> (head d) d_model"), bias.flatten())
+    return rearrange(flat, "batch token (head d) -> batch head token d", head=len(weight))

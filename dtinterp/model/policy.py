@@ -1,0 +1,103 @@
+"""A decision transformer becomes a policy: it remembers the last slots and asks for a return."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float32, Int64
+from torch import Tensor
+from transformer_lens.hook_points import HookPoint
+
+from dtinterp.agents.policy import PAD_ACTION, Decision, Observation
+from dtinterp.dataset.windows import Windows
+from dtinterp.model.transformer import DecisionTransformer
+
+Hook = tuple[str, Callable[[Tensor, HookPoint], Tensor | None]]
+"""Where to listen, and what to make of the activation there (`HookedRootModule.run_with_hooks`)."""
+
+
+@dataclass(frozen=True)
+class WindowMemory:
+    """The window that ends at the current step of each world."""
+
+    windows: Windows
+    """batch = world"""
+
+
+class WindowPolicy:
+    """Acts as the transformer does when asked for `target_return`, intact or with hooks that patch it.
+
+    The return-to-go of a step is the target less the rewards since the episode began.
+    """
+
+    def __init__(
+        self,
+        model: DecisionTransformer,
+        items: Float32[Tensor, "frame item"],
+        *,
+        target_return: float,
+        hooks: Sequence[Hook] = (),
+    ) -> None:
+        """Bind the model to the one-hot coded frame table of the worlds it will act in."""
+        self.model, self.items = model, items
+        self.target_return, self.hooks = target_return, list(hooks)
+
+    def start(self, n_worlds: int) -> WindowMemory:
+        """Return windows that are all padding."""
+        return WindowMemory(blank_windows(n_worlds, self.model.cfg.n_slots))
+
+    @torch.no_grad()
+    def act(self, observation: Observation, memory: WindowMemory) -> Decision[WindowMemory]:
+        """Push the observation into the window and return the logits of its last slot."""
+        windows = self._push(observation, memory.windows)
+        distinct, inverse = _deduplicate(windows)
+        logits = self.model.run_with_hooks(distinct, self.items, fwd_hooks=self.hooks)
+        return Decision(logits[:, -1][inverse], WindowMemory(windows))
+
+    def _push(self, observation: Observation, windows: Windows) -> Windows:
+        begins = observation.is_first
+        fresh = blank_windows(len(begins), windows.n_slots)
+        rtg = torch.where(begins, self.target_return, windows.rtg[:, -1] - observation.last_reward)
+        time = torch.where(begins, 0, windows.time[:, -1] + 1)
+        acted = windows.action.clone()
+        acted[:, -1] = observation.last_action
+
+        def shifted(column: Tensor, blank: Tensor, newest: Tensor) -> Tensor:
+            kept = torch.where(begins[:, None], blank[:, 1:], column[:, 1:])
+            return torch.cat([kept, newest[:, None]], dim=1)
+
+        return Windows(
+            rtg=shifted(windows.rtg, fresh.rtg, rtg),
+            frame_id=shifted(windows.frame_id, fresh.frame_id, observation.frame_id),
+            action=shifted(acted, fresh.action, torch.full_like(time, PAD_ACTION)),
+            time=shifted(windows.time, fresh.time, time),
+            mask=shifted(windows.mask, fresh.mask, torch.ones_like(begins)),
+            step=fresh.step,
+        )
+
+
+def blank_windows(n_windows: int, n_slots: int) -> Windows:
+    """Return windows that are all padding."""
+    shape = (n_windows, n_slots)
+    zeros = torch.zeros(shape, dtype=torch.int64)
+    return Windows(
+        rtg=torch.zeros(shape),
+        frame_id=zeros,
+        action=torch.full(shape, PAD_ACTION),
+        time=zeros,
+        mask=torch.zeros(shape, dtype=torch.bool),
+        step=torch.full(shape, -1),
+    )
+
+
+def _deduplicate(windows: Windows) -> tuple[Windows, Int64[Tensor, " batch"]]:
+    """Return the distinct windows and, for each window, which one it is: parallel worlds often coincide."""
+    rows = torch.cat(
+        [windows.frame_id, windows.action, windows.time, windows.mask.long(), windows.rtg.view(torch.int32).long()],
+        dim=1,
+    )
+    distinct, inverse = torch.unique(rows, dim=0, return_inverse=True)
+    first = torch.full((len(distinct),), len(rows)).scatter_reduce_(
+        0, inverse, torch.arange(len(rows)), reduce="amin"
+    )
+    return replace(windows[first]), inverse

@@ -1,0 +1,44 @@
+"""A state graph into partitions of its states and of its frames: meanings that "equivalent observations" can have.
+
+A partition of n things is a label for each of them, numbered from 0 in order of first appearance.
+"""
+
+import numpy as np
+from jaxtyping import Int32
+
+from environments.graph.exploration import NOWHERE
+from environments.graph.numbering import number_rows
+from environments.graph.state_graph import StateGraph
+
+
+def same_image(graph: StateGraph) -> Int32[np.ndarray, " state"]:
+    """Label states alike when they show the same frame."""
+    return graph.frame_id
+
+
+def optimal_actions(graph: StateGraph) -> Int32[np.ndarray, " state"]:
+    """Label states alike when the same set of actions begins a shortest way to success."""
+    return number_rows(graph.optimal)
+
+
+def bisimulation(graph: StateGraph) -> Int32[np.ndarray, " state"]:
+    """Label states alike when no sequence of actions earns different outcomes from them, whatever they show.
+
+    This is the coarsest reward bisimulation, without the step counter (Givan, Dean and Greig 2003, "Equivalence notions
+    and model minimization in Markov decision processes", section 3). One class that holds every state is refined until
+    the members of each class agree on the outcome of every action and on the class that it leads to.
+    """
+    label = np.zeros(graph.n_states, dtype=np.int32)
+    while True:
+        next_label = np.where(graph.next_state == NOWHERE, NOWHERE, label[graph.next_state])
+        refined = number_rows(np.column_stack([label, graph.outcome, next_label]))
+        if np.array_equal(refined, label):
+            return label
+        label = refined
+
+
+def frame_partition(graph: StateGraph, state_label: Int32[np.ndarray, " state"]) -> Int32[np.ndarray, " frame"]:
+    """Label frames alike when the states that show them carry the same set of labels."""
+    is_shown_in = np.zeros((len(graph.frames), state_label.max() + 1), dtype=bool)
+    is_shown_in[graph.frame_id, state_label] = True
+    return number_rows(is_shown_in)

@@ -1,0 +1,53 @@
+"""An environment into every start that its random choices can make, each with its exact probability."""
+
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+import numpy as np
+from minigrid.envs.memory import MemoryEnv
+
+
+class ScriptedChoices:
+    """A random generator that follows a script, then takes first options, and remembers how many options there were.
+
+    It offers `integers` only, which is all that the memory tasks draw. A task that draws anything else fails.
+    """
+
+    def __init__(self, script: Sequence[int]) -> None:
+        self._script = script
+        self._choices: list[int] = []
+        self._n_options: list[int] = []
+
+    def integers(self, low: int, high: int) -> int:
+        """Return the scripted integer in [low, high)."""
+        turn = len(self._choices)
+        choice = self._script[turn] if turn < len(self._script) else 0
+        self._choices.append(choice)
+        self._n_options.append(high - low)
+        return low + choice
+
+    def probability(self) -> float:
+        """Return the probability of the choices so far, each having been uniform over its options."""
+        return 1 / float(np.prod(self._n_options))
+
+    def next_script(self) -> list[int] | None:
+        """Return the script that follows in lexicographic order, or None after the last one."""
+        for turn in reversed(range(len(self._choices))):
+            if self._choices[turn] + 1 < self._n_options[turn]:
+                return [*self._choices[:turn], self._choices[turn] + 1]
+        return None
+
+
+def each_start(env: MemoryEnv) -> Iterator[float]:
+    """Reset `env` once for each sequence of random choices that it can make, and yield the sequence's probability.
+
+    The probabilities sum to one. Different sequences may lead to the same start. Afterwards the environment stays
+    scripted until it is reset with a seed.
+    """
+    script: list[int] | None = []
+    while script is not None:
+        choices = ScriptedChoices(script)
+        env.np_random = cast(np.random.Generator, choices)
+        env.reset()
+        yield choices.probability()
+        script = choices.next_script()

@@ -1,0 +1,37 @@
+"""The study's environment classes into gymnasium ids, beside those that MiniGrid registers itself."""
+
+import gymnasium
+import minigrid  # noqa: F401 -- registers MiniGrid's own ids
+
+_MEMORY_S7 = {"size": 7, "max_steps": 50}
+
+_OWN_ENTRY_POINTS = {
+    "MiniGrid-MemoryS7FixedStart-v0": "environments.memory:MovableMemoryEnv",
+    "MiniGrid-MemoryS7FixedStartStatic-v0": "environments.memory:StaticMemoryEnv",
+    "MiniGrid-MemoryS7RandomDirection-v0": "environments.memory:RandomDirectionMemoryEnv",
+}
+
+_MINIGRID_IDS = (
+    "MiniGrid-MemoryS7-v0",
+    "MiniGrid-MemoryS9-v0",
+    "MiniGrid-MemoryS11-v0",
+    "MiniGrid-MemoryS13-v0",
+    "MiniGrid-MemoryS13Random-v0",
+    "MiniGrid-MemoryS17Random-v0",
+)
+
+SUPPORTED_IDS: tuple[str, ...] = (*_OWN_ENTRY_POINTS, *_MINIGRID_IDS)
+"""Every environment id whose state graph can be enumerated."""
+
+
+def register_worlds() -> None:
+    """Register the study's own ids with gymnasium; ids that are registered already stay as they are."""
+    for env_id, entry_point in _OWN_ENTRY_POINTS.items():
+        if env_id not in gymnasium.registry:
+            gymnasium.register(id=env_id, entry_point=entry_point, kwargs=dict(_MEMORY_S7))
+
+
+def require_supported(env_id: str) -> None:
+    """Raise ValueError unless `env_id` is one of SUPPORTED_IDS."""
+    if env_id not in SUPPORTED_IDS:
+        raise ValueError(f"The environment id {env_id!r} is not supported; choose one of {', '.join(SUPPORTED_IDS)}.")

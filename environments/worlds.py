@@ -1,0 +1,148 @@
+"""Actions into outcomes, for many episodes of one world at once."""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Bool, Float32, Int16, Int64, UInt8
+from torch import Tensor
+
+from environments.facts import FACTS
+from environments.graph.exploration import CONTINUES, SUCCESS
+from environments.graph.state_graph import StateGraph
+
+N_DRAWN_STARTS = 1024
+"""Episodes per world whose starts are drawn up front; the episodes after them run through the same starts again."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one step of every world brought.
+
+    An episode that reaches the time limit is truncated, even where it terminates in that very step, as in MiniGrid.
+    """
+
+    frame_id: Int64[Tensor, " world"]
+    """The frame now shown; where the episode ended, the first frame of the next episode."""
+    reward: Float32[Tensor, " world"]
+    terminated: Bool[Tensor, " world"]
+    truncated: Bool[Tensor, " world"]
+    success: Bool[Tensor, " world"]
+    """Whether the episode ended at the matching target."""
+
+
+@runtime_checkable
+class Worlds(Protocol):
+    """Copies of one world that run side by side and start over by themselves."""
+
+    env_id: str
+    n_worlds: int
+    n_actions: int
+    max_steps: int
+    frames: UInt8[Tensor, "frame view view 3"]
+    """The distinct frames of the world, which frame ids point into."""
+    fact_names: tuple[str, ...]
+
+    def reset(self) -> Int64[Tensor, " world"]:
+        """Begin the first episode of every world, the same one each time, and return the ids of the frames shown."""
+        ...
+
+    def step(self, action: Int64[Tensor, " world"]) -> Outcome:
+        """Take one action in every world; a world whose episode ends begins its next one at once."""
+        ...
+
+    def facts(self) -> Int16[Tensor, "world fact"]:
+        """Return the facts of the states that the worlds are in now, time included."""
+        ...
+
+
+class GraphWorlds:
+    """Worlds that step by looking up a state graph.
+
+    How episode k of world w starts is drawn when the worlds are made, so it does not depend on what a policy does: two
+    policies on worlds made from equal generators, or on the same worlds after `reset`, face the same starts.
+    """
+
+    def __init__(
+        self, graph: StateGraph, n_worlds: int, *, generator: torch.Generator, device: str | torch.device = "cpu"
+    ) -> None:
+        """Draw the starts and begin the first episodes. Raises ValueError unless there is at least one world."""
+        if n_worlds < 1:
+            raise ValueError(f"The number of worlds is {n_worlds}; at least 1 is needed.")
+        self.env_id = graph.env_id
+        self.n_worlds = n_worlds
+        self.n_actions = graph.n_actions
+        self.max_steps = graph.max_steps
+        self.fact_names = FACTS
+        self.frames = torch.tensor(graph.frames, device=device)
+        self._frame_id = torch.tensor(graph.frame_id, dtype=torch.int64, device=device)
+        self._next_state = torch.tensor(graph.next_state, dtype=torch.int64, device=device)
+        self._outcome = torch.tensor(graph.outcome, device=device)
+        self._facts = torch.tensor(graph.facts, device=device)
+        self._reward = _reward_after(graph.max_steps).to(device)
+        self._start = _draw_starts(graph, n_worlds, generator).to(device)  # world episode
+        self._world = torch.arange(n_worlds, device=device)
+        self.reset()
+
+    def reset(self) -> Int64[Tensor, " world"]:
+        """Begin the first episode of every world, the same one each time, and return the ids of the frames shown."""
+        self._episode = torch.zeros_like(self._world)
+        self._time = torch.zeros_like(self._world)
+        self._state = self._start[:, 0]
+        return self._frame_id[self._state]
+
+    def step(self, action: Int64[Tensor, " world"]) -> Outcome:
+        """Take one action in every world; a world whose episode ends begins its next one at once.
+
+        Raises ValueError for an action that the world does not have.
+        """
+        self._require_actions(action)
+        time = self._time + 1
+        outcome = self._outcome[self._state, action]
+        terminated = outcome != CONTINUES
+        truncated = time >= self.max_steps
+        success = outcome == SUCCESS
+        ended = terminated | truncated
+        self._episode = (self._episode + ended) % N_DRAWN_STARTS
+        next_state = self._next_state[self._state, action]
+        self._state = torch.where(ended, self._start[self._world, self._episode], next_state)
+        self._time = torch.where(ended, 0, time)
+        return Outcome(
+            frame_id=self._frame_id[self._state],
+            reward=torch.where(success, self._reward[time], 0.0),
+            terminated=terminated,
+            truncated=truncated,
+            success=success,
+        )
+
+    @property
+    def state(self) -> Int64[Tensor, " world"]:
+        """The state of the graph that each world is in now."""
+        return self._state
+
+    def facts(self) -> Int16[Tensor, "world fact"]:
+        """Return the facts of the states that the worlds are in now, time included."""
+        facts = self._facts[self._state]
+        facts[:, -1] = self._time.to(torch.int16)
+        return facts
+
+    def _require_actions(self, action: Int64[Tensor, " world"]) -> None:
+        smallest, largest = (int(value) for value in action.aminmax())
+        if smallest < 0 or largest >= self.n_actions:
+            raise ValueError(
+                f"An action is {smallest if smallest < 0 else largest}; actions are 0 to {self.n_actions - 1}."
+            )
+
+
+def _reward_after(max_steps: int) -> Float32[Tensor, " time"]:
+    """Return the reward of success after each number of steps, computed in double precision as MiniGrid computes it."""
+    time = torch.arange(max_steps + 1, dtype=torch.float64)
+    return (1 - 0.9 * (time / max_steps)).float()
+
+
+def _draw_starts(graph: StateGraph, n_worlds: int, generator: torch.Generator) -> Int64[Tensor, "world episode"]:
+    """Draw the states in which the episodes of each world begin, independently of each other."""
+    probability = torch.tensor(graph.start_probability, device=generator.device)
+    drawn = torch.multinomial(probability, n_worlds * N_DRAWN_STARTS, replacement=True, generator=generator)
+    start = torch.tensor(graph.start, dtype=torch.int64, device=generator.device)
+    return start[drawn].reshape(n_worlds, N_DRAWN_STARTS)

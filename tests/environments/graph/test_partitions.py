@@ -1,0 +1,119 @@
+"""Partitions of states and frames: the known answers, slow definitions, and how they nest."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from environments.facts import FACTS
+from environments.graph.exploration import NOWHERE
+from environments.graph.numbering import number_rows
+from environments.graph.partitions import bisimulation, frame_partition, optimal_actions, same_image
+from environments.graph.state_graph import StateGraph, state_graph
+
+MOVABLE = "MiniGrid-MemoryS7FixedStart-v0"
+STATIC = "MiniGrid-MemoryS7FixedStartStatic-v0"
+UPSTREAM = "MiniGrid-MemoryS7-v0"
+KEY, BALL = 5, 6
+
+Partition = Callable[[StateGraph], np.ndarray]
+
+
+def _mirrored(frames: np.ndarray) -> np.ndarray:
+    """The frames with every key a ball and every ball a key."""
+    mirrored = frames.copy()
+    mirrored[..., 0][frames[..., 0] == KEY] = BALL
+    mirrored[..., 0][frames[..., 0] == BALL] = KEY
+    return mirrored
+
+
+def _is_told_apart(graph: StateGraph) -> np.ndarray:
+    """Bool[state state]: whether some sequence of actions earns different outcomes, by marking pairs (Moore 1956)."""
+    apart = (graph.outcome[:, None] != graph.outcome[None]).any(axis=-1)
+    while True:
+        after = np.zeros_like(apart)
+        for action in range(graph.n_actions):
+            goes_on = graph.next_state[:, action] != NOWHERE
+            arrival = graph.next_state[:, action]
+            after |= apart[np.ix_(arrival, arrival)] & goes_on[:, None] & goes_on[None]
+        if not (after & ~apart).any():
+            return apart
+        apart |= after
+
+
+def _refines(fine: np.ndarray, coarse: np.ndarray) -> bool:
+    """Whether things alike in the fine partition are alike in the coarse one."""
+    return len(np.unique(np.stack([fine, coarse]), axis=1).T) == fine.max() + 1
+
+
+@pytest.mark.parametrize("env_id", [STATIC, UPSTREAM])
+def test_bisimulation_agrees_with_marking_every_pair(env_id: str) -> None:
+    graph = state_graph(env_id)
+    label = bisimulation(graph)
+    assert np.array_equal(label[:, None] == label[None], ~_is_told_apart(graph))
+
+
+@pytest.mark.parametrize(("env_id", "n_classes"), [(UPSTREAM, 80), (STATIC, 80), (MOVABLE, 1144)])
+def test_each_bisimulation_class_is_one_pair_of_mirror_images(env_id: str, n_classes: int) -> None:
+    graph = state_graph(env_id)
+    label = bisimulation(graph)
+    assert np.bincount(label).tolist() == [2] * n_classes
+    first, second = np.argsort(label, kind="stable").reshape(-1, 2).T
+    assert np.array_equal(graph.overview[first], _mirrored(graph.overview[second]))
+    assert np.array_equal(graph.frames[graph.frame_id[first]], _mirrored(graph.frames[graph.frame_id[second]]))
+    unlike = {FACTS[column] for column in np.flatnonzero((graph.facts[first] != graph.facts[second]).any(axis=0))}
+    assert unlike <= {"instruction", "top_target", "carrying", "keys_visible", "balls_visible"}
+
+
+def test_memory_is_needed_because_56_frames_are_seen_in_more_than_one_class() -> None:
+    graph = state_graph(UPSTREAM)
+    label = bisimulation(graph)
+    classes = [set(label[graph.frame_id == frame]) for frame in range(len(graph.frames))]
+    assert sum(len(shown_in) > 1 for shown_in in classes) == 56
+
+
+def test_same_image_is_the_frame_that_a_state_shows() -> None:
+    graph = state_graph(STATIC)
+    label = same_image(graph)
+    for first, second in np.ndindex(graph.n_states, graph.n_states):
+        first_frame, second_frame = (graph.frames[graph.frame_id[state]] for state in (first, second))
+        assert (label[first] == label[second]) == np.array_equal(first_frame, second_frame)
+
+
+def test_states_share_optimal_actions_exactly_when_their_rows_are_equal() -> None:
+    graph = state_graph(STATIC)
+    label = optimal_actions(graph)
+    sets = [frozenset(np.flatnonzero(row)) for row in graph.optimal]
+    for first, second in np.ndindex(graph.n_states, graph.n_states):
+        assert (label[first] == label[second]) == (sets[first] == sets[second])
+
+
+@pytest.mark.parametrize("env_id", [MOVABLE, STATIC, UPSTREAM])
+def test_bisimilar_states_share_optimal_actions_and_distance(env_id: str) -> None:
+    graph = state_graph(env_id)
+    label = bisimulation(graph)
+    assert _refines(label, optimal_actions(graph))
+    assert _refines(label, number_rows(graph.steps_to_success[:, None]))
+    assert not _refines(optimal_actions(graph), label)
+
+
+@pytest.mark.parametrize("env_id", [MOVABLE, UPSTREAM])
+@pytest.mark.parametrize("partition", [same_image, optimal_actions, bisimulation])
+def test_labels_are_numbered_by_first_appearance(env_id: str, partition: Partition) -> None:
+    label = partition(state_graph(env_id))
+    assert np.array_equal(label, number_rows(label[:, None]))
+
+
+@pytest.mark.parametrize("partition", [same_image, optimal_actions, bisimulation])
+def test_frames_are_alike_exactly_when_they_are_shown_in_the_same_set_of_classes(partition: Partition) -> None:
+    graph = state_graph(UPSTREAM)
+    state_label = partition(graph)
+    frame_label = frame_partition(graph, state_label)
+    sets = [frozenset(state_label[graph.frame_id == frame]) for frame in range(len(graph.frames))]
+    for first, second in np.ndindex(len(sets), len(sets)):
+        assert (frame_label[first] == frame_label[second]) == (sets[first] == sets[second])
+
+
+def test_the_same_image_tells_every_frame_apart() -> None:
+    graph = state_graph(MOVABLE)
+    assert frame_partition(graph, same_image(graph)).tolist() == list(range(len(graph.frames)))

@@ -1,0 +1,86 @@
+"""The rules of the building that a test can hold: sizes, names, first lines and who imports whom."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("dtinterp", "environments", "app")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+LONGEST = 300
+FORBIDDEN_STEMS = {"util", "utils", "helper", "helpers", "common", "misc", "manager", "managers"}
+WORLD_LIBRARIES = {"numpy", "torch", "gymnasium", "minigrid", "jaxtyping"}
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def _imported(path: Path) -> set[str]:
+    """The top-level packages that a module imports, wherever in the file."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.split(".")[0] for alias in node.names)
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_no_module_is_longer_than_300_lines(path: Path) -> None:
+    n_lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert n_lines <= LONGEST, f"{_name(path)} has {n_lines} lines: split it by idea"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_every_module_says_what_becomes_what_in_its_first_line(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    docstring = ast.get_docstring(ast.parse(source))
+    assert docstring, f"{_name(path)} has no docstring"
+    assert source.startswith('"""'), f"{_name(path)} does not open with its docstring"
+    assert docstring.splitlines()[0].endswith("."), f"the first line of {_name(path)} is not a sentence"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_names_say_what_is_inside(path: Path) -> None:
+    words = {word for part in path.relative_to(ROOT).with_suffix("").parts for word in part.split("_")}
+    assert not words & FORBIDDEN_STEMS
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_annotations_stay_objects_for_jaxtyping(path: Path) -> None:
+    assert "from __future__ import annotations" not in path.read_text(encoding="utf-8")
+
+
+def test_every_folder_of_python_is_a_package() -> None:
+    bare = {_name(path.parent) for path in MODULES if not (path.parent / "__init__.py").is_file()}
+    assert not bare, f"setuptools would leave these out: {sorted(bare)}"
+
+
+def test_worlds_rest_on_numerical_libraries_only() -> None:
+    known = {"environments"} | WORLD_LIBRARIES | sys.stdlib_module_names
+    worlds = [path for path in MODULES if path.is_relative_to(ROOT / "environments")]
+    strangers = {_name(path): sorted(_imported(path) - known) for path in worlds if _imported(path) - known}
+    assert not strangers
+
+
+def test_the_import_contracts_are_kept() -> None:
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-logo", "--no-cache"]
+    linted = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+
+
+def _mirrored(test: Path) -> Path:
+    """The module that a test file is about: tests/a/b/test_c.py is about a/b/c.py."""
+    inside = test.relative_to(ROOT / "tests")
+    return ROOT / inside.parent / f"{inside.stem.removeprefix('test_')}.py"
+
+
+def test_every_test_file_mirrors_a_module() -> None:
+    tests = [path for package in PACKAGES for path in (ROOT / "tests" / package).rglob("test_*.py")]
+    strays = [_name(test) for test in tests if not _mirrored(test).is_file()]
+    assert not strays, f"no module of that name for {strays}"

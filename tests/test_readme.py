@@ -1,0 +1,95 @@
+"""What the pages promise exists: every command, every flag, every make target, every link."""
+
+import re
+import runpy
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DTINTERP = Path(sys.executable).with_name("dtinterp")
+PAGES = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "experiments/*/README.md", "checkpoints/**/README.md", "benchmarks/*.md")
+    for path in ROOT.glob(pattern)
+    if path.name != "commands.md"
+)
+CODE = re.compile(r"```.*?\n(.*?)```|`([^`\n]+)`", re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)|<img[^>]*src=\"([^\"]+)\"")
+WORD = re.compile(r"[a-z][a-z-]*")
+
+
+def _code_lines(text: str) -> list[str]:
+    """Each line of code on a page, without its comment: fenced blocks and code spans."""
+    blocks = [fenced or span for fenced, span in CODE.findall(text)]
+    return [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
+
+
+def _targets() -> set[str]:
+    rules = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return set(re.findall(r"^([a-z]+):", rules, re.MULTILINE))
+
+
+def _command(line: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Split `dtinterp experiment run FILE --replace` into its command and its flags."""
+    parts = line.split()[1:]
+    n_words = next((index for index, part in enumerate(parts) if not WORD.fullmatch(part)), len(parts))
+    return tuple(parts[:n_words]), tuple(part.split("=")[0] for part in parts if part.startswith("--"))
+
+
+def _commands() -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    lines = {line for page in PAGES for line in _code_lines(page.read_text(encoding="utf-8"))}
+    return sorted({_command(line) for line in lines if line.startswith("dtinterp ")})
+
+
+@cache
+def _help(words: tuple[str, ...]) -> str:
+    shown = subprocess.run([DTINTERP, *words, "--help"], capture_output=True, text=True, check=False)
+    assert shown.returncode == 0, f"dtinterp {' '.join(words)} is named on a page: {shown.stderr}"
+    return shown.stdout
+
+
+def _anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives to a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_make_target_on_a_page_exists(page: Path) -> None:
+    lines = _code_lines(page.read_text(encoding="utf-8"))
+    named = {word for line in lines if line.startswith("make ") for word in line.split()[1:] if WORD.fullmatch(word)}
+    assert named <= _targets()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_on_a_page_resolves(page: Path) -> None:
+    links = ["".join(found) for found in LINK.findall(page.read_text(encoding="utf-8"))]
+    for link in links:
+        file, _, anchor = link.partition("#")
+        if "://" in link:
+            continue
+        target = (page.parent / file) if file else page
+        assert target.exists(), f"{page.name} links to {link}"
+        assert not anchor or anchor in _anchors(target), f"{page.name} links to the heading {link}"
+
+
+@pytest.mark.parametrize(("words", "flags"), _commands(), ids=str)
+def test_every_command_on_a_page_exists(words: tuple[str, ...], flags: tuple[str, ...]) -> None:
+    described = _help(words)
+    missing = [flag for flag in flags if flag not in described]
+    assert not missing, f"dtinterp {' '.join(words)} has no {missing}"
+
+
+def test_the_readme_opens_with_the_two_commands() -> None:
+    opening = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## ")[0]
+    assert opening.index("make study") < opening.index("make test")
+
+
+@pytest.mark.slow
+def test_the_command_reference_is_what_the_commands_say() -> None:
+    documentation = runpy.run_path(str(ROOT / "docs" / "commands.py"))
+    assert documentation["PAGE"].read_text(encoding="utf-8") == documentation["reference"]()
