@@ -1,7 +1,7 @@
 """What a policy sees becomes what it would rather do."""
 
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float32, Int64
@@ -36,6 +36,7 @@ class Decision(Generic[MemoryT]):
     memory: MemoryT
 
 
+@runtime_checkable
 class Policy(Protocol[MemoryT]):
     """Anything that acts in the worlds: agents, transformers, patched transformers.
 

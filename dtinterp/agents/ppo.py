@@ -35,7 +35,7 @@ class AgentConfig:
     """steps of each world between two updates"""
     d_hidden: int = 128
     """width of the recurrent core"""
-    learning_rate: float = 1e-3
+    learning_rate: float = 5e-4
     """Adam's step size at the start; it falls linearly to zero"""
     epochs: int = 4
     """passes over each rollout"""

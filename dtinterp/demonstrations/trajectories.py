@@ -78,9 +78,3 @@ class Trajectories:
         before = through - self.reward  # what was earned before this step, in all episodes
         end = before[self.first_step] + self.episode_return
         return (end[self.episode] - before).float()
-
-    @property
-    def bytes_per_step(self) -> float:
-        """Storage of all columns and the frame table, divided by the steps."""
-        columns = (self.frames, self.frame_id, self.action, self.reward, self.facts, self.length)
-        return sum(column.numel() * column.element_size() for column in columns) / max(self.n_steps, 1)

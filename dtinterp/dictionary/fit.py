@@ -32,6 +32,7 @@ def fit(
     gradient as the repeated rows. Raises `UserError` on rows with NaN, rows that are all alike, or more components
     than rows or d_model.
     """
+    rows = rows.detach()
     weight = _weight(rows, weights)
     _check_variety(rows[weight > 0], config.kind)
     scale = (weight @ rows.norm(dim=1)) / sqrt(rows.shape[1])
@@ -43,8 +44,7 @@ def fit(
             parameters = descend(batch, config, generator=generator, on_progress=on_progress)
         case _:
             assert_never(config.kind)
-    W_enc, b_enc, W_dec, b_dec = (tensor.detach() for tensor in parameters.tensors)
-    return Dictionary(W_enc, b_enc, W_dec, b_dec, config.kind, scale, site, config.title)
+    return Dictionary(**vars(parameters), kind=config.kind, scale=scale, site=site, name=config.title)
 
 
 def _weight(rows: Float32[Tensor, "row d_model"], weights: Tensor | None) -> Float32[Tensor, " row"]:

@@ -15,7 +15,7 @@ class TopK:
     taught to explain the error (AuxK). Gao et al. 2024, arXiv:2406.04093, §2.3 and appendix A.2.
     """
 
-    k: int = 16
+    k: int = 8
     """how many features a row may use, 1 to the width"""
 
     def __post_init__(self) -> None:
@@ -34,7 +34,7 @@ class L1:
     scaling-monosemanticity.
     """
 
-    coefficient: float = 5.0
+    coefficient: float = 1.0
     """price of a unit of activation; zero is a plain autoencoder"""
 
     def __post_init__(self) -> None:

@@ -12,8 +12,8 @@ from dtinterp.foundation.statistics import Interval
 N_DRAWS = 1000
 CONFIDENCE = 0.95
 
-Totals: TypeAlias = Mapping[str, Float64[np.ndarray, " draw"]]
-"""The sum of each named quantity over the rows of each draw."""
+Totals: TypeAlias = Mapping[str, Float64[np.ndarray, " _"]]
+"""The sum of each named quantity over the rows of each draw; the axis has one entry per draw."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Resampled:
     draws: Totals
     n_clusters: int
 
-    def interval(self, statistic: Callable[[Totals], Float64[np.ndarray, " draw"]]) -> Interval:
+    def interval(self, statistic: Callable[[Totals], Float64[np.ndarray, " _"]]) -> Interval:
         """Return the percentile interval of a function of the totals; its n is the number of clusters."""
         estimate = float(statistic(self.whole)[0])
         tail = (1 - CONFIDENCE) / 2

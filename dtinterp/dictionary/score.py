@@ -147,8 +147,8 @@ def _arm_columns(
     columns: dict[str, Float64[np.ndarray, " row"]] = {}
     for arm, answer in answers.items():
         gap = answers["clean"] - answer  # row action
-        columns[f"{arm} loss"] = _numbers(-answer.gather(1, target_action[:, None]).squeeze(1))
-        columns[f"{arm} hit"] = _numbers(answer.argmax(dim=1) == target_action)
+        columns[f"{arm} loss"] = _numbers(-answer.gather(1, target_action.to(answer.device)[:, None]).squeeze(1))
+        columns[f"{arm} hit"] = _numbers(answer.argmax(dim=1) == target_action.to(answer.device))
         columns[f"{arm} kl"] = _numbers((answers["clean"].exp() * gap).sum(dim=1))
     return columns
 

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
 
+from safetensors.torch import load, save
 from torch import Tensor
 
 from dtinterp import __version__
@@ -105,8 +106,6 @@ def read_artefact(path: Path, *, kind: str, parent: Artefact | None = None) -> A
     With `parent`, also check that it was made from just that artefact. Raises `UserError` where it is missing, damaged, of another
     kind, schema or parent.
     """
-    from safetensors.torch import load  # noqa: PLC0415 - keeps `dtinterp --help` quick
-
     manifest = _read_manifest(path, kind)
     contents = {name: _read_checked(path / name, digest) for name, digest in manifest.files.items()}
     if parent is not None and parent.manifest.digest not in manifest.parents.values():
@@ -122,9 +121,15 @@ def refuse_existing(path: Path, *, replace: bool) -> None:
         raise UserError(f"{path} exists already: give another --out, or --replace to write it anew.")
 
 
-def _fill(folder: Path, content: Content, *, parents: Sequence[Artefact], seed: int, device: str) -> None:
-    from safetensors.torch import save  # noqa: PLC0415
+def log_beside(path: Path, *, fresh: bool) -> Path:
+    """Return the JSONL log that stands beside the artefact `path`; `fresh` begins it anew."""
+    log = path.with_name(f"{path.name}.jsonl")
+    if fresh:
+        log.unlink(missing_ok=True)
+    return log
 
+
+def _fill(folder: Path, content: Content, *, parents: Sequence[Artefact], seed: int, device: str) -> None:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in content.tensors.items()}
     files = {CONFIG: _dump(content.config).encode(), TENSORS: save(tensors)}
     manifest = Manifest(

@@ -44,6 +44,10 @@ class Bar:
         """Move on by `amount` and show `note` behind the bar."""
         self._progress.update(self._task, advance=amount, note=note)
 
+    def reach(self, completed: int, note: str = "") -> None:
+        """Move to `completed` and show `note` behind the bar."""
+        self._progress.update(self._task, completed=completed, note=note)
+
 
 @contextmanager
 def progress(description: str, total: int, *, completed: int = 0) -> Iterator[Bar]:

@@ -30,10 +30,10 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
     """Return the Wilson score interval of a proportion (Wilson 1927, JASA 22:209, eq. 5)."""
     if not 0 <= successes <= n or n == 0:
         raise ValueError(f"{successes} successes of {n} is no proportion")
-    z = stats.norm.ppf(0.5 + confidence / 2)
+    z = float(stats.norm.ppf(0.5 + confidence / 2))
     share = successes / n
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    half = z / (1 + z**2 / n) * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5
     low, high = max(0.0, centre - half), min(1.0, centre + half)
     return Interval(share, min(low, share), max(high, share), n)  # rounding may leave share outside at 0 and 1
 

@@ -73,13 +73,13 @@ class Attention(nn.Module):
 
     def fused(
         self, x: Float[Tensor, "batch token d_model"], allowed: Bool[Tensor, "batch query key"], queries: slice
-    ) -> Float[Tensor, "batch query d_model"]:
+    ) -> Float[Tensor, "batch chosen d_model"]:
         """Attend from the chosen tokens only, in one kernel."""
-        z = functional.scaled_dot_product_attention(
+        z = _attend(
             _project(x[:, queries], self.W_Q, self.b_Q),
             _project(x, self.W_K, self.b_K),
             _project(x, self.W_V, self.b_V),
-            attn_mask=allowed[:, None, queries],
+            allowed[:, None, queries],
         )
         joined = rearrange(z, "batch head query d -> batch query (head d)")
         return functional.linear(joined, rearrange(self.W_O, "head d d_model -> d_model (head d)"), self.b_O)
@@ -130,10 +130,23 @@ class Block(nn.Module):
 
     def fused(
         self, x: Float[Tensor, "batch token d_model"], allowed: Bool[Tensor, "batch query key"], queries: slice
-    ) -> Float[Tensor, "batch query d_model"]:
+    ) -> Float[Tensor, "batch chosen d_model"]:
         """Transform the chosen tokens; the others only serve as keys and values."""
         x = x[:, queries] + self.attn.fused(self.ln1.fused(x), allowed, queries)
         return x + self.mlp.fused(self.ln2.fused(x))
+
+
+def _attend(
+    q: Float[Tensor, "batch head query d_head"],
+    k: Float[Tensor, "batch head key d_head"],
+    v: Float[Tensor, "batch head key d_head"],
+    allowed: Bool[Tensor, "batch 1 query key"],
+) -> Float[Tensor, "batch head query d_head"]:
+    """Attend in one kernel; on a CPU in float32, since the kernel's bfloat16 backward pass is ten times slower there."""
+    if q.device.type != "cpu":
+        return functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
+    with torch.autocast("cpu", enabled=False):
+        return functional.scaled_dot_product_attention(q.float(), k.float(), v.float(), attn_mask=allowed)
 
 
 def _project(

@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from dtinterp.foundation.errors import UserError
@@ -12,8 +14,6 @@ from dtinterp.foundation.errors import UserError
 
 def save_progress(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
     """Write weights, optimiser state and the number of finished steps; the old file stays whole until the new one is."""
-    from safetensors.torch import save_file  # noqa: PLC0415
-
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{name}": tensor for name, tensor in state.items()}
@@ -27,8 +27,6 @@ def save_progress(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer
 
 def load_progress(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
     """Put a saved training back into `model` and `optimizer` and return its finished steps; 0 where there is none."""
-    from safetensors import SafetensorError, safe_open  # noqa: PLC0415
-
     if not path.exists():
         return 0
     try:

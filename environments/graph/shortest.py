@@ -35,7 +35,7 @@ def optimal_actions(
     """Return whether each action begins a shortest way, given `steps_to_success`; none does where there is no way."""
     unreached = len(next_state) + 1
     onward = _steps_after(next_state, outcome, steps=np.where(steps == NO_WAY, unreached, steps), unreached=unreached)
-    return (1 + onward == steps[:, None]) & (steps[:, None] != NO_WAY)
+    return 1 + onward == steps[:, None]
 
 
 def _steps_after(

@@ -41,7 +41,7 @@ def _ways_to(target: int, graph: StateGraph) -> torch.Tensor:
 
 
 class Wanderer:
-    """Acts at random in the first world, with ever more purpose in later ones: even ones seek success, odd ones failure."""
+    """Acts at random in the first world, with ever more purpose after: even worlds seek success, odd ones failure."""
 
     def __init__(self, graph: StateGraph, seed: int) -> None:
         self._ways = torch.stack([_ways_to(SUCCESS, graph), _ways_to(FAILURE, graph)])  # aim state action

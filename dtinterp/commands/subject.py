@@ -1,0 +1,76 @@
+"""Two folders become the subject of a study: a model, and the demonstrations that it was trained on."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from dtinterp.commands.train_model import split_of
+from dtinterp.dataset.split import Split
+from dtinterp.dataset.windows import Windows, window
+from dtinterp.demonstrations.storage import load_trajectories
+from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.foundation.artefact import Artefact
+from dtinterp.foundation.seeding import generator
+from dtinterp.model.storage import TrainedModel, load_model, untrained_twin
+from dtinterp.model.transformer import DecisionTransformer
+from environments.vocabulary import one_hot
+
+CHECKPOINTS = Path("checkpoints")
+MODEL = CHECKPOINTS / "models" / "memory-dt-small-0"
+DEMONSTRATIONS = CHECKPOINTS / "demonstrations" / "memory-movable"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is studied."""
+
+    trained: TrainedModel
+    trajectories: Trajectories
+    demonstrations: Artefact
+
+    @property
+    def model(self) -> DecisionTransformer:
+        """The trained model."""
+        return self.trained.model
+
+    @cached_property
+    def items(self) -> Float32[Tensor, "frame item"]:
+        """The demonstrations' frame table, one-hot coded."""
+        return one_hot(self.trajectories.frames)
+
+    @cached_property
+    def split(self) -> Split:
+        """The sides that the model was trained and validated on."""
+        return split_of(self.trajectories, self.trained.config)
+
+    @cached_property
+    def untrained(self) -> DecisionTransformer:
+        """A model of the same shape that never saw a window."""
+        return untrained_twin(self.trained.config, draw=self.trained.config.seed)
+
+    @property
+    def artefacts(self) -> tuple[Artefact, Artefact]:
+        """The parents of whatever is found out."""
+        return (self.trained.artefact, self.demonstrations)
+
+    def train_windows(self, n: int, *, seed: int) -> Windows:
+        """Return windows that end at `n` steps of the training side, drawn without replacement."""
+        return self._windows(self.split.train, n, generator(seed, "subject/train windows"))
+
+    def held_out_windows(self, n: int, *, seed: int) -> Windows:
+        """Return windows that end at `n` steps of episodes that training never saw."""
+        return self._windows(self.split.held_out, n, generator(seed, "subject/held-out windows"))
+
+    def _windows(self, steps: Tensor, n: int, rng: torch.Generator) -> Windows:
+        chosen = steps[torch.randperm(len(steps), generator=rng)[:n]]
+        return window(self.trajectories, chosen, self.model.cfg.n_slots)
+
+
+def load_subject(model: Path, demonstrations: Path) -> Subject:
+    """Read both folders; raises `UserError` where the model was trained on other demonstrations."""
+    trajectories, parent = load_trajectories(demonstrations)
+    return Subject(load_model(model, parent=parent), trajectories, parent)

@@ -1,0 +1,102 @@
+"""Demonstrations on disk become a calibrated decision transformer on disk."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from dtinterp.dataset.split import Split, split
+from dtinterp.demonstrations.evaluate import Evaluation, evaluate
+from dtinterp.demonstrations.samplers import Greedy, Sampler, Temperature, sampler_name
+from dtinterp.demonstrations.storage import load_trajectories
+from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.foundation.artefact import Artefact, log_beside, refuse_existing
+from dtinterp.foundation.logbook import Logbook
+from dtinterp.foundation.seeding import generator
+from dtinterp.model.calibration import CalibrationPoint, calibrate
+from dtinterp.model.policy import WindowPolicy
+from dtinterp.model.storage import save_model
+from dtinterp.model.training import Probe, TrainConfig
+from dtinterp.model.training import train_model as train
+from dtinterp.model.transformer import DecisionTransformer
+from environments.graph.state_graph import state_graph
+from environments.vocabulary import one_hot
+from environments.worlds import GraphWorlds
+
+TARGETS = (0.0, 0.25, 0.5, 0.75, 0.892, 0.95)
+"""Returns asked for in a calibration; 0.892 is the best that the seven-by-seven Memory world pays."""
+N_EPISODES = 1000
+"""Episodes per point of a calibration."""
+N_PROBE_EPISODES = 200
+"""Episodes per point of the training log."""
+
+
+def train_model(demonstrations: Path, config: TrainConfig, out: Path, *, replace: bool = False) -> Artefact:
+    """Train a decision transformer and calibrate it over 1,000 episodes per return asked for.
+
+    An interrupted training goes on where it stopped when the same command is given again.
+
+    Args:
+        demonstrations: folder of the trajectories, as collect wrote it.
+        config: shape and training.
+        out: folder to write.
+        replace: write it anew where it exists.
+    """
+    refuse_existing(out, replace=replace)
+    trajectories, parent = load_trajectories(demonstrations)
+    unfinished = out.with_name(f"{out.name}.unfinished.safetensors")
+    model = train(
+        trajectories,
+        split_of(trajectories, config),
+        config,
+        items=one_hot(trajectories.frames),
+        logbook=Logbook(log_beside(out, fresh=not unfinished.exists())),
+        progress_file=unfinished,
+        probe=success_probe(trajectories.env_id),
+    ).eval()
+    metrics = {
+        "n_parameters": model.n_parameters,
+        "calibration": {
+            sampler_name(sampler): [asdict(point) for point in calibration_of(model, trajectories.env_id, sampler)]
+            for sampler in (Greedy(), Temperature(1.0))
+        },
+    }
+    artefact = save_model(out, model, config, parent=parent, metrics=metrics, replace=replace)
+    unfinished.unlink(missing_ok=True)
+    return artefact
+
+
+def split_of(trajectories: Trajectories, config: TrainConfig) -> Split:
+    """Return the sides that a model of this config was trained and validated on."""
+    return split(trajectories, share=config.held_out, generator=generator(config.seed, "model/split"))
+
+
+def calibration_of(
+    model: DecisionTransformer,
+    env_id: str,
+    sampler: Sampler,
+    *,
+    targets: Sequence[float] = TARGETS,
+    n_episodes: int = N_EPISODES,
+) -> list[CalibrationPoint]:
+    """Return what the model achieves for each return asked of it; starts and draws are the same for every call."""
+    graph = state_graph(env_id)
+
+    def judge(policy: WindowPolicy) -> Evaluation:
+        worlds = GraphWorlds(graph, n_episodes, generator=generator(0, "calibration/layouts"))
+        return evaluate(policy, worlds, sampler, generator=generator(0, "calibration/actions"))
+
+    return calibrate(model, one_hot(torch.from_numpy(graph.frames)), targets=targets, judge=judge)
+
+
+def success_probe(env_id: str) -> Probe:
+    """Return what the training log records of success: sampled episodes at the best return and at none."""
+
+    def probe(model: DecisionTransformer) -> dict[str, float]:
+        points = calibration_of(
+            model, env_id, Temperature(1.0), targets=(0.0, 0.892), n_episodes=N_PROBE_EPISODES
+        )
+        return {f"success_at_{point.target_return:g}": point.evaluation.success.estimate for point in points}
+
+    return probe

@@ -1,0 +1,158 @@
+"""A model and its held-out data become the observations that it treats alike, certified."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+from torch import Tensor
+
+from dtinterp.dataset.split import Split
+from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.equivalence.agreement import Agreement, compare
+from dtinterp.equivalence.certificates import Certificate, certificates
+from dtinterp.equivalence.classes import Partition, check_epsilon, classes, classes_of_count
+from dtinterp.equivalence.contexts import draw_contexts
+from dtinterp.equivalence.frames import ChosenFrames, most_visited
+from dtinterp.equivalence.relation import Relation
+from dtinterp.equivalence.swaps import Swaps, swap_frames
+from dtinterp.equivalence.worlds import world_partitions
+from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.seeding import generator, numpy_generator
+from dtinterp.model.transformer import DecisionTransformer
+from environments.graph.state_graph import state_graph
+
+
+@dataclass(frozen=True)
+class EquivalenceConfig:
+    """How equivalence is certified; the work grows with n_frames² × n_contexts."""
+
+    n_frames: int = 96
+    """observations compared, each with each other: the most visited on the held-out side"""
+    n_contexts: int = 8
+    """held-out contexts per observation, from ones that end at it to ones that go on as long as a window can"""
+    epsilon: float = 0.1
+    """bits of Jensen-Shannon divergence that two observations of one class may be apart, in any context tried"""
+    n_draws: int = 200
+    """random classes of equal sizes per comparison, and random halves of the observations for its interval"""
+    seed: int = 0
+    """seed of contexts and controls"""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be compared."""
+        check_epsilon(self.epsilon)
+        for name, least in (("n_frames", 2), ("n_contexts", 1), ("n_draws", 1)):
+            if getattr(self, name) < least:
+                raise UserError(f"{name} is {getattr(self, name)}, expected at least {least}: give a larger number.")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The model's classes against one partition of the world, with a model that learned nothing as control."""
+
+    world: str
+    """name of the world's partition"""
+    trained: Agreement
+    untrained: Agreement
+    """an untrained model's classes, as many as the trained model's"""
+    untrained_at_epsilon: Agreement
+    """an untrained model's classes at the same epsilon: often a single one, since little moves it"""
+
+
+@dataclass(frozen=True)
+class EquivalenceReport:
+    """Which observations a model treats alike, with what was tried to tell them apart."""
+
+    env_id: str
+    config: EquivalenceConfig
+    chosen: ChosenFrames
+    frames: UInt8[Tensor, "frame view view 3"]
+    """what the chosen frames show"""
+    swaps: Swaps
+    partition: Partition
+    """classes of the chosen frames at the config's epsilon"""
+    certificates: tuple[Certificate, ...]
+    """one per class"""
+    untrained: Relation
+    """what the same swaps in the same contexts did to an untrained model"""
+    worlds: tuple[Partition, ...]
+    """the world's own partitions of the chosen frames"""
+    comparisons: tuple[Comparison, ...]
+    """one per partition of the world"""
+
+    @cached_property
+    def relation(self) -> Relation:
+        """The model's divergences, both directions together."""
+        return self.swaps.relation("interchangeable")
+
+    @property
+    def n_contexts(self) -> int:
+        """Distinct held-out contexts."""
+        return int(self.swaps.n_contexts.sum())
+
+    @property
+    def n_swaps(self) -> int:
+        """Windows in which one frame stood in for another."""
+        return self.n_contexts * (len(self.chosen.frame_id) - 1)
+
+    @property
+    def n_decisions(self) -> int:
+        """Pairs of action distributions that were compared."""
+        return int(self.swaps.n_decisions.sum()) * (len(self.chosen.frame_id) - 1)
+
+
+def certify(
+    model: DecisionTransformer,
+    trajectories: Trajectories,
+    *,
+    split: Split,
+    items: Float32[Tensor, "table item"],
+    untrained: DecisionTransformer,
+    config: EquivalenceConfig,
+) -> EquivalenceReport:
+    """Swap observations in held-out contexts, join those that can stand in for each other, and compare with the world.
+
+    `items` is the one-hot coded frame table of the trajectories; `untrained` is such a model before training. Two
+    passes over n_frames² × n_contexts windows. Raises `UserError` where nothing was held out.
+    """
+    chosen = most_visited(trajectories, split.held_out, config.n_frames)
+    contexts = draw_contexts(
+        trajectories,
+        split.held_out,
+        frame_id=chosen.frame_id,
+        n_contexts=config.n_contexts,
+        n_slots=model.cfg.n_slots,
+        generator=generator(config.seed, "equivalence/contexts"),
+    )
+    swaps = swap_frames(model, contexts, items=items, frame_id=chosen.frame_id)
+    control = swap_frames(untrained, contexts, items=items, frame_id=chosen.frame_id).relation("untrained")
+    partition = classes(swaps.relation("interchangeable"), config.epsilon)
+    frames = trajectories.frames[chosen.frame_id]
+    worlds = world_partitions(state_graph(trajectories.env_id), frames)
+    rng = numpy_generator(config.seed, "equivalence/controls")
+    return EquivalenceReport(
+        env_id=trajectories.env_id,
+        config=config,
+        chosen=chosen,
+        frames=frames,
+        swaps=swaps,
+        partition=partition,
+        certificates=certificates(swaps, partition),
+        untrained=control,
+        worlds=worlds,
+        comparisons=tuple(_against(world, partition, control, config=config, rng=rng) for world in worlds),
+    )
+
+
+def _against(
+    world: Partition, partition: Partition, control: Relation, *, config: EquivalenceConfig, rng: np.random.Generator
+) -> Comparison:
+    def agreement(ours: Partition) -> Agreement:
+        return compare(ours, world, n_draws=config.n_draws, generator=rng)
+
+    return Comparison(
+        world=world.name,
+        trained=agreement(partition),
+        untrained=agreement(classes_of_count(control, partition.n_classes)),
+        untrained_at_epsilon=agreement(classes(control, config.epsilon)),
+    )

@@ -1,0 +1,91 @@
+"""A relation becomes classes of frames that are close to each other, one and all."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Int64
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
+from torch import Tensor
+
+from dtinterp.equivalence.relation import Relation
+from dtinterp.foundation.errors import UserError
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One class for every frame."""
+
+    label: Int64[Tensor, " frame"]
+    """classes are numbered from 0 in order of first appearance"""
+    name: str
+
+    def __post_init__(self) -> None:
+        """Refuse labels that are not numbered so."""
+        if not torch.equal(self.label, _renumber(self.label)):
+            raise ValueError(f"the classes of {self.name!r} are not numbered from 0 in order of first appearance")
+
+    @property
+    def n_classes(self) -> int:
+        """The number of classes."""
+        return int(self.label.max()) + 1 if len(self.label) else 0
+
+    @property
+    def sizes(self) -> Int64[Tensor, " class"]:
+        """The number of frames in each class."""
+        return torch.bincount(self.label)
+
+    def members(self, label: int) -> Int64[Tensor, " member"]:
+        """Return the places of a class's frames, in the order of `label`."""
+        return (self.label == label).nonzero().squeeze(1)
+
+
+def partition_of(label: Int64[Tensor, " frame"], name: str) -> Partition:
+    """Return the partition that any labels make."""
+    return Partition(_renumber(label), name)
+
+
+def classes(relation: Relation, epsilon: float) -> Partition:
+    """Return classes in which no two frames are more than `epsilon` bits apart, by complete linkage on the maximum.
+
+    Classes are joined, closest first, as long as the largest divergence between their members stays within `epsilon`
+    (Sørensen 1948, Biologiske Skrifter 5). So that largest divergence is the certificate of a class, and
+    classes at a smaller epsilon refine those at a larger. Raises `UserError` where epsilon is not between 0 and 1 bit.
+    """
+    check_epsilon(epsilon)
+    name = f"{relation.name}, within {epsilon:g} bits"
+    if relation.n_frames < 2:
+        return Partition(torch.zeros(relation.n_frames, dtype=torch.int64), name)
+    label = fcluster(_dendrogram(relation), epsilon, criterion="distance")
+    return partition_of(torch.from_numpy(label).long(), name)
+
+
+def classes_of_count(relation: Relation, n_classes: int) -> Partition:
+    """Return `n_classes` classes from the same dendrogram, fewer where ties forbid it."""
+    name = f"{relation.name}, {n_classes} classes"
+    if not 1 <= n_classes <= relation.n_frames:
+        raise UserError(
+            f"{n_classes} classes of {relation.n_frames} frames were asked for: ask for 1 to as many as frames."
+        )
+    if n_classes == relation.n_frames:
+        return Partition(torch.arange(relation.n_frames), name)
+    label = fcluster(_dendrogram(relation), n_classes, criterion="maxclust")
+    return partition_of(torch.from_numpy(label).long(), name)
+
+
+def check_epsilon(epsilon: float) -> None:
+    """Raise `UserError` where epsilon is no Jensen–Shannon divergence."""
+    if not 0 <= epsilon <= 1:
+        raise UserError(
+            f"epsilon is {epsilon}, expected 0 to 1 bit, as the Jensen-Shannon divergence: give another one."
+        )
+
+
+def _dendrogram(relation: Relation) -> Float64[np.ndarray, "merge 4"]:
+    return linkage(squareform(relation.maximum.double().numpy()), method="complete")
+
+
+def _renumber(label: Int64[Tensor, " frame"]) -> Int64[Tensor, " frame"]:
+    _, first, inverse = np.unique(label.numpy(), return_index=True, return_inverse=True)
+    return torch.from_numpy(np.argsort(np.argsort(first))[inverse])

@@ -1,0 +1,21 @@
+"""Two rows of logits become the distance of their action distributions, in bits."""
+
+import math
+
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+
+
+def js_divergence(
+    logits: Float[Tensor, "*batch action"], other: Float[Tensor, "*batch action"]
+) -> Float64[Tensor, "*batch"]:
+    """Return the Jensen–Shannon divergence of softmax(logits) and softmax(other), in bits, between 0 and 1.
+
+    JS(p, q) = ½ Σ_a p log₂(p/m) + ½ Σ_a q log₂(q/m) with m = ½(p + q) (Lin 1991, IEEE Transactions on Information
+    Theory 37:145). Equal logits give exactly 0, and exchanging the arguments changes no bit of the result.
+    """
+    p, q = logits.double().softmax(-1), other.double().softmax(-1)
+    m = ((p + q) / 2).clamp_min(torch.finfo(torch.float64).tiny)  # an action that neither ever takes adds 0, not 0/0
+    nats = (torch.special.xlogy(p, p / m).sum(-1) + torch.special.xlogy(q, q / m).sum(-1)) / 2
+    return (nats / math.log(2)).clamp(0, 1)

@@ -1,0 +1,39 @@
+"""A world's state graph and some frames become the partitions of those frames that the world itself makes."""
+
+import torch
+from jaxtyping import Int64, UInt8
+from torch import Tensor
+
+from dtinterp.equivalence.classes import Partition, partition_of
+from dtinterp.foundation.errors import UserError
+from environments.graph.partitions import bisimulation, frame_partition, optimal_actions, same_image
+from environments.graph.state_graph import StateGraph
+
+STATE_LABELS = {
+    "same image": same_image,
+    "same optimal actions": optimal_actions,
+    "reward bisimulation": bisimulation,
+}
+"""What each partition calls alike: frames that are shown by states of the same set of labels."""
+
+
+def world_partitions(graph: StateGraph, frames: UInt8[Tensor, "frame view view 3"]) -> tuple[Partition, ...]:
+    """Return the partitions of `STATE_LABELS`, restricted to `frames`, in their order.
+
+    Raises `UserError` where the world never shows one of the frames.
+    """
+    place = _places(graph, frames)
+    return tuple(
+        partition_of(torch.from_numpy(frame_partition(graph, label(graph))).long()[place], name)
+        for name, label in STATE_LABELS.items()
+    )
+
+
+def _places(graph: StateGraph, frames: UInt8[Tensor, "frame view view 3"]) -> Int64[Tensor, " frame"]:
+    """Find each frame in the graph's table by what it shows: trajectories number theirs otherwise."""
+    place = {frame.tobytes(): index for index, frame in enumerate(graph.frames)}
+    contents = [frame.tobytes() for frame in frames.numpy()]
+    for row, content in enumerate(contents):
+        if content not in place:
+            raise UserError(f"frame {row} is never shown by {graph.env_id}: give frames of that world.")
+    return torch.tensor([place[content] for content in contents], dtype=torch.int64)

@@ -1,0 +1,1 @@
+"""Features become counterfactual behaviour, beside controls: edits, scenarios and the experiment runner."""

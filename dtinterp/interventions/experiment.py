@@ -1,0 +1,92 @@
+"""A specification and a model become an intervention report."""
+
+from pathlib import Path
+
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from dtinterp.activations.sites import check_site
+from dtinterp.foundation.artefact import Artefact, refuse_existing
+from dtinterp.foundation.seeding import generator
+from dtinterp.interventions.closed_loop import play_arms
+from dtinterp.interventions.directions import instruction_direction, random_directions
+from dtinterp.interventions.dose import dial, measure_dose, project_first_frames
+from dtinterp.interventions.intervene import intervene
+from dtinterp.interventions.report import InterventionReport, save_report
+from dtinterp.interventions.result import write_result
+from dtinterp.interventions.scenarios import (
+    INSTRUCTION_CELL,
+    Scenarios,
+    configuration_names,
+    decision_points,
+    logit_difference,
+    with_complement,
+)
+from dtinterp.interventions.specification import Specification, read_specification
+from dtinterp.model.transformer import DecisionTransformer
+from environments.graph.state_graph import state_graph
+
+RESULT = "result.json"
+
+
+def run_experiment(specification: Specification, model: DecisionTransformer) -> InterventionReport:
+    """Turn the instruction's direction at the decision point and in whole episodes, beside random directions.
+
+    The same specification and model give the same bits on one machine. Raises `UserError` where world, site or unit do
+    not suit the model.
+    """
+    check_site(model, specification.site)
+    graph = state_graph(specification.world)
+    scenarios = decision_points(graph, n_slots=model.cfg.n_slots, target_return=specification.target_return)
+    direction = instruction_direction(model.W_obs, specification.cells, specification.direction)
+    rng = generator(specification.seed, "interventions/controls")
+    controls = random_directions(specification.n_draws, model.cfg.d_model, rng)
+    dose = measure_dose(model, scenarios, specification, direction=direction.vector, controls=controls)
+    decoyed = [with_complement(scenarios, cells) for cells in specification.decoys]
+    closed_loop = play_arms(
+        model,
+        graph,
+        specification,
+        dial=dial(specification, dose.projection, scenarios.sign),
+        direction=direction.vector,
+        controls=controls[: specification.closed_loop.n_draws],
+    )
+    return InterventionReport(
+        specification=specification,
+        configurations=configuration_names(),
+        direction=direction,
+        dose=dose,
+        flipped=_answer(model, with_complement(scenarios, [INSTRUCTION_CELL])),
+        decoys=_stacked([_answer(model, edited) for edited in decoyed]),
+        decoy_projection=_stacked(
+            [project_first_frames(model, edited, specification.site, direction.vector) for edited in decoyed]
+        ),
+        closed_loop=closed_loop,
+    )
+
+
+def run_experiment_file(
+    file: Path, model: DecisionTransformer, *, model_artefact: Artefact, out: Path, replace: bool = False
+) -> InterventionReport:
+    """Run the experiment.yaml `file`, save the report to the folder `out` and result.json beside `file`.
+
+    Raises `UserError` before any work where either exists and `replace` is not given, or where the file is wrong.
+    """
+    specification = read_specification(file)
+    result = file.with_name(RESULT)
+    for written in (out, result):
+        refuse_existing(written, replace=replace)
+    report = run_experiment(specification, model)
+    artefact = save_report(out, report, parents=[model_artefact], replace=replace)
+    write_result(result, report, artefact=artefact, replace=replace)
+    return report
+
+
+def _answer(model: DecisionTransformer, scenarios: Scenarios) -> Float32[Tensor, " configuration"]:
+    return logit_difference(intervene(model, scenarios.windows, scenarios.items, []))
+
+
+def _stacked(rows: list[Float32[Tensor, " configuration"]]) -> Float32[Tensor, "decoy configuration"]:
+    """Stack rows, of which there may be none."""
+    return torch.stack(rows) if rows else torch.empty(0, len(configuration_names()))

@@ -1,0 +1,89 @@
+"""A model, windows and interventions become the logits that the model would have given."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from jaxtyping import Float32, Int64
+from torch import Tensor
+
+from dtinterp.activations.sites import SlotEdit, check_site, splice
+from dtinterp.dataset.windows import Windows
+from dtinterp.foundation.errors import UserError
+from dtinterp.interventions.edits import AblateFeature, AddFeature, Edit, SetFeature, apply_edit
+from dtinterp.model.policy import Hook
+from dtinterp.model.transformer import DecisionTransformer
+
+ABSENT = -1
+"""The slot of what is not in the window."""
+
+SlotChoice: TypeAlias = Callable[[Windows], Int64[Tensor, " batch"]]
+"""Names one slot a window, counted from 0, or `ABSENT`."""
+
+
+@dataclass(frozen=True)
+class Intervention:
+    """One edit at one observation token of each window; every other token stays as it is."""
+
+    site: str
+    slot: SlotChoice
+    edit: Edit
+
+
+@torch.no_grad()
+def intervene(
+    model: DecisionTransformer,
+    windows: Windows,
+    items: Float32[Tensor, "frame item"],
+    interventions: Sequence[Intervention],
+) -> Float32[Tensor, "batch slot action"]:
+    """Return the action logits at each slot with the interventions in place; at one site they act in the order given.
+
+    `items` is the one-hot coded frame table that `windows.frame_id` points into. Raises `UserError` for a site that the
+    model does not have, a dictionary of another site, or a direction of another length.
+    """
+    return model.run_with_hooks(windows, items, fwd_hooks=[*hooks(model, windows, interventions)])
+
+
+def first_frame(windows: Windows) -> Int64[Tensor, " batch"]:
+    """Return the slot of each episode's first frame (env time 0), `ABSENT` once it has left the window."""
+    is_first = windows.mask & (windows.time == 0)  # batch slot
+    return torch.where(is_first.any(dim=1), is_first.int().argmax(dim=1), ABSENT)
+
+
+def last_frame(windows: Windows) -> Int64[Tensor, " batch"]:
+    """Return the slot of the newest frame, `ABSENT` in a window that is all padding."""
+    return torch.where(windows.mask[:, -1], windows.n_slots - 1, ABSENT)
+
+
+def hooks(model: DecisionTransformer, windows: Windows, interventions: Sequence[Intervention]) -> list[Hook]:
+    """Return the hooks that make the interventions while the model runs on just these windows."""
+    for intervention in interventions:
+        _check(model, intervention)
+    return [splice(each.site, at_slot(each.edit, each.slot(windows))) for each in interventions]
+
+
+def at_slot(edit: Edit, slot: Int64[Tensor, " batch"]) -> SlotEdit:
+    """Return the edit of one slot a window; windows whose slot is `ABSENT` keep all their vectors."""
+
+    def change(vectors: Float32[Tensor, "batch slot d_model"]) -> Float32[Tensor, "batch slot d_model"]:
+        n_windows, n_slots, _ = vectors.shape
+        rows = vectors[torch.arange(n_windows), slot.clamp(min=0)]  # batch d_model
+        is_chosen = torch.arange(n_slots) == slot[:, None]  # batch slot
+        return torch.where(is_chosen[..., None], apply_edit(edit, rows)[:, None], vectors)
+
+    return change
+
+
+def _check(model: DecisionTransformer, intervention: Intervention) -> None:
+    check_site(model, intervention.site)
+    match intervention.edit:
+        case SetFeature(dictionary) | AddFeature(dictionary) | AblateFeature(dictionary):
+            if dictionary.site != intervention.site:
+                raise UserError(
+                    f"the dictionary {dictionary.name!r} was fitted at {dictionary.site}, the intervention is at "
+                    f"{intervention.site}: intervene at the dictionary's site."
+                )
+        case _:
+            return

@@ -1,0 +1,93 @@
+"""A report becomes the result.json beside its experiment: the numbers that a reader wants, and what they rest on."""
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dtinterp.foundation.artefact import JSON, Artefact, refuse_existing
+from dtinterp.interventions.report import InterventionReport
+from dtinterp.interventions.verdict import refutations
+
+QUANTILES = (0.025, 0.5, 0.975)
+"""Of the random directions' logit differences; the report artefact has every draw."""
+
+
+def write_result(path: Path, report: InterventionReport, *, artefact: Artefact, replace: bool = False) -> None:
+    """Write the result of the report that is stored in `artefact` to the file `path`, whole or not at all.
+
+    Raises `UserError` where it exists and `replace` is not given.
+    """
+    refuse_existing(path, replace=replace)
+    draft = path.with_name(f".{path.name}.draft")
+    with draft.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(result_of(report, artefact), indent=1, allow_nan=False) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def result_of(report: InterventionReport, artefact: Artefact) -> dict[str, JSON]:
+    """Return the report's numbers as JSON; a fraction whose denominator is 0 becomes null."""
+    return {
+        "rests_on": {"report": artefact.manifest.digest, **artefact.manifest.parents},
+        "refuted_by": list(refutations(report)),
+        "specification": report.specification.model_dump(mode="json"),
+        "configurations": list(report.configurations),
+        "direction": {
+            "explained_variance": _rounded(report.direction.explained),
+            "variance_share": _listed(report.direction.variance_share),
+            "separates_keys_from_balls": report.direction.is_separating,
+        },
+        "turned_at_opposite": _turned(report),
+        "logit_difference": _logit_differences(report),
+        "restored": _by_decoy(report, report.restored),
+        "projection": {
+            "original": _listed(report.dose.projection),
+            "decoys": _by_decoy(report, report.decoy_projection),
+        },
+        "closed_loop": [{**asdict(loop), "p_value": loop.p_value} for loop in report.closed_loop],
+    }
+
+
+def _turned(report: InterventionReport) -> dict[str, JSON]:
+    return {
+        "n_configurations": len(report.configurations),
+        "instruction": report.dose.n_turned,
+        "control_share": asdict(report.dose.control_share),
+        "n_draws": len(report.dose.controls),
+        "p_value": report.dose.p_value,
+    }
+
+
+def _logit_differences(report: InterventionReport) -> dict[str, JSON]:
+    dose = report.dose
+    quantiles = torch.quantile(dose.controls, torch.tensor(QUANTILES), dim=0)  # quantile configuration coefficient
+    return {
+        "original": _listed(dose.original),
+        "flipped": _listed(report.flipped),
+        "decoys": _by_decoy(report, report.decoys),
+        "coefficient": _listed(dose.coefficient),
+        "instruction": _listed(dose.instruction),
+        "control_quantiles": {f"{q:g}": _listed(curve) for q, curve in zip(QUANTILES, quantiles, strict=True)},
+    }
+
+
+def _by_decoy(report: InterventionReport, values: Float[Tensor, "decoy configuration"]) -> dict[str, JSON]:
+    names = [" ".join(f"({x},{y})" for x, y in cells) for cells in report.specification.decoys]
+    return {name: _listed(row) for name, row in zip(names, values, strict=True)}
+
+
+def _listed(values: Float[Tensor, "*shape"]) -> Sequence[JSON]:
+    return [_rounded(float(value)) if value.dim() == 0 else _listed(value) for value in values]
+
+
+def _rounded(value: float) -> float | None:
+    """Six digits are more than float32 repeats on another machine."""
+    return float(f"{value:.6g}") if math.isfinite(value) else None

@@ -1,0 +1,138 @@
+"""The text of an experiment.yaml becomes a specification in which every value was checked."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeVar
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from dtinterp.demonstrations.samplers import parse_sampler
+from dtinterp.foundation.errors import UserError
+from dtinterp.interventions.directions import Recipe
+from environments.registration import require_supported
+from environments.vocabulary import VIEW
+
+EntryT = TypeVar("EntryT")
+
+
+def _distinct(entries: tuple[EntryT, ...]) -> tuple[EntryT, ...]:
+    if len(set(entries)) < len(entries):
+        raise ValueError("an entry stands there twice, expected distinct ones")
+    return entries
+
+
+def _supported_world(env_id: str) -> str:
+    require_supported(env_id)
+    return env_id
+
+
+def _known_sampler(text: str) -> str:
+    parse_sampler(text)
+    return text
+
+
+Count = Annotated[StrictInt, Field(ge=1)]
+Number = Annotated[StrictFloat, Field(allow_inf_nan=False)]
+Coordinate = Annotated[StrictInt, Field(ge=0, lt=VIEW)]
+Cells = Annotated[tuple[tuple[Coordinate, Coordinate], ...], Field(min_length=1), AfterValidator(_distinct)]
+
+
+class ClosedLoopSpecification(BaseModel):
+    """How patched models are played."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    samplers: Annotated[
+        tuple[Annotated[StrictStr, AfterValidator(_known_sampler)], ...],
+        Field(min_length=1),
+        AfterValidator(_distinct),
+    ]
+    """how actions are drawn, such as greedy or temperature=1"""
+    n_episodes: Count
+    """episodes of each arm; a greedy player's count once for each distinct start"""
+    n_draws: Count
+    """how many of the random directions are played"""
+
+
+class Specification(BaseModel):
+    """An instruction-flip experiment, all of it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    world: Annotated[StrictStr, AfterValidator(_supported_world)]
+    """environment id"""
+    target_return: Annotated[StrictFloat, Field(ge=0, le=1)]
+    """return-to-go that the model is asked for"""
+    site: StrictStr
+    """where rows are edited, at the token of the first frame"""
+    direction: Recipe
+    """how the instruction's direction is found"""
+    cells: Cells
+    """cells (x, y) whose key and ball items give the direction"""
+    unit: Literal["instruction", "activation"]
+    """of coefficients: activation units, or the instruction's own, in which a first frame with a key holds 1 on average
+    and one with a ball −1"""
+    coefficients: Annotated[tuple[Number, ...], Field(min_length=1), AfterValidator(_distinct)]
+    """what the direction is set to; positive is key"""
+    strength: Annotated[Number, Field(gt=0)]
+    """the coefficient, up to sign, at which turns are counted and episodes played"""
+    decoys: Annotated[tuple[Cells, ...], AfterValidator(_distinct)]
+    """sets of cells where the complement object is added to the first frame"""
+    n_draws: Count
+    """random directions"""
+    closed_loop: ClosedLoopSpecification
+    """how patched models are played"""
+    seed: Annotated[StrictInt, Field(ge=0)]
+    """of random directions, starts and sampled actions"""
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        if not {self.strength, -self.strength} <= set(self.coefficients):
+            raise ValueError(f"the coefficients lack {self.strength:g} or {-self.strength:g}, the strength both ways")
+        if self.closed_loop.n_draws > self.n_draws:
+            raise ValueError(f"closed_loop.n_draws is {self.closed_loop.n_draws}, more than n_draws ({self.n_draws})")
+        return self
+
+
+def read_specification(path: Path) -> Specification:
+    """Read and check an experiment.yaml. Raises `UserError` for the first thing that is wrong with it."""
+    if not path.is_file():
+        raise UserError(f"there is no experiment at {path}: give the path of an experiment.yaml.")
+    try:
+        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not YAML ({' '.join(str(error).split())}): correct it.") from None
+    if not isinstance(fields, dict):
+        raise UserError(f"{path} holds {type(fields).__name__}, expected fields such as `world: …`: write them.")
+    try:
+        return Specification.model_validate(fields)
+    except ValidationError as error:
+        raise UserError(f"{path}: {_sentence(error.errors()[0])}") from None
+
+
+def _sentence(error: ErrorDetails) -> str:
+    field = ".".join(str(part) for part in error["loc"])
+    match error["type"]:
+        case "extra_forbidden":
+            known = Specification.model_fields if len(error["loc"]) == 1 else ClosedLoopSpecification.model_fields
+            return f"the field {field!r} is unknown, expected {', '.join(known)}: remove or rename it."
+        case "missing":
+            return f"the field {field!r} is missing: add it."
+        case "value_error" if not field:
+            return f"{error['ctx']['error']}: change one of them." if "ctx" in error else error["msg"]
+        case "value_error":
+            reason = str(error["ctx"]["error"]) if "ctx" in error else error["msg"]
+            return f"{field} is {error['input']!r}: {reason.rstrip('.')}; correct it."
+        case _:
+            return f"{field} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}; correct it."

@@ -1,0 +1,63 @@
+"""Small real inputs that the tests of several floors share."""
+
+import pytest
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from dtinterp.dataset.windows import Windows, window
+from dtinterp.demonstrations.collect import Share, collect
+from dtinterp.demonstrations.samplers import Temperature
+from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.agents.policy import Decision, Observation
+from dtinterp.model.config import ModelConfig
+from dtinterp.model.transformer import DecisionTransformer
+from environments.graph.state_graph import StateGraph, state_graph
+from environments.vocabulary import one_hot
+from environments.worlds import GraphWorlds
+
+STATIC = "MiniGrid-MemoryS7FixedStartStatic-v0"
+
+
+class RandomPolicy:
+    """Prefers turns and steps, remembers nothing."""
+
+    def start(self, n_worlds: int) -> None:
+        return None
+
+    def act(self, observation: Observation, memory: None) -> Decision[None]:
+        preference = torch.tensor([1.0, 1.0, 2.0, 0.0, 0.0, 0.0, -1.0])
+        return Decision(preference.repeat(len(observation.frame_id), 1), memory)
+
+
+@pytest.fixture(scope="session")
+def graph() -> StateGraph:
+    return state_graph(STATIC)
+
+
+@pytest.fixture(scope="session")
+def trajectories(graph: StateGraph) -> Trajectories:
+    worlds = GraphWorlds(graph, 8, generator=torch.Generator().manual_seed(0))
+    shares = [Share(Temperature(1.0), 2400), Share(Temperature(5.0), 2400)]
+    return collect(RandomPolicy(), worlds, shares, torch.Generator().manual_seed(1))
+
+
+@pytest.fixture(scope="session")
+def items(trajectories: Trajectories) -> Float32[Tensor, "frame item"]:
+    return one_hot(trajectories.frames)
+
+
+@pytest.fixture(scope="session")
+def windows(trajectories: Trajectories) -> Windows:
+    chosen = torch.randperm(trajectories.n_steps, generator=torch.Generator().manual_seed(2))[:64]
+    return window(trajectories, chosen)
+
+
+@pytest.fixture
+def model() -> DecisionTransformer:
+    """An untrained model with weights large enough that every part of it matters."""
+    model = DecisionTransformer(ModelConfig(d_model=32, n_heads=4, d_mlp=64), torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(std=0.3, generator=torch.Generator().manual_seed(parameter.numel()))
+    return model.eval()

@@ -1,0 +1,61 @@
+from dataclasses import dataclass
+
+import pytest
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from dtinterp.dictionary.dictionary import Dictionary
+from dtinterp.dictionary.kinds import L1, Kind, Pca, TopK
+
+
+@dataclass(frozen=True)
+class Planted:
+    """Rows that are sparse sums of known directions; the same rows with each coordinate shuffled over them."""
+
+    directions: Float32[Tensor, "feature d_model"]
+    rows: Float32[Tensor, "row d_model"]
+    shuffled: Float32[Tensor, "row d_model"]
+
+    def recovery(self, dictionary: Dictionary) -> float:
+        """Mean over planted directions of the largest cosine with any decoder row."""
+        cosine = self.directions @ dictionary.W_dec.T / dictionary.W_dec.norm(dim=1)
+        return float(cosine.max(dim=1).values.mean())
+
+
+@pytest.fixture(scope="session")
+def planted() -> Planted:
+    generator = torch.Generator().manual_seed(0)
+    n_rows, d_model, n_features, n_active = 10_000, 32, 48, 3
+    directions = torch.nn.functional.normalize(torch.randn(n_features, d_model, generator=generator), dim=1)
+    active = torch.rand(n_rows, n_features, generator=generator).argsort(dim=1)[:, :n_active]
+    value = torch.rand(n_rows, n_active, generator=generator) + 0.5
+    rows = torch.zeros(n_rows, n_features).scatter(1, active, value) @ directions
+    shuffled = torch.stack([column[torch.randperm(n_rows, generator=generator)] for column in rows.T], dim=1)
+    return Planted(directions, rows, shuffled)
+
+
+def random_dictionary(kind: Kind, *, width: int, d_model: int = 6, seed: int = 0) -> Dictionary:
+    generator = torch.Generator().manual_seed(seed)
+    W_dec = torch.nn.functional.normalize(torch.randn(width, d_model, generator=generator), dim=1)
+    return Dictionary(
+        W_enc=torch.randn(d_model, width, generator=generator),
+        b_enc=torch.randn(width, generator=generator) / 5,
+        W_dec=W_dec,
+        b_dec=torch.randn(d_model, generator=generator),
+        kind=kind,
+        scale=torch.tensor(1.7),
+        site="hook_obs_embed",
+        name="random",
+    )
+
+
+@pytest.fixture(params=[TopK(3), L1(0.5), Pca(5)], ids=["TopK", "L1", "Pca"])
+def dictionary(request: pytest.FixtureRequest) -> Dictionary:
+    """A dictionary of each kind with random weights, 6 long."""
+    return random_dictionary(request.param, width=5 if isinstance(request.param, Pca) else 11)
+
+
+@pytest.fixture
+def rows() -> Float32[Tensor, "row d_model"]:
+    return torch.randn(40, 6, generator=torch.Generator().manual_seed(1))

@@ -1,0 +1,170 @@
+from dataclasses import replace
+
+import jaxtyping
+import pytest
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from dtinterp.dictionary import dictionary as module
+from dtinterp.dictionary.dictionary import Codes, Dictionary, check_width, decode, encode, encode_dense, reconstruct
+from dtinterp.dictionary.kinds import L1, Kind, Pca, TopK
+from dtinterp.foundation.errors import UserError
+
+Rows = Float32[Tensor, "row d_model"]
+
+
+def _slow_activations(dictionary: Dictionary, row: Tensor) -> list[float]:
+    """The definition, one number at a time."""
+    activations = []
+    for feature in range(dictionary.width):
+        total = float(dictionary.b_enc[feature])
+        for place in range(dictionary.d_model):
+            centred = float(row[place]) / float(dictionary.scale) - float(dictionary.b_dec[place])
+            total += centred * float(dictionary.W_enc[place, feature])
+        activations.append(total)
+    match dictionary.kind:
+        case TopK(k=k):
+            kept = sorted(activations, reverse=True)[:k]
+            return [max(0.0, value) if value in kept else 0.0 for value in activations]
+        case L1():
+            return [max(0.0, value) for value in activations]
+        case Pca():
+            return activations
+
+
+def test_encoding_is_what_a_slow_loop_computes(dictionary: Dictionary, rows: Rows) -> None:
+    expected = torch.tensor([_slow_activations(dictionary, row) for row in rows])
+    torch.testing.assert_close(encode_dense(dictionary, rows), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_decoding_is_what_a_slow_loop_computes(dictionary: Dictionary, rows: Rows) -> None:
+    codes = encode(dictionary, rows)
+    expected = []
+    for index, value in zip(codes.index, codes.value, strict=True):
+        total = dictionary.b_dec.clone()
+        for feature, amount in zip(index.tolist(), value.tolist(), strict=True):
+            total += amount * dictionary.W_dec[feature]
+        expected.append(total * dictionary.scale)
+    torch.testing.assert_close(decode(dictionary, codes), torch.stack(expected))
+
+
+def test_reconstruction_is_encoding_then_decoding(dictionary: Dictionary, rows: Rows) -> None:
+    assert torch.equal(reconstruct(dictionary, rows), decode(dictionary, encode(dictionary, rows)))
+
+
+def test_dense_and_sparse_codes_decode_alike(dictionary: Dictionary, rows: Rows) -> None:
+    dense = encode_dense(dictionary, rows)
+    expected = dictionary.scale * (dense @ dictionary.W_dec + dictionary.b_dec)
+    torch.testing.assert_close(reconstruct(dictionary, rows), expected)
+
+
+def test_no_active_feature_stands_twice_in_a_row(dictionary: Dictionary, rows: Rows) -> None:
+    codes = encode(dictionary, rows)
+    for index, value in zip(codes.index, codes.value, strict=True):
+        active = index[value != 0]
+        assert len(active.unique()) == len(active)
+
+
+def test_topk_uses_at_most_k_features(rows: Rows, dictionary: Dictionary) -> None:
+    n_active = encode(dictionary, rows).n_active
+    if isinstance(dictionary.kind, TopK):
+        assert n_active.max() <= dictionary.kind.k
+        assert n_active.max() > 0
+
+
+def test_pca_uses_every_component(rows: Rows, dictionary: Dictionary) -> None:
+    if isinstance(dictionary.kind, Pca):
+        assert (encode(dictionary, rows).n_active == dictionary.kind.n_components).all()
+
+
+def test_encoding_in_pieces_changes_nothing(
+    dictionary: Dictionary, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = encode_dense(dictionary, rows)
+    monkeypatch.setattr(module, "ROWS_AT_ONCE", 7)
+    torch.testing.assert_close(encode_dense(dictionary, rows), whole)
+
+
+def test_an_orthonormal_dictionary_gives_back_its_own_codes() -> None:
+    width = 6
+    orthonormal = torch.linalg.qr(torch.randn(width, width, generator=torch.Generator().manual_seed(2))).Q
+    dictionary = Dictionary(
+        W_enc=orthonormal.T.contiguous(),
+        b_enc=torch.zeros(width),
+        W_dec=orthonormal,
+        b_dec=torch.full((width,), 0.3),
+        kind=TopK(2),
+        scale=torch.tensor(4.0),
+        site="",
+        name="orthonormal",
+    )
+    codes = Codes(torch.tensor([[4, 1], [0, 5]]), torch.tensor([[2.0, 1.0], [3.0, 0.5]]))
+    again = encode(dictionary, decode(dictionary, codes))
+    assert torch.equal(again.index, codes.index)
+    torch.testing.assert_close(again.value, codes.value, rtol=1e-4, atol=1e-5)
+
+
+def test_padding_decodes_to_nothing(dictionary: Dictionary) -> None:
+    padding = Codes(torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2, 3))
+    torch.testing.assert_close(decode(dictionary, padding), (dictionary.scale * dictionary.b_dec).expand(2, -1))
+
+
+def test_codes_need_a_value_for_every_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # as outside of tests
+    with pytest.raises(ValueError, match=r"codes have \(2, 3\) indices and \(2, 2\) values"):
+        Codes(torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2, 2))
+
+
+def test_parts_that_do_not_fit_are_refused(dictionary: Dictionary, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # as outside of tests
+    with pytest.raises(UserError, match=r"b_dec of 'random' has shape \(2,\), W_dec wants \(6,\): fit it again"):
+        replace(dictionary, b_dec=torch.zeros(2))
+
+
+def test_weights_that_are_not_finite_are_refused(dictionary: Dictionary) -> None:
+    with pytest.raises(UserError, match="'random' has weights that are not finite, or its scale"):
+        replace(dictionary, b_dec=torch.full((6,), torch.nan))
+
+
+def test_a_scale_is_positive(dictionary: Dictionary) -> None:
+    with pytest.raises(UserError, match=r"its scale 0\.0 is not positive: fit it again"):
+        replace(dictionary, scale=torch.tensor(0.0))
+
+
+def test_rows_of_another_length_are_refused(dictionary: Dictionary) -> None:
+    with pytest.raises(UserError, match="The rows have length 5, expected 6: use rows of the site"):
+        encode(dictionary, torch.zeros(3, 5))
+
+
+def test_rows_with_nan_are_refused(dictionary: Dictionary, rows: Rows) -> None:
+    damaged = rows.clone()
+    damaged[3:5, 0] = torch.nan
+    with pytest.raises(
+        UserError, match="2 of 40 rows hold NaN or infinity, expected finite numbers: check their model"
+    ):
+        encode(dictionary, damaged)
+
+
+def test_no_rows_are_refused(dictionary: Dictionary) -> None:
+    with pytest.raises(UserError, match="There are 0 rows, expected at least 1: harvest activations first"):
+        encode(dictionary, torch.zeros(0, 6))
+
+
+@pytest.mark.parametrize(
+    ("kind", "width", "sentence"),
+    [
+        (TopK(5), 4, "TopK has k=5, expected at most the width 4: give a smaller k or a larger width"),
+        (L1(1.0), 0, "The dictionary's width is 0, expected at least 1: give a larger width"),
+        (Pca(3), 4, "A PCA of 3 components has width 4: fit it again"),
+    ],
+)
+def test_impossible_widths_are_refused(kind: Kind, width: int, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        check_width(kind, width)
+
+
+def test_moving_to_a_device_keeps_everything(dictionary: Dictionary, rows: Rows) -> None:
+    moved = dictionary.to("cpu")
+    assert (moved.kind, moved.site, moved.name) == (dictionary.kind, dictionary.site, dictionary.name)
+    assert torch.equal(reconstruct(moved, rows), reconstruct(dictionary, rows))

@@ -1,0 +1,95 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from dtinterp.dictionary.dictionary import Dictionary, reconstruct
+from dtinterp.dictionary.score import DictionaryScore, score
+from dtinterp.dictionary.storage import load_dictionary, load_score, save_dictionary
+from dtinterp.foundation.artefact import Artefact, Content, write_artefact
+from dtinterp.foundation.errors import UserError
+
+
+@pytest.fixture
+def parent(tmp_path: Path) -> Artefact:
+    content = Content(kind="model", config={}, tensors={"weight": torch.zeros(1)}, metrics={})
+    return write_artefact(tmp_path / "model", content, parents=(), seed=0)
+
+
+def _score(dictionary: Dictionary, rows: Tensor, strength: float) -> DictionaryScore:
+    weight = strength * torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
+    return score(
+        dictionary,
+        rows,
+        target_action=(rows @ weight).argmax(dim=1),
+        logits_with=lambda edit: (rows if edit is None else edit(rows)) @ weight,
+        generator=np.random.default_rng(0),
+    )
+
+
+def test_a_saved_dictionary_comes_back_to_the_bit(
+    dictionary: Dictionary, rows: Tensor, parent: Artefact, tmp_path: Path
+) -> None:
+    save_dictionary(tmp_path / "dictionary", dictionary, parents=[parent], seed=3)
+    loaded = load_dictionary(tmp_path / "dictionary", parent=parent)
+    assert (loaded.kind, loaded.site, loaded.name) == (dictionary.kind, dictionary.site, dictionary.name)
+    assert torch.equal(reconstruct(loaded, rows), reconstruct(dictionary, rows))
+
+
+def test_the_artefact_records_seed_and_parents(dictionary: Dictionary, parent: Artefact, tmp_path: Path) -> None:
+    artefact = save_dictionary(tmp_path / "dictionary", dictionary, parents=[parent], seed=3)
+    assert artefact.manifest.seed == 3
+    assert artefact.manifest.parents == {"model/model": parent.manifest.digest}
+
+
+@pytest.mark.parametrize("strength", [3.0, 0.0])
+def test_a_saved_score_comes_back_equal(
+    strength: float, dictionary: Dictionary, rows: Tensor, parent: Artefact, tmp_path: Path
+) -> None:
+    card = _score(dictionary, rows, strength)
+    assert (card.loss_recovered_from_zero is None) == (strength == 0)
+    save_dictionary(tmp_path / "dictionary", dictionary, score=card, parents=[parent], seed=3)
+    assert load_score(tmp_path / "dictionary") == card
+
+
+def test_a_dictionary_may_have_no_score(dictionary: Dictionary, parent: Artefact, tmp_path: Path) -> None:
+    save_dictionary(tmp_path / "dictionary", dictionary, parents=[parent], seed=3)
+    assert load_score(tmp_path / "dictionary") is None
+
+
+def test_a_dictionary_is_not_overwritten_unasked(dictionary: Dictionary, parent: Artefact, tmp_path: Path) -> None:
+    save_dictionary(tmp_path / "dictionary", dictionary, parents=[parent], seed=3)
+    with pytest.raises(UserError, match="exists already"):
+        save_dictionary(tmp_path / "dictionary", dictionary, parents=[parent], seed=3)
+    save_dictionary(tmp_path / "dictionary", dictionary, parents=[parent], seed=4, replace=True)
+
+
+def test_another_parent_is_refused(dictionary: Dictionary, parent: Artefact, tmp_path: Path) -> None:
+    save_dictionary(tmp_path / "dictionary", dictionary, parents=(), seed=3)
+    with pytest.raises(UserError, match="was not made from"):
+        load_dictionary(tmp_path / "dictionary", parent=parent)
+
+
+def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:
+    content = Content(
+        kind="dictionary",
+        config={"name": "x", "site": "", "kind": {"type": "JumpReLU"}},
+        tensors={name: torch.zeros(1) for name in ("W_enc", "b_enc", "W_dec", "b_dec", "scale")},
+        metrics={},
+    )
+    write_artefact(tmp_path / "dictionary", content, parents=(), seed=0)
+    with pytest.raises(
+        UserError, match="is a dictionary of kind JumpReLU, expected one of TopK, L1, Pca: fit it again"
+    ):
+        load_dictionary(tmp_path / "dictionary")
+
+
+def test_a_damaged_dictionary_is_refused(dictionary: Dictionary, tmp_path: Path) -> None:
+    save_dictionary(tmp_path / "dictionary", dictionary, parents=(), seed=3)
+    config = tmp_path / "dictionary" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"site": "elsewhere"}))
+    with pytest.raises(UserError, match="is damaged"):
+        load_dictionary(tmp_path / "dictionary")
