@@ -1,6 +1,7 @@
 """Batched worlds become a trained agent: recurrent proximal policy optimisation on one page.
 
-Schulman et al. 2017 (arXiv:1707.06347), with whole sequences as minibatches so that the recurrent state is never stale inside one.
+Schulman et al. 2017 (arXiv:1707.06347), with whole sequences as minibatches so that the recurrent state is never stale
+inside one.
 """
 
 from dataclasses import dataclass
@@ -58,16 +59,30 @@ class AgentConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
+        for name in ("n_worlds", "n_rollout", "d_hidden", "epochs", "n_minibatches"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} is {getattr(self, name)}, expected at least 1.")
+        for name in ("learning_rate", "clip", "max_gradient"):
+            if not getattr(self, name) > 0:
+                raise UserError(f"{name} is {getattr(self, name)}, expected a number above 0.")
+        for name in ("discount", "decay"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"{name} is {getattr(self, name)}, expected a number from 0 to 1.")
+        self._check_sizes()
+
+    def _check_sizes(self) -> None:
         if self.n_worlds % self.n_minibatches:
             raise UserError(
-                f"n_worlds is {self.n_worlds}, expected a multiple of n_minibatches ({self.n_minibatches}): change either."
+                f"n_worlds is {self.n_worlds}, expected a multiple of n_minibatches, {self.n_minibatches}: change either."
+            )
+        if self.n_worlds // self.n_minibatches * self.n_rollout < 2:
+            raise UserError(
+                f"n_rollout is {self.n_rollout}, expected at least 2 with one world per minibatch: advantages are "
+                "normalised within a minibatch."
             )
         if self.n_updates < 1:
-            raise UserError(
-                f"steps is {self.steps}, expected at least one rollout of {self.n_worlds * self.n_rollout}: ask for more steps."
-            )
-        if not 0 < self.discount <= 1:
-            raise UserError(f"discount is {self.discount}, expected a number above 0 and at most 1.")
+            rollout = self.n_worlds * self.n_rollout
+            raise UserError(f"steps is {self.steps}, expected at least one rollout, {rollout}: ask for more steps.")
 
     @property
     def n_updates(self) -> int:

@@ -44,9 +44,9 @@ def collect(agent: Path, config: CollectConfig, out: Path, *, replace: bool = Fa
     """
     refuse_existing(out, replace=replace)
     shares = [parse_share(text) for text in config.sampler]
-    network, parent = load_agent(agent)
-    graph = state_graph(parent.config["training"]["env_id"])
+    trained = load_agent(agent)
+    graph = state_graph(trained.config.env_id)
     worlds = GraphWorlds(graph, config.n_worlds, generator=generator(config.seed, "demonstrations/layouts"))
-    policy = AgentPolicy(network, one_hot(worlds.frames))
+    policy = AgentPolicy(trained.network, one_hot(worlds.frames))
     trajectories = collect_trajectories(policy, worlds, shares, generator(config.seed, "demonstrations/actions"))
-    return save_trajectories(out, trajectories, parent=parent, seed=config.seed, replace=replace)
+    return save_trajectories(out, trajectories, parent=trained.artefact, seed=config.seed, replace=replace)

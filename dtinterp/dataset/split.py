@@ -11,6 +11,11 @@ from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.errors import UserError
 
 
+COMMON = 0.01
+"""Share of the episodes above which one content is never held out: a greedy agent repeats its few best episodes thousands of times,
+and to hold one out would take a whole situation from training instead of testing it."""
+
+
 @dataclass(frozen=True)
 class Split:
     """Flat steps on either side; frames that only the held-out side shows are listed."""
@@ -24,7 +29,7 @@ class Split:
 
 
 def split(trajectories: Trajectories, *, share: float, generator: torch.Generator) -> Split:
-    """Hold out `share` of the distinct episodes: two episodes of equal content stand on one side."""
+    """Hold out `share` of the distinct episodes, none of the `COMMON` ones; two episodes of equal content stand on one side."""
     if not 0 < share < 1:
         raise UserError(f"the held-out share is {share}, expected a number between 0 and 1.")
     content = episode_content(trajectories)
@@ -34,8 +39,10 @@ def split(trajectories: Trajectories, *, share: float, generator: torch.Generato
         raise UserError(
             f"{n_contents} distinct episodes cannot be split with a held-out share of {share}: collect more steps."
         )
+    is_common = torch.bincount(content) > COMMON * trajectories.n_episodes
+    order = torch.randperm(n_contents, generator=generator)
     is_held_out = torch.zeros(n_contents, dtype=torch.bool)
-    is_held_out[torch.randperm(n_contents, generator=generator)[:n_held_out]] = True
+    is_held_out[order[~is_common[order]][:n_held_out]] = True
     on_held_out_side = is_held_out[content][trajectories.episode]
     train = (~on_held_out_side).nonzero().squeeze(-1)
     unseen = torch.ones(len(trajectories.frames), dtype=torch.bool)

@@ -69,7 +69,7 @@ def evaluate(
         success=_share(episodes.success),
         failure=_share(episodes.terminated & ~episodes.success),
         timeout=_share(~episodes.terminated),
-        mean_return=bootstrap_mean(episodes.reward.numpy(), resampling),
+        mean_return=bootstrap_mean(episodes.reward.double().numpy(), resampling),
         mean_length=bootstrap_mean(episodes.length.double().numpy(), resampling),
     )
 

@@ -1,72 +1,73 @@
 """Trajectories become an artefact and back."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-import torch
+from jaxtyping import Bool
+from pydantic import TypeAdapter
 from torch import Tensor
 
-from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.demonstrations.trajectories import COLUMNS, Trajectories
 from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
 
 KIND = "demonstrations"
-COLUMNS = ("frames", "frame_id", "action", "reward", "length", "terminated", "sampler")
-SETTINGS = ("env_id", "max_steps", "fact_names", "samplers")
-FACT_TABLE, FACT_ID = "fact_table", "fact_id"
 
 
 def save_trajectories(
     path: Path, trajectories: Trajectories, *, parent: Artefact, seed: int, replace: bool = False
 ) -> Artefact:
-    """Write trajectories collected from the agent `parent`, with their quality as metrics.
-
-    Facts are interned as frames are: few distinct rows occur.
-    """
-    fact_table, fact_id = torch.unique(trajectories.facts, dim=0, return_inverse=True)
-    tensors = {name: getattr(trajectories, name) for name in COLUMNS}
-    tensors |= {FACT_TABLE: fact_table, FACT_ID: fact_id.int()}
+    """Write trajectories collected from the agent `parent`, with their quality as metrics."""
     content = Content(
         kind=KIND,
-        config={name: getattr(trajectories, name) for name in SETTINGS},
-        tensors=tensors,
-        metrics={**quality(trajectories), "bytes_per_step": round(n_bytes(tensors) / trajectories.n_steps, 2)},
+        config={
+            "env_id": trajectories.env_id,
+            "max_steps": trajectories.max_steps,
+            "fact_names": trajectories.fact_names,
+            "samplers": trajectories.samplers,
+        },
+        tensors={name: getattr(trajectories, name) for name in COLUMNS},
+        metrics=quality(trajectories),
     )
     return write_artefact(path, content, parents=(parent,), seed=seed, replace=replace)
 
 
 def load_trajectories(path: Path) -> tuple[Trajectories, Artefact]:
-    """Read trajectories and their artefact."""
+    """Read trajectories and their artefact. Raises `UserError` where they are missing, damaged, or no demonstrations."""
     artefact = read_artefact(path, kind=KIND)
-    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in artefact.config.items()}
-    columns = {name: artefact.tensors[name] for name in COLUMNS}
-    facts = artefact.tensors[FACT_TABLE][artefact.tensors[FACT_ID].long()]
-    return Trajectories(**settings, **columns, facts=facts), artefact
+    settings = TypeAdapter(_Settings).validate_python(artefact.config)
+    return Trajectories(**{**vars(settings), **artefact.tensors}), artefact
+
+
+@dataclass(frozen=True)
+class _Settings:
+    env_id: str
+    max_steps: int
+    fact_names: tuple[str, ...]
+    samplers: tuple[str, ...]
 
 
 def quality(trajectories: Trajectories) -> Mapping[str, JSON]:
-    """Return counts, and for each sampler its mean return, mean length and share of rewarded episodes."""
+    """Return counts, the storage per step, and mean return and length (in steps) by sampler."""
     return {
         "n_steps": trajectories.n_steps,
         "n_episodes": trajectories.n_episodes,
         "n_distinct_frames": len(trajectories.frames),
+        "bytes_per_step": round(trajectories.bytes_per_step, 2),
         "by_sampler": {
-            name: _fares(trajectories, trajectories.sampler == index) for index, name in enumerate(trajectories.samplers)
+            name: _quality_of(trajectories, trajectories.sampler == index)
+            for index, name in enumerate(trajectories.samplers)
         },
     }
 
 
-def n_bytes(tensors: Mapping[str, Tensor]) -> int:
-    """Return what the tensors take on disk."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
-
-
-def _fares(trajectories: Trajectories, chosen: Tensor) -> Mapping[str, JSON]:
-    if not chosen.any():
+def _quality_of(trajectories: Trajectories, is_chosen: Bool[Tensor, " episode"]) -> Mapping[str, JSON]:
+    returns = trajectories.episode_return[is_chosen]
+    if len(returns) == 0:
         return {"n_episodes": 0}
-    returns = trajectories.episode_return[chosen]
     return {
-        "n_episodes": int(chosen.sum()),
+        "n_episodes": len(returns),
         "mean_return": round(returns.mean().item(), 4),
-        "mean_length": round(trajectories.length[chosen].float().mean().item(), 2),
+        "mean_length": round(trajectories.length[is_chosen].float().mean().item(), 2),
         "share_rewarded": round((returns > 0).float().mean().item(), 4),
     }

@@ -68,9 +68,10 @@ def run_experiment(specification: Specification, model: DecisionTransformer) -> 
 
 def run_experiment_file(
     file: Path, model: DecisionTransformer, *, model_artefact: Artefact, out: Path, replace: bool = False
-) -> InterventionReport:
+) -> Artefact:
     """Run the experiment.yaml `file`, save the report to the folder `out` and result.json beside `file`.
 
+    Returns the report's artefact; `load_report` reads it.
     Raises `UserError` before any work where either exists and `replace` is not given, or where the file is wrong.
     """
     specification = read_specification(file)
@@ -80,7 +81,7 @@ def run_experiment_file(
     report = run_experiment(specification, model)
     artefact = save_report(out, report, parents=[model_artefact], replace=replace)
     write_result(result, report, artefact=artefact, replace=replace)
-    return report
+    return artefact
 
 
 def _answer(model: DecisionTransformer, scenarios: Scenarios) -> Float32[Tensor, " configuration"]:
