@@ -1,12 +1,11 @@
 """Words become calls; the only module that prints.
 
-`--help` lists the commands without importing any of them. A command's module is imported when it is called; its options are the
-parameters of its function and the fields of its config.
+`--help` lists the commands without importing any of them. A command's module is imported when it is called; its options
+are the parameters of its function and the fields of its config.
 """
 
-import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -27,8 +26,12 @@ COMMANDS = {
     "study": Command("dtinterp.study:run_study", "study a model from its windows to the report"),
     "train-agent": Command("dtinterp.commands.train_agent:train_agent", "train an agent in a MiniGrid world"),
     "collect": Command("dtinterp.commands.collect:collect", "record an agent's demonstrations"),
-    "train-model": Command("dtinterp.commands.train_model:train_model", "train a decision transformer, or go on with it"),
-    "fit-dictionary": Command("dtinterp.commands.fit_dictionary:fit_dictionary", "fit and score a dictionary of a site"),
+    "train-model": Command(
+        "dtinterp.commands.train_model:train_model", "train a decision transformer, or go on with it"
+    ),
+    "fit-dictionary": Command(
+        "dtinterp.commands.fit_dictionary:fit_dictionary", "fit and score a dictionary of a site"
+    ),
     "describe": Command("dtinterp.commands.describe:describe", "say what each feature of a dictionary means"),
     "experiment run": Command("dtinterp.commands.experiment:run", "intervene on a model as an experiment.yaml says"),
     "certify": Command("dtinterp.commands.certify:certify", "certify which observations a model treats alike"),
@@ -88,11 +91,27 @@ def _shown(made: object) -> str:
 
     match made:
         case Artefact():
-            return f"{made.manifest.kind} written to {made.path}\n{json.dumps(made.manifest.metrics, indent=1)}"
+            return "\n".join([f"{made.manifest.kind} written to {made.path}", *_lines(made.manifest.metrics, depth=1)])
         case Path():
             return f"written to {made}"
         case Mapping():
-            width = max(map(len, made))
-            return "\n".join(f"{name:<{width}}  {value}" for name, value in made.items())
+            return "\n".join(_lines(made, depth=0))
         case _:
             return str(made)
+
+
+def _lines(values: Mapping[str, object], *, depth: int) -> Iterator[str]:
+    """Yield one line a value, what lies inside it indented; an interval is one value."""
+    width = max(map(len, values), default=0)
+    for name, value in values.items():
+        match value:
+            case {"estimate": estimate, "low": low, "high": high, "n": n}:
+                yield f"{'  ' * depth}{name:<{width}}  {estimate:.4g} [{low:.4g}, {high:.4g}] n={n}"
+            case Mapping():
+                yield f"{'  ' * depth}{name}"
+                yield from _lines(value, depth=depth + 1)
+            case [{}, *_]:
+                for index, part in enumerate(value):
+                    yield from _lines({f"{name}[{index}]": part}, depth=depth)
+            case _:
+                yield f"{'  ' * depth}{name:<{width}}  {value}"

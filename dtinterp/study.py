@@ -91,7 +91,7 @@ def run_study(config: StudyConfig) -> Path:
                 dictionaries.append(folder)
         with clock.stage(f"features at {site}"):
             folder = out / "features" / site
-            describe(out / "dictionaries" / site / DESCRIBED, DescribeConfig(seed=config.seed), folder, **subject)
+            describe(DescribeConfig(seed=config.seed), out / "dictionaries" / site / DESCRIBED, folder, **subject)
             features.append(folder)
     with clock.stage("instruction flip"):
         run(EXPERIMENT, model=base.model, out=out / "instruction-flip", replace=anew)
@@ -142,8 +142,8 @@ def _train(config: StudyConfig, clock: Clock) -> Foundations:
     with clock.stage("agent"):
         train_agent(AgentConfig(seed=config.seed), base.agent, replace=config.replace)
     with clock.stage("demonstrations"):
-        collect(base.agent, CollectConfig(seed=config.seed), base.demonstrations, replace=config.replace)
+        collect(CollectConfig(seed=config.seed), base.agent, base.demonstrations, replace=config.replace)
     with clock.stage("model"):
         training = replace(TRAINING[config.model], seed=config.seed)
-        train_model(base.demonstrations, training, base.model, replace=config.replace)
+        train_model(training, base.demonstrations, base.model, replace=config.replace)
     return base

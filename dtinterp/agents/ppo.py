@@ -17,6 +17,7 @@ from dtinterp.agents.network import RecurrentActorCritic
 from dtinterp.agents.rollout import Rollout, Runner
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Logbook, progress
+from dtinterp.foundation.ranges import require_above, require_at_least, require_share
 from dtinterp.foundation.seeding import generator
 from environments.vocabulary import one_hot
 from environments.worlds import Worlds
@@ -59,21 +60,14 @@ class AgentConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
-        for name in ("n_worlds", "n_rollout", "d_hidden", "epochs", "n_minibatches"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} is {getattr(self, name)}, expected at least 1.")
-        for name in ("learning_rate", "clip", "max_gradient"):
-            if not getattr(self, name) > 0:
-                raise UserError(f"{name} is {getattr(self, name)}, expected a number above 0.")
-        for name in ("discount", "decay"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UserError(f"{name} is {getattr(self, name)}, expected a number from 0 to 1.")
-        self._check_sizes()
-
-    def _check_sizes(self) -> None:
+        require_at_least(self, 1, "n_worlds", "n_rollout", "d_hidden", "epochs", "n_minibatches")
+        require_at_least(self, 0, "entropy", "value_weight")
+        require_above(self, 0, "learning_rate", "clip", "max_gradient")
+        require_share(self, "discount", "decay")
         if self.n_worlds % self.n_minibatches:
             raise UserError(
-                f"n_worlds is {self.n_worlds}, expected a multiple of n_minibatches, {self.n_minibatches}: change either."
+                f"n_worlds is {self.n_worlds}, expected a multiple of n_minibatches, {self.n_minibatches}: "
+                "change either."
             )
         if self.n_worlds // self.n_minibatches * self.n_rollout < 2:
             raise UserError(

@@ -11,7 +11,7 @@ from dtinterp.foundation.artefact import Artefact, refuse_existing
 
 def certify(
     config: EquivalenceConfig,
-    out: Path,
+    out: Path = Path("results/equivalence"),
     *,
     model: Path = MODEL,
     demonstrations: Path = DEMONSTRATIONS,
@@ -28,9 +28,7 @@ def certify(
     """
     refuse_existing(out, replace=replace)
     subject = load_subject(model, demonstrations)
-    return save_equivalence(
-        out, certify_in(subject, config), model=subject.trained.artefact, demonstrations=subject.demonstrations, replace=replace
-    )
+    return save_equivalence(out, certify_in(subject, config), parents=subject.artefacts, replace=replace)
 
 
 def certify_in(subject: Subject, config: EquivalenceConfig) -> EquivalenceReport:

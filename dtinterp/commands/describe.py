@@ -28,9 +28,9 @@ class DescribeConfig:
 
 
 def describe(
-    dictionary: Path,
     config: DescribeConfig,
-    out: Path,
+    dictionary: Path = Path("results/dictionary"),
+    out: Path = Path("results/features"),
     *,
     model: Path = MODEL,
     demonstrations: Path = DEMONSTRATIONS,
@@ -39,8 +39,8 @@ def describe(
     """Describe each feature of a dictionary: density, top frames, map over the view, alignment with the facts.
 
     Args:
-        dictionary: folder of the dictionary.
         config: on which rows.
+        dictionary: folder of the dictionary.
         out: folder to write.
         model: folder of the model that the dictionary was fitted to.
         demonstrations: folder of the demonstrations that the model was trained on.

@@ -15,7 +15,7 @@ from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
 from dtinterp.equivalence.storage import load_equivalence
 from dtinterp.features.storage import ARTEFACT_KIND as FEATURES
 from dtinterp.features.storage import load_features
-from dtinterp.foundation.artefact import read_artefact
+from dtinterp.foundation.artefact import Artefact, read_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.report import ARTEFACT_KIND as INTERVENTION
 from dtinterp.interventions.report import load_report
@@ -85,13 +85,7 @@ def load_results(sources: Sources) -> StudyResults:
         agent=read_artefact(sources.agent, kind=AGENT),
         demonstrations=Sourced(trajectories, demonstrations),
         model=Sourced(trained.config.model, model),
-        dictionaries=tuple(
-            Sourced(
-                ScoredDictionary(load_dictionary(path), load_score(path)),
-                read_artefact(path, kind=DICTIONARY, parent=model),
-            )
-            for path in sources.dictionaries
-        ),
+        dictionaries=tuple(_dictionary(path, model) for path in sources.dictionaries),
         features=tuple(
             Sourced(load_features(path), read_artefact(path, kind=FEATURES, parent=model)) for path in sources.features
         ),
@@ -103,3 +97,11 @@ def load_results(sources: Sources) -> StudyResults:
         ),
         seconds=sources.seconds,
     )
+
+
+def _dictionary(path: Path, model: Artefact) -> Sourced[ScoredDictionary]:
+    score = load_score(path)
+    if score is None:
+        raise UserError(f"{path} has no report card: fit the dictionary with dtinterp fit-dictionary.")
+    artefact = read_artefact(path, kind=DICTIONARY, parent=model)
+    return Sourced(ScoredDictionary(load_dictionary(path), score), artefact)

@@ -37,9 +37,7 @@ class Evaluation:
     mean_length: Interval
 
 
-def play_episodes(
-    policy: Policy[MemoryT], worlds: Worlds, sampler: Sampler, *, generator: torch.Generator
-) -> Episodes:
+def play_episodes(policy: Policy[MemoryT], worlds: Worlds, sampler: Sampler, *, generator: torch.Generator) -> Episodes:
     """Play one episode in each world.
 
     Worlds made from equal seeds begin alike, so episodes of two policies are paired by world.
@@ -59,9 +57,7 @@ def play_episodes(
     return Episodes(success, terminated, reward, length)
 
 
-def evaluate(
-    policy: Policy[MemoryT], worlds: Worlds, sampler: Sampler, *, generator: torch.Generator
-) -> Evaluation:
+def evaluate(policy: Policy[MemoryT], worlds: Worlds, sampler: Sampler, *, generator: torch.Generator) -> Evaluation:
     """Return success, failure and timeout with Wilson intervals, return and length with bootstrap intervals."""
     episodes = play_episodes(policy, worlds, sampler, generator=generator)
     resampling = numpy_generator(generator.initial_seed(), "evaluation/bootstrap")

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from dtinterp.foundation.errors import UserError
 
-
 COLDEST = 1e-6
 """The lowest temperature; float32 holds logits divided by it."""
 

@@ -24,14 +24,13 @@ class Logbook:
         """Open nothing yet: the file appears with the first row."""
         self.path = path
 
-    def write(self, **row: float | str | None) -> None:
+    def write(self, **row: int | float | str | None) -> None:
         """Append one row, stamped with the wall clock in seconds."""
         if self.path is None:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"clock": round(time.time(), 3), **row}) + "\n")
-
 
     def rewind(self, step: int) -> None:
         """Forget the rows of steps after `step`, and a row that was cut short: a resumed run writes them again."""

@@ -15,7 +15,7 @@ TENSORS = "tensors.safetensors"
 CONFIG = "config.json"
 MANIFEST = "manifest.json"
 
-JSON: TypeAlias = bool | int | float | str | Sequence["JSON"] | Mapping[str, "JSON"] | None
+JSON: TypeAlias = bool | int | float | str | Sequence[object] | Mapping[str, object] | None
 
 
 @dataclass(frozen=True)

@@ -147,14 +147,14 @@ def apply_edit(edit: Edit, rows: Float32[Tensor, "batch d_model"]) -> Float32[Te
 
 
 def _moved(
-    rows: Float32[Tensor, "batch d_model"], along: Float32[Tensor, " d_model"], amount: Coefficient
+    rows: Float32[Tensor, "batch d_model"], along: Float32[Tensor, " direction"], amount: Coefficient
 ) -> Float32[Tensor, "batch d_model"]:
     _require_length(rows, along)
     return rows + (amount[:, None] if isinstance(amount, Tensor) else amount) * along  # batch d_model
 
 
 def _component(
-    rows: Float32[Tensor, "batch d_model"], direction: Float32[Tensor, " d_model"]
+    rows: Float32[Tensor, "batch d_model"], direction: Float32[Tensor, " direction"]
 ) -> Float32[Tensor, " batch"]:
     _require_length(rows, direction)
     return rows @ direction

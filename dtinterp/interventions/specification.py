@@ -38,7 +38,10 @@ def _supported_world(env_id: str) -> str:
 
 
 def _known_sampler(text: str) -> str:
-    parse_sampler(text)
+    try:
+        parse_sampler(text)
+    except UserError as mistake:
+        raise ValueError(str(mistake)) from None  # pydantic gathers ValueErrors only
     return text
 
 

@@ -13,9 +13,10 @@ Draw: TypeAlias = Callable[[int], Html]
 
 
 def filmstrip(windows: Windows, draw: Draw, *, swap: WorstSwap | None = None) -> Html:
-    """Return the strip of the one window given. With `swap`, the stand-in lies under its slot and the decision is framed.
+    """Return the strip of the one window given.
 
-    The action of the last slot is what the model must say, so it stands in brackets. Raises ValueError for several windows.
+    With `swap`, the stand-in lies under its slot and the decision is framed. The action of the last slot is what the
+    model must say, so it stands in brackets. Raises ValueError for several windows.
     """
     if len(windows) != 1:
         raise ValueError(f"a strip shows 1 window, got {len(windows)}")

@@ -21,8 +21,8 @@ VOID = {"br", "hr", "img", "meta", "link", "use"}
 def element(tag: str, *content: Content, **attributes: Attribute) -> Html:
     """Return `<tag …>content</tag>`.
 
-    A trailing underscore of an attribute's name is dropped and the others become hyphens (`class_`, `aria_label`). Attributes that
-    are None or False are left out, and True ones stand bare.
+    A trailing underscore of an attribute's name is dropped and the others become hyphens (`class_`, `aria_label`).
+    Attributes that are None or False are left out, and True ones stand bare.
     """
     opening = f"<{tag}{''.join(_attribute(name, value) for name, value in attributes.items())}>"
     return Html(opening if tag in VOID else f"{opening}{join(content)}</{tag}>")

@@ -31,10 +31,13 @@ def table_block(table: Html, caption: Content, *, source: Content = "") -> Html:
 
 
 def table_html(frame: pd.DataFrame) -> Html:
-    """Return a table of values: intervals with their range, numbers to three digits, None as a dash, markup as it is."""
+    """Return a table: intervals with their range, numbers to three digits, None as a dash, markup as it is."""
     columns = list(frame.columns)
     is_numeric = [_is_number(frame[column].iloc[0]) if len(frame) else False for column in columns]
-    head = join(element("th", _headed(column), scope="col", class_=_class(right)) for column, right in zip(columns, is_numeric, strict=True))
+    head = join(
+        element("th", _headed(column), scope="col", class_=_class(right))
+        for column, right in zip(columns, is_numeric, strict=True)
+    )
     rows = [_row(values, is_numeric) for values in frame.itertuples(index=False, name=None)]
     return element("table", element("thead", element("tr", head)), element("tbody", join(rows)))
 
@@ -76,7 +79,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, Interval | int | float) or value is None
 
 
-def _class(is_right: bool) -> str | None:  # noqa: FBT001
+def _class(is_right: bool) -> str | None:
     return "right" if is_right else None
 
 

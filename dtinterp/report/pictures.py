@@ -1,7 +1,8 @@
 """Frames and tables over the view become small vector pictures.
 
-MiniGrid's tiles are made for a dark screen: key and ball share a colour, and a carried object hides behind the agent. These pictures
-show the same cells on paper: walls dark, floor white, what is out of sight hatched away; keys and balls differ in shape and hue.
+MiniGrid's tiles are made for a dark screen: key and ball share a colour, and a carried object hides behind the agent.
+These pictures show the same cells on paper: walls dark, floor white, what is out of sight faded; keys and balls differ
+in shape and hue.
 """
 
 import base64
@@ -35,7 +36,7 @@ _CHEVRON_GLYPH = f'<path d="M.14 .42L.5 .08L.86 .42" fill="none" stroke="{INK}" 
 
 
 def frame_picture(frame: UInt8[np.ndarray, "view view 3"]) -> Html:
-    """Return the inside of an SVG whose `viewBox` is `0 0 view view`: what the agent sees, itself at the bottom, looking up."""
+    """Draw what the agent sees, itself at the bottom, looking up: the inside of an SVG of `viewBox` `0 0 view view`."""
     view = len(frame)
     agent = (view // 2, view - 1)
     kinds = frame[..., 0]
@@ -51,7 +52,7 @@ def frame_picture(frame: UInt8[np.ndarray, "view view 3"]) -> Html:
 
 
 def map_picture(values: Float[np.ndarray, "view view"], limit: float) -> Html:
-    """Return the inside of an SVG that colours each cell [x, y]: green above 0, purple below, white at 0, full at ±`limit`."""
+    """Colour each cell [x, y] green above 0 and purple below, full at ±`limit`: the inside of an SVG."""
     view = len(values)
     parts = [f'<rect width="{view}" height="{view}" fill="{FLOOR_FILL}" stroke="{GRID_LINE}" stroke-width=".08"/>']
     for x, y in np.argwhere(np.abs(values) > limit / 100):

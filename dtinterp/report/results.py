@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter
 
+from dtinterp.demonstrations.evaluate import Evaluation
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.score import DictionaryScore
@@ -58,16 +59,23 @@ class StudyResults:
         """Refuse results that speak of different worlds, and features of a dictionary that is not there."""
         if self.equivalence.value.env_id != self.env_id:
             raise UserError(
-                f"the equivalence report is about {self.equivalence.value.env_id}, the demonstrations about {self.env_id}: "
+                f"the equivalence report is about {self.equivalence.value.env_id}, the demonstrations about "
+                f"{self.env_id}: "
                 "give results of one study."
             )
-        known = {scored.value.dictionary.name for scored in self.dictionaries}
         for table in self.features:
-            if table.value.name not in known:
-                raise UserError(
-                    f"features are described for the dictionary {table.value.name!r}, which is not among the "
-                    f"{len(known)} given: give it too."
-                )
+            self.described(table.value)
+
+    def described(self, table: FeatureTable) -> ScoredDictionary:
+        """Return the dictionary whose features a table describes. Raises `UserError` where it is not among the results."""
+        for scored in self.dictionaries:
+            dictionary = scored.value.dictionary
+            if (dictionary.name, dictionary.site) == (table.name, table.site):
+                return scored.value
+        raise UserError(
+            f"features are described for the dictionary {table.name!r} at {table.site}, which is not among the "
+            f"{len(self.dictionaries)} given: give it too."
+        )
 
     @property
     def env_id(self) -> str:
@@ -85,11 +93,40 @@ class StudyResults:
         return calibration_of(self.model.artefact)
 
     @property
+    def demonstrated(self) -> "Demonstrated":
+        """How the demonstrations fare, as their artefact records it."""
+        return TypeAdapter(Demonstrated).validate_python(self.demonstrations.artefact.manifest.metrics)
+
+    @property
+    def demonstrator(self) -> Mapping[str, Evaluation]:
+        """How the agent fares in fresh episodes, by sampler; empty where its artefact records nothing."""
+        return TypeAdapter(dict[str, Evaluation]).validate_python(self.agent.manifest.metrics)
+
+    @property
     def artefacts(self) -> tuple[Artefact, ...]:
         """All artefacts, parents before children."""
         sourced = (self.demonstrations, self.model, *self.dictionaries, *self.features, self.equivalence)
         intervention = () if self.intervention is None else (self.intervention.artefact,)
         return (self.agent, *(each.artefact for each in sourced), *intervention)
+
+
+@dataclass(frozen=True)
+class Fared:
+    """What the episodes of one sampler came to."""
+
+    n_episodes: int
+    mean_return: float | None = None
+    mean_length: float | None = None
+    """steps"""
+    share_rewarded: float | None = None
+
+
+@dataclass(frozen=True)
+class Demonstrated:
+    """What the demonstrations came to."""
+
+    bytes_per_step: float
+    by_sampler: Mapping[str, Fared]
 
 
 def calibration_of(model: Artefact) -> Mapping[str, Sequence[CalibrationPoint]]:

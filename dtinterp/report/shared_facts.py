@@ -9,9 +9,9 @@ from dtinterp.features.table import FactValue
 
 
 def shared_facts(trajectories: Trajectories, frame_id: Int64[Tensor, " member"]) -> tuple[FactValue, ...]:
-    """Return the facts that have one and the same value at every step showing one of the frames, in the facts' order.
+    """Return the facts that have one value at all steps that show one of the frames, in the facts' order.
 
-    The steps are those of the demonstrations, so a fact may be shared here by their choice of ways and not by necessity.
+    The steps are those of the demonstrations: a fact may be shared by their choice of ways, and not by necessity.
     """
     is_member = torch.zeros(len(trajectories.frames), dtype=torch.bool)
     is_member[frame_id] = True

@@ -18,7 +18,7 @@ OUTCOMES = (
 
 
 def calibration_figure(calibration: Mapping[str, Sequence[CalibrationPoint]]) -> go.Figure:
-    """Draw the return achieved against the return asked for, and beside it how the episodes end, one panel a sampler."""
+    """Draw the return achieved against the one asked for, and beside it how episodes end, one panel a sampler."""
     titles = ["return achieved", *(f"how episodes end, {sampler}" for sampler in calibration)]
     widths = [0.4, *([0.6 / max(len(calibration), 1)] * len(calibration))]
     figure = make_subplots(cols=len(titles), column_widths=widths, subplot_titles=titles, horizontal_spacing=0.07)
@@ -45,7 +45,12 @@ def error_bars(intervals: Sequence[Interval]) -> dict[str, object]:
 def _add_achieved(figure: go.Figure, calibration: Mapping[str, Sequence[CalibrationPoint]]) -> None:
     asked = sorted({point.target_return for points in calibration.values() for point in points})
     figure.add_scatter(
-        x=asked, y=asked, mode="lines", name="as asked", line={"color": MUTED, "width": 1, "dash": "dot"}, hoverinfo="skip"
+        x=asked,
+        y=asked,
+        mode="lines",
+        name="as asked",
+        line={"color": MUTED, "width": 1, "dash": "dot"},
+        hoverinfo="skip",
     )
     for index, (sampler, points) in enumerate(calibration.items()):
         achieved = [point.evaluation.mean_return for point in points]
@@ -71,7 +76,7 @@ def _add_endings(figure: go.Figure, points: Sequence[CalibrationPoint], column: 
             y=[share.estimate for share in shares],
             name=title,
             legendgroup=title,
-            showlegend=column == 2,  # noqa: PLR2004
+            showlegend=column == 2,
             marker={"color": colour, "pattern": {"shape": hatching, "fgcolor": "#ffffff", "size": 5, "solidity": 0.25}},
             customdata=[str(share) for share in shares],
             hovertemplate=f"asked %{{x}}: {title} %{{customdata}}<extra></extra>",

@@ -34,7 +34,7 @@ def frame_order(report: EquivalenceReport) -> Int64[Tensor, " frame"]:
 
 
 def divergence_figure(report: EquivalenceReport) -> go.Figure:
-    """Draw the largest divergence of every two observations, class after class, boxes around the classes of more than one."""
+    """Draw the largest divergence of every two observations, class after class, larger classes boxed."""
     order = frame_order(report)
     divergence = report.relation.maximum[order][:, order]
     names = [f"frame {frame}" for frame in report.chosen.frame_id[order].tolist()]
@@ -50,7 +50,14 @@ def divergence_figure(report: EquivalenceReport) -> go.Figure:
         )
     )
     figure.update_layout(shapes=_boxes(report))
-    bare = {"showticklabels": False, "ticks": "", "showgrid": False, "constrain": "domain", "linecolor": RULE, "mirror": True}
+    bare = {
+        "showticklabels": False,
+        "ticks": "",
+        "showgrid": False,
+        "constrain": "domain",
+        "linecolor": RULE,
+        "mirror": True,
+    }
     figure.update_xaxes(**bare)
     figure.update_yaxes(**bare, autorange="reversed", scaleanchor="x")
     return styled(figure, height=620, margin={"l": 8, "r": 8, "t": 8, "b": 8})
@@ -62,23 +69,41 @@ def agreement_figure(report: EquivalenceReport) -> go.Figure:
     figure = go.Figure()
     arms: Sequence[tuple[str, str, str, float, Sequence[Agreement]]] = (
         ("trained model", TRAINED, "circle", 0.24, [each.trained for each in report.comparisons]),
-        ("untrained model, as many classes", CONTROL, "diamond", -0.08, [each.untrained for each in report.comparisons]),
-        ("untrained model, same ε", CONTROL_2, "square", -0.3, [each.untrained_at_epsilon for each in report.comparisons]),
+        (
+            "untrained model, as many classes",
+            CONTROL,
+            "diamond",
+            -0.08,
+            [each.untrained for each in report.comparisons],
+        ),
+        (
+            "untrained model, same ε",
+            CONTROL_2,
+            "square",
+            -0.3,
+            [each.untrained_at_epsilon for each in report.comparisons],
+        ),
     )
     _add_chance(figure, [each.trained for each in report.comparisons])
     for name, colour, symbol, offset, agreements in arms:
         _add_arm(figure, agreements, name=name, offset=offset, marker={"color": colour, "symbol": symbol, "size": 10})
     places = list(range(len(worlds)))
-    labels = [f"{world}<br>{each.trained.n_reference_classes} classes" for world, each in zip(worlds, report.comparisons, strict=True)]
+    labels = [
+        f"{world}<br>{each.trained.n_reference_classes} classes"
+        for world, each in zip(worlds, report.comparisons, strict=True)
+    ]
     figure.update_yaxes(tickvals=places, ticktext=labels, range=[len(worlds) - 0.45, -0.6], showgrid=False, ticks="")
-    figure.update_xaxes(title_text="adjusted Rand index (1: the same classes, 0: chance)", zeroline=True, zerolinecolor=RULE)
+    figure.update_xaxes(
+        title_text="adjusted Rand index (1: the same classes, 0: chance)", zeroline=True, zerolinecolor=RULE
+    )
     return styled(figure, height=120 + ROW_HEIGHT * len(worlds), margin={"l": 150})
 
 
 def neighbours_figure(report: EquivalenceReport, place: int, *, n_shown: int = 24) -> go.Figure:
     """Draw one observation's divergence from its nearest others, class-mates dark, with ε as a line.
 
-    `place` is a row of the report's chosen frames. The bar is the largest divergence over contexts, the tick inside it the mean.
+    `place` is a row of the report's chosen frames. The bar is the largest divergence over contexts, the tick in it the
+    mean.
     """
     relation, epsilon = report.relation, report.config.epsilon
     order = relation.maximum[place].argsort(stable=True)
@@ -104,7 +129,10 @@ def neighbours_figure(report: EquivalenceReport, place: int, *, n_shown: int = 2
         hovertemplate="%{x}: %{y:.3f} bits on average<extra></extra>",
     )
     figure.add_hline(
-        y=epsilon, line={"color": WRONG, "dash": "dash", "width": 1.5}, annotation_text=f"ε = {epsilon:g}", annotation_font_color=WRONG
+        y=epsilon,
+        line={"color": WRONG, "dash": "dash", "width": 1.5},
+        annotation_text=f"ε = {epsilon:g}",
+        annotation_font_color=WRONG,
     )
     figure.update_yaxes(title_text="largest divergence, bits", rangemode="tozero")
     figure.update_xaxes(tickangle=-50)

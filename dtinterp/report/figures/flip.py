@@ -30,7 +30,7 @@ ENDINGS = (
 
 
 def dose_figure(report: InterventionReport) -> go.Figure:
-    """Draw, for each configuration, the logit difference against what the direction was set to, over the random directions' band."""
+    """Draw the logit difference against what the direction was set to, over the random directions' band."""
     n = len(report.configurations)
     figure = make_subplots(
         cols=n, shared_yaxes=True, subplot_titles=list(report.configurations), horizontal_spacing=0.025
@@ -47,7 +47,7 @@ def dose_figure(report: InterventionReport) -> go.Figure:
 
 
 def endings_figure(loops: Sequence[ClosedLoop]) -> go.Figure:
-    """Draw how episodes end in each arm, one panel a sampler, with the interval of the share that ends at the other target."""
+    """Draw how episodes end in each arm, one panel a sampler."""
     titles = [loop.sampler for loop in loops]
     figure = make_subplots(cols=len(loops), shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.05)
     for column, loop in enumerate(loops, start=1):

@@ -8,9 +8,9 @@ from dtinterp.report.style import CONFIG
 
 
 def figure_html(figure: go.Figure, *, name: str, alt: str) -> Html:
-    """Return the figure as a `div` of id `name` and the script that draws it; plotly.js must stand before it, see `plotly_script`.
+    """Return the figure as a `div` of id `name` and the script that draws it.
 
-    `alt` describes the figure to those who cannot see it.
+    plotly.js must stand before it, see `plotly_script`. `alt` describes the figure to those who cannot see it.
     """
     drawn = figure.to_html(full_html=False, include_plotlyjs=False, config=CONFIG, div_id=name)
     return element("div", Html(drawn), class_="plot", role="img", aria_label=alt)

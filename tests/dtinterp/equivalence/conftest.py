@@ -26,7 +26,7 @@ N_FRAMES, N_CONTEXTS = 12, 4
 class Indifferent:
     """A policy that likes all actions alike and remembers nothing."""
 
-    def start(self, n_worlds: int) -> None:
+    def start(self, n_worlds: int) -> None:  # noqa: ARG002 - the protocol names it
         return None
 
     def act(self, observation: Observation, memory: None) -> Decision[None]:

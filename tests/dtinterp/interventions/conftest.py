@@ -8,14 +8,16 @@ import yaml
 from jaxtyping import Float32
 from torch import Tensor
 
-from dtinterp.interventions.scenarios import LEFT, RIGHT, FORWARD, Scenarios, decision_points
+from dtinterp.interventions.experiment import run_experiment
+from dtinterp.interventions.report import InterventionReport
+from dtinterp.interventions.scenarios import FORWARD, LEFT, RIGHT, Scenarios, decision_points
 from dtinterp.interventions.specification import Specification
 from dtinterp.model.config import ModelConfig
 from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.state_graph import StateGraph, state_graph
 from environments.vocabulary import item_index
 
-WORLD = "MiniGrid-MemoryS7FixedStart-v0"
+WORLD = "MiniGrid-MemoryS7FixedStartStatic-v0"
 D_MODEL = 32
 TURNING_TIME = 4
 CELLS = ((4, 2), (4, 3), (0, 5), (2, 6))
@@ -61,7 +63,9 @@ def planted_model() -> DecisionTransformer:
         attention, mlp = model.blocks[0].attn, model.blocks[0].mlp
         attention.W_V[0] = torch.outer(instruction, instruction)
         attention.W_O[0] = torch.outer(instruction, 50 * remembered)
-        mlp.W_in.copy_(torch.stack([s * remembered + t * target for s, t in ((1, 1), (-1, -1), (1, -1), (-1, 1))], dim=1))
+        mlp.W_in.copy_(
+            torch.stack([s * remembered + t * target for s, t in ((1, 1), (-1, -1), (1, -1), (-1, 1))], dim=1)
+        )
         mlp.W_out.copy_(torch.stack([s * 5 * turning for s in (1, 1, -1, -1)]))
         model.W_U[:, LEFT], model.W_U[:, RIGHT] = 5 * turning, -5 * turning
         model.W_U[:, FORWARD] = 10 * walking
@@ -78,7 +82,7 @@ def random_model() -> DecisionTransformer:
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() > 1:
-                parameter.mul_(10)
+                parameter.mul_(25)
     return model.eval()
 
 
@@ -97,7 +101,7 @@ def fields() -> dict[str, object]:
     """An experiment.yaml, read as text."""
     return yaml.safe_load(
         """
-        world: MiniGrid-MemoryS7FixedStart-v0
+        world: MiniGrid-MemoryS7FixedStartStatic-v0
         target_return: 0.892
         site: blocks.0.hook_resid_pre
         direction: first_component
@@ -117,3 +121,8 @@ def fields() -> dict[str, object]:
 def specify(fields: dict[str, object]) -> Callable[..., Specification]:
     """Returns the specification with some fields changed."""
     return lambda **changes: Specification.model_validate({**fields, **changes})
+
+
+@pytest.fixture(scope="session")
+def planted_report(planted_model: DecisionTransformer, specify: Callable[..., Specification]) -> InterventionReport:
+    return run_experiment(specify(), planted_model)

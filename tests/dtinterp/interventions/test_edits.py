@@ -9,6 +9,7 @@ from torch import Tensor
 from dtinterp.dictionary.dictionary import Codes, Dictionary, decode, encode, encode_dense
 from dtinterp.dictionary.kinds import L1, Kind, Pca, TopK
 from dtinterp.foundation.errors import UserError
+from dtinterp.interventions.directions import random_directions
 from dtinterp.interventions.edits import (
     AblateDirection,
     AblateFeature,
@@ -20,7 +21,6 @@ from dtinterp.interventions.edits import (
     SetFeature,
     apply_edit,
 )
-from dtinterp.interventions.directions import random_directions
 
 D_MODEL, WIDTH, N_ROWS = 8, 6, 5
 

@@ -71,9 +71,7 @@ def test_setting_what_is_there_changes_no_logit(
     torch.testing.assert_close(edited[scenarios.windows.mask], plain[scenarios.windows.mask], atol=1e-4, rtol=1e-4)
 
 
-def test_an_edit_changes_the_answer(
-    random_model: DecisionTransformer, scenarios: Scenarios, direction: Tensor
-) -> None:
+def test_an_edit_changes_the_answer(random_model: DecisionTransformer, scenarios: Scenarios, direction: Tensor) -> None:
     edit = Intervention("blocks.0.hook_resid_pre", first_frame, AddDirection(direction, 3.0))
     plain = intervene(random_model, scenarios.windows, scenarios.items, [])
     edited = intervene(random_model, scenarios.windows, scenarios.items, [edit])
@@ -169,9 +167,7 @@ def test_a_frame_that_has_left_the_window_is_not_edited(
     assert torch.equal(edited, intervene(random_model, rolled, scenarios.items, [zero]))
 
 
-def test_an_unknown_site_is_refused(
-    random_model: DecisionTransformer, scenarios: Scenarios, direction: Tensor
-) -> None:
+def test_an_unknown_site_is_refused(random_model: DecisionTransformer, scenarios: Scenarios, direction: Tensor) -> None:
     edit = Intervention("blocks.9.hook_resid_pre", first_frame, AblateDirection(direction))
     with pytest.raises(UserError, match=r"the site is 'blocks\.9\.hook_resid_pre', expected one of hook_obs_embed"):
         intervene(random_model, scenarios.windows, scenarios.items, [edit])

@@ -1,7 +1,12 @@
+from dataclasses import replace
+from typing import cast
+
 import gymnasium
+import numpy as np
 import pytest
 import torch
 from minigrid.core.world_object import Key
+from minigrid.envs.memory import MemoryEnv
 
 from dtinterp.agents.policy import PAD_ACTION
 from dtinterp.foundation.errors import UserError
@@ -16,6 +21,7 @@ from dtinterp.interventions.scenarios import (
     with_complement,
 )
 from dtinterp.model.transformer import DecisionTransformer
+from environments.facts import FACTS
 from environments.graph.state_graph import StateGraph, state_graph
 from environments.vocabulary import item_index
 
@@ -46,8 +52,8 @@ def test_the_first_frame_shows_the_instruction_and_the_last_the_targets(scenario
         assert items[index, LAST, item_index(f"{right} (5,6)")] == 1
 
 
-def test_frames_are_what_minigrid_shows_on_the_way(scenarios: Scenarios) -> None:
-    env = gymnasium.make("MiniGrid-MemoryS7FixedStart-v0").unwrapped
+def test_frames_are_what_minigrid_shows_on_the_way(scenarios: Scenarios, graph: StateGraph) -> None:
+    env = cast(MemoryEnv, gymnasium.make(graph.env_id).unwrapped)
     met = set()
     for seed in range(40):
         frames = [env.reset(seed=seed)[0]["image"]]
@@ -119,9 +125,20 @@ def test_a_walk_longer_than_the_window_is_refused(graph: StateGraph) -> None:
         decision_points(graph, n_slots=4, target_return=0.892)
 
 
-def test_a_world_of_many_sizes_is_refused() -> None:
-    with pytest.raises(UserError, match="S13Random-v0 has .* starts beside a key with a key on the left, expected 1"):
-        decision_points(state_graph("MiniGrid-MemoryS13Random-v0"), n_slots=10, target_return=0.892)
+def test_a_world_with_several_starts_beside_the_instruction_is_refused(graph: StateGraph) -> None:
+    """Worlds of random size are such; here the corridor's second cell poses as another first one."""
+    facts, further = graph.facts.copy(), graph.next_state[graph.start, FORWARD]
+    facts[further, FACTS.index("x")] = 1
+    start = np.concatenate([graph.start, further])
+    ambiguous = replace(graph, facts=facts, start=start, start_probability=np.full(len(start), 1 / len(start)))
+    with pytest.raises(UserError, match="has 2 starts beside a key with a key on the left, expected 1"):
+        decision_points(ambiguous, n_slots=10, target_return=0.892)
+
+
+def test_a_world_without_a_start_beside_the_instruction_is_refused(graph: StateGraph) -> None:
+    elsewhere = replace(graph, start=graph.next_state[graph.start, FORWARD])
+    with pytest.raises(UserError, match="has 0 starts beside a key with a key on the left, expected 1"):
+        decision_points(elsewhere, n_slots=10, target_return=0.892)
 
 
 def test_a_cell_outside_the_view_is_refused(scenarios: Scenarios) -> None:

@@ -37,7 +37,7 @@ def random_model(seed: int, **shape) -> DecisionTransformer:
 
 
 def hooked_logits(model, windows, items):
-    return model.run_with_hooks(windows, items, fwd_hooks=[("hook_obs_embed", lambda activation, hook: None)])
+    return model.run_with_hooks(windows, items, fwd_hooks=[("hook_obs_embed", lambda _, **__: None)])
 
 
 @given(
@@ -54,9 +54,9 @@ def test_the_fused_path_and_the_hooked_path_agree(windows, items, seed, n_layers
     torch.testing.assert_close(fused[windows.mask], hooked[windows.mask], atol=1e-5, rtol=1e-5)
 
 
-def test_the_fused_path_runs_only_when_nothing_listens(model, windows, items):
+def test_the_fused_path_runs_only_when_nothing_listens(model):
     assert not model.is_listened_to()
-    with model.hooks(fwd_hooks=[("blocks.0.hook_mlp_out", lambda activation, hook: None)]):
+    with model.hooks(fwd_hooks=[("blocks.0.hook_mlp_out", lambda _, **__: None)]):
         assert model.is_listened_to()
     assert not model.is_listened_to()
 
