@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -27,7 +27,7 @@ from dtinterp.model.training import TrainConfig
 EXPERIMENT = Path("experiments/instruction-flip/experiment.yaml")
 TRAINING = {
     "small": TrainConfig(precision="bfloat16"),
-    "large": TrainConfig(ModelConfig(d_model=256, n_layers=3, n_heads=8), steps=5000, precision="bfloat16"),
+    "large": TrainConfig(ModelConfig(d_model=256, n_layers=3, n_heads=8), learning_rate=1.5e-3, precision="bfloat16"),
 }
 SHIPPED = {"small": "memory-dt-small-0", "large": "memory-dt"}
 SITES = ("hook_obs_embed", "blocks.1.hook_resid_pre")
@@ -54,8 +54,10 @@ class StudyConfig:
     """folder of everything that the study writes; report.html is the end of it"""
     replace: bool = False
     """write anew what the folder already holds; a training that was interrupted goes on"""
-    equivalence: EquivalenceConfig = field(default_factory=EquivalenceConfig)
-    """which observations are compared"""
+    n_frames: int = 96
+    """observations compared, each with each other; the work grows with its square"""
+    epsilon: float = 0.1
+    """bits of Jensen-Shannon divergence that two observations of one class may be apart"""
     seed: int = 0
     """of all stages"""
 
@@ -96,7 +98,8 @@ def run_study(config: StudyConfig) -> Path:
     with clock.stage("instruction flip"):
         run(EXPERIMENT, model=base.model, out=out / "instruction-flip", replace=anew)
     with clock.stage("equivalence"):
-        certify(replace(config.equivalence, seed=config.seed), out / "equivalence", **subject)
+        equivalence = EquivalenceConfig(n_frames=config.n_frames, epsilon=config.epsilon, seed=config.seed)
+        certify(equivalence, out / "equivalence", **subject)
     sources = Sources(
         agent=base.agent,
         demonstrations=base.demonstrations,

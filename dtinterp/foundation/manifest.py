@@ -64,7 +64,7 @@ def read_manifest(folder: Path, *, kind: str) -> Manifest:
             f"{file} is damaged (its hash differs from the one it records): restore it, or make the artefact again."
         )
     if entries["kind"] != kind:
-        raise UserError(f"{folder} is of kind {entries['kind']}, expected {kind}: give the path of a {kind} artefact.")
+        raise UserError(f"{folder} is of kind {entries['kind']}, expected {kind}: give the path of one of that kind.")
     return Manifest(**entries)
 
 

@@ -36,15 +36,15 @@ class TrainConfig:
 
     model: ModelConfig = field(default_factory=ModelConfig)
     """shape of the transformer"""
-    steps: int = 6000
+    steps: int = 8000
     """optimiser steps"""
     batch_size: int = 256
     """windows per step"""
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     """at its peak, after the warm-up; it then falls to a tenth along a cosine"""
     warmup: int = 200
     """steps over which the learning rate rises from zero"""
-    weight_decay: float = 0.1
+    weight_decay: float = 0.3
     """of the matrices inside the blocks"""
     max_gradient: float = 1.0
     """gradient norm above which it is scaled down"""

@@ -28,12 +28,13 @@ def relation() -> Relation:
 
 
 def test_complete_linkage_by_hand() -> None:
-    #     0 and 1 are 0.1 apart, 2 is 0.2 from 1 and 0.5 from 0, 3 is far from all
-    maximum = torch.tensor([[0, 0.1, 0.5, 0.9], [0.1, 0, 0.2, 0.9], [0.5, 0.2, 0, 0.9], [0.9, 0.9, 0.9, 0]])
-    found = {epsilon: classes(_relation(maximum), epsilon).label.tolist() for epsilon in (0.05, 0.1, 0.3, 0.5, 1.0)}
+    # Frames 0 and 1 are 1/8 apart, 2 is 1/4 from 1 and 1/2 from 0, and 3 is far from all.
+    eighths = torch.tensor([[0, 1, 4, 7], [1, 0, 2, 7], [4, 2, 0, 7], [7, 7, 7, 0]])
+    maximum = eighths / 8
+    found = {epsilon: classes(_relation(maximum), epsilon).label.tolist() for epsilon in (0.1, 0.125, 0.3, 0.5, 1.0)}
     assert found == {
-        0.05: [0, 1, 2, 3],
-        0.1: [0, 0, 1, 2],
+        0.1: [0, 1, 2, 3],
+        0.125: [0, 0, 1, 2],
         0.3: [0, 0, 1, 2],  # single linkage would let 2 in through 1
         0.5: [0, 0, 0, 1],
         1.0: [0, 0, 0, 0],
@@ -64,7 +65,7 @@ def test_classes_at_a_smaller_epsilon_refine_those_at_a_larger(relation: Relatio
 
 def test_at_zero_only_frames_that_nothing_tells_apart_are_joined() -> None:
     maximum = torch.tensor([[0, 0, 1e-6], [0, 0, 1e-6], [1e-6, 1e-6, 0]])
-    assert classes(_relation(maximum), 0).label.tolist() == [0, 0, 1]
+    assert classes(_relation(maximum), 0.0).label.tolist() == [0, 0, 1]
 
 
 def test_a_single_frame_is_a_class() -> None:

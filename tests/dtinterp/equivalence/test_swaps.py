@@ -98,8 +98,8 @@ def test_decisions_before_the_swap_are_untouched(
     late = contexts[contexts.slot >= 5][:1]
     slot = int(late.slot)
     intact, swapped = model(late.windows, items)[0], _swapped_logits(model, late.windows, slot, 0, items)
-    torch.testing.assert_close(intact[:slot], swapped[:slot])
-    assert not torch.allclose(intact[slot:], swapped[slot:])
+    torch.testing.assert_close(intact[:slot], swapped[:slot], atol=1e-4, rtol=0)
+    assert (intact[slot:] - swapped[slot:]).abs().amax(1).min() > 1e-2
 
 
 def test_a_frame_in_its_own_place_is_exactly_zero_away(swaps: Swaps) -> None:

@@ -1,6 +1,7 @@
 """A transformer whose weights were written by hand: it solves the world, and one direction holds the instruction."""
 
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 import torch
@@ -13,11 +14,11 @@ from dtinterp.interventions.report import InterventionReport
 from dtinterp.interventions.scenarios import FORWARD, LEFT, RIGHT, Scenarios, decision_points
 from dtinterp.interventions.specification import Specification
 from dtinterp.model.config import ModelConfig
+from dtinterp.model.layers import Block
 from dtinterp.model.transformer import DecisionTransformer
-from environments.graph.state_graph import StateGraph, state_graph
+from environments.graph.state_graph import StateGraph
 from environments.vocabulary import item_index
 
-WORLD = "MiniGrid-MemoryS7FixedStartStatic-v0"
 D_MODEL = 32
 TURNING_TIME = 4
 CELLS = ((4, 2), (4, 3), (0, 5), (2, 6))
@@ -46,11 +47,12 @@ def planted_model() -> DecisionTransformer:
     model = DecisionTransformer(config, torch.Generator().manual_seed(0))
     basis = _basis()
     instruction, remembered, target, walking, turning = basis[:, :5].T
+    block = cast(Block, model.blocks[0])
     silent = basis[:, 5:]  # where everything else is written
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.zero_()
-        for norm in (model.blocks[0].ln1, model.blocks[0].ln2, model.ln_final):
+        for norm in (block.ln1, block.ln2, model.ln_final):
             norm.w.fill_(1.0)
         noise = torch.randn(980, silent.shape[1], generator=torch.Generator().manual_seed(1))
         model.W_obs.copy_(0.02 * noise @ silent.T)
@@ -60,7 +62,7 @@ def planted_model() -> DecisionTransformer:
             model.W_obs[item_index(f"{thing} (1,6)")] += sign * target
         model.W_time.copy_(20 * walking.expand(51, -1))
         model.W_time[TURNING_TIME] = 0.0
-        attention, mlp = model.blocks[0].attn, model.blocks[0].mlp
+        attention, mlp = block.attn, block.mlp
         attention.W_V[0] = torch.outer(instruction, instruction)
         attention.W_O[0] = torch.outer(instruction, 50 * remembered)
         mlp.W_in.copy_(
@@ -84,11 +86,6 @@ def random_model() -> DecisionTransformer:
             if parameter.dim() > 1:
                 parameter.mul_(25)
     return model.eval()
-
-
-@pytest.fixture(scope="session")
-def graph() -> StateGraph:
-    return state_graph(WORLD)
 
 
 @pytest.fixture(scope="session")

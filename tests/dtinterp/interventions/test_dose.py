@@ -65,7 +65,7 @@ def test_curves_are_what_patching_by_hand_gives(
 
                 window = scenarios.windows[configuration : configuration + 1]
                 logits = random_model.run_with_hooks(window, scenarios.items, fwd_hooks=[(SITE, patch)])[0, -1]
-                expected = float(logits[0] - logits[1])
+                expected = (logits[0] - logits[1]).item()
                 assert found[configuration, column].item() == pytest.approx(expected, abs=1e-4)
 
 
@@ -88,9 +88,8 @@ def test_one_instruction_unit_is_what_a_key_holds(
 ) -> None:
     dose = _dose(planted_model, scenarios, specify())
     key, ball = dose.projection[:2].mean(), dose.projection[2:].mean()
-    torch.testing.assert_close(
-        dose.activation, torch.stack([1.5 * ball - 0.5 * key, ball, (key + ball) / 2, key, 1.5 * key - 0.5 * ball])
-    )
+    expected = [1.5 * ball - 0.5 * key, ball, (key + ball) / 2, key, 1.5 * key - 0.5 * ball]
+    torch.testing.assert_close(dose.activation, torch.stack(expected))
 
 
 def test_the_opposite_is_ball_for_a_key_and_key_for_a_ball(

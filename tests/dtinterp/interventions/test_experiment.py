@@ -14,13 +14,13 @@ from dtinterp.interventions.report import InterventionReport, load_report
 from dtinterp.interventions.specification import Specification
 from dtinterp.model.transformer import DecisionTransformer
 
+OLD = Content(kind="model", config={}, tensors={"W": torch.zeros(1)}, metrics={})
 SMALL = {"samplers": ["greedy"], "n_episodes": 8, "n_draws": 1}
 
 
 @pytest.fixture
 def model_artefact(tmp_path: Path) -> Artefact:
-    content = Content(kind="model", config={}, tensors={"W": torch.zeros(1)}, metrics={})
-    return write_artefact(tmp_path / "model", content, parents=[], seed=0)
+    return write_artefact(tmp_path / "model", OLD, parents=[], seed=0)
 
 
 @pytest.fixture
@@ -49,10 +49,10 @@ def test_the_law_of_flipped_instructions_holds_in_the_report(planted_report: Int
 
 
 def test_the_same_seed_gives_the_same_bits(
-    random_model: DecisionTransformer, specify: Callable[..., Specification]
+    planted_model: DecisionTransformer, specify: Callable[..., Specification]
 ) -> None:
-    specification = specify(n_draws=2, closed_loop={**SMALL, "samplers": ["temperature=1"]}, unit="activation")
-    first, second = (run_experiment(specification, random_model) for _ in range(2))
+    specification = specify(n_draws=2, closed_loop={**SMALL, "samplers": ["temperature=1"]})
+    first, second = (run_experiment(specification, planted_model) for _ in range(2))
     assert first.closed_loop == second.closed_loop
     for part in ("dose", "direction"):
         pairs = zip(asdict(getattr(first, part)).values(), asdict(getattr(second, part)).values(), strict=True)
@@ -60,18 +60,15 @@ def test_the_same_seed_gives_the_same_bits(
 
 
 def test_another_seed_draws_other_controls_and_leaves_the_rest(
-    random_model: DecisionTransformer, specify: Callable[..., Specification]
+    planted_model: DecisionTransformer, specify: Callable[..., Specification]
 ) -> None:
-    first, second = (
-        run_experiment(specify(n_draws=2, closed_loop=SMALL, unit="activation", seed=seed), random_model)
-        for seed in (0, 1)
-    )
+    first, second = (run_experiment(specify(n_draws=2, closed_loop=SMALL, seed=seed), planted_model) for seed in (0, 1))
     assert torch.equal(first.dose.instruction, second.dose.instruction)
     assert not torch.equal(first.dose.controls, second.dose.controls)
 
 
-def test_no_decoys_are_no_mistake(random_model: DecisionTransformer, specify: Callable[..., Specification]) -> None:
-    report = run_experiment(specify(decoys=[], n_draws=1, closed_loop=SMALL, unit="activation"), random_model)
+def test_no_decoys_are_no_mistake(planted_model: DecisionTransformer, specify: Callable[..., Specification]) -> None:
+    report = run_experiment(specify(decoys=[], n_draws=1, closed_loop=SMALL), planted_model)
     assert report.restored.shape == (0, 4)
 
 
@@ -101,7 +98,7 @@ def test_nothing_is_run_or_written_where_something_stands(
     tmp_path: Path,
 ) -> None:
     out, result = tmp_path / "report", file.parent / "result.json"
-    kept = result if existing == "result" else out
+    kept = result if existing == "result" else write_artefact(out, OLD, parents=[], seed=0).path / "config.json"
     kept.write_text("old", encoding="utf-8")
     with pytest.raises(UserError, match="exists already"):
         run_experiment_file(file, planted_model, model_artefact=model_artefact, out=out)

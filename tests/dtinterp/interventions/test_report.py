@@ -66,10 +66,10 @@ def test_a_damaged_report_is_refused(planted_report: InterventionReport, tmp_pat
 
 
 def test_a_decoy_in_the_instruction_s_place_restores_all_of_it(
-    random_model: DecisionTransformer, specify: Callable[..., Specification]
+    planted_model: DecisionTransformer, specify: Callable[..., Specification]
 ) -> None:
     small = {"samplers": ["greedy"], "n_episodes": 1, "n_draws": 1}
-    report = run_experiment(specify(decoys=[[[2, 6]]], n_draws=1, closed_loop=small, unit="activation"), random_model)
+    report = run_experiment(specify(decoys=[[[2, 6]]], n_draws=1, closed_loop=small), planted_model)
     torch.testing.assert_close(report.restored, torch.ones(1, 4))
 
 

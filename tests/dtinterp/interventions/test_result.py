@@ -57,7 +57,7 @@ def test_an_existing_result_is_kept_unless_told_otherwise(
 ) -> None:
     file = tmp_path / "result.json"
     file.write_text("old", encoding="utf-8")
-    with pytest.raises(UserError, match="result.json exists already"):
+    with pytest.raises(UserError, match=r"result\.json exists already: give --replace"):
         write_result(file, planted_report, artefact=artefact)
     assert file.read_text(encoding="utf-8") == "old"
     write_result(file, planted_report, artefact=artefact, replace=True)

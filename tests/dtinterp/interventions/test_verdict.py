@@ -9,7 +9,6 @@ from dtinterp.interventions.closed_loop import ClosedLoop, Endings
 from dtinterp.interventions.experiment import run_experiment
 from dtinterp.interventions.report import InterventionReport
 from dtinterp.interventions.specification import Specification
-from dtinterp.interventions.verdict import refutations
 from dtinterp.model.transformer import DecisionTransformer
 
 
@@ -24,8 +23,8 @@ def _loop(*, intact: int = 2, same: int = 2, opposite: int = 95, control: int = 
 
 
 def test_nothing_speaks_against_the_planted_direction(planted_report: InterventionReport) -> None:
-    assert refutations(planted_report) == ()
-    assert refutations(replace(planted_report, closed_loop=(_loop(),))) == ()
+    assert planted_report.refutations == ()
+    assert replace(planted_report, closed_loop=(_loop(),)).refutations == ()
 
 
 def test_much_speaks_against_a_model_that_knows_nothing(
@@ -33,7 +32,7 @@ def test_much_speaks_against_a_model_that_knows_nothing(
 ) -> None:
     small = {"samplers": ["greedy"], "n_episodes": 8, "n_draws": 2}
     report = run_experiment(specify(closed_loop=small, unit="activation"), random_model)
-    found = refutations(report)
+    found = report.refutations
     assert any("the intact model finds the matching target in" in sentence for sentence in found)
     assert any("turns" in sentence for sentence in found)
     assert all(sentence.endswith(".") for sentence in found)
@@ -49,7 +48,7 @@ def test_much_speaks_against_a_model_that_knows_nothing(
     ],
 )
 def test_each_failing_arm_is_named(loop: ClosedLoop, words: str, planted_report: InterventionReport) -> None:
-    sentences = refutations(replace(planted_report, closed_loop=(loop,)))
+    sentences = replace(planted_report, closed_loop=(loop,)).refutations
     assert any(words in sentence for sentence in sentences)
     assert all(sentence.startswith("Under greedy, ") for sentence in sentences)
 
@@ -57,16 +56,16 @@ def test_each_failing_arm_is_named(loop: ClosedLoop, words: str, planted_report:
 def test_a_direction_that_turns_too_little_is_refuted(planted_report: InterventionReport) -> None:
     dose = planted_report.dose
     half = replace(dose, instruction=torch.cat([dose.instruction[:2], dose.original[2:, None].expand(-1, 5)]))
-    assert refutations(replace(planted_report, dose=half)) == ("The direction turns 2 of 4 configurations.",)
+    assert replace(planted_report, dose=half).refutations == ("The direction turns 2 of 4 configurations.",)
 
 
 def test_random_directions_that_turn_as_many_refute(planted_report: InterventionReport) -> None:
     dose = planted_report.dose
     same = replace(dose, controls=dose.instruction.expand(30, -1, -1))
-    (sentence,) = refutations(replace(planted_report, dose=same))
+    (sentence,) = replace(planted_report, dose=same).refutations
     assert sentence == "Random directions turn as many, p = 1.000."
 
 
 def test_a_model_that_ignores_the_instruction_refutes(planted_report: InterventionReport) -> None:
-    (sentence,) = refutations(replace(planted_report, flipped=planted_report.dose.original))
+    (sentence,) = replace(planted_report, flipped=planted_report.dose.original).refutations
     assert sentence == "The flipped instruction itself turns 0 of 4 configurations."
