@@ -181,7 +181,7 @@ def _train_step(
 
 
 def _packed_loss(
-    model: DecisionTransformer, packs: Sequence[Pack], items: Float32[Tensor, "frame item"], precision: str
+    model: nn.Module, packs: Sequence[Pack], items: Float32[Tensor, "frame item"], precision: str
 ) -> Float[Tensor, ""]:
     """Return the `action_loss` of the windows that were packed."""
     losses, weights = [], []

@@ -60,6 +60,11 @@ def bits(value: float) -> str:
     return "0 bits" if value == 0 else f"{value:.2g} bits" if value >= 0.001 else f"{value:.0e} bits"
 
 
+def verb(n: int, one: str, many: str) -> str:
+    """Return the form of a verb that goes with `n` things."""
+    return one if n == 1 else many
+
+
 def plural(n: int, one: str, many: str | None = None) -> str:
     """Return `1 class` or `3 classes`."""
     return f"{count(n)} {one if n == 1 else many or one + 's'}"

@@ -1,7 +1,9 @@
 """Pieces of content become the parts of a page: sections, captioned figures, tables."""
 
 from collections.abc import Sequence
+from numbers import Integral, Real
 
+import numpy as np
 import pandas as pd
 
 from dtinterp.foundation.statistics import Interval
@@ -42,6 +44,11 @@ def table_html(frame: pd.DataFrame) -> Html:
     return element("table", element("thead", element("tr", head)), element("tbody", join(rows)))
 
 
+def column(cells: Sequence[Html]) -> pd.Series:
+    """Return markup as a column of a table that pandas leaves as it is."""
+    return pd.Series(list(cells), dtype=object)
+
+
 def details(summary: Content, *content: Content) -> Html:
     """Return content that is folded away below its summary."""
     return element("details", element("summary", summary), *content)
@@ -64,19 +71,24 @@ def _cell(value: object) -> Content:
         case None:
             return "–"
         case Interval():
-            return number(value, 3)
-        case bool():
+            return number(value, _digits(value.estimate))
+        case bool() | np.bool_():
             return "yes" if value else "no"
-        case int():
-            return count(value)
-        case float():
-            return f"{value:.3g}"
+        case Integral():
+            return count(int(value))
+        case Real():
+            return f"{float(value):.3g}"
         case _:
             return str(value)
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, Interval | int | float) or value is None
+    return isinstance(value, Interval | Real) or value is None
+
+
+def _digits(estimate: float) -> int:
+    """Return how many decimals leave three significant digits, and at most three decimals."""
+    return 1 if abs(estimate) >= 10 else 2 if abs(estimate) >= 1 else 3
 
 
 def _class(is_right: bool) -> str | None:

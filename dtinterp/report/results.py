@@ -60,14 +60,13 @@ class StudyResults:
         if self.equivalence.value.env_id != self.env_id:
             raise UserError(
                 f"the equivalence report is about {self.equivalence.value.env_id}, the demonstrations about "
-                f"{self.env_id}: "
-                "give results of one study."
+                f"{self.env_id}: give results of one study."
             )
         for table in self.features:
             self.described(table.value)
 
     def described(self, table: FeatureTable) -> ScoredDictionary:
-        """Return the dictionary whose features a table describes. Raises `UserError` where it is not among the results."""
+        """Return the dictionary whose features a table describes; raises `UserError` where it is not there."""
         for scored in self.dictionaries:
             dictionary = scored.value.dictionary
             if (dictionary.name, dictionary.site) == (table.name, table.site):

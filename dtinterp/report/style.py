@@ -45,10 +45,10 @@ FONT_SIZE = 13
 CONFIG = {
     "displaylogo": False,
     "responsive": True,
-    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d", "sendChartToCloud"],
     "toImageButtonOptions": {"format": "svg"},
 }
-"""What plotly.js is told: no logo, resize with the page, save as SVG."""
+"""What plotly.js is told: no logo, no cloud, resize with the page, save as SVG."""
 
 
 def styled(figure: go.Figure, *, height: int, **layout: object) -> go.Figure:
@@ -70,7 +70,7 @@ def _axis() -> dict[str, object]:
         "tickcolor": "#9aa5b1",
         "ticklen": 4,
         "zeroline": False,
-        "title": {"standoff": 8},
+        "title": {"standoff": 8, "font": {"size": FONT_SIZE}},
         "automargin": True,
     }
 
@@ -81,10 +81,11 @@ TEMPLATE = go.layout.Template(
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "colorway": list(CATEGORICAL),
-        "margin": {"l": 64, "r": 20, "t": 34, "b": 52},
+        "margin": {"l": 64, "r": 20, "t": 34, "b": 84},
+        "modebar": {"bgcolor": "rgba(255,255,255,0)", "color": "#c3cad3", "activecolor": TRAINED},
         "xaxis": _axis(),
         "yaxis": _axis(),
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"color": MUTED}},
+        "legend": {"orientation": "h", "xref": "container", "x": 0, "yref": "container", "y": 0, "yanchor": "bottom"},
         "hoverlabel": {"bgcolor": PAPER, "bordercolor": RULE, "font": {"family": SANS, "color": INK}},
         "hovermode": "closest",
         "bargap": 0.28,

@@ -27,7 +27,7 @@ def calibration_figure(calibration: Mapping[str, Sequence[CalibrationPoint]]) ->
         _add_endings(figure, points, column)
     figure.update_xaxes(title_text="return asked for")
     figure.update_annotations(font_size=13, font_color=MUTED)
-    return styled(figure, height=360, barmode="stack", legend={"y": -0.2, "yanchor": "top"})
+    return styled(figure, height=360, barmode="stack")
 
 
 def error_bars(intervals: Sequence[Interval]) -> dict[str, object]:
@@ -40,6 +40,11 @@ def error_bars(intervals: Sequence[Interval]) -> dict[str, object]:
         "thickness": 1.2,
         "width": 3,
     }
+
+
+def hatched(shape: str) -> dict[str, object]:
+    """Return plotly's description of white hatching over a colour; an empty shape is none."""
+    return {"shape": shape, "fillmode": "overlay", "fgcolor": "#ffffff", "size": 6, "solidity": 0.22}
 
 
 def _add_achieved(figure: go.Figure, calibration: Mapping[str, Sequence[CalibrationPoint]]) -> None:
@@ -77,7 +82,7 @@ def _add_endings(figure: go.Figure, points: Sequence[CalibrationPoint], column: 
             name=title,
             legendgroup=title,
             showlegend=column == 2,
-            marker={"color": colour, "pattern": {"shape": hatching, "fgcolor": "#ffffff", "size": 5, "solidity": 0.25}},
+            marker={"color": colour, "pattern": hatched(hatching)},
             customdata=[str(share) for share in shares],
             hovertemplate=f"asked %{{x}}: {title} %{{customdata}}<extra></extra>",
             row=1,

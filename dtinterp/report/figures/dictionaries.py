@@ -30,7 +30,7 @@ def dictionary_figure(scored: Sequence[ScoredDictionary]) -> go.Figure:
     figure.update_yaxes(rangemode="tozero", col=1)
     figure.add_hline(y=1, line={"color": MUTED, "width": 1, "dash": "dot"}, row=1, col=2)  # pyright: ignore[reportArgumentType]
     figure.update_annotations(font_size=13, font_color=MUTED)
-    return styled(figure, height=380, legend={"y": -0.2, "yanchor": "top"})
+    return styled(figure, height=380)
 
 
 def _kind(each: ScoredDictionary) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor
 from dtinterp.equivalence.agreement import Agreement
 from dtinterp.equivalence.certify import EquivalenceReport
 from dtinterp.report.figures.calibration import error_bars
-from dtinterp.report.style import CONTROL, CONTROL_2, DIVERGENCE_SCALE, INK, MUTED, RULE, TRAINED, WRONG, styled
+from dtinterp.report.style import CONTROL, CONTROL_2, DIVERGENCE_SCALE, INK, RULE, TRAINED, WRONG, styled
 
 ROW_HEIGHT = 92
 """Pixels of the agreement figure per partition of the world."""
@@ -44,7 +44,7 @@ def divergence_figure(report: EquivalenceReport) -> go.Figure:
             zmin=0,
             zmax=1,
             colorscale=DIVERGENCE_SCALE,
-            colorbar={"title": {"text": "bits"}, "thickness": 12, "outlinewidth": 0, "len": 0.9},
+            colorbar={"title": {"text": "bits", "font": {"size": 13}}, "thickness": 12, "outlinewidth": 0, "len": 0.9},
             customdata=_pairs(names),
             hovertemplate="%{customdata}: %{z:.3f} bits<extra></extra>",
         )
@@ -94,7 +94,10 @@ def agreement_figure(report: EquivalenceReport) -> go.Figure:
     ]
     figure.update_yaxes(tickvals=places, ticktext=labels, range=[len(worlds) - 0.45, -0.6], showgrid=False, ticks="")
     figure.update_xaxes(
-        title_text="adjusted Rand index (1: the same classes, 0: chance)", zeroline=True, zerolinecolor=RULE
+        title_text="adjusted Rand index (1: the same classes, 0: chance)",
+        range=_ari_range(report),
+        zeroline=True,
+        zerolinecolor=RULE,
     )
     return styled(figure, height=120 + ROW_HEIGHT * len(worlds), margin={"l": 150})
 
@@ -137,6 +140,15 @@ def neighbours_figure(report: EquivalenceReport, place: int, *, n_shown: int = 2
     figure.update_yaxes(title_text="largest divergence, bits", rangemode="tozero")
     figure.update_xaxes(tickangle=-50)
     return styled(figure, height=360)
+
+
+def _ari_range(report: EquivalenceReport) -> list[float]:
+    """Return an axis from a little below everything to a little above 1."""
+    lows = [
+        min(each.trained.ari.low, each.trained.random.low, each.untrained.ari.low, each.untrained_at_epsilon.ari.low)
+        for each in report.comparisons
+    ]
+    return [min(-0.05, *(low - 0.03 for low in lows)), 1.03]
 
 
 def _pairs(names: Sequence[str]) -> list[list[str]]:
@@ -183,4 +195,3 @@ def _add_arm(
         customdata=[[str(each.ari), each.n_classes] for each in agreements],
         hovertemplate=f"{name}: %{{customdata[0]}}, %{{customdata[1]}} classes<extra></extra>",
     )
-    figure.update_layout(legend={"font": {"color": MUTED}})

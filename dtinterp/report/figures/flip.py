@@ -9,6 +9,7 @@ from plotly.subplots import make_subplots
 
 from dtinterp.interventions.closed_loop import ClosedLoop
 from dtinterp.interventions.report import InterventionReport
+from dtinterp.report.figures.calibration import hatched
 from dtinterp.report.style import CONTROL, INK, MUTED, SUCCESS, TIMEOUT, TRAINED, WRONG, styled
 
 BAND = (0.025, 0.5, 0.975)
@@ -43,7 +44,7 @@ def dose_figure(report: InterventionReport) -> go.Figure:
     figure.update_yaxes(zeroline=True, zerolinecolor="#9aa5b1", zerolinewidth=1.2)
     figure.update_yaxes(title_text="logit(left) − logit(right)", col=1)
     figure.update_annotations(font_size=13, font_color=MUTED)
-    return styled(figure, height=380, legend={"y": -0.22, "yanchor": "top"})
+    return styled(figure, height=380)
 
 
 def endings_figure(loops: Sequence[ClosedLoop]) -> go.Figure:
@@ -55,7 +56,7 @@ def endings_figure(loops: Sequence[ClosedLoop]) -> go.Figure:
     figure.update_xaxes(range=[0, 1], tickformat=".0%", title_text="episodes")
     figure.update_yaxes(autorange="reversed", ticks="", showgrid=False)
     figure.update_annotations(font_size=13, font_color=MUTED)
-    return styled(figure, height=330, barmode="stack", margin={"l": 190}, legend={"y": -0.28, "yanchor": "top"})
+    return styled(figure, height=330, barmode="stack", margin={"l": 190})
 
 
 def _add_band(figure: go.Figure, report: InterventionReport, place: int) -> None:
@@ -126,7 +127,7 @@ def _add_endings(figure: go.Figure, loop: ClosedLoop, column: int) -> None:
             name=title,
             legendgroup=title,
             showlegend=column == 1,
-            marker={"color": colour, "pattern": {"shape": hatching, "fgcolor": "#ffffff", "size": 5, "solidity": 0.25}},
+            marker={"color": colour, "pattern": hatched(hatching)},
             customdata=[str(share) for share in shares],
             hovertemplate=f"%{{y}}: {title} %{{customdata}}<extra></extra>",
             row=1,

@@ -93,8 +93,8 @@ def _worst(results: StudyResults, swap: WorstSwap, draw: Draw) -> Html:
     strip = filmstrip(window(trajectories, last, results.model.value.n_slots), draw, swap=swap)
     episode = int(trajectories.episode[swap.step])
     caption = words(
-        f"Frame {swap.stand_in} in the place of frame {swap.frame} at slot {swap.slot + 1} moved the decision at "
-        f"slot {swap.decision + 1} by ",
+        f"Frame {swap.stand_in} in the place of frame {swap.frame} at slot {swap.slot + 1} moved the decision at slot "
+        f"{swap.decision + 1} by ",
         cite(bits(swap.divergence), results.equivalence.artefact),
         f". Held-out episode {episode}, window ending at step {swap.step}.",
     )

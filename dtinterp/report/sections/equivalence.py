@@ -1,6 +1,6 @@
 """An equivalence report becomes the heart of the page: the finding, its controls, and the classes as pictures."""
 
-from dtinterp.report.evidence import bits, cite, count, number, plural, source
+from dtinterp.report.evidence import bits, cite, count, number, plural, source, verb
 from dtinterp.report.figures.equivalence import agreement_figure, class_order, divergence_figure
 from dtinterp.report.figures.markup import figure_html
 from dtinterp.report.filmstrip import Draw
@@ -26,9 +26,9 @@ def equivalence_section(results: StudyResults, draw: Draw) -> Html:
                 name="agreement",
                 alt="Adjusted Rand index of the model's classes with each partition of the world, beside controls",
             ),
-            f"Agreement of the model’s classes with the world’s own partitions of the same observations. Grey bands: "
-            f"{report.config.n_draws} random classes of the same sizes. Whiskers: the central 95% over random "
-            "halves of the observations.",
+            "Agreement of the model’s classes with the world’s own partitions of the same observations. Grey bands: "
+            f"{report.config.n_draws} random classes of the same sizes. Whiskers: the central 95% over random halves "
+            "of the observations.",
             source=source(artefact),
         ),
         details(
@@ -40,12 +40,9 @@ def equivalence_section(results: StudyResults, draw: Draw) -> Html:
         element("h3", "The classes"),
         paragraph(
             "Observations of one class can stand in for one another: in every held-out context tried, at the moment "
-            "of the swap and at every later "
-            f"decision still in the window, the action distribution moved by no more than {report.config.epsilon:g} "
-            "bits "
-            "(Jensen–Shannon; 1 bit is no action in common). Below each class, its certificate, and the facts that "
-            "hold at every "
-            "demonstrated step that shows one of its observations.",
+            "of the swap and at every later decision still in the window, the action distribution moved by no more "
+            f"than {report.config.epsilon:g} bits (Jensen–Shannon; 1 bit is no action in common). Below each class, "
+            "its certificate, and the facts that hold at every demonstrated step that shows one of its observations.",
         ),
         class_gallery(results, draw),
         loners(results, draw),
@@ -56,6 +53,7 @@ def equivalence_section(results: StudyResults, draw: Draw) -> Html:
             figure_html(
                 divergence_figure(report),
                 name="divergences",
+                narrow=True,
                 alt="Heat map of the largest divergence between every two observations",
             ),
             "The largest divergence of every two observations over all contexts, ordered by class; boxes mark "
@@ -90,10 +88,11 @@ def _finding(results: StudyResults) -> Html:
     return element(
         "p",
         element("strong", lead),
-        f"{plural(n_shared, 'class', 'classes')} hold more than one observation, {n_alone} hold just one. Of ",
+        f"{plural(n_shared, 'class', 'classes')} {verb(n_shared, 'holds', 'hold')} more than one observation, "
+        f"{n_alone} {verb(n_alone, 'holds', 'hold')} just one. Of ",
         cite(f"{count(report.n_swaps)} swaps", artefact),
-        f" in {count(report.n_contexts)} held-out contexts, {count(n_inside)} were inside a class; the worst of "
-        "those moved a decision by ",
+        f" in {count(report.n_contexts)} held-out contexts, {count(n_inside)} were inside a class; the worst of those "
+        "moved a decision by ",
         cite(bits(worst), artefact),
         " and ",
         cite(str(n_flips), artefact),

@@ -28,11 +28,9 @@ def features_section(results: StudyResults, draw: Draw) -> Html:
         "features",
         "Features",
         paragraph(
-            "Of each dictionary the features are shown that go best with one fact of the world. The facts were "
-            "never shown to the model. A best of "
-            "many is flattered by the choice: beside each correlation stands the best that the same feature reaches "
-            "when every row is "
-            "given the facts of another row."
+            "Of each dictionary the features are shown that go best with one fact of the world. The facts were never "
+            "shown to the model. A best of many is flattered by the choice: beside each correlation stands the best "
+            "that the same feature reaches when every row is given the facts of another row."
         ),
         *(_table(results, table, draw) for table in results.features),
     )
@@ -54,8 +52,9 @@ def _table(results: StudyResults, table: Sourced[FeatureTable], draw: Draw) -> H
         "div",
         element("h3", cite(table.value.name, table.artefact), " at ", element("code", table.value.site)),
         paragraph(
-            f"{len(chosen)} of {plural(n_alive, 'living feature')}, out of {table.value.n_features}. Maps: how much more "
-            "often than usual the cell holds the thing where the feature is active; green more often, purple less. ",
+            f"{len(chosen)} of {plural(n_alive, 'living feature')}, out of {table.value.n_features}. Maps: how much "
+            "more often than usual the cell holds the thing where the feature is active; green more often, purple "
+            "less. ",
             source(table.artefact),
         ),
         element("p", memory, class_="warning") if scored.score.width_exceeds_inputs else "",

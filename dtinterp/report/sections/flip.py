@@ -81,8 +81,8 @@ def _figures(sourced: Sourced[InterventionReport]) -> list[Html]:
             figure_html(
                 dose_figure(report), name="dose", alt="Logit difference against the coefficient, by configuration"
             ),
-            "Preference for left over right where the turn is due, against what the direction was set to "
-            f"({unit}). Names: instruction, then the left and the right target. Grey: random directions moved as far.",
+            f"Preference for left over right where the turn is due, against what the direction was set to ({unit}). "
+            "Names: instruction, then the left and the right target. Grey: random directions moved as far.",
             source=source(artefact),
         )
     ]
@@ -140,10 +140,9 @@ def _decoys(sourced: Sourced[InterventionReport]) -> list[Html]:
     return [
         table_block(
             table_html(pd.DataFrame(rows)),
-            "Decoys: how far the other object, added to the first observation, goes towards the flipped "
-            "instruction; 1 is all the way, "
-            "(LD_edit − LD_original) / (LD_flipped − LD_original). One number a configuration, without interval: "
-            "each is a single exact run.",
+            "Decoys: how far the other object, added to the first observation, goes towards the flipped instruction; "
+            "1 is all the way, (LD_edit − LD_original) / (LD_flipped − LD_original). One number a configuration, "
+            "without interval: each is a single exact run.",
             source=source(sourced.artefact),
         )
     ]

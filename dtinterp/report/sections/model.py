@@ -18,11 +18,9 @@ def model_section(results: StudyResults) -> Html:
         paragraph(
             "The transformer is ",
             cite(artefact.name, artefact),
-            f": {shape.n_layers} layers of {shape.n_heads} heads, {shape.d_model} wide, "
-            f"{count(results.n_parameters)} parameters. It sees "
-            f"{shape.n_slots} time steps as {shape.n_ctx} tokens, return-to-go, observation and action in turn; "
-            "shorter histories "
-            "are padded on the left and the padding is masked.",
+            f": {shape.n_layers} layers of {shape.n_heads} heads, {shape.d_model} wide, {count(results.n_parameters)} "
+            f"parameters. It sees {shape.n_slots} time steps as {shape.n_ctx} tokens, return-to-go, observation and "
+            "action in turn; shorter histories are padded on the left and the padding is masked.",
         ),
         *_calibration(results),
     )
@@ -59,8 +57,7 @@ def _calibration(results: StudyResults) -> list[Html]:
                 alt="Return achieved against return asked for, and how the episodes end, by sampler",
             ),
             f"Return asked for against return achieved, and how the episodes end. {plural(n_episodes, 'episode')} a "
-            "point, the same starts "
-            "for all; 95% intervals, bootstrap for returns, Wilson’s for shares.",
+            "point, the same starts for all; 95% intervals, bootstrap for returns, Wilson’s for shares.",
             source=source(artefact),
         ),
     ]

@@ -32,7 +32,7 @@ def opening(results: StudyResults) -> Html:
 def extremes(points: Sequence[CalibrationPoint]) -> tuple[CalibrationPoint, CalibrationPoint]:
     """Return the point of the lowest return asked for, and the one at which the model succeeds most."""
     lowest = min(points, key=lambda point: point.target_return)
-    return lowest, max(points, key=lambda point: point.evaluation.success.estimate)
+    return lowest, max(points, key=lambda point: (point.evaluation.success.estimate, point.target_return))
 
 
 def _tiles(results: StudyResults) -> list[Html]:
@@ -41,7 +41,7 @@ def _tiles(results: StudyResults) -> list[Html]:
     worst = max(certificate.maximum for certificate in report.certificates)
     tiles = [
         _tile(
-            f"{report.partition.n_classes} classes",
+            plural(report.partition.n_classes, "class", "classes"),
             f"of {len(report.chosen.frame_id)} observations at ε = {report.config.epsilon:g} bits",
             cite("certificates", artefact),
         ),
@@ -168,7 +168,7 @@ def _on_flip(results: StudyResults) -> list[Content]:
     verdict = (
         "Nothing measured speaks against this direction being how the model holds the instruction."
         if not report.refutations
-        else words(element("strong", "Against the claim: "), "; ".join(report.refutations), ".")
+        else words(element("strong", "Against the claim: "), " ".join(report.refutations))
     )
     return [
         "Setting one direction of the first observation’s token to the other instruction turns ",

@@ -18,9 +18,8 @@ def provenance_section(results: StudyResults) -> Html:
         "provenance",
         "Provenance",
         paragraph(
-            "Every number above leads here. An artefact is a folder that was written once; its digest is the "
-            "SHA-256 of its manifest, which covers "
-            "the hash of each file and the digest of each parent."
+            "Every number above leads here. An artefact is a folder that was written once; its digest is the SHA-256 "
+            "of its manifest, which covers the hash of each file and the digest of each parent."
         ),
         paragraph("This page was made by ", element("code", results.command), "."),
         *_seconds(results),
@@ -34,7 +33,6 @@ def _seconds(results: StudyResults) -> list[Html]:
     total = sum(results.seconds.values())
     rows = [{"stage": stage, "seconds": round(seconds, 1)} for stage, seconds in results.seconds.items()]
     table = pd.DataFrame([*rows, {"stage": "together", "seconds": round(total, 1)}])
-    table["seconds"] = [element("span", f"{value:.1f}", class_="number") for value in table["seconds"]]
     return [table_block(table_html(table), "How long each stage took on this machine.")]
 
 

@@ -25,26 +25,22 @@ def world_section(results: StudyResults) -> Html:
         "The world and the task",
         paragraph(
             "Beside its start the agent sees an instruction, a key or a ball. At the end of the corridor stand one "
-            "of each, and only "
-            "the one that matches the instruction pays: 1 − 0.9 t / T after t of T = ",
+            "of each, and only the one that matches the instruction pays: 1 − 0.9 t / T after t of T = ",
             str(graph.max_steps),
             " steps. The instruction is out of sight by then, so it must be remembered, and the right turn is the "
-            "exclusive or of "
-            "instruction and target sides.",
+            "exclusive or of instruction and target sides.",
         ),
         figure_block(
             element("div", join(_start(graph, int(state)) for state in graph.start[:N_STARTS]), class_="starts"),
             "How an episode can begin. Left: the world from above as MiniGrid draws it, the lit cells in view. "
-            "Right: the same moment "
-            "as the agent sees it, in the signs used on this page: the agent ▲ looks up, walls are dark, hatched "
-            "away is what it cannot "
-            "see; the colours of key and ball are ours, in the world both are green.",
+            "Right: the same moment as the agent sees it, in the signs used on this page: the agent ▲ looks up, "
+            "walls are dark, pale is what it cannot see; the colours of key and ball are ours, in the world "
+            "both are green.",
             source=source(artefact),
         ),
         paragraph(
-            f"By exact enumeration the world has {count(graph.n_states)} states that show "
-            f"{count(len(graph.frames))} distinct observations. The "
-            "demonstrations show ",
+            f"By exact enumeration the world has {count(graph.n_states)} states that show {count(len(graph.frames))} "
+            "distinct observations. The demonstrations show ",
             cite(f"{count(len(trajectories.frames))} of them", artefact),
             " in ",
             cite(f"{count(trajectories.n_episodes)} episodes", artefact),

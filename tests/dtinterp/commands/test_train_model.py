@@ -4,14 +4,15 @@ from dtinterp.commands.train_model import N_EPISODES, TARGETS, calibration_of, t
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.storage import load_model
+from dtinterp.report.results import calibration_of as recorded_calibration
 
 
 def test_a_model_is_calibrated_for_each_return_and_sampler(folders):
-    calibration = load_model(folders.model).artefact.manifest.metrics["calibration"]
+    calibration = recorded_calibration(load_model(folders.model).artefact)
     assert set(calibration) == {"greedy", "temperature=1"}
     for points in calibration.values():
-        assert [point["target_return"] for point in points] == list(TARGETS)
-        assert all(point["evaluation"]["success"]["n"] == N_EPISODES for point in points)
+        assert [point.target_return for point in points] == list(TARGETS)
+        assert all(point.evaluation.success.n == N_EPISODES for point in points)
 
 
 def test_the_outcomes_of_a_calibration_add_up(folders):

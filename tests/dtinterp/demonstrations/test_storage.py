@@ -1,3 +1,4 @@
+import json
 from dataclasses import fields
 
 import pytest
@@ -29,7 +30,8 @@ def test_saved_trajectories_come_back_to_the_bit(trajectories, agent, tmp_path):
 
 
 def test_the_metrics_count_each_sampler(trajectories, agent, tmp_path):
-    metrics = save_trajectories(tmp_path / "demonstrations", trajectories, parent=agent, seed=4).manifest.metrics
+    save_trajectories(tmp_path / "demonstrations", trajectories, parent=agent, seed=4)
+    metrics = json.loads((tmp_path / "demonstrations" / "manifest.json").read_text())["metrics"]
     by_sampler = metrics["by_sampler"]
     assert list(by_sampler) == ["temperature=1", "temperature=5"]
     assert sum(each["n_episodes"] for each in by_sampler.values()) == metrics["n_episodes"] == trajectories.n_episodes

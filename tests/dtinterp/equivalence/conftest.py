@@ -20,7 +20,6 @@ from environments.vocabulary import one_hot
 from environments.worlds import GraphWorlds
 
 ENV_ID = "MiniGrid-MemoryS7FixedStartStatic-v0"
-N_FRAMES, N_CONTEXTS = 12, 4
 
 
 class Indifferent:
@@ -66,11 +65,12 @@ def model() -> DecisionTransformer:
 
 @pytest.fixture(scope="session")
 def contexts(trajectories: Trajectories, halves: Split) -> Contexts:
+    """Four for each of the twelve most visited frames."""
     return draw_contexts(
         trajectories,
         halves.held_out,
-        frame_id=most_visited(trajectories, halves.held_out, N_FRAMES).frame_id,
-        n_contexts=N_CONTEXTS,
+        frame_id=most_visited(trajectories, halves.held_out, 12).frame_id,
+        n_contexts=4,
         n_slots=10,
         generator=generator(0, "contexts"),
     )

@@ -12,7 +12,6 @@ from dtinterp.equivalence.contexts import Contexts, draw_contexts
 from dtinterp.equivalence.frames import most_visited
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
-from tests.dtinterp.equivalence.conftest import N_CONTEXTS, N_FRAMES
 
 
 def _draw(
@@ -55,8 +54,8 @@ def test_contexts_are_real_windows_of_the_held_out_side(
 def test_each_chosen_frame_stands_at_the_slot_of_its_contexts(
     trajectories: Trajectories, halves: Split, contexts: Contexts
 ) -> None:
-    chosen = most_visited(trajectories, halves.held_out, N_FRAMES).frame_id
-    assert torch.equal(contexts.frame_id, chosen.repeat_interleave(N_CONTEXTS))
+    chosen = most_visited(trajectories, halves.held_out, 12).frame_id
+    assert torch.equal(contexts.frame_id, chosen.repeat_interleave(4))
     steps = contexts.windows.step.gather(1, contexts.slot[:, None]).squeeze(1)
     assert torch.equal(trajectories.frame_id[steps].long(), contexts.frame_id)
 

@@ -39,12 +39,12 @@ def test_rewinding_forgets_what_came_after_a_step(tmp_path):
 
 
 def test_rewinding_drops_a_row_that_was_cut_short(tmp_path):
-    logbook = Logbook(tmp_path / "log.jsonl")
-    logbook.write(step=10)
-    with logbook.path.open("a", encoding="utf-8") as file:
+    path = tmp_path / "log.jsonl"
+    Logbook(path).write(step=10)
+    with path.open("a", encoding="utf-8") as file:
         file.write('{"clock": 1.0, "st')
-    logbook.rewind(10)
-    assert [row["step"] for row in rows(logbook.path)] == [10]
+    Logbook(path).rewind(10)
+    assert [row["step"] for row in rows(path)] == [10]
 
 
 def test_progress_is_silent_without_a_terminal(capsys):

@@ -20,6 +20,7 @@ from dtinterp.interventions.edits import (
     SetDirection,
     SetFeature,
     apply_edit,
+    edit_of,
 )
 
 D_MODEL, WIDTH, N_ROWS = 8, 6, 5
@@ -202,3 +203,11 @@ def test_edits_are_frozen(directions: Tensor) -> None:
     with pytest.raises(AttributeError, match="cannot assign"):
         edit.coefficient = 2.0  # pyright: ignore[reportAttributeAccessIssue]
     assert replace(edit, coefficient=2.0).coefficient == 2.0
+
+
+def test_the_edit_of_some_rows_is_the_edit_there(rows: Tensor, directions: Tensor) -> None:
+    chosen = torch.tensor([3, 0])
+    coefficient = torch.arange(N_ROWS).float()
+    edits: list[Edit] = [SetDirection(directions[0], coefficient), AddDirection(directions[0], 2.0)]
+    for edit in [*edits, AblateDirection(directions[0])]:
+        torch.testing.assert_close(apply_edit(edit_of(edit, chosen), rows[chosen]), apply_edit(edit, rows)[chosen])
