@@ -32,12 +32,13 @@ TRAINING = {
 SHIPPED = {"small": "memory-dt-small-0", "large": "memory-dt"}
 SITES = ("hook_obs_embed", "blocks.1.hook_resid_pre")
 FITS = (
-    FitConfig(TopK(8), width=256),
-    FitConfig(TopK(32), width=256),
-    FitConfig(L1(5.0), width=256),
+    FitConfig(TopK(8), width=128),
+    FitConfig(TopK(8), width=512),
+    FitConfig(L1(1.0), width=128),
     FitConfig(Pca(8)),
     FitConfig(Pca(32)),
 )
+"""Two widths of one sparsity, since a dictionary with more features than distinct inputs may just remember them."""
 DESCRIBED = FITS[0].title
 """The dictionary whose features the report shows, at each site."""
 

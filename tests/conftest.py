@@ -41,10 +41,11 @@ def _lateness(item: pytest.Item) -> int:
 
 @pytest.fixture(scope="session")
 def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder laid out as checkpoints/ is, with a small real artefact of every kind; its agent and model are untrained."""
+    """A folder laid out as checkpoints/ is, with a small real artefact of every kind; the model is untrained."""
     folder = tmp_path_factory.mktemp("small") / "checkpoints"
     _write_subject(folder)
-    _write_findings(folder, {"model": folder / "models" / "novice", "demonstrations": folder / "demonstrations" / "walks"})
+    subject = {"model": folder / "models" / "novice", "demonstrations": folder / "demonstrations" / "walks"}
+    _write_findings(folder, subject)
     return folder
 
 

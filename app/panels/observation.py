@@ -42,8 +42,8 @@ def show_window(opened: OpenStudy, place: int) -> None:
     last = opened.trajectories.frame_id.new_tensor([swap.step]).long()
     st.html(filmstrip(window(opened.trajectories, last, opened.n_slots), album(opened.trajectories.frames), swap=swap))
     st.caption(
-        f"Frame {swap.stand_in} in the place of frame {swap.frame} at slot {swap.slot + 1} of {opened.n_slots} moved the "
-        f"decision at slot {swap.decision + 1} by {bits(swap.divergence)}. Held-out episode "
+        f"Frame {swap.stand_in} in the place of frame {swap.frame} at slot {swap.slot + 1} of {opened.n_slots} moved "
+        f"the decision at slot {swap.decision + 1} by {bits(swap.divergence)}. Held-out episode "
         f"{int(opened.trajectories.episode[swap.step])}, window ending at step {swap.step}."
     )
 

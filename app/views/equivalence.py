@@ -113,7 +113,8 @@ def _groups(opened: OpenStudy) -> tuple[Group, ...]:
 def _show_provenance(opened: OpenStudy) -> None:
     with st.sidebar:
         st.caption(
-            f"{opened.report.env_id}, ε = {opened.report.config.epsilon:g} bits, seed {opened.equivalence.manifest.seed}"
+            f"{opened.report.env_id}, ε = {opened.report.config.epsilon:g} bits, "
+            f"seed {opened.equivalence.manifest.seed}"
         )
         for artefact in (opened.equivalence, opened.model, opened.demonstrations):
             st.caption(f"**{artefact.manifest.kind}** `{artefact.path}`  \n`{artefact.manifest.digest[:16]}…`")

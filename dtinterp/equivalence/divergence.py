@@ -13,7 +13,9 @@ def js_divergence(
     """Return the Jensen–Shannon divergence of softmax(logits) and softmax(other), in bits, between 0 and 1.
 
     JS(p, q) = ½ Σ_a p log₂(p/m) + ½ Σ_a q log₂(q/m) with m = ½(p + q) (Lin 1991, IEEE Transactions on Information
-    Theory 37:145). Equal logits give exactly 0, and exchanging the arguments changes no bit of the result.
+    Theory 37:145). Equal logits give exactly 0, and exchanging the arguments changes no bit of the result. No action's
+    probability differs by more than v where 1 − h(½ − v/2) = JS, with h the entropy of a coin (Fano's inequality): by
+    0.12 at 0.01 bits, 0.26 at 0.05, 0.37 at 0.1.
     """
     p, q = logits.double().softmax(-1), other.double().softmax(-1)
     m = ((p + q) / 2).clamp_min(torch.finfo(torch.float64).tiny)  # an action that neither ever takes adds 0, not 0/0

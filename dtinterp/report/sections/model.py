@@ -18,9 +18,10 @@ def model_section(results: StudyResults) -> Html:
         paragraph(
             "The transformer is ",
             cite(artefact.name, artefact),
-            f": {shape.n_layers} layers of {shape.n_heads} heads, {shape.d_model} wide, {count(results.n_parameters)} "
-            f"parameters. It sees {shape.n_slots} time steps as {shape.n_ctx} tokens, return-to-go, observation and "
-            "action in turn; shorter histories are padded on the left and the padding is masked.",
+            f": {plural(shape.n_layers, 'layer')} of {plural(shape.n_heads, 'head')}, {shape.d_model} wide, "
+            f"{count(results.n_parameters)} parameters. It sees {shape.n_slots} time steps as {shape.n_ctx} tokens, "
+            "return-to-go, observation and action in turn; shorter histories are padded on the left and the padding "
+            "is masked.",
         ),
         *_calibration(results),
     )
@@ -33,18 +34,14 @@ def _calibration(results: StudyResults) -> list[Html]:
     sampler, points = next(iter(calibration.items()))
     low, high = extremes(points)
     n_episodes = points[0].evaluation.success.n
-    elsewhere = (
-        "the wrong target"
-        if low.evaluation.failure.estimate > low.evaluation.timeout.estimate
-        else "nowhere: its time runs out"
-    )
+    is_wrong = low.evaluation.failure.estimate > low.evaluation.timeout.estimate
     return [
         paragraph(
             f"Asked for {high.target_return:g}, it succeeds in ",
             cite(percentage(high.evaluation.success), artefact),
             f" of episodes ({sampler}); asked for {low.target_return:g}, in ",
             cite(percentage(low.evaluation.success), artefact),
-            f", and mostly goes to {elsewhere} instead (wrong target ",
+            f", and mostly ends {'at the wrong target' if is_wrong else 'out of time'} instead (wrong target ",
             cite(percentage(low.evaluation.failure), artefact),
             ", out of time ",
             cite(percentage(low.evaluation.timeout), artefact),

@@ -17,7 +17,7 @@ TINY = AgentConfig(steps=4 * 8 * 3, n_worlds=8, n_rollout=4, d_hidden=8, n_minib
 
 def test_it_learns_to_act_on_what_it_saw_before(recall):
     config = AgentConfig(
-        steps=64 * 8 * 40, n_worlds=64, n_rollout=8, d_hidden=16, n_minibatches=2, learning_rate=1e-2, discount=0.9
+        steps=64 * 8 * 60, n_worlds=64, n_rollout=8, d_hidden=16, n_minibatches=2, learning_rate=5e-3, discount=0.9
     )
     network = train_agent(recall, config, Logbook())
     policy = AgentPolicy(network, one_hot(recall.frames))

@@ -35,6 +35,22 @@ def test_it_is_the_entropy_of_the_mixture_less_the_mean_entropy() -> None:
     torch.testing.assert_close(js_divergence(p.log(), q.log()), expected, rtol=1e-6, atol=0)
 
 
+def _coin_entropy(p: torch.Tensor) -> torch.Tensor:
+    return -(p * p.log2() + (1 - p) * (1 - p).log2())
+
+
+def test_it_bounds_how_far_any_probability_moves() -> None:
+    logits, other = 3 * torch.randn(2, 2000, 7, dtype=torch.float64, generator=generator(0, "logits"))
+    moved = (logits.softmax(-1) - other.softmax(-1)).abs().max(-1).values
+    assert (js_divergence(logits, other) >= 1 - _coin_entropy((1 - moved) / 2)).all()
+
+
+@pytest.mark.parametrize(("bits", "moved"), [(0.01, 0.12), (0.05, 0.26), (0.1, 0.37)])
+def test_the_bound_is_met_by_two_coins(bits: float, moved: float) -> None:
+    coin = torch.tensor([1 + moved, 1 - moved], dtype=torch.float64) / 2
+    assert js_divergence(coin.log(), coin.flip(0).log()).item() == pytest.approx(bits, rel=0.05)
+
+
 def test_equal_logits_are_exactly_zero_apart() -> None:
     logits = 10 * torch.randn(1000, 7, generator=generator(0, "logits"))
     assert not js_divergence(logits, logits.clone()).any()

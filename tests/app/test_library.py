@@ -1,0 +1,68 @@
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from app.library import folders, open_study, shelve, studies
+from dtinterp.foundation.errors import UserError
+
+
+def test_a_study_is_found_by_its_parents_wherever_it_stands(small_study: Path) -> None:
+    study = studies(shelve([small_study]))[0]
+    assert study.equivalence.path == small_study / "equivalence" / "novice"
+    assert study.model.path == small_study / "models" / "novice"
+    assert study.demonstrations.path == small_study / "demonstrations" / "walks"
+
+
+def test_every_artefact_is_shelved_once_in_order_of_path(small_study: Path) -> None:
+    shelf = shelve([small_study])
+    assert [entry.path for entry in shelf] == sorted({entry.path for entry in shelf})
+    assert {entry.kind for entry in shelf} >= {"agent", "demonstrations", "model", "dictionary", "equivalence"}
+
+
+def test_results_and_checkpoints_are_read_together(small_study: Path, tmp_path: Path) -> None:
+    apart = tmp_path / "results"
+    shutil.copytree(small_study / "equivalence", apart / "study" / "classes")
+    rest = tmp_path / "checkpoints"
+    for name in ("models", "demonstrations"):
+        shutil.copytree(small_study / name, rest / name)
+    found = studies(shelve([rest, apart]))
+    assert [study.equivalence.path for study in found] == [apart / "study" / "classes" / "novice"]
+
+
+def test_classes_without_their_model_are_left_out(small_study: Path, tmp_path: Path) -> None:
+    shutil.copytree(small_study / "equivalence", tmp_path / "equivalence")
+    assert studies(shelve([tmp_path])) == ()
+
+
+def test_half_written_and_foreign_folders_are_left_out(small_study: Path, tmp_path: Path) -> None:
+    shutil.copytree(small_study / "models" / "novice", tmp_path / ".novice.draft")
+    for name, text in (("broken", "{"), ("foreign", json.dumps({"name": "a web app"})), ("list", "[]")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text(text)
+    assert shelve([tmp_path, tmp_path / "nowhere"]) == ()
+
+
+def test_an_opened_study_holds_what_its_artefacts_say(small_study: Path) -> None:
+    opened = open_study(studies(shelve([small_study]))[0])
+    assert len(opened.report.chosen.frame_id) == 12
+    assert opened.n_slots == 10
+    assert opened.equivalence.manifest.parents["model/novice"] == opened.model.manifest.digest
+
+
+def test_a_damaged_study_is_refused_in_one_sentence(small_study: Path, tmp_path: Path) -> None:
+    shutil.copytree(small_study, tmp_path / "checkpoints")
+    study = studies(shelve([tmp_path]))[0]
+    tensors = study.model.path / "tensors.safetensors"
+    tensors.write_bytes(tensors.read_bytes()[:-1] + b"!")
+    with pytest.raises(UserError, match=r"tensors\.safetensors is damaged"):
+        open_study(study)
+
+
+def test_folders_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DTINTERP_ARTEFACTS", raising=False)
+    assert folders() == (Path("checkpoints"), Path("results"))
+    monkeypatch.setenv("DTINTERP_ARTEFACTS", os.pathsep.join(["a", "b/c"]))
+    assert folders() == (Path("a"), Path("b/c"))

@@ -1,0 +1,50 @@
+"""The small study, gathered as a report is given it."""
+
+from pathlib import Path
+
+import pytest
+
+from dtinterp.agents.storage import KIND as AGENT
+from dtinterp.demonstrations.storage import load_trajectories
+from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
+from dtinterp.dictionary.storage import load_dictionary, load_score
+from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
+from dtinterp.equivalence.storage import load_equivalence
+from dtinterp.features.storage import ARTEFACT_KIND as FEATURES
+from dtinterp.features.storage import load_features
+from dtinterp.foundation.artefact import read_artefact
+from dtinterp.interventions.report import ARTEFACT_KIND as INTERVENTION
+from dtinterp.interventions.report import load_report
+from dtinterp.model.storage import load_model
+from dtinterp.report.results import ScoredDictionary, Sourced, StudyResults
+
+
+@pytest.fixture(scope="session")
+def results(small_study: Path) -> StudyResults:
+    trajectories, demonstrations = load_trajectories(small_study / "demonstrations" / "walks")
+    trained = load_model(small_study / "models" / "novice")
+    flip, classes = small_study / "interventions" / "flip", small_study / "equivalence" / "novice"
+    features = small_study / "features" / "topk-512-k4"
+    return StudyResults(
+        command="dtinterp study --model small",
+        agent=read_artefact(small_study / "agents" / "wanderer", kind=AGENT),
+        demonstrations=Sourced(trajectories, demonstrations),
+        model=Sourced(trained.config.model, trained.artefact),
+        equivalence=Sourced(load_equivalence(classes), read_artefact(classes, kind=EQUIVALENCE)),
+        dictionaries=tuple(_scored(small_study / "dictionaries" / name) for name in ("pca-4", "topk-512-k4")),
+        features=(Sourced(load_features(features), read_artefact(features, kind=FEATURES)),),
+        intervention=Sourced(load_report(flip), read_artefact(flip, kind=INTERVENTION)),
+        seconds={"equivalence": 1.5, "flip": 2.0},
+    )
+
+
+@pytest.fixture(scope="session")
+def report(results: StudyResults) -> EquivalenceReport:
+    return results.equivalence.value
+
+
+def _scored(path: Path) -> Sourced[ScoredDictionary]:
+    score = load_score(path)
+    assert score is not None
+    return Sourced(ScoredDictionary(load_dictionary(path), score), read_artefact(path, kind=DICTIONARY))

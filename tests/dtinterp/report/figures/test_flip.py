@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from dtinterp.interventions.report import InterventionReport
+from dtinterp.report.figures.flip import dose_figure, endings_figure
+from dtinterp.report.results import StudyResults
+
+
+@pytest.fixture(scope="module")
+def flip(results: StudyResults) -> InterventionReport:
+    assert results.intervention is not None
+    return results.intervention.value
+
+
+def test_each_configuration_has_its_dose_curve(flip: InterventionReport) -> None:
+    figure = dose_figure(flip)
+    curves = [trace for trace in figure.data if trace.name == "instruction direction"]
+    assert len(curves) == 4
+    for place, curve in enumerate(curves):
+        assert np.allclose(curve.x, flip.dose.coefficient)
+        assert np.allclose(curve.y, flip.dose.instruction[place])
+
+
+def test_the_band_holds_the_central_95_percent_of_random_directions(flip: InterventionReport) -> None:
+    figure = dose_figure(flip)
+    lower = next(trace for trace in figure.data if trace.fill == "tonexty")
+    upper = figure.data[list(figure.data).index(lower) - 1]
+    draws = flip.dose.controls[:, 0].numpy()
+    assert np.allclose(lower.y, np.quantile(draws, 0.025, axis=0), atol=1e-5)
+    assert np.allclose(upper.y, np.quantile(draws, 0.975, axis=0), atol=1e-5)
+    assert lower.name == "3 random directions moved as far, 95%"
+
+
+def test_untouched_and_flipped_are_levels(flip: InterventionReport) -> None:
+    figure = dose_figure(flip)
+    levels = {
+        name: [trace.y[0] for trace in figure.data if trace.name == name]
+        for name in ("untouched", "other instruction shown")
+    }
+    assert np.allclose(levels["untouched"], flip.dose.original)
+    assert np.allclose(levels["other instruction shown"], flip.flipped)
+
+
+def test_endings_of_every_arm_stack_to_one(flip: InterventionReport) -> None:
+    bars = endings_figure(flip.closed_loop).data
+    assert [bar.name for bar in bars] == ["matching target", "other target", "out of time"]
+    assert bars[0].y == ("intact", "set to the instruction shown", "set to the other one", "random directions")
+    for shares in zip(*(bar.x for bar in bars), strict=True):
+        assert sum(shares) == pytest.approx(1)

@@ -1,0 +1,25 @@
+import re
+
+from dtinterp.report.results import StudyResults
+from dtinterp.report.sections.dictionaries import dictionaries_section
+
+
+def test_a_width_beyond_the_inputs_is_flagged_and_no_other(results: StudyResults) -> None:
+    section = dictionaries_section(results)
+    assert section.count('title="wider than its distinct inputs"') == 1
+    warning = re.search(r'<p class="warning">.*?</p>', section)
+    assert warning is not None
+    assert "topk-512-k4" in warning.group()
+    assert "pca-4" not in warning.group()
+
+
+def test_every_name_leads_to_its_own_artefact(results: StudyResults) -> None:
+    section = dictionaries_section(results)
+    for each in results.dictionaries:
+        digest = each.artefact.manifest.digest[:10]
+        assert re.search(rf'href="#artefact-{digest}"[^>]*>{each.value.dictionary.name}</a>', section)
+
+
+def test_the_untouched_model_is_the_ruler(results: StudyResults) -> None:
+    clean = results.dictionaries[0].value.score.clean
+    assert f"{clean.loss.estimate:.3f} and its accuracy {clean.accuracy.estimate:.1%}" in dictionaries_section(results)

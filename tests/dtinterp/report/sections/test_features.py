@@ -1,0 +1,47 @@
+from dataclasses import replace
+
+import torch
+
+from dtinterp.features.table import FeatureTable
+from dtinterp.report.html import Html
+from dtinterp.report.results import StudyResults
+from dtinterp.report.sections.features import features_section, telling_features
+
+
+def _draw(frame: int) -> Html:
+    return Html(f"<frame {frame}>")
+
+
+def _excess(table: FeatureTable) -> list[float]:
+    best = [max(abs(value) for value in row) for row in table.alignment.correlation.tolist()]
+    return [value - control for value, control in zip(best, table.alignment.control.tolist(), strict=True)]
+
+
+def test_the_features_shown_beat_their_own_control_most(results: StudyResults) -> None:
+    table = results.features[0].value
+    chosen = telling_features(table, 5).tolist()
+    excess = _excess(table)
+    alive = [feature for feature in range(table.n_features) if table.density[feature] > 0]
+    rest = [excess[feature] for feature in alive if feature not in chosen]
+    assert min(excess[feature] for feature in chosen) >= max(rest) - 1e-6
+    assert [excess[feature] for feature in chosen] == sorted((excess[feature] for feature in chosen), reverse=True)
+
+
+def test_dead_features_are_never_shown(results: StudyResults) -> None:
+    table = results.features[0].value
+    dead = replace(table, density=torch.zeros_like(table.density))
+    assert len(telling_features(dead, 5)) == 0
+
+
+def test_features_of_a_dictionary_that_may_have_memorised_carry_a_warning(results: StudyResults) -> None:
+    assert "may be mere memory" in features_section(results, _draw)
+
+
+def test_a_card_shows_top_frames_and_the_fact_beside_its_control(results: StudyResults) -> None:
+    table = results.features[0].value
+    feature = int(telling_features(table, 1)[0])
+    section = features_section(results, _draw)
+    card = section[section.index(f"Feature {feature}<") :].split("</article>")[0]
+    assert f"<frame {int(table.top.frame[feature, 0])}>" in card
+    assert table.alignment.fact_values[int(table.alignment.best[feature])].label in card
+    assert f"(control {float(table.alignment.control[feature]):.2f})" in card

@@ -1,0 +1,52 @@
+import pytest
+import torch
+
+from dtinterp.dataset.windows import window
+from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.equivalence.certificates import WorstSwap
+from dtinterp.report.filmstrip import filmstrip
+from dtinterp.report.html import Html
+from environments.vocabulary import ACTIONS
+
+
+def _draw(frame: int) -> Html:
+    return Html(f"<frame {frame}>")
+
+
+def _strip(trajectories: Trajectories, step: int, swap: WorstSwap | None = None) -> list[str]:
+    """Return the markup of each slot."""
+    strip = filmstrip(window(trajectories, torch.tensor([step])), _draw, swap=swap)
+    return strip.split('<div class="slot')[1:]
+
+
+def test_a_short_history_is_padded_on_the_left_and_every_pad_says_so(trajectories: Trajectories) -> None:
+    slots = _strip(trajectories, 2)
+    assert len(slots) == 10
+    assert [">pad<" in slot for slot in slots] == [True] * 7 + [False] * 3
+
+
+def test_every_real_slot_says_its_number_env_time_frame_and_action(trajectories: Trajectories) -> None:
+    slots = _strip(trajectories, 2)
+    for step in range(3):
+        slot = slots[7 + step]
+        assert f">slot {8 + step}<" in slot
+        assert f">t = {step}<" in slot
+        assert f"<frame {int(trajectories.frame_id[step])}>" in slot
+
+
+def test_the_action_that_the_model_must_say_stands_in_brackets(trajectories: Trajectories) -> None:
+    *earlier, last = _strip(trajectories, 2)
+    assert f">({ACTIONS[int(trajectories.action[2])]})<" in last
+    assert not any(">(" in slot for slot in earlier)
+
+
+def test_a_swap_shows_the_stand_in_at_its_slot_and_frames_the_decision(trajectories: Trajectories) -> None:
+    swap = WorstSwap(frame=int(trajectories.frame_id[1]), stand_in=77, step=2, slot=8, decision=9, divergence=0.5)
+    slots = _strip(trajectories, 2, swap)
+    assert [place for place, slot in enumerate(slots) if "<frame 77>" in slot] == [8]
+    assert [place for place, slot in enumerate(slots) if "is-decision" in slot] == [9]
+
+
+def test_several_windows_are_refused(trajectories: Trajectories) -> None:
+    with pytest.raises(ValueError, match="a strip shows 1 window, got 2"):
+        filmstrip(window(trajectories, torch.tensor([2, 3])), _draw)

@@ -1,0 +1,50 @@
+from dataclasses import replace
+
+import pytest
+
+from dtinterp.equivalence.agreement import Agreement
+from dtinterp.equivalence.certify import Comparison, EquivalenceReport
+from dtinterp.foundation.statistics import Interval
+from dtinterp.report.findings import standings
+
+
+def _agreement(low: float, estimate: float, high: float, *, random: float = 0.05) -> Agreement:
+    chance = Interval(0.0, -random, random, 200)
+    return Agreement(
+        n_classes=4,
+        n_reference_classes=5,
+        ari=Interval(estimate, low, high, 40),
+        ami=estimate,
+        random=chance,
+        p_value=0.01,
+    )
+
+
+def _with(report: EquivalenceReport, *comparisons: Comparison) -> EquivalenceReport:
+    return replace(report, comparisons=comparisons)
+
+
+STRONG = _agreement(0.6, 0.7, 0.8)
+WEAK = _agreement(0.0, 0.1, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("trained", "untrained", "at_epsilon", "expected"),
+    [
+        (STRONG, WEAK, WEAK, True),
+        (_agreement(0.15, 0.7, 0.8), WEAK, WEAK, False),
+        (STRONG, WEAK, _agreement(0.5, 0.6, 0.65), False),
+        (_agreement(0.04, 0.1, 0.2), _agreement(0.0, 0.0, 0.0), _agreement(0.0, 0.0, 0.0), False),
+    ],
+    ids=["above all", "overlaps the untrained", "overlaps the untrained at epsilon", "overlaps chance"],
+)
+def test_a_claim_holds_only_above_every_control(
+    report: EquivalenceReport, trained: Agreement, untrained: Agreement, at_epsilon: Agreement, expected: bool
+) -> None:
+    comparison = Comparison("optimal", trained, untrained, at_epsilon)
+    assert standings(_with(report, comparison))[0].holds is expected
+
+
+def test_the_best_agreement_comes_first(report: EquivalenceReport) -> None:
+    weak, strong = Comparison("weak", WEAK, WEAK, WEAK), Comparison("strong", STRONG, WEAK, WEAK)
+    assert [each.comparison.world for each in standings(_with(report, weak, strong))] == ["strong", "weak"]

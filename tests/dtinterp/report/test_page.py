@@ -1,0 +1,118 @@
+import re
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from dtinterp.equivalence.agreement import Agreement
+from dtinterp.equivalence.certify import Comparison
+from dtinterp.foundation.statistics import Interval
+from dtinterp.report import page as page_module
+from dtinterp.report.page import page, render
+from dtinterp.report.results import Sourced, StudyResults
+
+SCRIPT = re.compile(r"<script.*?</script>", re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def written(results: StudyResults) -> str:
+    return page(results)
+
+
+@pytest.fixture(scope="module")
+def visible(written: str) -> str:
+    """The page without its scripts."""
+    return SCRIPT.sub("", written)
+
+
+def test_nothing_is_fetched_from_anywhere(visible: str) -> None:
+    addresses = re.findall(r"""(?:src|href)="([^"]*)"|url\(([^)]*)\)|@import""", visible)
+    outside = [address for pair in addresses for address in pair if address and not address.startswith(("#", "data:"))]
+    assert outside == []
+
+
+def test_plotly_is_there_exactly_once(written: str) -> None:
+    scripts = [len(script) for script in SCRIPT.findall(written)]
+    assert sum(size > 1_000_000 for size in scripts) == 1
+
+
+def test_every_link_leads_somewhere(visible: str) -> None:
+    targets = set(re.findall(r'\bid="([^"]+)"', visible))
+    links = set(re.findall(r'href="#([^"]+)"', visible))
+    assert links <= targets
+    assert len(links) > 8
+
+
+def test_every_artefact_has_an_entry_with_its_whole_digest(results: StudyResults, visible: str) -> None:
+    for artefact in results.artefacts:
+        assert visible.count(f'id="artefact-{artefact.manifest.digest[:10]}"') == 1
+        assert f"<code>{artefact.manifest.digest}</code>" in visible
+
+
+def test_no_id_is_used_twice(visible: str) -> None:
+    ids = re.findall(r'\bid="([^"]+)"', visible)
+    assert len(ids) == len(set(ids))
+
+
+def test_every_frame_that_is_shown_is_drawn_once(visible: str) -> None:
+    shown = set(re.findall(r'href="#(frame-\d+)"', visible))
+    assert shown == set(re.findall(r'<symbol id="(frame-\d+)"', visible))
+
+
+def test_tags_are_closed_in_order(visible: str) -> None:
+    body = visible[visible.index("<body>") :].removesuffix("</html>\n")
+    body = re.sub(r"<(br|img|use)\b([^>]*)>", r"<\1\2/>", body)
+    ElementTree.fromstring(re.sub(r"&(?!amp;|lt;|gt;|quot;|#)", "&amp;", body))
+
+
+def test_the_same_results_make_the_same_bytes(results: StudyResults, written: str) -> None:
+    assert page(results) == written
+
+
+def test_the_sections_come_in_the_order_of_the_study(visible: str) -> None:
+    assert re.findall(r'<section id="(\w+)"', visible) == [
+        "world",
+        "model",
+        "dictionaries",
+        "features",
+        "equivalence",
+        "flip",
+        "provenance",
+    ]
+
+
+def test_a_negative_result_is_said_in_the_abstract(results: StudyResults) -> None:
+    nothing = Agreement(3, 4, Interval(0.1, 0.0, 0.2, 12), 0.1, Interval(0.0, -0.3, 0.3, 20), 0.4)
+    report = replace(results.equivalence.value, comparisons=(Comparison("optimal", nothing, nothing, nothing),))
+    told = page(replace(results, equivalence=Sourced(report, results.equivalence.artefact)))
+    assert "The classes do not demonstrably follow any partition of the world that was tried" in told
+    assert "is not shown to follow “optimal”" in told
+
+
+def test_what_is_missing_is_said(results: StudyResults) -> None:
+    told = page(replace(results, dictionaries=(), features=(), intervention=None))
+    for sentence in ("No dictionary was fitted", "No feature was described", "The experiment was not run"):
+        assert sentence in told
+
+
+def test_the_file_stays_small(results: StudyResults, tmp_path: Path) -> None:
+    path = render(results, tmp_path / "new" / "report.html")
+    assert path.stat().st_size < 15e6
+    assert path.read_text(encoding="utf-8").startswith('<!doctype html>\n<html lang="en">')
+
+
+def test_a_failure_leaves_the_old_page_and_nothing_else(
+    results: StudyResults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("old")
+
+    def fail(_: StudyResults) -> str:
+        raise RuntimeError("half-way")
+
+    monkeypatch.setattr(page_module, "page", fail)
+    with pytest.raises(RuntimeError, match="half-way"):
+        render(results, path)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]

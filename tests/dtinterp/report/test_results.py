@@ -1,0 +1,61 @@
+from dataclasses import replace
+
+import pytest
+
+from dtinterp.foundation.errors import UserError
+from dtinterp.report.results import Sourced, StudyResults
+
+
+def test_classes_of_another_world_are_refused(results: StudyResults) -> None:
+    foreign = replace(results.equivalence.value, env_id="MiniGrid-MemoryS7-v0")
+    with pytest.raises(UserError, match=r"about MiniGrid-MemoryS7-v0, the demonstrations about .*Static-v0: give"):
+        replace(results, equivalence=Sourced(foreign, results.equivalence.artefact))
+
+
+def test_features_of_a_dictionary_that_is_not_there_are_refused(results: StudyResults) -> None:
+    with pytest.raises(UserError, match=r"the dictionary 'topk-512-k4' at hook_obs_embed, which is not among the 1"):
+        replace(results, dictionaries=results.dictionaries[:1])
+
+
+def test_features_belong_to_the_dictionary_of_their_site(results: StudyResults) -> None:
+    table = replace(results.features[0].value, site="blocks.0.hook_resid_pre")
+    with pytest.raises(UserError, match=r"at blocks\.0\.hook_resid_pre"):
+        results.described(table)
+    assert results.described(results.features[0].value).dictionary.name == "topk-512-k4"
+
+
+def test_parents_stand_before_their_children(results: StudyResults) -> None:
+    seen: set[str] = set()
+    for artefact in results.artefacts:
+        assert set(artefact.manifest.parents.values()) <= seen
+        seen.add(artefact.manifest.digest)
+
+
+def test_every_result_is_among_the_artefacts_once(results: StudyResults) -> None:
+    kinds = [artefact.manifest.kind for artefact in results.artefacts]
+    assert sorted(set(kinds)) == sorted(
+        ["agent", "demonstrations", "model", "dictionary", "features", "equivalence", "intervention-report"]
+    )
+    assert len({artefact.manifest.digest for artefact in results.artefacts}) == len(kinds) == 8
+
+
+def test_parameters_are_those_that_were_saved(results: StudyResults) -> None:
+    assert results.n_parameters == sum(tensor.numel() for tensor in results.model.artefact.tensors.values())
+
+
+def test_calibration_is_read_from_the_models_artefact(results: StudyResults) -> None:
+    points = results.calibration["greedy"]
+    assert [point.target_return for point in points] == [0.0, 0.892]
+    assert points[0].evaluation.success.n == 8
+
+
+def test_a_model_that_was_never_calibrated_has_no_points(results: StudyResults) -> None:
+    bare = replace(results.model.artefact, manifest=replace(results.model.artefact.manifest, metrics={}))
+    assert replace(results, model=Sourced(results.model.value, bare)).calibration == {}
+
+
+def test_what_was_demonstrated_is_read_by_sampler(results: StudyResults) -> None:
+    fared = results.demonstrated.by_sampler
+    assert list(fared) == ["temperature=1", "temperature=5"]
+    assert sum(each.n_episodes for each in fared.values()) == results.demonstrations.value.n_episodes
+    assert results.demonstrator["temperature=1"].success.n == 8

@@ -1,0 +1,39 @@
+import pytest
+
+from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.report.results import StudyResults
+from dtinterp.report.tables import agreement_table, certificate_table, dictionary_table, in_words
+
+
+def test_a_dictionarys_width_stands_beside_its_distinct_inputs_and_their_rank(results: StudyResults) -> None:
+    scored = [each.value for each in results.dictionaries]
+    table = dictionary_table(scored)
+    columns = list(table.columns)
+    assert columns[columns.index("width") :][:3] == ["width", "distinct inputs", "rank"]
+    for row, each in zip(table.itertuples(index=False), scored, strict=True):
+        assert row[columns.index("width")] == each.dictionary.width
+        assert row[columns.index("L0")] == each.score.l0
+        assert row[columns.index("distinct inputs")] == each.score.n_distinct
+
+
+def test_every_comparison_shows_its_controls(report: EquivalenceReport) -> None:
+    table = agreement_table(report)
+    assert table["partition of the world"].tolist() == [world.name for world in report.worlds]
+    for column in ("ARI (random classes)", "ARI (untrained, as many classes)", "ARI (untrained, same ε)"):
+        assert column in table.columns
+
+
+def test_certificates_count_every_observation_once(report: EquivalenceReport) -> None:
+    table = certificate_table(report)
+    assert table["observations"].sum() == len(report.chosen.frame_id)
+    assert table["class"].tolist() == list(range(report.partition.n_classes))
+    assert table["largest divergence (bits)"].max() == pytest.approx(
+        max(certificate.maximum for certificate in report.certificates)
+    )
+
+
+def test_intervals_are_written_out_in_words(report: EquivalenceReport) -> None:
+    trained = report.comparisons[0].trained
+    words = in_words(agreement_table(report))
+    assert words.loc[0, "ARI (trained)"] == str(trained.ari)
+    assert words.loc[0, "p"] == trained.p_value
