@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.components import v2 as components
 
 HTML = '<div class="atlas"></div>'
 
@@ -95,4 +96,4 @@ def show_atlas(groups: tuple[Group, ...], *, chosen: int, on_click: Callable[[in
 
 @st.cache_resource
 def _component() -> Callable[..., object]:
-    return st.components.v2.component("dtinterp_atlas", html=HTML, css=CSS, js=JS)
+    return components.component("dtinterp_atlas", html=HTML, css=CSS, js=JS)

@@ -57,7 +57,7 @@ class StudyConfig:
     """write anew what the folder already holds; a training that was interrupted goes on"""
     n_frames: int = 96
     """observations compared, each with each other; the work grows with its square"""
-    epsilon: float = 0.1
+    epsilon: float = 0.05
     """bits of Jensen-Shannon divergence that two observations of one class may be apart"""
     seed: int = 0
     """of all stages"""

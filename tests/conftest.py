@@ -99,12 +99,20 @@ def _write_findings(folder: Path, subject: dict[str, Path]) -> None:
     from dtinterp.interventions.specification import Specification
     from dtinterp.model.storage import load_model
 
+    model, demonstrations = subject["model"], subject["demonstrations"]
     for fit in (FitConfig(TopK(4), width=512, n_steps=20), FitConfig(Pca(4))):
         config = DictionaryConfig(fit=fit, n_windows=64, n_held_out_windows=32)
-        fit_dictionary(config, folder / "dictionaries" / fit.title, **subject)
+        fit_dictionary(config, folder / "dictionaries" / fit.title, model=model, demonstrations=demonstrations)
     sparse = folder / "dictionaries" / "topk-512-k4"
-    describe(DescribeConfig(n_windows=32), sparse, folder / "features" / sparse.name, **subject)
-    certify(EquivalenceConfig(n_frames=12, n_contexts=2, n_draws=20), folder / "equivalence" / "novice", **subject)
-    trained = load_model(subject["model"])
+    describe(
+        DescribeConfig(n_windows=32),
+        sparse,
+        folder / "features" / sparse.name,
+        model=model,
+        demonstrations=demonstrations,
+    )
+    config = EquivalenceConfig(n_frames=12, n_contexts=2, n_draws=20)
+    certify(config, folder / "equivalence" / "novice", model=model, demonstrations=demonstrations)
+    trained = load_model(model)
     report = run_experiment(Specification.model_validate(yaml.safe_load(EXPERIMENT)), trained.model)
     save_report(folder / "interventions" / "flip", report, parents=[trained.artefact])

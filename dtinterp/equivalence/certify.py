@@ -32,8 +32,8 @@ class EquivalenceConfig:
     n_contexts: int = 8
     """held-out contexts per observation, from ones that end at it to ones that go on as long as a window can"""
     epsilon: float = 0.05
-    """bits of Jensen-Shannon divergence that two observations of one class may be apart, in any context tried; 0.05 means
-    that no action's probability moves by more than 0.26"""
+    """bits of Jensen-Shannon divergence that two observations of one class may be apart, in any context tried; at 0.05
+    no action's probability moves by more than 0.262"""
     n_draws: int = 200
     """random classes of equal sizes per comparison, and random halves of the observations for its interval"""
     seed: int = 0

@@ -53,11 +53,7 @@ CONFIG = {
 
 def styled(figure: go.Figure, *, height: int, **layout: object) -> go.Figure:
     """Give the figure the common style and its height in pixels; more layout settings may follow."""
-    figure.update_layout(
-        template=TEMPLATE,
-        height=height,
-        **layout,
-    )
+    figure.update_layout({"template": TEMPLATE, "height": height, **layout})
     return figure
 
 

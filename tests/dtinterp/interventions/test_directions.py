@@ -43,9 +43,9 @@ def test_a_planted_direction_is_found(planted_model: DecisionTransformer, plante
         assert found.is_separating
 
 
-def test_keys_are_positive_whichever_way_the_decomposition_turns(W_obs: Tensor) -> None:
-    for sign in (1, -1):
-        found = instruction_direction(sign * W_obs, CELLS)
+def test_keys_are_positive_whichever_way_the_decomposition_turns() -> None:
+    for seed in range(12):
+        found = instruction_direction(torch.randn(980, 12, generator=torch.Generator().manual_seed(seed)), CELLS)
         assert found.item_projection[0].mean() > found.item_projection[1].mean()
         assert found.vector.norm().item() == pytest.approx(1)
 

@@ -25,9 +25,9 @@ def test_every_comparison_shows_its_controls(report: EquivalenceReport) -> None:
 
 def test_certificates_count_every_observation_once(report: EquivalenceReport) -> None:
     table = certificate_table(report)
-    assert table["observations"].sum() == len(report.chosen.frame_id)
+    assert sum(table["observations"].tolist()) == len(report.chosen.frame_id)
     assert table["class"].tolist() == list(range(report.partition.n_classes))
-    assert table["largest divergence (bits)"].max() == pytest.approx(
+    assert max(table["largest divergence (bits)"].tolist()) == pytest.approx(
         max(certificate.maximum for certificate in report.certificates)
     )
 
