@@ -71,7 +71,7 @@ def _show_class(opened: OpenStudy, place: int) -> None:
     else:
         st.markdown(f"**Class {label}**: {plural(len(mates), 'class-mate')} that can stand in for it within {epsilon}")
         st.html(gallery(album(opened.trajectories.frames), report.chosen.frame_id[mates].tolist()))
-        tiles = st.columns(4)
+        tiles = (*st.columns(2), *st.columns(2))  # four abreast would cut the numbers off
         tiles[0].metric("largest divergence", bits(certificate.maximum))
         tiles[1].metric("mean", bits(certificate.mean))
         tiles[2].metric("swaps tried", count(certificate.n_swaps))
