@@ -11,7 +11,7 @@ from dtinterp.agents.ppo import AgentConfig
 from dtinterp.commands.certify import certify
 from dtinterp.commands.collect import CollectConfig, collect
 from dtinterp.commands.describe import DescribeConfig, describe
-from dtinterp.commands.experiment import run
+from dtinterp.commands.experiment import try_on
 from dtinterp.commands.fit_dictionary import DictionaryConfig, fit_dictionary
 from dtinterp.commands.report import Sources, refuse_page, report, write_sources
 from dtinterp.commands.subject import CHECKPOINTS
@@ -97,7 +97,7 @@ def run_study(config: StudyConfig) -> Path:
             describe(DescribeConfig(seed=config.seed), out / "dictionaries" / site / DESCRIBED, folder, **subject)
             features.append(folder)
     with clock.stage("instruction flip"):
-        run(EXPERIMENT, model=base.model, out=out / "instruction-flip", replace=anew)
+        try_on(EXPERIMENT, model=base.model, out=out / "instruction-flip", replace=anew)
     with clock.stage("equivalence"):
         equivalence = EquivalenceConfig(n_frames=config.n_frames, epsilon=config.epsilon, seed=config.seed)
         certify(equivalence, out / "equivalence", **subject)

@@ -10,7 +10,7 @@ from dtinterp.report.figures.equivalence import neighbours_figure
 from dtinterp.report.filmstrip import filmstrip
 from dtinterp.report.html import element, join
 from dtinterp.report.pairs import nearest, worst_swap
-from dtinterp.report.shared_facts import shared_facts
+from dtinterp.report.shared_facts import in_plain_words, shared_facts
 from dtinterp.report.style import CONFIG
 
 
@@ -57,7 +57,9 @@ def _show_facts(opened: OpenStudy, place: int) -> None:
     st.caption(title_of(trajectories.frames, int(chosen.frame_id[place])).partition(": ")[2])
     facts = shared_facts(trajectories, chosen.frame_id[place : place + 1])
     st.caption("At every demonstrated step that shows it:")
-    st.html(element("div", join(element("span", fact.label, class_="fact") for fact in facts), class_="facts"))
+    st.html(
+        element("div", join(element("span", in_plain_words(fact), class_="fact") for fact in facts), class_="facts")
+    )
 
 
 def _show_class(opened: OpenStudy, place: int) -> None:

@@ -1,17 +1,19 @@
-"""An experiment.yaml and a model on disk become an intervention report on disk, and result.json beside the question."""
+"""An experiment.yaml and a model on disk become an intervention report on disk."""
 
 from pathlib import Path
 
 from dtinterp.commands.subject import MODEL
-from dtinterp.foundation.artefact import Artefact
-from dtinterp.interventions.experiment import run_experiment_file
+from dtinterp.foundation.artefact import Artefact, refuse_existing
+from dtinterp.interventions.experiment import run_experiment, run_experiment_file
+from dtinterp.interventions.report import save_report
+from dtinterp.interventions.specification import read_specification
 from dtinterp.model.storage import load_model
 
 RESULTS = Path("results") / "experiments"
 
 
 def run(file: Path, /, *, model: Path = MODEL, out: Path | None = None, replace: bool = False) -> Artefact:
-    """Run an experiment on a model.
+    """Run an experiment on a model, and write result.json beside the question.
 
     Args:
         file: the experiment.yaml.
@@ -22,3 +24,12 @@ def run(file: Path, /, *, model: Path = MODEL, out: Path | None = None, replace:
     folder = out or RESULTS / file.resolve().parent.name
     trained = load_model(model)
     return run_experiment_file(file, trained.model, model_artefact=trained.artefact, out=folder, replace=replace)
+
+
+def try_on(file: Path, *, model: Path, out: Path, replace: bool = False) -> Artefact:
+    """Run an experiment on another model: its report goes to `out`; result.json stays as it is."""
+    specification = read_specification(file)
+    refuse_existing(out, replace=replace)
+    trained = load_model(model)
+    report = run_experiment(specification, trained.model)
+    return save_report(out, report, parents=[trained.artefact], replace=replace)

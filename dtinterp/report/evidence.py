@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from dtinterp.foundation.artefact import Artefact
 from dtinterp.foundation.statistics import Interval
 from dtinterp.report.html import Content, Html, element, words
 
 SHORT = 10
 """Digits of a digest that are shown; a page has too few artefacts for two to share them."""
+SMALLEST = 1e-6
+"""Bits below which a divergence is rounding."""
 
 
 def short_digest(artefact: Artefact) -> str:
@@ -40,7 +44,9 @@ def source(artefact: Artefact) -> Html:
 def number(interval: Interval, digits: int = 2) -> Html:
     """Return `0.62 [0.55, 0.70]`."""
     return _with_range(
-        f"{interval.estimate:.{digits}f}", f"{interval.low:.{digits}f}, {interval.high:.{digits}f}", interval.n
+        decimal(interval.estimate, digits),
+        f"{decimal(interval.low, digits)}, {decimal(interval.high, digits)}",
+        interval.n,
     )
 
 
@@ -56,8 +62,16 @@ def count(value: int) -> str:
 
 
 def bits(value: float) -> str:
-    """Return a divergence to two significant digits, or `0 bits` where it is none at all."""
-    return "0 bits" if value == 0 else f"{value:.2g} bits" if value >= 0.001 else f"{value:.0e} bits"
+    """Return a divergence to two significant digits, written out; below a millionth it is only said to be there."""
+    if 0 < value < SMALLEST:
+        return "below 0.000001 bits"
+    return f"{np.format_float_positional(value, precision=2, fractional=False, trim='-')} bits"
+
+
+def decimal(value: float, digits: int) -> str:
+    """Return a number with so many decimals, a true minus sign, and no minus before zero."""
+    written = f"{value:.{digits}f}"
+    return written.lstrip("-") if float(written) == 0 else written.replace("-", "−")
 
 
 def verb(n: int, one: str, many: str) -> str:

@@ -83,6 +83,8 @@ def _cell(value: object) -> Content:
 
 
 def _is_number(value: object) -> bool:
+    if isinstance(value, Html):
+        return value.startswith('<span class="number"')
     return isinstance(value, Interval | Real) or value is None
 
 

@@ -8,6 +8,11 @@ from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.features.table import FactValue
 
 
+def in_plain_words(fact: FactValue) -> str:
+    """Return words such as `correct turn = left`."""
+    return fact.label.replace("_", " ")
+
+
 def shared_facts(trajectories: Trajectories, frame_id: Int64[Tensor, " member"]) -> tuple[FactValue, ...]:
     """Return the facts that have one value at all steps that show one of the frames, in the facts' order.
 

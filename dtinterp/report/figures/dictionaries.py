@@ -57,6 +57,7 @@ def _add(figure: go.Figure, each: ScoredDictionary, *, marker: dict[str, object]
             error_x=error_bars([score.l0]),
             error_y=error_bars([measured]),
             mode="markers",
+            cliponaxis=False,
             name=f"{_kind(each)} at {each.dictionary.site}",
             legendgroup=f"{_kind(each)} {each.dictionary.site}",
             showlegend=showlegend and column == 1,

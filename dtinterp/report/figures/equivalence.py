@@ -60,7 +60,7 @@ def divergence_figure(report: EquivalenceReport) -> go.Figure:
     }
     figure.update_xaxes(**bare)
     figure.update_yaxes(**bare, autorange="reversed", scaleanchor="x")
-    return styled(figure, height=620, margin={"l": 8, "r": 8, "t": 8, "b": 8})
+    return styled(figure, height=620, margin={"l": 8, "r": 8, "t": 32, "b": 8})
 
 
 def agreement_figure(report: EquivalenceReport) -> go.Figure:

@@ -8,7 +8,7 @@ from dtinterp.report.filmstrip import Draw, filmstrip
 from dtinterp.report.html import Html, element, join, words
 from dtinterp.report.layout import details, figure_block, paragraph
 from dtinterp.report.results import StudyResults
-from dtinterp.report.shared_facts import shared_facts
+from dtinterp.report.shared_facts import in_plain_words, shared_facts
 
 N_MEMBERS = 24
 """Pictures of a class that are shown at once; the others fold out."""
@@ -68,7 +68,7 @@ def _card(results: StudyResults, label: int, draw: Draw) -> Html:
         _certificate(results, report.certificates[label]),
         element(
             "p",
-            join(element("span", fact.label, class_="fact") for fact in facts) or "no fact is common to all",
+            join(element("span", in_plain_words(fact), class_="fact") for fact in facts) or "no fact is common to all",
             class_="facts",
         ),
         class_="card class",

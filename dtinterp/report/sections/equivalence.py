@@ -96,9 +96,9 @@ def _finding(results: StudyResults) -> Html:
         cite(bits(worst), artefact),
         " and ",
         cite(str(n_flips), artefact),
-        " changed the most likely action. The observations are those most visited on the held-out side, "
-        f"{report.chosen.coverage:.1%} of its {count(report.chosen.n_steps)} steps; it shows "
-        f"{count(report.chosen.n_distinct)} in all.",
+        " changed the most likely action, which takes little where two actions are nearly as likely. The "
+        f"observations are those most visited on the held-out side, {report.chosen.coverage:.1%} of its "
+        f"{count(report.chosen.n_steps)} steps; it shows {count(report.chosen.n_distinct)} in all.",
         class_="lead",
     )
 

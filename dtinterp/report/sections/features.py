@@ -5,18 +5,19 @@ from torch import Tensor
 
 from dtinterp.features.item_maps import VALUES, on_view
 from dtinterp.features.table import FeatureTable
-from dtinterp.report.evidence import cite, plural, source
+from dtinterp.report.evidence import cite, decimal, plural, source
 from dtinterp.report.filmstrip import Draw
 from dtinterp.report.html import Html, element, join, words
 from dtinterp.report.layout import paragraph, section
 from dtinterp.report.pictures import map_picture, standalone
 from dtinterp.report.results import Sourced, StudyResults
+from dtinterp.report.shared_facts import in_plain_words
 
 N_CARDS = 9
 """Features shown of each dictionary."""
 N_MAPS = 4
 """Values, such as `key` or `wall`, whose maps are shown of each feature."""
-N_FRAMES = 6
+N_FRAMES = 8
 """Top frames shown of each feature."""
 
 
@@ -84,9 +85,9 @@ def _meaning(table: FeatureTable, feature: int) -> Html:
     base = float(alignment.base_rate[best])
     return element(
         "p",
-        element("strong", alignment.fact_values[best].label),
+        element("strong", in_plain_words(alignment.fact_values[best])),
         words(
-            f" r = {correlation:+.2f} ",
+            f" r = {decimal(correlation, 2)} ",
             element("span", f"(control {control:.2f})", class_="range"),
             f", AUROC {auroc:.2f}",
         ),

@@ -30,9 +30,17 @@ def opening(results: StudyResults) -> Html:
 
 
 def extremes(points: Sequence[CalibrationPoint]) -> tuple[CalibrationPoint, CalibrationPoint]:
-    """Return the point of the lowest return asked for, and the one at which the model succeeds most."""
+    """Return the point of the lowest return asked for, and the one at which the model does best.
+
+    Best is most success, then the largest return, then the least asked for.
+    """
     lowest = min(points, key=lambda point: point.target_return)
-    return lowest, max(points, key=lambda point: (point.evaluation.success.estimate, point.target_return))
+    return lowest, max(points, key=_merit)
+
+
+def _merit(point: CalibrationPoint) -> tuple[float, float, float]:
+    evaluation = point.evaluation
+    return evaluation.success.estimate, round(evaluation.mean_return.estimate, 3), -point.target_return
 
 
 def _tiles(results: StudyResults) -> list[Html]:
@@ -113,6 +121,7 @@ def _on_classes(results: StudyResults) -> list[Content]:
     report, artefact = results.equivalence.value, results.equivalence.artefact
     n_alone = int((report.partition.sizes == 1).sum())
     n_flips = sum(certificate.n_flips for certificate in report.certificates)
+    n_inside = sum(certificate.n_swaps for certificate in report.certificates)
     return [
         "Each of the ",
         cite(f"{len(report.chosen.frame_id)} most visited observations", artefact),
@@ -123,7 +132,7 @@ def _on_classes(results: StudyResults) -> list[Content]:
         f"{report.config.epsilon:g} bits, they form ",
         cite(plural(report.partition.n_classes, "class", "classes"), artefact),
         f", of which {n_alone} hold a single observation. Inside the classes ",
-        cite(plural(n_flips, "swap"), artefact),
+        cite(f"{count(n_flips)} of {plural(n_inside, 'swap')}", artefact),
         " changed a most likely action.",
     ]
 

@@ -2,6 +2,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import streamlit
 from streamlit.testing.v1 import AppTest
 
 from app.library import OpenStudy, open_study, shelve, studies
@@ -35,7 +36,7 @@ def test_the_page_opens_on_the_first_observation_of_the_largest_class(opened: Op
     first = int(opened.report.chosen.frame_id[frame_order(opened.report)[0]])
     assert app.title[0].value == "What the model takes for the same"
     assert _subheader(app) == f"Frame {first}"
-    assert app.query_params["frame"] == [str(first)]
+    assert app.query_params["frame"] == str(first)
 
 
 @pytest.mark.usefixtures("opened")
@@ -46,7 +47,7 @@ def test_choosing_an_observation_shows_it_and_writes_it_into_the_address() -> No
     app.selectbox(key="frame").select(frame).run()
     assert not app.exception
     assert _subheader(app) == f"Frame {frame}"
-    assert app.query_params["frame"] == [frame]
+    assert app.query_params["frame"] == frame
 
 
 def test_a_link_leads_back_to_the_observation(opened: OpenStudy) -> None:
@@ -101,6 +102,7 @@ def test_a_damaged_artefact_is_one_sentence_and_no_traceback(
     tensors = tmp_path / "checkpoints" / "equivalence" / "novice" / "tensors.safetensors"
     tensors.write_bytes(tensors.read_bytes()[:-1] + b"!")
     monkeypatch.setenv("DTINTERP_ARTEFACTS", str(tmp_path))
+    streamlit.cache_resource.clear()  # another test opened the artefact that this one is a copy of
     app = _open()
     assert not app.exception
     assert len(app.error) == 1

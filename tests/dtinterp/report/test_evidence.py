@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from dtinterp.foundation.statistics import Interval
-from dtinterp.report.evidence import bits, cite, count, number, percentage, plural, shown_path, source, verb
+from dtinterp.report.evidence import bits, cite, count, decimal, number, percentage, plural, shown_path, source, verb
 from dtinterp.report.results import StudyResults
 
 INTERVAL = Interval(0.6249, 0.55, 0.7, 96)
@@ -21,10 +21,22 @@ def test_a_percentage_is_a_hundred_times_the_share() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [(0.0, "0 bits"), (0.0273, "0.027 bits"), (1.0, "1 bits"), (0.00034, "3e-04 bits")]
+    ("value", "expected"),
+    [
+        (0.0, "0 bits"),
+        (0.0273, "0.027 bits"),
+        (1.0, "1 bits"),
+        (0.00034, "0.00034 bits"),
+        (1e-9, "below 0.000001 bits"),
+    ],
 )
 def test_divergences_have_two_significant_digits(value: float, expected: str) -> None:
     assert bits(value) == expected
+
+
+def test_a_negative_number_has_a_minus_sign_and_zero_has_none() -> None:
+    assert decimal(-0.3, 2) == "−0.30"
+    assert decimal(-0.001, 2) == "0.00"
 
 
 def test_thousands_are_set_apart() -> None:

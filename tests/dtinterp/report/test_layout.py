@@ -39,6 +39,11 @@ def test_numbers_stand_on_the_right_and_words_on_the_left() -> None:
     assert '<td>a</td><td class="right">1</td>' in table
 
 
+def test_markup_that_is_a_number_stands_on_the_right_too() -> None:
+    frame = pd.DataFrame({"n": column([element("span", "12", class_="number")])})
+    assert '<td class="right"><span class="number">12</span></td>' in table_html(frame)
+
+
 def test_a_bracket_in_a_heading_becomes_its_second_line() -> None:
     assert '<th scope="col">loss<small> nats</small></th>' in table_html(pd.DataFrame({"loss (nats)": ["x"]}))
 

@@ -2,7 +2,7 @@ import torch
 
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.features.table import FactValue
-from dtinterp.report.shared_facts import shared_facts
+from dtinterp.report.shared_facts import in_plain_words, shared_facts
 
 
 def test_shared_facts_are_those_that_a_slow_loop_finds(trajectories: Trajectories) -> None:
@@ -24,3 +24,7 @@ def test_more_frames_never_share_more_facts(trajectories: Trajectories) -> None:
 
 def test_frames_that_no_step_shows_share_nothing(trajectories: Trajectories) -> None:
     assert shared_facts(trajectories, torch.tensor([], dtype=torch.int64)) == ()
+
+
+def test_facts_are_told_in_plain_words() -> None:
+    assert in_plain_words(FactValue("correct_turn", 0)) == "correct turn = left"

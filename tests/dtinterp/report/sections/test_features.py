@@ -6,6 +6,7 @@ from dtinterp.features.table import FeatureTable
 from dtinterp.report.html import Html
 from dtinterp.report.results import StudyResults
 from dtinterp.report.sections.features import features_section, telling_features
+from dtinterp.report.shared_facts import in_plain_words
 
 
 def _draw(frame: int) -> Html:
@@ -43,5 +44,5 @@ def test_a_card_shows_top_frames_and_the_fact_beside_its_control(results: StudyR
     section = features_section(results, _draw)
     card = section[section.index(f"Feature {feature}<") :].split("</article>")[0]
     assert f"<frame {int(table.top.frame[feature, 0])}>" in card
-    assert table.alignment.fact_values[int(table.alignment.best[feature])].label in card
+    assert in_plain_words(table.alignment.fact_values[int(table.alignment.best[feature])]) in card
     assert f"(control {float(table.alignment.control[feature]):.2f})" in card

@@ -6,25 +6,22 @@ from dtinterp.report.results import StudyResults
 from dtinterp.report.sections.opening import extremes, opening
 
 
-def _point(results: StudyResults, target: float, share: float) -> CalibrationPoint:
+def _point(results: StudyResults, target: float, share: float, achieved: float) -> CalibrationPoint:
     evaluation = results.calibration["greedy"][0].evaluation
-    return CalibrationPoint(target, replace(evaluation, success=Interval(share, 0.0, 1.0, 8)))
+    success, mean_return = Interval(share, 0.0, 1.0, 8), Interval(achieved, 0.0, 1.0, 8)
+    return CalibrationPoint(target, replace(evaluation, success=success, mean_return=mean_return))
 
 
 def test_extremes_are_the_lowest_return_and_the_most_success(results: StudyResults) -> None:
-    points = [
-        _point(results, 0.5, 0.4),
-        _point(results, 0.9, 0.95),
-        _point(results, 0.0, 0.1),
-        _point(results, 0.95, 0.9),
-    ]
-    low, high = extremes(points)
+    shares = {0.5: 0.4, 0.9: 0.95, 0.0: 0.1, 0.95: 0.9}
+    low, high = extremes([_point(results, target, share, 0.5) for target, share in shares.items()])
     assert (low.target_return, high.target_return) == (0.0, 0.9)
 
 
-def test_of_equal_success_the_higher_return_is_told(results: StudyResults) -> None:
-    low, high = extremes([_point(results, target, 0.5) for target in (0.0, 0.9, 0.5)])
-    assert (low.target_return, high.target_return) == (0.0, 0.9)
+def test_of_equal_success_the_best_return_is_told_for_the_least_asked(results: StudyResults) -> None:
+    achieved = {0.5: 0.5, 0.892: 0.892, 0.95: 0.892, 0.0: 0.0}
+    low, high = extremes([_point(results, target, 1.0, paid) for target, paid in achieved.items()])
+    assert (low.target_return, high.target_return) == (0.0, 0.892)
 
 
 def test_every_number_of_the_abstract_leads_to_an_artefact(results: StudyResults) -> None:
