@@ -49,10 +49,11 @@ def train_model(
     """
     refuse_existing(out, replace=replace)
     trajectories, parent = load_trajectories(demonstrations)
+    sides = split_of(trajectories, config)
     unfinished = out.with_name(f"{out.name}.unfinished.safetensors")
     model = train(
         trajectories,
-        split_of(trajectories, config),
+        sides,
         config,
         items=one_hot(trajectories.frames),
         record=Record(
@@ -63,6 +64,7 @@ def train_model(
     ).eval()
     metrics = {
         "n_parameters": model.n_parameters,
+        "split": counts_of(sides),
         "calibration": {
             sampler_name(sampler): [asdict(point) for point in calibration_of(model, trajectories.env_id, sampler)]
             for sampler in (Greedy(), Temperature(1.0))
@@ -76,6 +78,16 @@ def train_model(
 def split_of(trajectories: Trajectories, config: TrainConfig) -> Split:
     """Return the sides that a model of this config was trained and validated on."""
     return split(trajectories, share=config.held_out, generator=generator(config.seed, "model/split"))
+
+
+def counts_of(split: Split) -> dict[str, int]:
+    """Return how much was held out, and how many frames training never shows."""
+    return {
+        "n_contents": split.n_contents,
+        "n_train_steps": len(split.train),
+        "n_held_out_steps": len(split.held_out),
+        "n_held_out_frames": len(split.held_out_frames),
+    }
 
 
 def calibration_of(

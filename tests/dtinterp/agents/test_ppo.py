@@ -3,8 +3,9 @@ import json
 import pytest
 import torch
 
-from dtinterp.agents.network import AgentPolicy
-from dtinterp.agents.ppo import AgentConfig, train_agent
+from dtinterp.agents.network import AgentPolicy, RecurrentActorCritic
+from dtinterp.agents.ppo import AgentConfig, _loss, train_agent
+from dtinterp.agents.rollout import Runner
 from dtinterp.demonstrations.evaluate import evaluate
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.foundation.errors import UserError
@@ -23,6 +24,51 @@ def test_it_learns_to_act_on_what_it_saw_before(recall):
     policy = AgentPolicy(network, one_hot(recall.frames))
     judged = evaluate(policy, recall, Greedy(), generator=torch.Generator().manual_seed(1))
     assert judged.success.estimate == 1.0
+
+
+@pytest.fixture
+def under_way(graph):
+    """A rollout that begins in the middle of episodes, and the network that made it."""
+    rng = torch.Generator().manual_seed(0)
+    network = RecurrentActorCritic(n_items=980, n_actions=7, d_hidden=8, generator=rng)
+    with torch.no_grad():
+        network.policy_head.weight.normal_(std=0.7, generator=rng)
+    runner = Runner(network, GraphWorlds(graph, 8, generator=rng), rng)
+    runner.roll(5)
+    return network, runner.roll(60), runner.items
+
+
+def slow_loss(network, rollout, advantage, items, group):
+    """Equation 9, one step of one world at a time."""
+    config = TINY
+    gains = advantage[:, group].flatten()
+    policy, value, entropy = [], [], []
+    for world in group.tolist():
+        hidden = rollout.hidden[world : world + 1]
+        for step in range(len(rollout.action)):
+            gates = network.gates(items[rollout.frame_id[step, world]][None])
+            hidden = network.advance(gates, rollout.is_first[step, world][None], hidden)
+            chances = torch.softmax(network.policy_head(hidden)[0], dim=-1)
+            ratio = chances[rollout.action[step, world]] / rollout.log_prob[step, world].exp()
+            gain = (advantage[step, world] - gains.mean()) / gains.std()
+            policy.append(min(ratio * gain, ratio.clamp(1 - config.clip, 1 + config.clip) * gain))
+            target = advantage[step, world] + rollout.value[step, world]
+            value.append((network.value_head(hidden)[0, 0] - target) ** 2)
+            entropy.append(-(chances * chances.log()).sum())
+    means = [torch.stack(each).mean() for each in (policy, value, entropy)]
+    return -means[0] + config.value_weight * means[1] - config.entropy * means[2]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("drift", [0.0, 0.3])
+def test_the_loss_is_that_of_a_slow_loop_before_and_after_the_policy_moves(under_way, drift):
+    network, rollout, items = under_way
+    rng = torch.Generator().manual_seed(1)
+    for parameter in network.parameters():
+        parameter.add_(drift * torch.randn(parameter.shape, generator=rng))
+    advantage, group = torch.randn(60, 8, generator=rng), torch.tensor([6, 1, 3])
+    ours = _loss(network, rollout, advantage, items=items, group=group, config=TINY)
+    torch.testing.assert_close(ours, slow_loss(network, rollout, advantage, items, group), atol=1e-5, rtol=1e-4)
 
 
 def trained(graph, config):

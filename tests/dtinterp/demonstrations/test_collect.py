@@ -92,6 +92,23 @@ def test_too_few_steps_for_a_whole_episode_are_refused(graph, wilful):
         collect(wilful, worlds_of(graph), [Share(Greedy(), 8)], torch.Generator())
 
 
+@pytest.mark.parametrize(("n_steps", "n_asked"), [(1, 1), (8, 1), (9, 2), (16, 2)])
+def test_a_share_is_rounded_up_to_steps_of_all_worlds(graph, wilful, n_steps, n_asked):
+    asked = []
+
+    class Counted:
+        def start(self, n_worlds):
+            return wilful.start(n_worlds)
+
+        def act(self, observation, memory):
+            asked.append(len(observation.frame_id))
+            return wilful.act(observation, memory)
+
+    with pytest.raises(UserError, match="no episode"):
+        collect(Counted(), worlds_of(graph), [Share(Greedy(), n_steps)], torch.Generator())
+    assert asked == [8] * n_asked
+
+
 def test_a_share_without_whole_episodes_leaves_the_others(graph, wilful):
     shares = [Share(Temperature(1.0), 8), Share(Temperature(1.0), 1600)]
     assert set(collect(wilful, worlds_of(graph), shares, torch.Generator()).sampler.tolist()) == {1}
