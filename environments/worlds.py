@@ -7,7 +7,6 @@ import torch
 from jaxtyping import Bool, Float32, Int16, Int64, UInt8
 from torch import Tensor
 
-from environments.facts import FACTS
 from environments.graph.exploration import CONTINUES, SUCCESS
 from environments.graph.state_graph import StateGraph
 
@@ -73,7 +72,7 @@ class GraphWorlds:
         self.n_worlds = n_worlds
         self.n_actions = graph.n_actions
         self.max_steps = graph.max_steps
-        self.fact_names = FACTS
+        self.fact_names = graph.fact_names
         self.frames = torch.tensor(graph.frames, device=device)
         self._frame_id = torch.tensor(graph.frame_id, dtype=torch.int64, device=device)
         self._next_state = torch.tensor(graph.next_state, dtype=torch.int64, device=device)
