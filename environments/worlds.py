@@ -38,9 +38,12 @@ class Worlds(Protocol):
     n_worlds: int
     n_actions: int
     max_steps: int
-    frames: UInt8[Tensor, "frame view view 3"]
-    """The distinct frames of the world, which frame ids point into."""
     fact_names: tuple[str, ...]
+
+    @property
+    def frames(self) -> UInt8[Tensor, "frame view view 3"]:
+        """The distinct frames of the world that are known so far, which frame ids point into."""
+        ...
 
     def reset(self) -> Int64[Tensor, " world"]:
         """Begin the first episode of every world, the same one each time, and return the ids of the frames shown."""

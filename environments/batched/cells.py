@@ -91,7 +91,9 @@ _CODE_OF_THING = {thing: code for code, thing in THING_OF_CODE.items()}
 def code_of(thing: Thing) -> int:
     """Return the code of a thing. Raises ValueError for one that has none, such as a box in a box."""
     if thing not in _CODE_OF_THING:
-        raise ValueError(f"{thing} has no code; a cell holds what MiniGrid has, and a box holds a key, a ball or nothing.")
+        raise ValueError(
+            f"{thing} has no code; a cell holds what MiniGrid has, and a box holds a key, a ball or nothing."
+        )
     return _CODE_OF_THING[thing]
 
 

@@ -68,13 +68,13 @@ def step(state: State, action: Int64[Tensor, " world"], setting: Setting) -> tup
     return after, _judge(moment, after.time, setting)
 
 
-def require_actions(action: Int64[Tensor, " world"]) -> None:
-    """Raise ValueError unless every action is one of MiniGrid's, 0 to 6."""
+def require_actions(action: Int64[Tensor, " world"], n_actions: int = len(Actions)) -> None:
+    """Raise ValueError unless every action is one of the world's, 0 to n_actions - 1."""
     if not action.numel():
         return
     smallest, largest = (int(value) for value in action.aminmax())
-    if smallest < 0 or largest >= len(Actions):
-        raise ValueError(f"An action is {smallest if smallest < 0 else largest}; actions are 0 to {len(Actions) - 1}.")
+    if smallest < 0 or largest >= n_actions:
+        raise ValueError(f"An action is {smallest if smallest < 0 else largest}; actions are 0 to {n_actions - 1}.")
 
 
 def _judge(moment: Moment, time: Int64[Tensor, " world"], setting: Setting) -> Verdict:

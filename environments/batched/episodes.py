@@ -36,7 +36,10 @@ class Episodes:
     def __init__(
         self, layouts: Layouts, n_worlds: int, *, generator: torch.Generator, device: str | torch.device = "cpu"
     ) -> None:
-        """Draw the key of each world and begin the first episodes. Raises ValueError unless there is at least one world."""
+        """Draw the key of each world and begin the first episodes.
+
+        Raises ValueError unless there is at least one world.
+        """
         if n_worlds < 1:
             raise ValueError(f"The number of worlds is {n_worlds}; at least 1 is needed.")
         self.setting = layouts.setting
@@ -80,8 +83,8 @@ class Episodes:
         """Go on from another state of the same worlds, which is copied. Raises ValueError if its sizes differ."""
         if state.grid.shape != self._state.grid.shape:
             raise ValueError(
-                f"The state has {len(state)} worlds of {state.grid.shape[1] - 1} cells; these are {self.n_worlds} worlds of "
-                f"{self.setting.n_cells} cells."
+                f"The state has {len(state)} worlds of {state.grid.shape[1] - 1} cells; these are {self.n_worlds} worlds "
+                f"of {self.setting.n_cells} cells."
             )
         self._state = state.clone()
 
@@ -100,7 +103,7 @@ class Episodes:
 
 
 def uniform_hash(number: Int64[Tensor, " some"]) -> Float64[Tensor, " some"]:
-    """Return a number in [0, 1) for each integer, as SplitMix64 scatters them (Steele, Lea and Flood 2014, figure 18)."""
+    """Return a number in [0, 1) for each integer, as SplitMix64 scatters them (Steele et al. 2014, figure 18)."""
     number = (number ^ _shifted(number, 30)) * _FIRST_FACTOR
     number = (number ^ _shifted(number, 27)) * _SECOND_FACTOR
     return _shifted(number ^ _shifted(number, 31), 11).double() * 2.0**-53

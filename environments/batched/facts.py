@@ -44,15 +44,16 @@ FACT_VALUES: dict[str, tuple[str, ...]] = {
     "red_is_open": ("no", "yes"),
     "door_is_locked": ("no", "yes"),
 }
-"""What the numbers of a categorical fact mean in the families beside the memory one; see `environments.facts` for that."""
+"""What the numbers of a categorical fact mean in the families beside the memory one; see `environments.facts` for that.
+"""
 
 
 def fact_names(setting: Setting) -> tuple[str, ...]:
     """Return the names of a world's facts; `time` comes last.
 
-    In the memory family they are `environments.facts.FACTS`. Elsewhere: the agent's cell and direction; the kind and colour
-    of what it carries; kind, colour, cell and visibility of the target (what must be reached, fetched, opened or put
-    beside); how many things of each kind are in sight; and what only one family has.
+    In the memory family they are `environments.facts.FACTS`. Elsewhere: the agent's cell and direction; the kind and
+    colour of what it carries; kind, colour, cell and visibility of the target (what must be reached, fetched, opened or
+    put beside); how many things of each kind are in sight; and what only one family has.
     """
     if isinstance(setting.rule, MatchMemory):
         return FACTS
@@ -62,35 +63,40 @@ def fact_names(setting: Setting) -> tuple[str, ...]:
 def facts_of_states(state: State, setting: Setting) -> Int16[Tensor, "world fact"]:
     """Return the facts of each world, in the order of `fact_names`.
 
-    Coordinates are grid cells, y growing southwards; -1 where the target lies nowhere. An object that is carried counts as
-    visible, since the frame shows it. Kinds and colours are MiniGrid's numbers, with `empty` and red for nothing.
+    Coordinates are grid cells, y growing southwards; -1 where the target lies nowhere. An object that is carried counts
+    as visible, since the frame shows it. Kinds and colours are MiniGrid's numbers, with `empty` and red for nothing.
     """
-    sight = _Sight(look(state, setting), cells_in_view(setting, state.position.device)[state.position * 4 + state.direction])
-    columns = _memory_columns(state, sight, setting) if isinstance(setting.rule, MatchMemory) else None
-    if columns is None:
+    sight = _sight(look(state, setting), state, setting)
+    if isinstance(setting.rule, MatchMemory):
+        columns = _memory_columns(state, sight, setting)
+    else:
         columns = {**_shared_columns(state, sight, setting), **_own_columns(state, setting)}
     columns["time"] = state.time
     return torch.stack([columns[name].to(torch.int16) for name in fact_names(setting)], dim=1)
 
 
-def target_is_visible(state: State, setting: Setting) -> Bool[Tensor, " world"]:
-    """Return whether the target is in sight; in the memory family, whether the instruction is."""
-    column = "instruction_visible" if isinstance(setting.rule, MatchMemory) else "target_visible"
-    return facts_of_states(state, setting)[:, fact_names(setting).index(column)] > 0
+def target_is_visible(cells: Int32[Tensor, "world slot"], state: State, setting: Setting) -> Bool[Tensor, " world"]:
+    """Return whether the target, in the memory family the instruction, is among the cells that `look` returned."""
+    sight = _sight(cells, state, setting)
+    if isinstance(setting.rule, MatchMemory):
+        return _instruction_is_visible(sight, _fork(state, setting))
+    return _target(state, sight, setting).is_visible
 
 
 @dataclass(frozen=True)
 class _Sight:
-    """What is in view, and where in the grid; the slots beside the view are among them, see `environments.batched.sight`."""
+    """What is in view, and where in the grid that is."""
 
-    cells: Int32[Tensor, "world slot"]
-    grid_cell: Int64[Tensor, "world slot"]
+    cells: Int32[Tensor, "world seen"]
+    grid_cell: Int64[Tensor, "world seen"]
 
-    def in_view(self, view: int) -> "_Sight":
-        """Return the slots that are cells of the view."""
-        pitch = pitch_of(view)
-        kept = [tensor.unflatten(1, (view, pitch))[:, :, :view].flatten(1) for tensor in (self.cells, self.grid_cell)]
-        return _Sight(*kept)
+
+def _sight(cells: Int32[Tensor, "world slot"], state: State, setting: Setting) -> _Sight:
+    """Return the slots that are cells of the view, as one row per world."""
+    view, pitch = setting.view, pitch_of(setting.view)
+    grid_cell = cells_in_view(setting, cells.device).index_select(0, state.position * 4 + state.direction)
+    kept = [tensor.unflatten(1, (view, pitch))[:, :, :view].flatten(1) for tensor in (cells, grid_cell)]
+    return _Sight(*kept)
 
 
 def _kind(cells: Int32[Tensor, "*shape"]) -> Int32[Tensor, "*shape"]:
@@ -105,32 +111,49 @@ def _door_state(cells: Int32[Tensor, "*shape"]) -> Int32[Tensor, "*shape"]:
     return (cells >> 16) & 0xFF
 
 
-def _memory_columns(state: State, sight: _Sight, setting: Setting) -> dict[str, Tensor]:
-    """Return the columns that `environments.facts.facts_of` gives for MiniGrid's own environment, time aside."""
-    sight = sight.in_view(setting.view)
+@dataclass(frozen=True)
+class _Fork:
+    """The cells of the two targets of a memory task, which nobody can move."""
+
+    top: Int64[Tensor, " world"]
+    bottom: Int64[Tensor, " world"]
+    is_top_correct: Bool[Tensor, " world"]
+
+
+def _fork(state: State, setting: Setting) -> _Fork:
     success, failure = state.parameters.unbind(1)
     is_top_correct = success % setting.height < setting.height // 2
-    top, bottom = torch.where(is_top_correct, success, failure) - 1, torch.where(is_top_correct, failure, success) + 1
-    is_ball = {name: _kind(_at(state, cell)) == OBJECT_TO_IDX["ball"] for name, cell in (("top", top), ("bottom", bottom))}
-    is_key_seen, is_ball_seen = (_kind(sight.cells) == OBJECT_TO_IDX[kind] for kind in ("key", "ball"))
-    is_target = (sight.grid_cell == top[:, None]) | (sight.grid_cell == bottom[:, None])
-    carried = _kind(_carried(state))
+    upper, lower = torch.where(is_top_correct, success, failure), torch.where(is_top_correct, failure, success)
+    return _Fork(top=upper - 1, bottom=lower + 1, is_top_correct=is_top_correct)
+
+
+def _instruction_is_visible(sight: _Sight, fork: _Fork) -> Bool[Tensor, " world"]:
+    kind = _kind(sight.cells)
+    is_object = (kind == OBJECT_TO_IDX["key"]) | (kind == OBJECT_TO_IDX["ball"])
+    is_target = (sight.grid_cell == fork.top[:, None]) | (sight.grid_cell == fork.bottom[:, None])
+    return (is_object & ~is_target).any(1)
+
+
+def _memory_columns(state: State, sight: _Sight, setting: Setting) -> dict[str, Tensor]:
+    """Return the columns that `environments.facts.facts_of` gives for MiniGrid's own environment, time aside."""
+    fork = _fork(state, setting)
+    top_is_ball, bottom_is_ball = (_kind(_at(state, cell)) == OBJECT_TO_IDX["ball"] for cell in (fork.top, fork.bottom))
+    kind, carried = _kind(sight.cells), _kind(_carried(state))
     return {
-        "instruction": torch.where(is_top_correct, is_ball["top"], is_ball["bottom"]),
-        "top_target": is_ball["top"],
-        "correct_turn": ~is_top_correct,
+        "instruction": torch.where(fork.is_top_correct, top_is_ball, bottom_is_ball),
+        "top_target": top_is_ball,
+        "correct_turn": ~fork.is_top_correct,
         "x": state.position // setting.height,
         "y": state.position % setting.height,
         "direction": state.direction,
         "carrying": (carried == OBJECT_TO_IDX["key"]) + 2 * (carried == OBJECT_TO_IDX["ball"]),
-        "instruction_visible": ((is_key_seen | is_ball_seen) & ~is_target).any(1),
-        "keys_visible": is_key_seen.sum(1),
-        "balls_visible": is_ball_seen.sum(1),
+        "instruction_visible": _instruction_is_visible(sight, fork),
+        "keys_visible": (kind == OBJECT_TO_IDX["key"]).sum(1),
+        "balls_visible": (kind == OBJECT_TO_IDX["ball"]).sum(1),
     }
 
 
 def _shared_columns(state: State, sight: _Sight, setting: Setting) -> dict[str, Tensor]:
-    sight = sight.in_view(setting.view)
     carried = _carried(state)
     target = _target(state, sight, setting)
     is_somewhere = target.cell >= 0

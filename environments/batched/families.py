@@ -8,13 +8,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import gymnasium
-from minigrid import envs
 from minigrid.core.roomgrid import RoomGrid
 from minigrid.core.world_object import WorldObj
+from minigrid.envs.blockedunlockpickup import BlockedUnlockPickupEnv
+from minigrid.envs.dynamicobstacles import DynamicObstaclesEnv
+from minigrid.envs.fetch import FetchEnv
+from minigrid.envs.gotodoor import GoToDoorEnv
+from minigrid.envs.gotoobject import GoToObjectEnv
+from minigrid.envs.keycorridor import KeyCorridorEnv
+from minigrid.envs.memory import MemoryEnv
 from minigrid.envs.obstructedmaze import ObstructedMazeEnv
+from minigrid.envs.putnear import PutNearEnv
+from minigrid.envs.redbluedoors import RedBlueDoorEnv
+from minigrid.envs.unlock import UnlockEnv
+from minigrid.envs.unlockpickup import UnlockPickupEnv
 from minigrid.minigrid_env import MiniGridEnv
 
-from environments.batched.cells import code_of, thing_of
+from environments.batched.cells import Thing, code_of, thing_of
 from environments.batched.rules import (
     DoneBeside,
     Fetch,
@@ -26,13 +36,14 @@ from environments.batched.rules import (
     ReachGoal,
     Rule,
 )
-from environments.batched.cells import Thing
 from environments.memory import MovableMemoryEnv
 
 MINIGRID_VERSION = "3.2.0"
 """The version of MiniGrid whose source the rules were read from, and with which the twin was found equal."""
 
-_Parameters = Callable[[MiniGridEnv], tuple[int, int]]
+_Parameters = Callable[..., tuple[int, int]]
+
+_PickUpEnv = UnlockPickupEnv | BlockedUnlockPickupEnv | KeyCorridorEnv | ObstructedMazeEnv
 
 
 @dataclass(frozen=True)
@@ -54,10 +65,10 @@ def family_of(env: MiniGridEnv) -> Family:
 def refusal(env: MiniGridEnv) -> str | None:
     """Return why the twin cannot step this environment, or None if it can."""
     name = type(env).__name__
-    if isinstance(env, envs.DynamicObstaclesEnv):
+    if isinstance(env, DynamicObstaclesEnv):
         return f"{name} moves its obstacles at random, so its steps are not decided by the layout; use MiniGridWorlds."
     if type(env).__module__.startswith("minigrid.envs.babyai"):
-        return f"{name} is a BabyAI level: its success is checked by an instruction verifier, which the twin does not have."
+        return f"{name} is a BabyAI level: a verifier of instructions, which the twin lacks, decides on its success."
     if type(env).step not in _FAMILIES:
         return f"{name} has a step method of its own, which the twin does not know."
     changed = [method for method in _SHARED_METHODS if getattr(type(env), method) is not getattr(MiniGridEnv, method)]
@@ -67,9 +78,14 @@ def refusal(env: MiniGridEnv) -> str | None:
 
 
 def make(env_id: str, **options: int) -> MiniGridEnv:
-    """Return MiniGrid's environment of this id, without wrappers. Raises ValueError for an id that is not MiniGrid's."""
+    """Return MiniGrid's environment of this id, without wrappers.
+
+    Raises ValueError for an id that is not MiniGrid's.
+    """
     if env_id not in gymnasium.registry:
-        raise ValueError(f"There is no environment {env_id!r}; the twin's ids are environments.batched.families.TWIN_IDS.")
+        raise ValueError(
+            f"There is no environment {env_id!r}; the twin's ids are environments.batched.families.TWIN_IDS."
+        )
     env = gymnasium.make(env_id, disable_env_checker=True, **options).unwrapped
     if not isinstance(env, MiniGridEnv):
         raise ValueError(f"{env_id!r} is a {type(env).__name__}, not a MiniGrid environment.")
@@ -89,47 +105,57 @@ def _cell_of(env: MiniGridEnv, wanted: WorldObj) -> int:
     return _cell(env, (index % env.width, index // env.width))
 
 
-def _memory_cells(env: MiniGridEnv) -> tuple[int, int]:
+def _memory_cells(env: MemoryEnv) -> tuple[int, int]:
     return _cell(env, env.success_pos), _cell(env, env.failure_pos)
 
 
-def _fetched_code(env: MiniGridEnv) -> tuple[int, int]:
+def _fetched_code(env: FetchEnv) -> tuple[int, int]:
     return code_of(Thing(env.targetType, env.targetColor)), 0
 
 
-def _mover_and_target(env: MiniGridEnv) -> tuple[int, int]:
+def _mover_and_target(env: PutNearEnv) -> tuple[int, int]:
     return code_of(Thing(env.move_type, env.moveColor)), _cell(env, env.target_pos)
 
 
-def _red_and_blue(env: MiniGridEnv) -> tuple[int, int]:
+def _red_and_blue(env: RedBlueDoorEnv) -> tuple[int, int]:
     return _cell_of(env, env.red_door), _cell_of(env, env.blue_door)
 
 
-def _picked_code(env: MiniGridEnv) -> tuple[int, int]:
+def _target_cell(env: GoToDoorEnv | GoToObjectEnv) -> tuple[int, int]:
+    return _cell(env, env.target_pos), 0
+
+
+def _door_cell(env: UnlockEnv) -> tuple[int, int]:
+    return _cell_of(env, env.door), 0
+
+
+def _picked_code(env: _PickUpEnv) -> tuple[int, int]:
     """Return the target's code. MiniGrid compares objects by identity, so nothing else may look like it."""
     code = code_of(thing_of(env.obj))
     n_alike = sum(thing is not None and code_of(thing_of(thing)) == code for thing in env.grid.grid)
     if n_alike > 1:
-        raise ValueError(f"{n_alike} objects look like the target of {type(env).__name__}; the twin tells objects by looks.")
+        raise ValueError(
+            f"{n_alike} objects look like the target of {type(env).__name__}; the twin tells objects by looks."
+        )
     return code, 0
 
 
-_BESIDE_TARGET = Family(DoneBeside(), lambda env: (_cell(env, env.target_pos), 0))
+_BESIDE_TARGET = Family(DoneBeside(), _target_cell)
 _PICK_UP = Family(PickUpTarget(), _picked_code)
 
 _FAMILIES: dict[object, Family] = {
     MiniGridEnv.step: Family(ReachGoal(), lambda _: (0, 0)),
     RoomGrid.step: Family(ReachGoal(), lambda _: (0, 0)),
-    envs.MemoryEnv.step: Family(MatchMemory(pickup_toggles=True), _memory_cells),
+    MemoryEnv.step: Family(MatchMemory(pickup_toggles=True), _memory_cells),
     MovableMemoryEnv.step: Family(MatchMemory(pickup_toggles=False), _memory_cells),
-    envs.GoToDoorEnv.step: _BESIDE_TARGET,
-    envs.GoToObjectEnv.step: _BESIDE_TARGET,
-    envs.FetchEnv.step: Family(Fetch(), _fetched_code),
-    envs.PutNearEnv.step: Family(PutNear(), _mover_and_target),
-    envs.RedBlueDoorEnv.step: Family(OpenRedThenBlue(), _red_and_blue),
-    envs.UnlockEnv.step: Family(OpenDoor(), lambda env: (_cell_of(env, env.door), 0)),
-    envs.UnlockPickupEnv.step: _PICK_UP,
-    envs.BlockedUnlockPickupEnv.step: _PICK_UP,
-    envs.KeyCorridorEnv.step: _PICK_UP,
+    GoToDoorEnv.step: _BESIDE_TARGET,
+    GoToObjectEnv.step: _BESIDE_TARGET,
+    FetchEnv.step: Family(Fetch(), _fetched_code),
+    PutNearEnv.step: Family(PutNear(), _mover_and_target),
+    RedBlueDoorEnv.step: Family(OpenRedThenBlue(), _red_and_blue),
+    UnlockEnv.step: Family(OpenDoor(), _door_cell),
+    UnlockPickupEnv.step: _PICK_UP,
+    BlockedUnlockPickupEnv.step: _PICK_UP,
+    KeyCorridorEnv.step: _PICK_UP,
     ObstructedMazeEnv.step: _PICK_UP,
 }

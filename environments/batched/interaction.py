@@ -16,7 +16,8 @@ from torch import Tensor
 from environments.batched.cells import EMPTY, N_CODES, THING_OF_CODE, Thing, code_of
 
 HAND_SHIFT, MOVES_SHIFT, EVENT_SHIFT = 8, 16, 17
-"""Where an entry of the table holds the hand, whether the agent moves, and the event; the front is in the lowest byte."""
+"""Where an entry of the table holds the hand, whether the agent moves, and the event; the front is in the lowest byte.
+"""
 
 NO_EVENT, GOAL, LAVA = 0, 1, 2
 """What the agent stepped on."""

@@ -36,7 +36,7 @@ class FrameTable:
 
     @property
     def frames(self) -> UInt8[Tensor, "frame view view 3"]:
-        """The distinct frames so far; ids point into it. The tensor is replaced, never changed, when frames are added."""
+        """The distinct frames so far, which ids point into. The tensor is replaced when frames are added."""
         if len(self._frames) < self._n_frames:
             self._frames = frames_of(self._cells[: self._n_frames], self._view)
         return self._frames

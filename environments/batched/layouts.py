@@ -27,7 +27,9 @@ class Layouts:
 
     def __post_init__(self) -> None:
         if not len(self.start):
-            raise ValueError(f"There is no layout of {self.setting.env_id}; at least one is needed to begin an episode.")
+            raise ValueError(
+                f"There is no layout of {self.setting.env_id}; at least one is needed to begin an episode."
+            )
         if self.start.grid.shape[1] != self.setting.n_cells + 1:
             raise ValueError(
                 f"The layouts have {self.start.grid.shape[1] - 1} cells each; a grid of {self.setting.env_id} has "

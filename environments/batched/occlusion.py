@@ -23,8 +23,8 @@ _LOWEST_BITS = 0x0101010101010101
 def see_tabulated(opaque: Bool[Tensor, "world slot"], view: int) -> Bool[Tensor, "world slot"]:
     """Return which cells the agent sees, given which are opaque.
 
-    The slot of the view's cell (x, y) is 8 x + y; the agent stands at (view // 2, view - 1). Slots that are no cell of the
-    view are not seen.
+    The slot of the view's cell (x, y) is 8 x + y; the agent stands at (view // 2, view - 1). Slots that are no cell of
+    the view are not seen.
     """
     table = _row_table(view, opaque.device)
     shift = torch.arange(view, device=opaque.device)
@@ -84,7 +84,12 @@ def _row_table(view: int, device: torch.device) -> Int64[Tensor, " entry"]:
 
 
 def _spread_row(
-    seen: Bool[Tensor, "row view"], onward: Bool[Tensor, "row view"], *, blocked: Bool[Tensor, "row view"], x: int, to_x: int
+    seen: Bool[Tensor, "row view"],
+    onward: Bool[Tensor, "row view"],
+    *,
+    blocked: Bool[Tensor, "row view"],
+    x: int,
+    to_x: int,
 ) -> None:
     passes = seen[:, x] & ~blocked[:, x]
     seen[:, to_x] |= passes

@@ -34,7 +34,7 @@ class MatchMemory:
 
 @dataclass(frozen=True)
 class DoneBeside:
-    """The action `done` ends the episode and pays beside the target, `toggle` ends it. Parameters: the target's cell."""
+    """`done` ends the episode and pays beside the target, `toggle` ends it. Parameters: the target's cell."""
 
 
 @dataclass(frozen=True)
@@ -124,12 +124,17 @@ def _check_rule(rule: Rule, moment: Moment) -> Ending:
             return _check_put_near(moment)
         case OpenRedThenBlue():
             return _check_red_then_blue(moment)
-        case OpenDoor():
-            succeeds = (moment.action == Actions.toggle) & _is_open(_code_at(moment, moment.parameters[:, 0]))
-            return Ending(succeeds, succeeds)
-        case PickUpTarget():
-            succeeds = (moment.action == Actions.pickup) & (moment.hand == moment.parameters[:, 0])
-            return Ending(succeeds, succeeds)
+        case OpenDoor() | PickUpTarget():
+            return _check_target(rule, moment)
+
+
+def _check_target(rule: OpenDoor | PickUpTarget, moment: Moment) -> Ending:
+    target = moment.parameters[:, 0]
+    if isinstance(rule, OpenDoor):
+        succeeds = (moment.action == Actions.toggle) & _is_open(_code_at(moment, target))
+    else:
+        succeeds = (moment.action == Actions.pickup) & (moment.hand == target)
+    return Ending(succeeds, succeeds)
 
 
 def _check_memory(moment: Moment) -> Ending:

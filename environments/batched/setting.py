@@ -24,7 +24,9 @@ class Setting:
         if self.view < 3 or self.view % 2 == 0:
             raise ValueError(f"The view is {self.view} cells wide; it must be odd and at least 3.")
         if min(self.width, self.height) < 3:
-            raise ValueError(f"A grid of {self.width} by {self.height} has no room inside its walls; 3 by 3 is the least.")
+            raise ValueError(
+                f"A grid of {self.width} by {self.height} has no room inside its walls; 3 by 3 is the least."
+            )
         if self.max_steps < 1:
             raise ValueError(f"The time limit is {self.max_steps}; at least one step is needed.")
 

@@ -16,7 +16,8 @@ from environments.batched.state import State
 def look(state: State, setting: Setting) -> Int32[Tensor, "world slot"]:
     """Return the cells in view, 0 where they are not seen; the agent's own cell shows what it carries.
 
-    The slot of the view's cell (x, y) is `pitch * x + y`, see `pitch_of`. Slots that are no cell of the view mean nothing.
+    The slot of the view's cell (x, y) is `pitch * x + y`, see `pitch_of`. Slots that are no cell of the view mean
+    nothing.
     """
     grid_cell = cells_in_view(setting, state.position.device).index_select(0, state.position * 4 + state.direction)
     cells = state.grid.gather(1, grid_cell)  # world slot

@@ -80,11 +80,13 @@ class _Atlas:
     def number(self, states: State) -> Int32[np.ndarray, " row"]:
         """Return the number of each state; states unlike all before get the next numbers and wait in the frontier."""
         n_known = self.n_numbered
-        numbers = np.array([self._number.setdefault(key, len(self._number)) for key in state_keys(states)], dtype=np.int32)
+        numbers = np.array(
+            [self._number.setdefault(key, len(self._number)) for key in state_keys(states)], dtype=np.int32
+        )
         if self.n_numbered > self._max_states:
             raise ValueError(
-                f"{self.setting.env_id} has more than {self._max_states} states from these layouts; give fewer layouts or "
-                f"raise max_states."
+                f"{self.setting.env_id} has more than {self._max_states} states from these layouts; give fewer layouts "
+                f"or raise max_states."
             )
         fresh, first_row = np.unique(numbers, return_index=True)
         rows = torch.tensor(first_row[fresh >= n_known])

@@ -62,8 +62,8 @@ def each_start(env: MemoryEnv) -> Iterator[float]:
 def exhaustive_layouts(env_id: str) -> Layouts:
     """Return every layout that a memory world can begin with, each sequence of random choices with its probability.
 
-    Raises ValueError for an id that is not one of `environments.registration.SUPPORTED_IDS`; the other worlds draw places
-    until one is free, so their choices have no end.
+    Raises ValueError for an id that is not one of `environments.registration.SUPPORTED_IDS`; the other worlds draw
+    places until one is free, so their choices have no end.
     """
     require_supported(env_id)
     env = cast(MemoryEnv, gymnasium.make(env_id, disable_env_checker=True).unwrapped)
