@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import gymnasium
+import numpy as np
 from minigrid.core.roomgrid import RoomGrid
 from minigrid.core.world_object import WorldObj
 from minigrid.envs.blockedunlockpickup import BlockedUnlockPickupEnv
@@ -95,7 +96,7 @@ def make(env_id: str, **options: int) -> MiniGridEnv:
 _SHARED_METHODS = ("gen_obs", "gen_obs_grid", "get_view_exts", "_reward", "reset")
 
 
-def _cell(env: MiniGridEnv, place: tuple[int, int]) -> int:
+def _cell(env: MiniGridEnv, place: tuple[int | np.integer, int | np.integer]) -> int:
     return int(place[0]) * env.height + int(place[1])
 
 
@@ -159,3 +160,19 @@ _FAMILIES: dict[object, Family] = {
     KeyCorridorEnv.step: _PICK_UP,
     ObstructedMazeEnv.step: _PICK_UP,
 }
+
+
+def _twin_ids() -> tuple[str, ...]:
+    """Return the ids of MiniGrid's worlds, ours among them, whose classes are neither of a refused kind nor need extras."""
+    ours = "environments.memory:"
+    return tuple(
+        env_id
+        for env_id, spec in gymnasium.registry.items()
+        if env_id.startswith("MiniGrid-")
+        and str(spec.entry_point).startswith(("minigrid.envs:", ours))
+        and "DynamicObstacles" not in str(spec.entry_point)
+    )
+
+
+TWIN_IDS: tuple[str, ...] = _twin_ids()
+"""Every registered id that the twin steps."""

@@ -65,20 +65,13 @@ def toggle(front: Thing, hand: Thing) -> Effect:
     return Effect(replace(front, state="closed" if front.state == "open" else "open"), hand)
 
 
-def leave_alone(front: Thing, hand: Thing) -> Effect:
-    """Do nothing to the cell in front, as turning and `done` do."""
-    return Effect(front, hand)
-
-
 _INTERACTIONS: dict[Actions, Callable[[Thing, Thing], Effect]] = {
-    Actions.left: leave_alone,
-    Actions.right: leave_alone,
     Actions.forward: move_forward,
     Actions.pickup: pick_up,
     Actions.drop: drop,
     Actions.toggle: toggle,
-    Actions.done: leave_alone,
 }
+"""The actions that do something to the cell in front; turning and `done` leave it alone."""
 
 
 @lru_cache
@@ -87,12 +80,14 @@ def interaction_table(device: torch.device, *, pickup_toggles: bool) -> Int32[Te
 
     With `pickup_toggles` the pickup action does what toggle does, which is the rule of MiniGrid's memory task.
     """
-    table = torch.zeros(len(Actions), N_CODES, N_CODES, dtype=torch.int32)
+    code = torch.arange(N_CODES, dtype=torch.int32)
+    unchanged = code[:, None] | code << HAND_SHIFT  # front hand
+    table = unchanged.repeat(len(Actions), 1, 1)
     hands = [thing for thing in THING_OF_CODE.values() if thing.can_be_carried or thing == EMPTY]
+    hand_codes = [code_of(hand) for hand in hands]
     for action, interact in _INTERACTIONS.items():
         rule = toggle if pickup_toggles and action == Actions.pickup else interact
         for front_code, front in THING_OF_CODE.items():
-            hand_codes = [code_of(hand) for hand in hands]
             table[action, front_code, hand_codes] = torch.tensor(
                 [_packed(rule(front, hand)) for hand in hands], dtype=torch.int32
             )
