@@ -51,7 +51,7 @@ class MiniGridWorlds:
         self.max_steps = first.max_steps
         self.fact_names = FACT_NAMES
         self._device = device
-        self._first_seed = torch.randint(2**31, (n_worlds,), generator=generator, device=generator.device).tolist()
+        self.first_seed = torch.randint(2**31, (n_worlds,), generator=generator, device=generator.device).tolist()
         self._id_of_frame: dict[bytes, int] = {}
         self._distinct: list[Tensor] = []
         self._stacked = torch.empty(0, 0, 0, 3, dtype=torch.uint8)
@@ -94,7 +94,7 @@ class MiniGridWorlds:
         return torch.tensor(rows, dtype=torch.int16, device=self._device)
 
     def _begin(self, world: int) -> Tensor:
-        observation, _ = self._envs[world].reset(seed=self._first_seed[world] + self._episode[world])
+        observation, _ = self._envs[world].reset(seed=self.first_seed[world] + self._episode[world])
         return torch.from_numpy(observation["image"])
 
     def _step(self, world: int, action: int) -> tuple[float, bool, bool]:

@@ -103,7 +103,7 @@ class Episodes:
 
 
 def uniform_hash(number: Int64[Tensor, " some"]) -> Float64[Tensor, " some"]:
-    """Return a number in [0, 1) for each integer, as SplitMix64 scatters them (Steele et al. 2014, figure 18)."""
+    """Return a number in [0, 1) for each integer, as SplitMix64 scatters them (Steele et al. 2014, fig. 18)."""
     number = (number ^ _shifted(number, 30)) * _FIRST_FACTOR
     number = (number ^ _shifted(number, 27)) * _SECOND_FACTOR
     return _shifted(number ^ _shifted(number, 31), 11).double() * 2.0**-53

@@ -163,7 +163,7 @@ _FAMILIES: dict[object, Family] = {
 
 
 def _twin_ids() -> tuple[str, ...]:
-    """Return the ids of MiniGrid's worlds, ours among them, whose classes are neither of a refused kind nor need extras."""
+    """Return the ids of MiniGrid and ours whose classes are not refused and need no extra packages."""
     ours = "environments.memory:"
     return tuple(
         env_id

@@ -140,4 +140,3 @@ def beside() -> Callable[..., Beside]:
 @pytest.fixture
 def put() -> Callable[[MiniGridEnv, State], None]:
     return put_state
-

@@ -1,11 +1,16 @@
 """Worlds that start over: when, with which layouts, and what their ends looked like."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
+from minigrid.minigrid_env import MiniGridEnv
 
 from environments.batched.episodes import Episodes, uniform_hash
-from environments.batched.layouts import Layouts, draw_layouts
+from environments.batched.families import make
+from environments.batched.layouts import Layouts, draw_layouts, state_of
+from environments.batched.sight import observe
 from environments.batched.state import State
 
 FORWARD, DONE = 2, 6
@@ -123,3 +128,84 @@ def test_bad_calls_are_refused(layouts: Layouts) -> None:
         episodes.step(torch.full((4,), 9))
     with pytest.raises(ValueError, match=r"The state has 2 worlds of 36 cells; these are 4 worlds of 36 cells"):
         episodes.put(layouts.start[torch.arange(2)])
+
+
+DEEP = {
+    "MiniGrid-MemoryS13Random-v0": (0.15, 0.15, 0.5, 0.05, 0.05, 0.05, 0.05),
+    "MiniGrid-MemoryS7FixedStart-v0": (0.15, 0.1, 0.4, 0.15, 0.15, 0.05, 0),
+    "MiniGrid-DoorKey-8x8-v0": (0.14, 0.1, 0.36, 0.15, 0.1, 0.15, 0),
+    "MiniGrid-LavaCrossingS9N2-v0": (0.3, 0.3, 0.4, 0, 0, 0, 0),
+    "MiniGrid-MultiRoom-N4-S5-v0": (0.15, 0.1, 0.45, 0.05, 0.05, 0.2, 0),
+    "MiniGrid-GoToObject-8x8-N2-v0": (0.2, 0.2, 0.42, 0.08, 0.08, 0.01, 0.01),
+    "MiniGrid-Fetch-8x8-N3-v0": (0.2, 0.2, 0.48, 0.04, 0.04, 0.02, 0.02),
+    "MiniGrid-PutNear-8x8-N3-v0": (0.2, 0.15, 0.45, 0.1, 0.1, 0, 0),
+    "MiniGrid-RedBlueDoors-8x8-v0": (0.15, 0.15, 0.45, 0.05, 0.05, 0.15, 0),
+    "MiniGrid-Unlock-v0": (0.15, 0.1, 0.4, 0.15, 0.05, 0.15, 0),
+    "MiniGrid-ObstructedMaze-1Dlh-v0": (0.15, 0.1, 0.4, 0.15, 0.05, 0.15, 0),
+}
+"""One world or two of each rule, with how often each action is taken."""
+
+N_DEEP_WORLDS = 250
+N_DEEP_STEPS = 1_000_000 // N_DEEP_WORLDS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("env_id", DEEP)
+def test_a_million_steps_agree_with_minigrid(env_id: str, put: Callable) -> None:
+    """Reward, endings, place, direction and hands at every step; the whole state and the frame in samples.
+
+    MiniGrid makes no observation but in the samples, since that is what nearly all its time goes into.
+    """
+    layouts = draw_layouts(env_id, range(50))
+    episodes = Episodes(layouts, N_DEEP_WORLDS, generator=_generator())
+    envs = [_without_observations(make(env_id)) for _ in range(N_DEEP_WORLDS)]
+    for env, layout in zip(envs, episodes.layout, strict=True):
+        put(env, layouts.start[layout[None]])
+    rng = np.random.default_rng(0)
+    n_successes = 0
+    for time in range(N_DEEP_STEPS):
+        action = rng.choice(7, size=N_DEEP_WORLDS, p=DEEP[env_id])
+        told = [env.step(act)[1:4] for env, act in zip(envs, action.tolist(), strict=True)]
+        after = [(*env.agent_pos, env.agent_dir, env.carrying is None) for env in envs]
+        advance = episodes.step(torch.tensor(action))
+        _assert_verdict(told, advance.verdict)
+        _assert_places(after, episodes, advance)
+        n_successes += int(advance.verdict.success.sum())
+        for world in advance.ended.tolist():
+            put(envs[world], layouts.start[episodes.layout[world][None]])
+        if time % 25 == 0:
+            _assert_whole_states(envs, episodes, rng.choice(N_DEEP_WORLDS, size=20, replace=False))
+    assert n_successes > 0 or "Obstructed" in env_id
+
+
+def _without_observations(env: MiniGridEnv) -> MiniGridEnv:
+    env.reset(seed=0)
+    env.gen_obs = dict
+    return env
+
+
+def _assert_verdict(told: list[tuple], verdict: object) -> None:
+    reward, terminated, truncated = (np.array(column) for column in zip(*told, strict=True))
+    assert np.array_equal(verdict.reward.numpy(), reward.astype(np.float32))
+    assert np.array_equal(verdict.terminated.numpy(), terminated)
+    assert np.array_equal(verdict.truncated.numpy(), truncated)
+
+
+def _assert_places(after: list[tuple], episodes: Episodes, advance: object) -> None:
+    """Compare the last states of the episodes that ended, and the present ones of the others."""
+    state, height = episodes.state.clone(), episodes.setting.height
+    state.put(advance.ended, advance.final)
+    x, y, direction, is_empty = (np.array(column) for column in zip(*after, strict=True))
+    assert np.array_equal(state.position.numpy(), x * height + y)
+    assert np.array_equal(state.direction.numpy(), direction)
+    assert np.array_equal(state.hand.numpy() == 0, is_empty)
+
+
+def _assert_whole_states(envs: list[MiniGridEnv], episodes: Episodes, sample: np.ndarray) -> None:
+    frames = observe(episodes.state, episodes.setting).numpy()
+    for world in sample:
+        theirs, ours = state_of(envs[world]), episodes.state[torch.tensor([world])]
+        assert torch.equal(theirs.grid, ours.grid)
+        assert torch.equal(theirs.hand, ours.hand)
+        assert torch.equal(theirs.time, ours.time)
+        assert np.array_equal(frames[world], MiniGridEnv.gen_obs(envs[world])["image"])

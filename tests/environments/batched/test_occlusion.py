@@ -51,7 +51,9 @@ def test_both_ways_agree_on_any_view(bits: list[int]) -> None:
 
 
 def test_every_row_of_a_view_of_three_is_right() -> None:
-    opaque = np.array([[(number >> cell) & 1 for cell in range(9)] for number in range(512)], dtype=bool).reshape(-1, 3, 3)
+    opaque = np.array([[(number >> cell) & 1 for cell in range(9)] for number in range(512)], dtype=bool).reshape(
+        -1, 3, 3
+    )
     assert np.array_equal(_tabulated(opaque), np.stack([_minigrids(cells) for cells in opaque]))
 
 

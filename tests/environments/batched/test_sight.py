@@ -14,7 +14,9 @@ from environments.vocabulary import decode, one_hot
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("env_id", ["MiniGrid-DoorKey-8x8-v0", "MiniGrid-LockedRoom-v0", "MiniGrid-RedBlueDoors-6x6-v0"])
+@pytest.mark.parametrize(
+    "env_id", ["MiniGrid-DoorKey-8x8-v0", "MiniGrid-LockedRoom-v0", "MiniGrid-RedBlueDoors-6x6-v0"]
+)
 def test_the_overview_is_minigrids_fully_observable_picture(env_id: str) -> None:
     env = make(env_id)
     wrapped = FullyObsWrapper(env)
