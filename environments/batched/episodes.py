@@ -83,8 +83,8 @@ class Episodes:
         """Go on from another state of the same worlds, which is copied. Raises ValueError if its sizes differ."""
         if state.grid.shape != self._state.grid.shape:
             raise ValueError(
-                f"The state has {len(state)} worlds of {state.grid.shape[1] - 1} cells; these are {self.n_worlds} worlds "
-                f"of {self.setting.n_cells} cells."
+                f"The state has {len(state)} worlds of {state.grid.shape[1] - 1} cells; "
+                f"these are {self.n_worlds} worlds of {self.setting.n_cells} cells."
             )
         self._state = state.clone()
 

@@ -31,7 +31,10 @@ def look(state: State, setting: Setting) -> Int32[Tensor, "world slot"]:
 def frames_of(cells: Int32[Tensor, "world slot"], view: int) -> UInt8[Tensor, "world view view 3"]:
     """Return the frames that show these cells: object, colour and state of each cell [x, y] of the view."""
     channels = cells.view(torch.uint8).unflatten(1, (view, pitch_of(view), 4))  # world x y channel
-    return channels[:, :, :view, :3].contiguous()
+    frames = torch.empty(len(cells), view, view, 3, dtype=torch.uint8, device=cells.device)
+    for channel in range(3):  # channel by channel torch copies three times as fast as all at once
+        frames[..., channel] = channels[:, :, :view, channel]
+    return frames
 
 
 def observe(state: State, setting: Setting) -> UInt8[Tensor, "world view view 3"]:

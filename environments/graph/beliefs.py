@@ -24,10 +24,6 @@ class WindowsOfGraph:
     """The action before each frame; in a window's first real slot it is not looked at."""
 
     def __post_init__(self) -> None:
-        if self.frame_id.shape != self.action.shape:
-            raise ValueError(
-                f"Frames have shape {self.frame_id.shape} and actions {self.action.shape}; they must agree."
-            )
         is_pad = self.frame_id == PAD
         if is_pad[:, -1].any() or (is_pad[:, 1:] & ~is_pad[:, :-1]).any():
             raise ValueError(

@@ -87,14 +87,15 @@ def evaluate_windows(
     for time in range(1, graph.max_steps + 1):
         flow = held.mass[:, None] * _asked(policy, held, time=time - 1, n_actions=graph.n_actions)
         tally.add(flow, graph.outcome[held.state], time=time)
-        held = _after(held, flow, graph).merged()
+        held = _after(held, flow, graph)
+        if not len(held.state):
+            break
+        held = held.merged()
         if len(held.state) > max_situations:
             raise ValueError(
                 f"{len(held.state)} pairs of state and window are possible at step {time}; the limit is "
                 f"{max_situations}."
             )
-        if not len(held.state):
-            break
     return tally.expectation()
 
 

@@ -4,11 +4,17 @@ import numpy as np
 import pytest
 import torch
 
+from dtinterp.agents.network import AgentPolicy
+from dtinterp.agents.ppo import AgentConfig, train_agent
+from dtinterp.demonstrations.collect import Share, collect
+from dtinterp.demonstrations.samplers import Temperature
+from dtinterp.foundation.logbook import Logbook
 from environments.batched.layouts import draw_layouts
 from environments.batched.sight import overview as look_from_above
 from environments.graph.starts import exhaustive_layouts
 from environments.graph.state_graph import state_graph
 from environments.twin_worlds import SINCE_TARGET, TwinWorlds
+from environments.vocabulary import one_hot
 from environments.worlds import GraphWorlds, Worlds
 
 MOVABLE = "MiniGrid-MemoryS7FixedStart-v0"
@@ -109,3 +115,20 @@ def test_worlds_beyond_the_memory_family_run_too() -> None:
 def test_an_action_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ValueError, match=r"An action is 7; actions are 0 to 6"):
         _twin(n_worlds=2).step(torch.tensor([0, 7]))
+
+
+@pytest.mark.parametrize("env_id", [MOVABLE, "MiniGrid-MemoryS9-v0"])
+def test_agents_and_demonstrations_run_on_the_twin_as_they_run_on_a_graph(env_id: str) -> None:
+    """Frames may be numbered differently, so what is compared are the episodes themselves."""
+    config = AgentConfig(env_id=env_id, steps=2 * 16 * 8, n_worlds=16, n_rollout=8, d_hidden=16)
+    worlds = _twin(env_id, 16, explore=True)
+    network = train_agent(worlds, config, Logbook(None))
+    policy = AgentPolicy(network, one_hot(worlds.frames))
+    shares = [Share(Temperature(1.0), 16 * worlds.max_steps)]
+    trajectories = collect(policy, worlds, shares, torch.Generator().manual_seed(0))
+    assert trajectories.fact_names == worlds.fact_names
+    assert len(trajectories.length) >= 16
+    graph = state_graph(env_id)
+    known = {frame.tobytes() for frame in graph.frames}
+    assert {frame.tobytes() for frame in trajectories.frames.numpy()} <= known
+    assert trajectories.length.max() <= worlds.max_steps

@@ -1,13 +1,14 @@
 """The twin as a gymnasium vector environment, and an agent of another library that trains on it."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from stable_baselines3 import PPO
+from stable_baselines3.common.vec_env import VecEnv
 
 from environments.batched.layouts import draw_layouts
 from environments.registration import SUPPORTED_IDS
@@ -81,53 +82,51 @@ def test_options_are_refused() -> None:
         _twin().reset(options={"difficulty": 3})
 
 
+class AsVecEnv(VecEnv):
+    """Gymnasium's vector environment as stable-baselines3 wants one."""
+
+    def __init__(self, env: TwinVectorEnv) -> None:
+        self.env = env
+        self.render_mode = None
+        super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
+
+    def reset(self) -> dict[str, np.ndarray]:
+        return dict(self.env.reset()[0])
+
+    def step_async(self, actions: np.ndarray) -> None:
+        self.actions = actions
+
+    def step_wait(self) -> tuple:
+        observation, reward, terminated, truncated, info = self.env.step(self.actions)
+        infos: list[dict[str, object]] = [{} for _ in range(self.num_envs)]
+        for world in np.flatnonzero(terminated | truncated):
+            infos[world] = {
+                "terminal_observation": info["final_obs"][world],
+                "TimeLimit.truncated": bool(truncated[world] and not terminated[world]),
+            }
+        return observation, reward, terminated | truncated, infos
+
+    def close(self) -> None:
+        self.env.close()
+
+    def get_attr(self, attr_name: str, indices: object = None) -> list:
+        return [getattr(self, attr_name, None) for _ in self._get_indices(indices)]
+
+    def set_attr(self, attr_name: str, value: object, indices: object = None) -> None:
+        raise NotImplementedError(f"{attr_name} of {indices} cannot be {value}")
+
+    def env_method(self, method_name: str, *args: object, indices: object = None, **kwargs: object) -> list:
+        raise NotImplementedError(f"{method_name} of {indices} with {args} and {kwargs}")
+
+    def env_is_wrapped(self, wrapper_class: type, indices: object = None) -> Sequence[bool]:
+        return [isinstance(self.env, wrapper_class) for _ in self._get_indices(indices)]
+
+
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # of another library, on its way
+@pytest.mark.filterwarnings("ignore")  # another library's, on its way
 def test_an_agent_of_stable_baselines_trains_on_the_twin() -> None:
-    baselines = pytest.importorskip("stable_baselines3")
-    from stable_baselines3.common.vec_env import VecEnv
-
-    class AsVecEnv(VecEnv):
-        """Gymnasium's vector environment as stable-baselines3 wants one."""
-
-        def __init__(self, env: TwinVectorEnv) -> None:
-            self.env = env
-            self.render_mode = None
-            super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
-
-        def reset(self) -> dict[str, np.ndarray]:
-            return self.env.reset()[0]
-
-        def step_async(self, actions: np.ndarray) -> None:
-            self.actions = actions
-
-        def step_wait(self) -> tuple:
-            observation, reward, terminated, truncated, info = self.env.step(self.actions)
-            infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
-            for world in np.flatnonzero(terminated | truncated):
-                infos[world] = {
-                    "terminal_observation": info["final_obs"][world],
-                    "TimeLimit.truncated": bool(truncated[world] and not terminated[world]),
-                }
-            return observation, reward, terminated | truncated, infos
-
-        def close(self) -> None:
-            self.env.close()
-
-        def get_attr(self, attr_name: str, indices: Any = None) -> list:
-            return [getattr(self, attr_name, None)] * self.num_envs
-
-        def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-            raise NotImplementedError
-
-        def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list:
-            raise NotImplementedError
-
-        def env_is_wrapped(self, wrapper_class: type, indices: Any = None) -> Sequence[bool]:
-            return [False] * self.num_envs
-
     layouts = draw_layouts("MiniGrid-Empty-5x5-v0", range(3))
-    agent = baselines.PPO("MultiInputPolicy", AsVecEnv(TwinVectorEnv(layouts, 16)), n_steps=64, batch_size=256, seed=0)
+    agent = PPO("MultiInputPolicy", AsVecEnv(TwinVectorEnv(layouts, 16)), n_steps=64, batch_size=256, seed=0)
     before = [parameter.detach().clone() for parameter in agent.policy.parameters()]
     agent.learn(3 * 16 * 64)
     assert agent.num_timesteps == 3 * 16 * 64

@@ -123,7 +123,7 @@ def test_every_action_does_to_anything_in_front_what_minigrid_does(env_id: str, 
 
 
 def _with_clear_rules(state: State, rule: object) -> State:
-    """Leave out what a rule compares by identity and the twin by looks: second copies of a target, doors overwritten."""
+    """Leave out what a rule compares by identity and the twin by looks: copies of a target, doors overwritten."""
     for world in range(len(state)):
         front = int(state.position[world]) + 1
         target = int(state.parameters[world, 0])

@@ -14,13 +14,13 @@ CPU = torch.device("cpu")
 
 
 def test_ids_are_those_of_a_dictionary_of_frames() -> None:
-    layouts = draw_layouts("MiniGrid-DoorKey-6x6-v0", range(30))
+    layouts = draw_layouts("MiniGrid-FourRooms-v0", range(60))
     table, state, rng = FrameTable(7), layouts.start.clone(), np.random.default_rng(0)
     frames, ids = [], []
     for _ in range(60):
         ids.append(table.intern(look(state, layouts.setting)))
         frames.append(observe(state, layouts.setting))
-        state, _ = step(state, torch.tensor(rng.integers(0, 6, 30)), layouts.setting)
+        state, _ = step(state, torch.tensor(rng.integers(0, 3, 60)), layouts.setting)
     seen, number = torch.cat(frames), torch.cat(ids)
     assert np.array_equal(number.numpy(), number_rows(seen.numpy()))
     assert torch.equal(table.frames[number], seen)

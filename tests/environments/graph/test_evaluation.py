@@ -117,6 +117,6 @@ def test_what_is_no_policy_is_refused() -> None:
         evaluate_states(graph, np.ones((3, 7)) / 7)
     with pytest.raises(ValueError, match=r"Row 0 of the policy is .*must be probabilities"):
         evaluate_states(graph, np.ones((160, 7)))
+    uniform = np.full((1, 7), 1 / 7)
     with pytest.raises(ValueError, match=r"pairs of state and window are possible at step 2; the limit is 50"):
-        uniform = np.full((1, 7), 1 / 7)
         evaluate_windows(graph, lambda w: uniform.repeat(len(w.frame_id), 0), n_slots=3, max_situations=50)
