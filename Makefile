@@ -58,7 +58,7 @@ browser: setup
 		fi; fi
 
 study: setup
-	$(BIN)/dtinterp study $(ARGS)
+	$(BIN)/dtinterp study --replace $(ARGS)
 
 app: setup
 	$(BIN)/python -m streamlit run app/main.py --server.port $(STREAMLIT_PORT)
@@ -67,7 +67,7 @@ docs: setup
 	$(BIN)/python docs/commands.py
 
 bench: setup
-	$(BIN)/dtinterp bench
+	@for file in benchmarks/*.py; do echo $$file; $(BIN)/python $$file || exit 1; done
 
 clean:
 	rm -rf results .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info

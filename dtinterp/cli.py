@@ -1,14 +1,14 @@
 """Words become calls; the only module that prints.
 
-`--help` lists the commands without importing any of them. A command's module is imported when it is called; its options are the
-parameters of its function and the fields of its config.
+`--help` lists the commands without importing any of them. A command's module is imported when it is called; its options
+are the parameters of its function and the fields of its config.
 """
 
-import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
@@ -23,9 +23,20 @@ class Command:
 
 
 COMMANDS = {
+    "study": Command("dtinterp.study:run_study", "study a model from its windows to the report"),
     "train-agent": Command("dtinterp.commands.train_agent:train_agent", "train an agent in a MiniGrid world"),
     "collect": Command("dtinterp.commands.collect:collect", "record an agent's demonstrations"),
-    "train-model": Command("dtinterp.commands.train_model:train_model", "train a decision transformer, or go on training it"),
+    "train-model": Command(
+        "dtinterp.commands.train_model:train_model", "train a decision transformer, or go on with it"
+    ),
+    "fit-dictionary": Command(
+        "dtinterp.commands.fit_dictionary:fit_dictionary", "fit and score a dictionary of a site"
+    ),
+    "describe": Command("dtinterp.commands.describe:describe", "say what each feature of a dictionary means"),
+    "experiment run": Command("dtinterp.commands.experiment:run", "intervene on a model as an experiment.yaml says"),
+    "certify": Command("dtinterp.commands.certify:certify", "certify which observations a model treats alike"),
+    "report": Command("dtinterp.commands.report:report", "render a study's report again"),
+    "doctor": Command("dtinterp.commands.doctor:doctor", "show what dtinterp finds on this machine"),
 }
 
 
@@ -46,33 +57,61 @@ def overview() -> str:
     """Return the list of commands."""
     width = max(map(len, COMMANDS))
     lines = [f"  {name:<{width}}  {command.summary}" for name, command in COMMANDS.items()]
-    return "\n".join(
-        ["usage: dtinterp COMMAND [options]", "", *lines, "", "dtinterp COMMAND --help lists a command's options."]
-    )
+    head, foot = "usage: dtinterp COMMAND [options]", "dtinterp COMMAND --help lists a command's options."
+    return "\n".join([head, "", *lines, "", foot])
 
 
 def run(name: str, words: Sequence[str]) -> int:
-    """Import a command, read its options, call it and print what it wrote."""
+    """Import a command, read its options, call it and print what it made."""
     import tyro
 
-    from dtinterp.foundation.artefact import Artefact
     from dtinterp.foundation.errors import UserError
+    from environments.errors import WorldError
 
     module, _, function = COMMANDS[name].function.partition(":")
+    call = getattr(import_module(module), function)
     try:
-        result = tyro.cli(
-            getattr(import_module(module), function),
-            prog=f"dtinterp {name}",
-            args=list(words),
-            config=(tyro.conf.OmitArgPrefixes,),
-        )
-    except UserError as mistake:
+        made = tyro.cli(call, prog=f"dtinterp {name}", args=words, config=(tyro.conf.OmitArgPrefixes,))
+    except (UserError, WorldError) as mistake:
         print(f"dtinterp {name}: {mistake}", file=sys.stderr)
         return USER_MISTAKE
     except KeyboardInterrupt:
-        print(f"dtinterp {name}: interrupted; nothing that existed was changed.", file=sys.stderr)
+        print(
+            f"dtinterp {name}: interrupted; what existed is as it was, and a training goes on when called again.",
+            file=sys.stderr,
+        )
         return INTERRUPTED
-    if isinstance(result, Artefact):
-        print(f"{result.manifest.kind} written to {result.path}")
-        print(json.dumps(result.manifest.metrics, indent=1))
+    print(_shown(made))
     return 0
+
+
+def _shown(made: object) -> str:
+    """Return what a command made as text: a folder with its measurements, a file, or a list of facts."""
+    from dtinterp.foundation.artefact import Artefact
+
+    match made:
+        case Artefact():
+            return "\n".join([f"{made.manifest.kind} written to {made.path}", *_lines(made.manifest.metrics, depth=1)])
+        case Path():
+            return f"written to {made}"
+        case Mapping():
+            return "\n".join(_lines(made, depth=0))
+        case _:
+            return str(made)
+
+
+def _lines(values: Mapping[str, object], *, depth: int) -> Iterator[str]:
+    """Yield one line a value, what lies inside it indented; an interval is one value."""
+    width = max(map(len, values), default=0)
+    for name, value in values.items():
+        match value:
+            case {"estimate": estimate, "low": low, "high": high, "n": n}:
+                yield f"{'  ' * depth}{name:<{width}}  {estimate:.4g} [{low:.4g}, {high:.4g}] n={n}"
+            case Mapping():
+                yield f"{'  ' * depth}{name}"
+                yield from _lines(value, depth=depth + 1)
+            case [{}, *_]:
+                for index, part in enumerate(value):
+                    yield from _lines({f"{name}[{index}]": part}, depth=depth)
+            case _:
+                yield f"{'  ' * depth}{name:<{width}}  {value}"

@@ -3,6 +3,8 @@
 import gymnasium
 import minigrid  # noqa: F401 -- registers MiniGrid's own ids
 
+from environments.errors import WorldError
+
 _MEMORY_S7 = {"size": 7, "max_steps": 50}
 
 _OWN_ENTRY_POINTS = {
@@ -32,6 +34,6 @@ def register_worlds() -> None:
 
 
 def require_supported(env_id: str) -> None:
-    """Raise ValueError unless `env_id` is one of SUPPORTED_IDS."""
+    """Raise WorldError unless `env_id` is one of SUPPORTED_IDS."""
     if env_id not in SUPPORTED_IDS:
-        raise ValueError(f"The environment id {env_id!r} is not supported; choose one of {', '.join(SUPPORTED_IDS)}.")
+        raise WorldError(f"The environment id {env_id!r} is not supported; choose one of {', '.join(SUPPORTED_IDS)}.")

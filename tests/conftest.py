@@ -1,6 +1,8 @@
-"""What every test shares: one thread, and quick tests before slow ones."""
+"""What every test shares: one thread, quick tests before slow ones, and a small study for whatever shows results."""
 
 import os
+from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,21 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers share two cores, an
 import torch
 
 torch.set_num_threads(1)  # sums are taken in the same order on every machine
+
+EXPERIMENT = """
+world: MiniGrid-MemoryS7FixedStartStatic-v0
+target_return: 0.892
+site: blocks.0.hook_resid_pre
+direction: first_component
+cells: [[4, 2], [4, 3], [0, 5], [2, 6]]
+unit: activation
+coefficients: [-1, 0, 1]
+strength: 1
+decoys: [[[0, 5]]]
+n_draws: 3
+closed_loop: {samplers: [temperature=1], n_episodes: 4, n_draws: 1}
+seed: 0
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -20,3 +37,73 @@ def _lateness(item: pytest.Item) -> int:
     if item.get_closest_marker("browser"):
         return 2
     return 1 if item.get_closest_marker("slow") else 0
+
+
+@pytest.fixture(scope="session")
+def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder laid out as checkpoints/ is, with a small real artefact of every kind; its agent and model are untrained."""
+    folder = tmp_path_factory.mktemp("small") / "checkpoints"
+    _write_subject(folder)
+    _write_findings(folder, {"model": folder / "models" / "novice", "demonstrations": folder / "demonstrations" / "walks"})
+    return folder
+
+
+def _write_subject(folder: Path) -> None:
+    from dtinterp.agents.network import AgentPolicy, RecurrentActorCritic
+    from dtinterp.agents.ppo import AgentConfig
+    from dtinterp.agents.storage import save_agent
+    from dtinterp.commands.train_model import calibration_of
+    from dtinterp.demonstrations.collect import Share, collect
+    from dtinterp.demonstrations.evaluate import evaluate
+    from dtinterp.demonstrations.samplers import Greedy, Temperature
+    from dtinterp.demonstrations.storage import save_trajectories
+    from dtinterp.model.config import ModelConfig
+    from dtinterp.model.storage import save_model
+    from dtinterp.model.training import TrainConfig
+    from dtinterp.model.transformer import DecisionTransformer
+    from environments.graph.state_graph import state_graph
+    from environments.vocabulary import one_hot
+    from environments.worlds import GraphWorlds
+
+    rng = torch.Generator().manual_seed(0)
+    graph = state_graph("MiniGrid-MemoryS7FixedStartStatic-v0")
+    worlds = GraphWorlds(graph, 8, generator=rng)
+    network = RecurrentActorCritic(n_items=980, n_actions=7, d_hidden=8, generator=rng)
+    policy = AgentPolicy(network, one_hot(worlds.frames))
+    judged = {"temperature=1": asdict(evaluate(policy, worlds, Temperature(1.0), generator=rng))}
+    agent = save_agent(folder / "agents" / "wanderer", network, AgentConfig(env_id=graph.env_id), metrics=judged)
+    walks = collect(policy, worlds, [Share(Temperature(1.0), 2400), Share(Temperature(5.0), 2400)], rng)
+    parent = save_trajectories(folder / "demonstrations" / "walks", walks, parent=agent, seed=0)
+    config = TrainConfig(model=ModelConfig(d_model=16, n_layers=1, n_heads=2, d_mlp=16), held_out=0.3)
+    model = DecisionTransformer(config.model, rng).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(std=0.3, generator=rng)
+    points = calibration_of(model, graph.env_id, Greedy(), targets=(0.0, 0.892), n_episodes=8)
+    metrics = {"calibration": {"greedy": [asdict(point) for point in points]}}
+    save_model(folder / "models" / "novice", model, config, parent=parent, metrics=metrics)
+
+
+def _write_findings(folder: Path, subject: dict[str, Path]) -> None:
+    import yaml
+
+    from dtinterp.commands.certify import certify
+    from dtinterp.commands.describe import DescribeConfig, describe
+    from dtinterp.commands.fit_dictionary import DictionaryConfig, fit_dictionary
+    from dtinterp.dictionary.config import FitConfig
+    from dtinterp.dictionary.kinds import Pca, TopK
+    from dtinterp.equivalence.certify import EquivalenceConfig
+    from dtinterp.interventions.experiment import run_experiment
+    from dtinterp.interventions.report import save_report
+    from dtinterp.interventions.specification import Specification
+    from dtinterp.model.storage import load_model
+
+    for fit in (FitConfig(TopK(4), width=512, n_steps=20), FitConfig(Pca(4))):
+        config = DictionaryConfig(fit=fit, n_windows=64, n_held_out_windows=32)
+        fit_dictionary(config, folder / "dictionaries" / fit.title, **subject)
+    sparse = folder / "dictionaries" / "topk-512-k4"
+    describe(DescribeConfig(n_windows=32), sparse, folder / "features" / sparse.name, **subject)
+    certify(EquivalenceConfig(n_frames=12, n_contexts=2, n_draws=20), folder / "equivalence" / "novice", **subject)
+    trained = load_model(subject["model"])
+    report = run_experiment(Specification.model_validate(yaml.safe_load(EXPERIMENT)), trained.model)
+    save_report(folder / "interventions" / "flip", report, parents=[trained.artefact])

@@ -1,15 +1,16 @@
 """A model and windows become one row per real slot, with its step and slot."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 from transformer_lens.hook_points import HookPoint
 
-from dtinterp.activations.sites import check_site, slots_at, splice
+from dtinterp.activations.sites import SlotEdit, check_site, slots_at, splice
 from dtinterp.dataset.windows import Windows
+from dtinterp.foundation.errors import UserError
 from dtinterp.model.policy import Hook
 from dtinterp.model.transformer import DecisionTransformer
 
@@ -37,18 +38,17 @@ RowEdit = Callable[[Float32[Tensor, "row d_model"]], Float32[Tensor, "row d_mode
 def harvest(
     model: DecisionTransformer, windows: Windows, items: Float32[Tensor, "frame item"], site: str
 ) -> Activations:
-    """Return the rows at `site` of all real slots: windows in order, slots in order."""
+    """Return the rows at `site` of all real slots: windows in order, slots in order.
+
+    `items` is the one-hot coded frame table that `windows.frame_id` points into. Raises `UserError` for a site that
+    the model does not have.
+    """
     check_site(model, site)
-    parts: list[Tensor] = []
-    for start in range(0, len(windows), BATCH):
-        batch = windows[start : start + BATCH]
-
-        def keep(activation: Tensor, hook: HookPoint, mask: Tensor = batch.mask) -> None:  # noqa: ARG001
-            parts.append(slots_at(site, activation)[mask])
-
-        model.run_with_hooks(batch, items, fwd_hooks=[(site, keep)])
+    rows: list[Tensor] = []
+    for batch in _batches(windows, items):
+        model.run_with_hooks(batch, items, fwd_hooks=[_keeping(rows, site, batch.mask)])
     slot = torch.arange(windows.n_slots).expand_as(windows.step)
-    return Activations(torch.cat(parts), windows.step[windows.mask], slot[windows.mask], site)
+    return Activations(torch.cat(rows), windows.step[windows.mask], slot[windows.mask], site)
 
 
 @torch.no_grad()
@@ -60,15 +60,38 @@ def logits_at_rows(
     site: str,
     edit: RowEdit | None,
 ) -> Float32[Tensor, "row action"]:
-    """Return the action logits at all real slots, in `harvest`'s order, with every row at `site` edited (None: left alone)."""
+    """Return the action logits at all real slots, in `harvest`'s order, with every row at `site` edited.
+
+    The edit sees the rows that `harvest` returns, some windows' worth at a time; without one the model is left alone.
+    """
     check_site(model, site)
-    hooks: list[Hook] = [] if edit is None else [splice(site, _by_rows(edit))]
-    parts = []
+    logits = []
+    for batch in _batches(windows, items):
+        hooks = [] if edit is None else [splice(site, _at_real_slots(edit, batch.mask))]
+        logits.append(model.run_with_hooks(batch, items, fwd_hooks=[*hooks])[batch.mask].cpu())
+    return torch.cat(logits)
+
+
+def _batches(windows: Windows, items: Float32[Tensor, "frame item"]) -> Iterator[Windows]:
+    if len(windows) == 0:
+        raise UserError("there are no windows to run the model on: choose at least one.")
     for start in range(0, len(windows), BATCH):
-        batch = windows[start : start + BATCH]
-        parts.append(model.run_with_hooks(batch, items, fwd_hooks=hooks)[batch.mask])
-    return torch.cat(parts)
+        yield windows[start : start + BATCH].to(items.device)
 
 
-def _by_rows(edit: RowEdit) -> Callable[[Tensor], Tensor]:
-    return lambda vectors: edit(vectors.flatten(0, 1)).view_as(vectors)
+def _keeping(rows: list[Tensor], site: str, mask: Bool[Tensor, "batch slot"]) -> Hook:
+    """Return the hook that appends the rows of real slots to `rows`."""
+
+    def keep(activation: Float32[Tensor, "batch place d_model"], **_: HookPoint) -> None:
+        rows.append(slots_at(site, activation)[mask].cpu())
+
+    return site, keep
+
+
+def _at_real_slots(edit: RowEdit, mask: Bool[Tensor, "batch slot"]) -> SlotEdit:
+    def change(vectors: Float32[Tensor, "batch slot d_model"]) -> Float32[Tensor, "batch slot d_model"]:
+        edited = vectors.clone()
+        edited[mask] = edit(vectors[mask])
+        return edited
+
+    return change

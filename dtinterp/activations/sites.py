@@ -19,7 +19,7 @@ SlotEdit = Callable[[Float32[Tensor, "batch slot d_model"]], Float32[Tensor, "ba
 
 
 def sites_of(model: DecisionTransformer) -> tuple[str, ...]:
-    """Return the sites of a model: the observation embedding, and the residual stream at observation tokens, layer by layer."""
+    """Return a model's sites: the observation embedding, and the residual stream at observation tokens by layer."""
     residual = [f"blocks.{layer}.hook_resid_{when}" for layer in range(model.cfg.n_layers) for when in ("pre", "post")]
     return (OBSERVATION_EMBEDDING, *residual)
 
@@ -27,7 +27,7 @@ def sites_of(model: DecisionTransformer) -> tuple[str, ...]:
 def check_site(model: DecisionTransformer, site: str) -> None:
     """Raise `UserError` where the model has no such site."""
     if site not in sites_of(model):
-        raise UserError(f"the site is {site!r}, expected one of {', '.join(sites_of(model))}.")
+        raise UserError(f"the site is {site!r}, expected one of {', '.join(sites_of(model))}: give one of these.")
 
 
 def slots_at(site: str, activation: Float32[Tensor, "batch place d_model"]) -> Float32[Tensor, "batch slot d_model"]:
@@ -38,7 +38,7 @@ def slots_at(site: str, activation: Float32[Tensor, "batch place d_model"]) -> F
 def splice(site: str, edit: SlotEdit) -> Hook:
     """Return the hook that puts `edit(observation vectors)` in their place; all other tokens stay as they are."""
 
-    def put_back(activation: Tensor, hook: HookPoint) -> Tensor:  # noqa: ARG001 - the name is TransformerLens's
+    def put_back(activation: Tensor, **_: HookPoint) -> Tensor:
         edited = edit(slots_at(site, activation))
         if site == OBSERVATION_EMBEDDING:
             return edited

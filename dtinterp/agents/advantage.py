@@ -16,8 +16,8 @@ def generalised_advantage(
 ) -> Float32[Tensor, "time world"]:
     """Return the generalised advantage estimate (Schulman et al. 2016, arXiv:1506.02438, eq. 16).
 
-    `next_value` is the value after the last row. Nothing is bootstrapped across `is_last`: in these worlds the time limit belongs to
-    the task, since the reward falls with time and is gone at the limit.
+    `next_value` is the value after the last row. Nothing is bootstrapped across `is_last`: in these worlds the time
+    limit belongs to the task, since the reward falls with time and is gone at the limit.
     """
     advantage = torch.zeros_like(reward)
     running = torch.zeros_like(next_value)

@@ -11,8 +11,8 @@ from dtinterp.agents.policy import Decision, Observation
 class RecurrentActorCritic(nn.Module):
     """One-hot frames → linear → GRU (Cho et al. 2014, arXiv:1406.1078) → action logits and value.
 
-    A world has few distinct frames, so all that depends on the frame alone (its embedding and what it sends into the gates) is computed
-    once per distinct frame and gathered for the steps.
+    A world has few distinct frames, so all that depends on the frame alone (its embedding and what it sends into the
+    gates) is computed once per distinct frame and gathered for the steps.
     """
 
     def __init__(self, *, n_items: int, n_actions: int, d_hidden: int, generator: torch.Generator) -> None:

@@ -1,6 +1,7 @@
 """Batched worlds become a trained agent: recurrent proximal policy optimisation on one page.
 
-Schulman et al. 2017 (arXiv:1707.06347), with whole sequences as minibatches so that the recurrent state is never stale inside one.
+Schulman et al. 2017 (arXiv:1707.06347), with whole sequences as minibatches so that the recurrent state is never stale
+inside one.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from dtinterp.agents.network import RecurrentActorCritic
 from dtinterp.agents.rollout import Rollout, Runner
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Logbook, progress
+from dtinterp.foundation.ranges import require_above, require_at_least, require_share
 from dtinterp.foundation.seeding import generator
 from environments.vocabulary import one_hot
 from environments.worlds import Worlds
@@ -58,16 +60,23 @@ class AgentConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
+        require_at_least(self, 1, "n_worlds", "n_rollout", "d_hidden", "epochs", "n_minibatches")
+        require_at_least(self, 0, "entropy", "value_weight")
+        require_above(self, 0, "learning_rate", "clip", "max_gradient")
+        require_share(self, "discount", "decay")
         if self.n_worlds % self.n_minibatches:
             raise UserError(
-                f"n_worlds is {self.n_worlds}, expected a multiple of n_minibatches ({self.n_minibatches}): change either."
+                f"n_worlds is {self.n_worlds}, expected a multiple of n_minibatches, {self.n_minibatches}: "
+                "change either."
+            )
+        if self.n_worlds // self.n_minibatches * self.n_rollout < 2:
+            raise UserError(
+                f"n_rollout is {self.n_rollout}, expected at least 2 with one world per minibatch: advantages are "
+                "normalised within a minibatch."
             )
         if self.n_updates < 1:
-            raise UserError(
-                f"steps is {self.steps}, expected at least one rollout of {self.n_worlds * self.n_rollout}: ask for more steps."
-            )
-        if not 0 < self.discount <= 1:
-            raise UserError(f"discount is {self.discount}, expected a number above 0 and at most 1.")
+            rollout = self.n_worlds * self.n_rollout
+            raise UserError(f"steps is {self.steps}, expected at least one rollout, {rollout}: ask for more steps.")
 
     @property
     def n_updates(self) -> int:

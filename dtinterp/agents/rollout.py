@@ -68,7 +68,5 @@ class Runner:
             "success": outcome.success,
         }
 
-    def _advance(
-        self, gates: Float32[Tensor, "frame gate"], seen: Observation
-    ) -> Float32[Tensor, "world d_hidden"]:
+    def _advance(self, gates: Float32[Tensor, "frame gate"], seen: Observation) -> Float32[Tensor, "world d_hidden"]:
         return self.network.advance(functional.embedding(seen.frame_id, gates), seen.is_first, self.hidden)

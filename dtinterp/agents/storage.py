@@ -1,16 +1,26 @@
 """An agent becomes an artefact and back."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from pydantic import TypeAdapter
 
 from dtinterp.agents.network import RecurrentActorCritic
 from dtinterp.agents.ppo import AgentConfig
 from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
 
 KIND = "agent"
+
+
+@dataclass(frozen=True)
+class TrainedAgent:
+    """A network, how it was trained, and the artefact it was read from."""
+
+    network: RecurrentActorCritic
+    config: AgentConfig
+    artefact: Artefact
 
 
 def save_agent(
@@ -27,11 +37,27 @@ def save_agent(
     return write_artefact(path, content, parents=(), seed=config.seed, replace=replace)
 
 
-def load_agent(path: Path) -> tuple[RecurrentActorCritic, Artefact]:
-    """Read the network and its artefact."""
+def load_agent(path: Path) -> TrainedAgent:
+    """Read an agent. Raises `UserError` where it is missing, damaged, or no agent."""
     artefact = read_artefact(path, kind=KIND)
+    settings = TypeAdapter(_Settings).validate_python(artefact.config)
     network = RecurrentActorCritic(
-        **artefact.config["shape"], d_hidden=artefact.config["training"]["d_hidden"], generator=torch.Generator()
+        n_items=settings.shape.n_items,
+        n_actions=settings.shape.n_actions,
+        d_hidden=settings.training.d_hidden,
+        generator=torch.Generator(),
     )
     network.load_state_dict(dict(artefact.tensors))
-    return network.eval(), artefact
+    return TrainedAgent(network.eval(), settings.training, artefact)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    n_items: int
+    n_actions: int
+
+
+@dataclass(frozen=True)
+class _Settings:
+    training: AgentConfig
+    shape: _Shape

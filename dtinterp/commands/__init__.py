@@ -1,1 +1,1 @@
-"""Folders become folders: one module per command, each reading its artefacts, calling its floor's verb and writing the result."""
+"""Folders become folders: one module per command, which reads artefacts, calls a floor's verb and writes the result."""

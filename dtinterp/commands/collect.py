@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dtinterp.agents.network import AgentPolicy
 from dtinterp.agents.storage import load_agent
+from dtinterp.commands.train_agent import AGENT
 from dtinterp.demonstrations.collect import PUBLISHED_RECIPE, parse_share
 from dtinterp.demonstrations.collect import collect as collect_trajectories
 from dtinterp.demonstrations.storage import save_trajectories
@@ -14,6 +15,8 @@ from dtinterp.foundation.seeding import generator
 from environments.graph.state_graph import state_graph
 from environments.vocabulary import one_hot
 from environments.worlds import GraphWorlds
+
+DEMONSTRATIONS = Path("results/demonstrations")
 
 
 @dataclass(frozen=True)
@@ -30,23 +33,27 @@ class CollectConfig:
     def __post_init__(self) -> None:
         """Refuse to collect nothing."""
         if self.n_worlds < 1 or not self.sampler:
-            raise UserError(f"n_worlds is {self.n_worlds} with {len(self.sampler)} samplers, expected at least one of each.")
+            raise UserError(
+                f"n_worlds is {self.n_worlds} with {len(self.sampler)} samplers, expected at least one of each."
+            )
 
 
-def collect(agent: Path, config: CollectConfig, out: Path, *, replace: bool = False) -> Artefact:
+def collect(
+    config: CollectConfig, agent: Path = AGENT, out: Path = DEMONSTRATIONS, *, replace: bool = False
+) -> Artefact:
     """Record an agent's demonstrations, by default the published recipe at temperatures 1 and 5.
 
     Args:
-        agent: folder of the agent, as train-agent wrote it.
         config: which demonstrations.
+        agent: folder of the agent, as train-agent wrote it.
         out: folder to write.
         replace: write it anew where it exists.
     """
     refuse_existing(out, replace=replace)
     shares = [parse_share(text) for text in config.sampler]
-    network, parent = load_agent(agent)
-    graph = state_graph(parent.config["training"]["env_id"])
+    trained = load_agent(agent)
+    graph = state_graph(trained.config.env_id)
     worlds = GraphWorlds(graph, config.n_worlds, generator=generator(config.seed, "demonstrations/layouts"))
-    policy = AgentPolicy(network, one_hot(worlds.frames))
+    policy = AgentPolicy(trained.network, one_hot(worlds.frames))
     trajectories = collect_trajectories(policy, worlds, shares, generator(config.seed, "demonstrations/actions"))
-    return save_trajectories(out, trajectories, parent=parent, seed=config.seed, replace=replace)
+    return save_trajectories(out, trajectories, parent=trained.artefact, seed=config.seed, replace=replace)

@@ -38,7 +38,7 @@ class DictionaryConfig:
 
 def fit_dictionary(
     config: DictionaryConfig,
-    out: Path,
+    out: Path = Path("results/dictionary"),
     *,
     model: Path = MODEL,
     demonstrations: Path = DEMONSTRATIONS,

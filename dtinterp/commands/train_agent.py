@@ -16,11 +16,12 @@ from environments.graph.state_graph import StateGraph, state_graph
 from environments.vocabulary import one_hot
 from environments.worlds import GraphWorlds
 
+AGENT = Path("results/agent")
 N_EPISODES = 2000
 """Fresh episodes that judge an agent."""
 
 
-def train_agent(config: AgentConfig, out: Path, *, replace: bool = False) -> Artefact:
+def train_agent(config: AgentConfig, out: Path = AGENT, *, replace: bool = False) -> Artefact:
     """Train an agent in a MiniGrid world and judge it over 2,000 fresh episodes.
 
     Args:

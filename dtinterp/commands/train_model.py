@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from dtinterp.commands.collect import DEMONSTRATIONS
 from dtinterp.dataset.split import Split, split
 from dtinterp.demonstrations.evaluate import Evaluation, evaluate
 from dtinterp.demonstrations.samplers import Greedy, Sampler, Temperature, sampler_name
@@ -17,13 +18,14 @@ from dtinterp.foundation.seeding import generator
 from dtinterp.model.calibration import CalibrationPoint, calibrate
 from dtinterp.model.policy import WindowPolicy
 from dtinterp.model.storage import save_model
-from dtinterp.model.training import Probe, TrainConfig
+from dtinterp.model.training import Probe, Record, TrainConfig
 from dtinterp.model.training import train_model as train
 from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.state_graph import state_graph
 from environments.vocabulary import one_hot
 from environments.worlds import GraphWorlds
 
+MODEL = Path("results/model")
 TARGETS = (0.0, 0.25, 0.5, 0.75, 0.892, 0.95)
 """Returns asked for in a calibration; 0.892 is the best that the seven-by-seven Memory world pays."""
 N_EPISODES = 1000
@@ -32,14 +34,16 @@ N_PROBE_EPISODES = 200
 """Episodes per point of the training log."""
 
 
-def train_model(demonstrations: Path, config: TrainConfig, out: Path, *, replace: bool = False) -> Artefact:
+def train_model(
+    config: TrainConfig, demonstrations: Path = DEMONSTRATIONS, out: Path = MODEL, *, replace: bool = False
+) -> Artefact:
     """Train a decision transformer and calibrate it over 1,000 episodes per return asked for.
 
     An interrupted training goes on where it stopped when the same command is given again.
 
     Args:
-        demonstrations: folder of the trajectories, as collect wrote it.
         config: shape and training.
+        demonstrations: folder of the trajectories, as collect wrote it.
         out: folder to write.
         replace: write it anew where it exists.
     """
@@ -51,9 +55,11 @@ def train_model(demonstrations: Path, config: TrainConfig, out: Path, *, replace
         split_of(trajectories, config),
         config,
         items=one_hot(trajectories.frames),
-        logbook=Logbook(log_beside(out, fresh=not unfinished.exists())),
-        progress_file=unfinished,
-        probe=success_probe(trajectories.env_id),
+        record=Record(
+            logbook=Logbook(log_beside(out, fresh=not unfinished.exists())),
+            resume_file=unfinished,
+            probe=success_probe(trajectories.env_id),
+        ),
     ).eval()
     metrics = {
         "n_parameters": model.n_parameters,
@@ -87,16 +93,18 @@ def calibration_of(
         worlds = GraphWorlds(graph, n_episodes, generator=generator(0, "calibration/layouts"))
         return evaluate(policy, worlds, sampler, generator=generator(0, "calibration/actions"))
 
-    return calibrate(model, one_hot(torch.from_numpy(graph.frames)), targets=targets, judge=judge)
+    return calibrate(model, one_hot(torch.tensor(graph.frames)), targets=targets, judge=judge)
 
 
 def success_probe(env_id: str) -> Probe:
-    """Return what the training log records of success: sampled episodes at the best return and at none."""
+    """Return what the training log records of behaviour: sampled episodes at the best return and at none."""
 
     def probe(model: DecisionTransformer) -> dict[str, float]:
-        points = calibration_of(
-            model, env_id, Temperature(1.0), targets=(0.0, 0.892), n_episodes=N_PROBE_EPISODES
-        )
-        return {f"success_at_{point.target_return:g}": point.evaluation.success.estimate for point in points}
+        points = calibration_of(model, env_id, Temperature(1.0), targets=(0.0, 0.892), n_episodes=N_PROBE_EPISODES)
+        shares: dict[str, float] = {}
+        for point in points:
+            shares[f"success_at_{point.target_return:g}"] = point.evaluation.success.estimate
+            shares[f"failure_at_{point.target_return:g}"] = point.evaluation.failure.estimate
+        return shares
 
     return probe

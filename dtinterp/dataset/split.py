@@ -4,11 +4,18 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 from torch import Tensor
 
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.errors import UserError
+
+COMMON = 0.01
+"""Share of the episodes above which a content that occurs twice or more is never held out.
+
+A good agent repeats its few best episodes thousands of times; to hold one out would take a whole situation from
+training instead of testing it.
+"""
 
 
 @dataclass(frozen=True)
@@ -24,26 +31,34 @@ class Split:
 
 
 def split(trajectories: Trajectories, *, share: float, generator: torch.Generator) -> Split:
-    """Hold out `share` of the distinct episodes: two episodes of equal content stand on one side."""
+    """Hold out `share` of the distinct episodes, none of the `COMMON` ones.
+
+    Two episodes of equal content stand on one side. Raises `UserError` for an impossible share, or too few episodes.
+    """
     if not 0 < share < 1:
         raise UserError(f"the held-out share is {share}, expected a number between 0 and 1.")
     content = episode_content(trajectories)
     n_contents = int(content.max()) + 1 if len(content) else 0
     n_held_out = round(share * n_contents)
-    if not 0 < n_held_out < n_contents:
+    is_common = torch.bincount(content) > max(1.0, COMMON * trajectories.n_episodes)  # content
+    if not 0 < n_held_out < n_contents or is_common.all():
         raise UserError(
             f"{n_contents} distinct episodes cannot be split with a held-out share of {share}: collect more steps."
         )
+    order = torch.randperm(n_contents, generator=generator)
     is_held_out = torch.zeros(n_contents, dtype=torch.bool)
-    is_held_out[torch.randperm(n_contents, generator=generator)[:n_held_out]] = True
-    on_held_out_side = is_held_out[content][trajectories.episode]
-    train = (~on_held_out_side).nonzero().squeeze(-1)
-    unseen = torch.ones(len(trajectories.frames), dtype=torch.bool)
-    unseen[trajectories.frame_id[train].long()] = False
+    is_held_out[order[~is_common[order]][:n_held_out]] = True
+    return _sides(trajectories, is_held_out[content][trajectories.episode], n_contents)
+
+
+def _sides(trajectories: Trajectories, is_held_out: Bool[Tensor, " step"], n_contents: int) -> Split:
+    train = (~is_held_out).nonzero().squeeze(-1)
+    is_unseen = torch.ones(len(trajectories.frames), dtype=torch.bool)
+    is_unseen[trajectories.frame_id[train].long()] = False
     return Split(
         train=train,
-        held_out=on_held_out_side.nonzero().squeeze(-1),
-        held_out_frames=unseen.nonzero().squeeze(-1),
+        held_out=is_held_out.nonzero().squeeze(-1),
+        held_out_frames=is_unseen.nonzero().squeeze(-1),
         n_contents=n_contents,
     )
 

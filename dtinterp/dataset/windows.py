@@ -44,6 +44,10 @@ class Windows:
         """Return the chosen rows."""
         return Windows(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
 
+    def to(self, device: torch.device) -> "Windows":
+        """Return the windows on another device."""
+        return Windows(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+
     @property
     def n_slots(self) -> int:
         """Slots per window."""
@@ -53,9 +57,13 @@ class Windows:
 def window(trajectories: Trajectories, last_step: Int64[Tensor, " batch"], n_slots: int = N_SLOTS) -> Windows:
     """Return, for each flat step, the window whose last slot it fills.
 
-    A window never leaves its episode: where the history is shorter than `n_slots`, the left is padded. Drawing steps uniformly
-    therefore weighs episodes by their length.
+    A window never leaves its episode: where the history is shorter than `n_slots`, the left is padded. Drawing steps
+    uniformly therefore weighs episodes by their length. Raises ValueError for a step that is not in the trajectories.
     """
+    if len(last_step) and not 0 <= int(last_step.min()) <= int(last_step.max()) < trajectories.n_steps:
+        raise ValueError(
+            f"steps run from {int(last_step.min())} to {int(last_step.max())}, expected 0 to {trajectories.n_steps - 1}"
+        )
     step = last_step[:, None] + torch.arange(1 - n_slots, 1)  # batch slot
     mask = step >= trajectories.first_step[trajectories.episode[last_step]][:, None]
     step = torch.where(mask, step, -1)

@@ -31,13 +31,13 @@ class Share:
 
 
 PUBLISHED_RECIPE = ("temperature=1:160000", "temperature=5:320000")
-"""Ten thousand steps of sixteen worlds at temperature 1, twenty thousand at temperature 5 (the published model's data)."""
+"""Ten thousand steps of 16 worlds at temperature 1, twenty thousand at temperature 5: the published model's data."""
 
 
 def parse_share(text: str) -> Share:
     """Read `temperature=5:320000`: a sampler and its number of steps."""
     sampler, _, steps = text.rpartition(":")
-    if not steps.isdigit():
+    if not steps.isdecimal():
         raise UserError(f"the share is {text!r}, expected SAMPLER:STEPS, for example temperature=5:320000.")
     return Share(parse_sampler(sampler), int(steps))
 
@@ -91,7 +91,8 @@ def _intern(parts: Sequence[_Columns], worlds: Worlds, samplers: tuple[str, ...]
     length = torch.cat([part.length for part in parts])
     if len(length) == 0:
         raise UserError(
-            f"no episode of {worlds.env_id} ended in the steps asked for (limit {worlds.max_steps} each): ask for more steps."
+            f"no episode of {worlds.env_id} ended in the steps asked for (an episode may take {worlds.max_steps}): "
+            "ask for more steps."
         )
     seen, frame_id = torch.unique(step["frame_id"], return_inverse=True)
     return Trajectories(

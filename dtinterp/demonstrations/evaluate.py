@@ -37,9 +37,7 @@ class Evaluation:
     mean_length: Interval
 
 
-def play_episodes(
-    policy: Policy[MemoryT], worlds: Worlds, sampler: Sampler, *, generator: torch.Generator
-) -> Episodes:
+def play_episodes(policy: Policy[MemoryT], worlds: Worlds, sampler: Sampler, *, generator: torch.Generator) -> Episodes:
     """Play one episode in each world.
 
     Worlds made from equal seeds begin alike, so episodes of two policies are paired by world.
@@ -59,9 +57,7 @@ def play_episodes(
     return Episodes(success, terminated, reward, length)
 
 
-def evaluate(
-    policy: Policy[MemoryT], worlds: Worlds, sampler: Sampler, *, generator: torch.Generator
-) -> Evaluation:
+def evaluate(policy: Policy[MemoryT], worlds: Worlds, sampler: Sampler, *, generator: torch.Generator) -> Evaluation:
     """Return success, failure and timeout with Wilson intervals, return and length with bootstrap intervals."""
     episodes = play_episodes(policy, worlds, sampler, generator=generator)
     resampling = numpy_generator(generator.initial_seed(), "evaluation/bootstrap")
@@ -69,7 +65,7 @@ def evaluate(
         success=_share(episodes.success),
         failure=_share(episodes.terminated & ~episodes.success),
         timeout=_share(~episodes.terminated),
-        mean_return=bootstrap_mean(episodes.reward.numpy(), resampling),
+        mean_return=bootstrap_mean(episodes.reward.double().numpy(), resampling),
         mean_length=bootstrap_mean(episodes.length.double().numpy(), resampling),
     )
 

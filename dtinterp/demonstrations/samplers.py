@@ -8,6 +8,9 @@ from torch import Tensor
 
 from dtinterp.foundation.errors import UserError
 
+COLDEST = 1e-6
+"""The lowest temperature; float32 holds logits divided by it."""
+
 
 @dataclass(frozen=True)
 class Temperature:
@@ -16,9 +19,9 @@ class Temperature:
     value: float
 
     def __post_init__(self) -> None:
-        """Refuse a temperature that is not positive."""
-        if not self.value > 0:
-            raise UserError(f"the temperature is {self.value}, expected a number above 0 (use `greedy` for 0).")
+        """Refuse a temperature at which logits would overflow."""
+        if not self.value >= COLDEST:
+            raise UserError(f"the temperature is {self.value}, expected at least {COLDEST} (use `greedy` for 0).")
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,9 @@ def probabilities(sampler: Sampler, logits: Float32[Tensor, "world action"]) -> 
         case Greedy():
             return torch.nn.functional.one_hot(logits.argmax(-1), logits.shape[-1]).float()
         case TopK(k):
-            weakest = logits.topk(min(k, logits.shape[-1]), dim=-1).values[:, -1:]
-            return torch.softmax(logits.masked_fill(logits < weakest, -torch.inf), dim=-1)
+            kept = logits.topk(min(k, logits.shape[-1]), dim=-1).indices
+            is_dropped = torch.ones_like(logits, dtype=torch.bool).scatter(-1, kept, False)
+            return torch.softmax(logits.masked_fill(is_dropped, -torch.inf), dim=-1)
         case UniformMixture(epsilon):
             return epsilon / logits.shape[-1] + (1 - epsilon) * torch.softmax(logits, dim=-1)
 
@@ -80,30 +84,35 @@ def sampler_name(sampler: Sampler) -> str:
     """Return the label that episodes carry; `parse_sampler` reads it back."""
     match sampler:
         case Temperature(value):
-            return f"temperature={value:g}"
+            return f"temperature={_shortest(value)}"
         case Greedy():
             return "greedy"
         case TopK(k):
             return f"top-k={k}"
         case UniformMixture(epsilon):
-            return f"uniform={epsilon:g}"
+            return f"uniform={_shortest(epsilon)}"
 
 
 def parse_sampler(text: str) -> Sampler:
-    """Read `temperature=1`, `greedy`, `top-k=2` or `uniform=0.1`."""
-    name, _, value = text.partition("=")
+    """Read `temperature=1`, `greedy`, `top-k=2` or `uniform=0.1`. Raises `UserError` for anything else."""
     try:
-        match name:
-            case "temperature":
+        match text.split("="):
+            case ["temperature", value]:
                 return Temperature(float(value))
-            case "greedy" if not value:
+            case ["greedy"]:
                 return Greedy()
-            case "top-k":
+            case ["top-k", value]:
                 return TopK(int(value))
-            case "uniform":
+            case ["uniform", value]:
                 return UniformMixture(float(value))
-    except UserError:
-        raise
+            case _:
+                raise ValueError("no such sampler")
     except ValueError:
-        pass  # the sentence below names the text
-    raise UserError(f"the sampler is {text!r}, expected temperature=T, greedy, top-k=K or uniform=EPSILON.")
+        raise UserError(
+            f"the sampler is {text!r}, expected temperature=T, greedy, top-k=K or uniform=EPSILON."
+        ) from None
+
+
+def _shortest(value: float) -> str:
+    """Return the shortest text that reads back as just this number."""
+    return str(float(value)).removesuffix(".0")

@@ -1,9 +1,12 @@
 """Trajectories become an artefact and back."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
+from jaxtyping import Bool
+from pydantic import TypeAdapter
 from torch import Tensor
 
 from dtinterp.demonstrations.trajectories import Trajectories
@@ -11,14 +14,13 @@ from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact,
 
 KIND = "demonstrations"
 COLUMNS = ("frames", "frame_id", "action", "reward", "length", "terminated", "sampler")
-SETTINGS = ("env_id", "max_steps", "fact_names", "samplers")
 FACT_TABLE, FACT_ID = "fact_table", "fact_id"
 
 
 def save_trajectories(
     path: Path, trajectories: Trajectories, *, parent: Artefact, seed: int, replace: bool = False
 ) -> Artefact:
-    """Write trajectories collected from the agent `parent`, with their quality as metrics.
+    """Write trajectories collected from the agent `parent`, with their quality and their bytes per step as metrics.
 
     Facts are interned as frames are: few distinct rows occur.
     """
@@ -27,7 +29,7 @@ def save_trajectories(
     tensors |= {FACT_TABLE: fact_table, FACT_ID: fact_id.int()}
     content = Content(
         kind=KIND,
-        config={name: getattr(trajectories, name) for name in SETTINGS},
+        config={field.name: getattr(trajectories, field.name) for field in fields(_Settings)},
         tensors=tensors,
         metrics={**quality(trajectories), "bytes_per_step": round(n_bytes(tensors) / trajectories.n_steps, 2)},
     )
@@ -35,12 +37,12 @@ def save_trajectories(
 
 
 def load_trajectories(path: Path) -> tuple[Trajectories, Artefact]:
-    """Read trajectories and their artefact."""
+    """Read trajectories and their artefact. Raises `UserError` where there are none, or damaged ones."""
     artefact = read_artefact(path, kind=KIND)
-    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in artefact.config.items()}
+    settings = TypeAdapter(_Settings).validate_python(artefact.config)
     columns = {name: artefact.tensors[name] for name in COLUMNS}
     facts = artefact.tensors[FACT_TABLE][artefact.tensors[FACT_ID].long()]
-    return Trajectories(**settings, **columns, facts=facts), artefact
+    return Trajectories(**{**vars(settings), **columns}, facts=facts), artefact
 
 
 def quality(trajectories: Trajectories) -> Mapping[str, JSON]:
@@ -50,17 +52,26 @@ def quality(trajectories: Trajectories) -> Mapping[str, JSON]:
         "n_episodes": trajectories.n_episodes,
         "n_distinct_frames": len(trajectories.frames),
         "by_sampler": {
-            name: _fares(trajectories, trajectories.sampler == index) for index, name in enumerate(trajectories.samplers)
+            name: _fares(trajectories, trajectories.sampler == index)
+            for index, name in enumerate(trajectories.samplers)
         },
     }
 
 
 def n_bytes(tensors: Mapping[str, Tensor]) -> int:
     """Return what the tensors take on disk."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    return sum(tensor.nbytes for tensor in tensors.values())
 
 
-def _fares(trajectories: Trajectories, chosen: Tensor) -> Mapping[str, JSON]:
+@dataclass(frozen=True)
+class _Settings:
+    env_id: str
+    max_steps: int
+    fact_names: tuple[str, ...]
+    samplers: tuple[str, ...]
+
+
+def _fares(trajectories: Trajectories, chosen: Bool[Tensor, " episode"]) -> Mapping[str, JSON]:
     if not chosen.any():
         return {"n_episodes": 0}
     returns = trajectories.episode_return[chosen]

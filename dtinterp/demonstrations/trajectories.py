@@ -33,13 +33,14 @@ class Trajectories:
     samplers: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Refuse episodes that don't add up to the steps, and frames outside the table."""
+        """Refuse episodes that don't add up to the steps, and frames or samplers that are in no table."""
         if int(self.length.sum()) != len(self.frame_id):
             raise ValueError(f"episodes of {int(self.length.sum())} steps, but {len(self.frame_id)} steps are there")
-        if len(self.frame_id) and not 0 <= int(self.frame_id.min()) <= int(self.frame_id.max()) < len(self.frames):
-            raise ValueError(f"a frame_id lies outside the table of {len(self.frames)} frames")
         if self.facts.shape[1] != len(self.fact_names):
             raise ValueError(f"{self.facts.shape[1]} facts per step, but {len(self.fact_names)} names")
+        _require_range("length", self.length, 1, self.max_steps)
+        _require_range("frame_id", self.frame_id, 0, len(self.frames) - 1)
+        _require_range("sampler", self.sampler, 0, len(self.samplers) - 1)
 
     @property
     def n_steps(self) -> int:
@@ -74,7 +75,11 @@ class Trajectories:
     @cached_property
     def return_to_go(self) -> Float32[Tensor, " step"]:
         """Sum of the rewards from this step to the episode's end, this step's included."""
-        through = torch.cumsum(self.reward.double(), 0)
-        before = through - self.reward  # what was earned before this step, in all episodes
-        end = before[self.first_step] + self.episode_return
-        return (end[self.episode] - before).float()
+        through = torch.cumsum(self.reward.double(), 0)  # earned so far, in all episodes together
+        end = through[self.first_step + self.length - 1]
+        return (end[self.episode] - through + self.reward).float()
+
+
+def _require_range(name: str, column: Int8[Tensor, " any"] | Int32[Tensor, " any"], low: int, high: int) -> None:
+    if len(column) and not low <= int(column.min()) <= int(column.max()) <= high:
+        raise ValueError(f"{name} runs from {int(column.min())} to {int(column.max())}, expected {low} to {high}")

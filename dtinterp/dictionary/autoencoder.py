@@ -41,6 +41,12 @@ class Parameters:
         """Return `(x - b_dec) W_enc + b_enc`."""
         return torch.addmm(self.b_enc, rows - self.b_dec, self.W_enc)
 
+    @torch.no_grad()
+    def with_unit_decoder(self) -> "Parameters":
+        """Return the same ReLU autoencoder with decoder rows of norm one: what a row loses, its activation gains."""
+        norm = self.W_dec.norm(dim=1).clamp_min(1e-12)  # feature
+        return Parameters(self.W_enc * norm, self.b_enc * norm, self.W_dec / norm[:, None], self.b_dec.detach())
+
 
 @dataclass(frozen=True)
 class Loss:

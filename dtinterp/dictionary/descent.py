@@ -26,7 +26,7 @@ def descend(
     on_progress: Callable[[FitProgress], None] | None,
 ) -> Parameters:
     """Return autoencoder weights with unit decoder rows, after `config.n_steps` steps of Adam on draws from `batch`."""
-    descent = _Descent.begin(batch, config, generator)
+    descent = Descent.begin(batch, config, generator)
     cumulative = batch.weight.double().cumsum(0)
     variance = float(batch.mean((batch.rows - batch.weight @ batch.rows).square().sum(dim=1)))
     silence = torch.zeros(config.width, dtype=torch.int64, device=batch.rows.device)
@@ -37,7 +37,7 @@ def descend(
             silent_share = float((silence >= config.silent_steps).float().mean())
             fvu = float(loss.error) / variance
             on_progress(FitProgress(step, config.n_steps, fvu, float(loss.n_active), silent_share))
-    return _with_unit_decoder(descent.parameters)
+    return descent.parameters.with_unit_decoder()
 
 
 def draw(batch: Batch, cumulative: Float64[Tensor, " row"], n_rows: int, generator: torch.Generator) -> Batch:
@@ -50,21 +50,25 @@ def draw(batch: Batch, cumulative: Float64[Tensor, " row"], n_rows: int, generat
 
 
 @dataclass(frozen=True)
-class _Descent:
-    """The weights with what changes them."""
+class Descent:
+    """The weights with what changes them, one step at a time."""
 
     parameters: Parameters
     optimiser: torch.optim.Optimizer
     config: FitConfig
 
     @classmethod
-    def begin(cls, batch: Batch, config: FitConfig, generator: torch.Generator) -> "_Descent":
+    def begin(cls, batch: Batch, config: FitConfig, generator: torch.Generator) -> "Descent":
+        """Start from random weights; decoder rows have norm 1 for TopK, 0.1 for L1."""
         decoder_norm = 1.0 if isinstance(config.kind, TopK) else 0.1
         parameters = initialise(batch, config.width, decoder_norm=decoder_norm, generator=generator)
         return cls(parameters, torch.optim.Adam(parameters.tensors, fused=True), config)
 
     def step(self, batch: Batch, step: int, silence: Int64[Tensor, " feature"]) -> Loss:
-        """Take step number `step`, from 1; TopK decoder rows move along the unit sphere."""
+        """Take step number `step`, from 1, with `silence` steps gone by since each feature fired.
+
+        The decoder rows of TopK move along the unit sphere.
+        """
         for group in self.optimiser.param_groups:
             group["lr"] = self._learning_rate(step)
         loss = self._loss(batch, step, silence)
@@ -104,14 +108,3 @@ def _keep_tangent(W_dec: Tensor) -> None:
 def _keep_unit(W_dec: Tensor) -> None:
     with torch.no_grad():
         W_dec.div_(W_dec.norm(dim=1, keepdim=True).clamp_min(1e-12))
-
-
-def _with_unit_decoder(parameters: Parameters) -> Parameters:
-    """Return the same function with decoder rows of norm one: what a row loses, its activation gains."""
-    norm = parameters.W_dec.detach().norm(dim=1).clamp_min(1e-12)  # feature
-    return Parameters(
-        W_enc=parameters.W_enc.detach() * norm,
-        b_enc=parameters.b_enc.detach() * norm,
-        W_dec=parameters.W_dec.detach() / norm[:, None],
-        b_dec=parameters.b_dec.detach(),
-    )

@@ -56,7 +56,7 @@ def _weight(rows: Float32[Tensor, "row d_model"], weights: Tensor | None) -> Flo
             f"There are {len(weights)} weights with sum {float(weights.sum()):g} for {len(rows)} rows, expected one "
             "finite weight from 0 for each row and a positive sum: give the count of each row."
         )
-    return (weights.double() / weights.double().sum()).float()
+    return (weights.double() / weights.double().sum()).float().to(rows.device)
 
 
 def _check_variety(rows: Float32[Tensor, "row d_model"], kind: Kind) -> None:

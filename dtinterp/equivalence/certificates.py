@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Int64
 from torch import Tensor
 
@@ -84,5 +83,5 @@ def _worst(swaps: Swaps, members: Int64[Tensor, " member"]) -> WorstSwap:
         step=int(swaps.worst_step[pair]),
         slot=int(swaps.worst_slot[pair]),
         decision=int(swaps.worst_decision[pair]),
-        divergence=float(torch.as_tensor(swaps.maximum[pair])),
+        divergence=float(swaps.maximum[pair]),
     )

@@ -17,7 +17,7 @@ from dtinterp.equivalence.frames import ChosenFrames, most_visited
 from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.swaps import Swaps, swap_frames
 from dtinterp.equivalence.worlds import world_partitions
-from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.ranges import require_at_least
 from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.state_graph import state_graph
@@ -41,9 +41,8 @@ class EquivalenceConfig:
     def __post_init__(self) -> None:
         """Refuse what cannot be compared."""
         check_epsilon(self.epsilon)
-        for name, least in (("n_frames", 2), ("n_contexts", 1), ("n_draws", 1)):
-            if getattr(self, name) < least:
-                raise UserError(f"{name} is {getattr(self, name)}, expected at least {least}: give a larger number.")
+        require_at_least(self, 2, "n_frames")
+        require_at_least(self, 1, "n_contexts", "n_draws")
 
 
 @dataclass(frozen=True)

@@ -58,8 +58,7 @@ class Swaps:
     def relation(self, name: str) -> Relation:
         """Return both directions together, as the formulas above say; a frame has its own contexts just once."""
         weighted = self.mean.double() * self.n_contexts[:, None]
-        n_contexts = self.n_contexts[:, None] + self.n_contexts
-        n_contexts.fill_diagonal_(0).diagonal().add_(self.n_contexts)
+        n_contexts = self.n_contexts[:, None] + self.n_contexts - self.n_contexts.diag()
         return Relation(
             mean=((weighted + weighted.T) / n_contexts).float(),
             maximum=torch.maximum(self.maximum, self.maximum.T),

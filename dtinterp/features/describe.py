@@ -39,9 +39,9 @@ def describe(
 ) -> FeatureTable:
     """Return what each feature of `dictionary` does on `rows`, which were harvested from windows of `trajectories`.
 
-    `items` are the one-hot vectors of the trajectories' frames; `W_obs`, the model's observation embedding, adds the map
-    of what a feature's direction writes. Costs 4 bytes x rows x features. Raises `UserError` where rows and dictionary
-    come from different sites, or rows do not come from these trajectories.
+    `items` are the one-hot vectors of the trajectories' frames; `W_obs`, the model's observation embedding, adds the
+    map of what a feature's direction writes. Costs 4 bytes x rows x features. Raises `UserError` where rows and
+    dictionary come from different sites, or rows do not come from these trajectories.
     """
     _check_provenance(dictionary, rows, trajectories)
     value = encode_dense(dictionary, rows.value)  # row feature
@@ -61,8 +61,8 @@ def describe(
 def _check_provenance(dictionary: Dictionary, rows: Activations, trajectories: Trajectories) -> None:
     if dictionary.site != rows.site:
         raise UserError(
-            f"Dictionary {dictionary.name!r} was fitted at {dictionary.site!r}, the rows are from {rows.site!r}: harvest "
-            "rows at the dictionary's site."
+            f"Dictionary {dictionary.name!r} was fitted at {dictionary.site!r}, the rows are from {rows.site!r}: "
+            "harvest rows at the dictionary's site."
         )
     is_known = (rows.step >= 0) & (rows.step < trajectories.n_steps)
     if not is_known.all():

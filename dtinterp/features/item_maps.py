@@ -30,7 +30,7 @@ def item_maps(
     shown = torch.bincount(frame_id, minlength=len(items)).float()  # frame
     base_rate = shown @ items / shown.sum()
     seen = _seen(value, frame_id, items) - base_rate * (value > 0).any(dim=0)[:, None]
-    return ItemMaps(seen, None if W_obs is None else _written(W_dec, W_obs, base_rate))
+    return ItemMaps(seen, None if W_obs is None else _written(W_dec, W_obs.detach(), base_rate))
 
 
 def on_view(item_map: Float[Tensor, "*shape item"]) -> Float[Tensor, "*shape value y x"]:
@@ -50,8 +50,8 @@ def _written(
 ) -> Float32[Tensor, "feature item"]:
     if tuple(W_obs.shape) != (len(base_rate), W_dec.shape[1]):
         raise UserError(
-            f"W_obs has shape {tuple(W_obs.shape)}, expected {(len(base_rate), W_dec.shape[1])}: use the embedding of the "
-            "model that the rows came from."
+            f"W_obs has shape {tuple(W_obs.shape)}, expected {(len(base_rate), W_dec.shape[1])}: use the embedding of "
+            "the model that the rows came from."
         )
     direction = torch.nn.functional.normalize(W_dec, dim=1)
     block = _block_of_item().to(W_obs.device)

@@ -30,14 +30,14 @@ class ItemMaps:
     """How each feature goes with each item of the view; `on_view` lays them out for drawing."""
 
     seen: Float32[Tensor, "feature item"]
-    """`sum_r z_r i_r / sum_r z_r - mean_r i_r`, with z_r the positive part of the activation in row r and i_r whether its
-    frame shows the item: how much more often it is in view where the feature is active than in all rows, weighted by
-    activation; from -1 to 1, 0 for a dead feature"""
+    """`sum_r z_r i_r / sum_r z_r - mean_r i_r`, with z_r the positive part of the activation in row r and i_r whether
+    its frame shows the item: how much more often it is in view where the feature is active than in all rows, weighted
+    by activation; from -1 to 1, 0 for a dead feature"""
     written: Float32[Tensor, "feature item"] | None
     """`d . (w_item - sum_j p_j w_j)`: how far the item, in place of its cell's average, moves the observation embedding
-    along the unit decoder direction d, in units of the embedding. w are rows of W_obs; j runs over the items of the same
-    cell and channel, of which a frame shows exactly one, and p_j is the share of rows that show it. Hence the gauge does
-    not matter: adding one vector to all w of a cell and channel changes nothing here. None where W_obs was not given"""
+    along the unit decoder direction d, in units of the embedding. w are rows of W_obs; j runs over the items of the
+    same cell and channel, of which a frame shows exactly one, and p_j is the share of rows that show it. Hence the
+    gauge does not matter: one vector added to all w of a cell and channel changes nothing here. None without W_obs"""
 
 
 @dataclass(frozen=True)

@@ -33,11 +33,10 @@ def _of_block(
     active = value.masked_fill(value == 0, -torch.inf)
     silent = value.new_full((max(n_top, int(frame_id.max()) + 1), n_features), -torch.inf)
     best = silent.scatter_reduce(0, place, active, "amax")  # frame feature
-    shows_best = (active == best.gather(0, place)) & active.isfinite()
+    shows_best = active == best.gather(0, place)
     candidate = torch.where(shows_best, torch.arange(n_rows, device=value.device)[:, None], n_rows)  # row feature
-    first = torch.full_like(best, n_rows, dtype=torch.int64).scatter_reduce(
-        0, place, candidate, "amin"
-    )  # frame feature
+    nobody = torch.full_like(best, n_rows, dtype=torch.int64)
+    first = nobody.scatter_reduce(0, place, candidate, "amin")  # frame feature
     top_value, frame = best.sort(dim=0, descending=True, stable=True)
     top_value, frame = top_value[:n_top].T, frame[:n_top].T  # feature top
     is_there = top_value.isfinite()

@@ -1,53 +1,34 @@
 """A stage's results become a folder that is written once, and read back only if nothing in it changed."""
 
-import hashlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeAlias
 
+import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
 from dtinterp import __version__
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.manifest import (
+    CONFIG,
+    JSON,
+    MANIFEST,
+    SCHEMA,
+    TENSORS,
+    Manifest,
+    as_json,
+    read_manifest,
+    seal,
+    sha256,
+)
 
-SCHEMA = 1
-TENSORS = "tensors.safetensors"
-CONFIG = "config.json"
-MANIFEST = "manifest.json"
 RECORDED_PACKAGES = ("torch", "numpy", "minigrid", "gymnasium", "transformer-lens", "scikit-learn")
-
-JSON: TypeAlias = None | bool | int | float | str | Sequence["JSON"] | Mapping[str, "JSON"]
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """Where an artefact came from."""
-
-    kind: str
-    schema: int
-    files: Mapping[str, str]
-    """sha256 of each file"""
-    parents: Mapping[str, str]
-    """digest of each parent artefact, by kind and name"""
-    seed: int
-    code: str
-    """version of dtinterp that wrote it"""
-    packages: Mapping[str, str]
-    device: str
-    metrics: Mapping[str, JSON]
-
-    @cached_property
-    def digest(self) -> str:
-        """The sha256 that children record: it covers the files, their parents and the metrics."""
-        return hashlib.sha256(_dump(asdict(self)).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -86,39 +67,53 @@ def write_artefact(
 ) -> Artefact:
     """Write `content` to the folder `path` and return it as read back.
 
-    The folder is filled under a temporary name on the same file system, synced and renamed into place: it is there whole or
-    not at all. Raises `UserError` where `path` exists and `replace` is not given.
+    The folder is filled under a temporary name on the same file system, synced, read back and renamed into place: it is
+    there whole or not at all. Raises `UserError` where `refuse_existing` does.
     """
     refuse_existing(path, replace=replace)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         _fill(draft, content, parents=parents, seed=seed, device=device)
-        _rename(draft, path)
+        written = read_artefact(draft, kind=content.kind)
+        _put_in_place(draft, path)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return read_artefact(path, kind=content.kind)
+    return Artefact(path, written.config, written.tensors, written.manifest)
 
 
 def read_artefact(path: Path, *, kind: str, parent: Artefact | None = None) -> Artefact:
     """Read the artefact of `kind` at `path` and check every hash.
 
-    With `parent`, also check that it was made from just that artefact. Raises `UserError` where it is missing, damaged, of another
-    kind, schema or parent.
+    With `parent`, also check that it was made from just that artefact. Raises `UserError` where it is missing, damaged,
+    of another kind, schema or parent.
     """
-    manifest = _read_manifest(path, kind)
-    contents = {name: _read_checked(path / name, digest) for name, digest in manifest.files.items()}
+    folder = _standing(path)
+    manifest = read_manifest(folder, kind=kind)
+    contents = {name: _read_checked(folder / name, manifest.files[name]) for name in (CONFIG, TENSORS)}
     if parent is not None and parent.manifest.digest not in manifest.parents.values():
         raise UserError(
-            f"{path} was not made from {parent.path} (it records {_listed(manifest.parents)}): make it again from that parent."
+            f"{path} was not made from {parent.path} (it records {_listed(manifest.parents)}): "
+            "make it again from that parent."
         )
     return Artefact(path, json.loads(contents[CONFIG]), load(contents[TENSORS]), manifest)
 
 
 def refuse_existing(path: Path, *, replace: bool) -> None:
-    """Raise `UserError` where `path` exists and may not be replaced; called before hours of work, too."""
-    if path.exists() and not replace:
+    """Raise `UserError` where `path` may not be written; called before hours of work, too.
+
+    What exists is replaced only when asked, and only if it is an artefact or an empty folder: anything else is
+    somebody's work.
+    """
+    standing = _standing(path)
+    if standing.exists() and not replace:
         raise UserError(f"{path} exists already: give another --out, or --replace to write it anew.")
+    strangers = _names_in(standing) - {CONFIG, TENSORS, MANIFEST}
+    if strangers:
+        raise UserError(f"{path} holds {min(strangers)}, which is no part of an artefact: give another --out.")
+    ground = next(folder for folder in path.absolute().parents if folder.exists())
+    if not ground.is_dir() or not os.access(ground, os.W_OK):
+        raise UserError(f"{path} cannot be written, since {ground} is no writable folder: give another --out.")
 
 
 def log_beside(path: Path, *, fresh: bool) -> Path:
@@ -130,67 +125,92 @@ def log_beside(path: Path, *, fresh: bool) -> Path:
 
 
 def _fill(folder: Path, content: Content, *, parents: Sequence[Artefact], seed: int, device: str) -> None:
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in content.tensors.items()}
-    files = {CONFIG: _dump(content.config).encode(), TENSORS: save(tensors)}
+    files = {
+        CONFIG: as_json(content.config),
+        TENSORS: save({name: _owned(tensor) for name, tensor in content.tensors.items()}),
+    }
     manifest = Manifest(
         kind=content.kind,
         schema=SCHEMA,
-        files={name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
-        parents={f"{parent.manifest.kind}/{parent.name}": parent.manifest.digest for parent in parents},
+        files={name: sha256(data) for name, data in files.items()},
+        parents=_lineage(parents),
         seed=seed,
         code=__version__,
         packages={name: version(name) for name in RECORDED_PACKAGES},
         device=device,
         metrics=content.metrics,
     )
-    for name, data in {**files, MANIFEST: _dump(asdict(manifest)).encode()}.items():
-        _write_synced(folder / name, data)
+    for name, data in {**files, MANIFEST: seal(manifest)}.items():
+        (folder / name).write_bytes(data)
+        _sync(folder / name)
+    _sync(folder)
 
 
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def _owned(tensor: Tensor) -> Tensor:
+    """Return a copy with memory of its own, as safetensors demands."""
+    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
 
 
-def _rename(draft: Path, path: Path) -> None:
-    """Put `draft` in place of `path`; an old folder stays whole until the new one stands beside it."""
+def _lineage(parents: Sequence[Artefact]) -> dict[str, str]:
+    """Return the digest of each parent by kind and name; namesakes are told apart by the start of their digest."""
+    labels = [f"{parent.manifest.kind}/{parent.name}" for parent in parents]
+    digests = [parent.manifest.digest for parent in parents]
+    return {
+        label if labels.count(label) == 1 else f"{label} {digest[:12]}": digest
+        for label, digest in zip(labels, digests, strict=True)
+    }
+
+
+def _put_in_place(draft: Path, path: Path) -> None:
+    """Rename `draft` to `path`; an old folder stands aside until the new one has its place."""
     draft.chmod(0o755)
-    retired = path.with_name(f".{path.name}.retired")
+    retired = _retired(path)
     if path.exists():
+        shutil.rmtree(retired, ignore_errors=True)  # left where a replacement was interrupted at its very end
         path.rename(retired)
-    draft.rename(path)
+    try:
+        draft.rename(path)
+    finally:
+        if retired.exists() and not path.exists():
+            retired.rename(path)
+    _sync(path.parent)
     shutil.rmtree(retired, ignore_errors=True)
 
 
-def _read_manifest(path: Path, kind: str) -> Manifest:
-    file = path / MANIFEST
-    if not file.is_file():
-        raise UserError(f"{path} holds no {kind} (there is no {MANIFEST} in it): check the path, or make it first.")
+def _retired(path: Path) -> Path:
+    return path.parent / f".{path.name}.retired"
+
+
+def _standing(path: Path) -> Path:
+    """Return where the artefact of this name stands: aside, where its replacement was killed between two renames."""
+    return _retired(path) if _retired(path).exists() and not path.exists() else path
+
+
+def _names_in(path: Path) -> set[str]:
+    """Return the names in a folder, that of a file itself, and none where there is neither."""
+    if path.is_dir():
+        return {child.name for child in path.iterdir()}
+    return {path.name} if path.exists() else set()
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or the list of the files in a folder, is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
-        fields = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
-        raise UserError(f"{file} is damaged (it is not JSON): make the artefact again.") from None
-    if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
-        found = fields.get("schema") if isinstance(fields, dict) else fields
-        raise UserError(f"{path} has schema {found}, this version reads schema {SCHEMA}: make it again with this version.")
-    if fields["kind"] != kind:
-        raise UserError(f"{path} holds a {fields['kind']}, expected a {kind}: give the path of a {kind}.")
-    return Manifest(**fields)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _read_checked(file: Path, digest: str) -> bytes:
     if not file.is_file():
         raise UserError(f"{file} is missing: restore it, or make the artefact again.")
     data = file.read_bytes()
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise UserError(f"{file} is damaged (its hash differs from the manifest's): restore it, or make the artefact again.")
+    if sha256(data) != digest:
+        raise UserError(
+            f"{file} is damaged (its hash differs from the manifest's): restore it, or make the artefact again."
+        )
     return data
-
-
-def _dump(value: object) -> str:
-    return json.dumps(value, indent=1, sort_keys=True)
 
 
 def _listed(parents: Mapping[str, str]) -> str:

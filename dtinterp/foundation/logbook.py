@@ -24,13 +24,22 @@ class Logbook:
         """Open nothing yet: the file appears with the first row."""
         self.path = path
 
-    def write(self, **row: float | str | None) -> None:
+    def write(self, **row: int | float | str | None) -> None:
         """Append one row, stamped with the wall clock in seconds."""
         if self.path is None:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"clock": round(time.time(), 3), **row}) + "\n")
+
+    def rewind(self, step: int) -> None:
+        """Forget the rows of steps after `step`, and a row that was cut short: a resumed run writes them again."""
+        if self.path is None or not self.path.exists():
+            return
+        rows = [row for row in self.path.read_text(encoding="utf-8").splitlines(keepends=True) if row.endswith("\n")]
+        draft = self.path.with_name(f".{self.path.name}.draft")
+        draft.write_text("".join(row for row in rows if json.loads(row).get("step", 0) <= step), encoding="utf-8")
+        draft.replace(self.path)
 
 
 class Bar:

@@ -1,19 +1,21 @@
 """A model patched while it acts becomes how its episodes end, arm by arm."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
 from dtinterp.agents.policy import Decision, Observation
+from dtinterp.dataset.packing import distinct
+from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.evaluate import Episodes, play_episodes
 from dtinterp.demonstrations.samplers import Greedy, Sampler, parse_sampler
 from dtinterp.foundation.seeding import generator
 from dtinterp.foundation.statistics import Interval, wilson
 from dtinterp.interventions.dose import Dial
-from dtinterp.interventions.edits import Edit, PlaceboDirection, SetDirection
+from dtinterp.interventions.edits import Edit, PlaceboDirection, SetDirection, coefficient_of, edit_of
 from dtinterp.interventions.intervene import Intervention, first_frame, intervene
 from dtinterp.interventions.specification import Specification
 from dtinterp.model.policy import WindowMemory, WindowPolicy
@@ -40,10 +42,15 @@ class PatchedPolicy:
         return self.policy.start(n_worlds)
 
     def act(self, observation: Observation, memory: WindowMemory) -> Decision[WindowMemory]:
-        """Push the observation into the window and return the patched logits of its last slot."""
+        """Push the observation into the window and return the patched logits of its last slot.
+
+        Worlds that share a window and all coefficients are run once.
+        """
         pushed = self.policy.act(observation, memory).memory
-        logits = intervene(self.policy.model, pushed.windows, self.policy.items, self.interventions)
-        return Decision(logits[:, -1], pushed)
+        shared = _shared(pushed.windows, [each.edit for each in self.interventions])
+        chosen = [replace(each, edit=edit_of(each.edit, shared.first)) for each in self.interventions]
+        logits = intervene(self.policy.model, pushed.windows[shared.first], self.policy.items, chosen)
+        return Decision(logits[:, -1][shared.member], pushed)
 
 
 @dataclass(frozen=True)
@@ -133,6 +140,26 @@ class _Stage:
             return episodes
         kept = self.is_first_of_start
         return Episodes(episodes.success[kept], episodes.terminated[kept], episodes.reward[kept], episodes.length[kept])
+
+
+@dataclass(frozen=True)
+class _Shared:
+    first: Int64[Tensor, " distinct"]
+    """a world of each kind"""
+    member: Int64[Tensor, " world"]
+    """the kind of each world"""
+
+
+def _shared(windows: Windows, edits: Sequence[Edit]) -> _Shared:
+    """Tell which worlds have the same window and the same coefficients."""
+    member = distinct(windows).member
+    for edit in edits:
+        coefficient = coefficient_of(edit)
+        if isinstance(coefficient, Tensor):
+            kinds = torch.stack([member, coefficient.unique(return_inverse=True)[1]], dim=1)
+            member = kinds.unique(dim=0, return_inverse=True)[1]
+    first = torch.full((int(member.max()) + 1,), len(member))
+    return _Shared(first.scatter_reduce(0, member, torch.arange(len(member)), reduce="amin"), member)
 
 
 def _endings(played: Sequence[Episodes]) -> Endings:

@@ -1,9 +1,9 @@
 """Rows of a site become rows with one direction or one feature changed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
 
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
@@ -146,15 +146,26 @@ def apply_edit(edit: Edit, rows: Float32[Tensor, "batch d_model"]) -> Float32[Te
             assert_never(edit)
 
 
+def edit_of(edit: Edit, rows: Int64[Tensor, " chosen"]) -> Edit:
+    """Return the edit of the chosen rows alone: their coefficients, where each has its own."""
+    coefficient = coefficient_of(edit)
+    return replace(edit, coefficient=coefficient[rows]) if isinstance(coefficient, Tensor) else edit
+
+
+def coefficient_of(edit: Edit) -> Coefficient:
+    """Return what the edit is made with; an ablation has no coefficient but sets to 0."""
+    return 0.0 if isinstance(edit, AblateDirection | AblateFeature) else edit.coefficient
+
+
 def _moved(
-    rows: Float32[Tensor, "batch d_model"], along: Float32[Tensor, " d_model"], amount: Coefficient
+    rows: Float32[Tensor, "batch d_model"], along: Float32[Tensor, " direction"], amount: Coefficient
 ) -> Float32[Tensor, "batch d_model"]:
     _require_length(rows, along)
     return rows + (amount[:, None] if isinstance(amount, Tensor) else amount) * along  # batch d_model
 
 
 def _component(
-    rows: Float32[Tensor, "batch d_model"], direction: Float32[Tensor, " d_model"]
+    rows: Float32[Tensor, "batch d_model"], direction: Float32[Tensor, " direction"]
 ) -> Float32[Tensor, " batch"]:
     _require_length(rows, direction)
     return rows @ direction
@@ -180,7 +191,7 @@ def _require_length(rows: Float32[Tensor, "batch d_model"], direction: Float32[T
 
 
 def _require_count(rows: Float32[Tensor, "batch d_model"], edit: Edit) -> None:
-    coefficient = getattr(edit, "coefficient", 0.0)
+    coefficient = coefficient_of(edit)
     if isinstance(coefficient, Tensor) and len(coefficient) != len(rows):
         raise UserError(
             f"there are {len(coefficient)} coefficients for {len(rows)} windows: give one number, or one each."

@@ -14,7 +14,7 @@ from dtinterp.interventions.directions import instruction_direction, random_dire
 from dtinterp.interventions.dose import dial, measure_dose, project_first_frames
 from dtinterp.interventions.intervene import intervene
 from dtinterp.interventions.report import InterventionReport, save_report
-from dtinterp.interventions.result import write_result
+from dtinterp.interventions.result import refuse_result, write_result
 from dtinterp.interventions.scenarios import (
     INSTRUCTION_CELL,
     Scenarios,
@@ -67,20 +67,27 @@ def run_experiment(specification: Specification, model: DecisionTransformer) -> 
 
 
 def run_experiment_file(
-    file: Path, model: DecisionTransformer, *, model_artefact: Artefact, out: Path, replace: bool = False
-) -> InterventionReport:
-    """Run the experiment.yaml `file`, save the report to the folder `out` and result.json beside `file`.
+    file: Path,
+    model: DecisionTransformer,
+    *,
+    model_artefact: Artefact,
+    out: Path,
+    result: Path | None = None,
+    replace: bool = False,
+) -> Artefact:
+    """Run the experiment.yaml `file`, save the report to the folder `out`, and write its numbers to `result`.
 
+    Returns the report's artefact, which `load_report` reads. By default `result` is the result.json beside `file`.
     Raises `UserError` before any work where either exists and `replace` is not given, or where the file is wrong.
     """
     specification = read_specification(file)
-    result = file.with_name(RESULT)
-    for written in (out, result):
-        refuse_existing(written, replace=replace)
+    result = result or file.with_name(RESULT)
+    refuse_existing(out, replace=replace)
+    refuse_result(result, replace=replace)
     report = run_experiment(specification, model)
     artefact = save_report(out, report, parents=[model_artefact], replace=replace)
     write_result(result, report, artefact=artefact, replace=replace)
-    return report
+    return artefact
 
 
 def _answer(model: DecisionTransformer, scenarios: Scenarios) -> Float32[Tensor, " configuration"]:

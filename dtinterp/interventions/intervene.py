@@ -70,7 +70,7 @@ def at_slot(edit: Edit, slot: Int64[Tensor, " batch"]) -> SlotEdit:
     def change(vectors: Float32[Tensor, "batch slot d_model"]) -> Float32[Tensor, "batch slot d_model"]:
         n_windows, n_slots, _ = vectors.shape
         rows = vectors[torch.arange(n_windows), slot.clamp(min=0)]  # batch d_model
-        is_chosen = torch.arange(n_slots) == slot[:, None]  # batch slot
+        is_chosen = torch.arange(n_slots, device=slot.device) == slot[:, None]  # batch slot
         return torch.where(is_chosen[..., None], apply_edit(edit, rows)[:, None], vectors)
 
     return change

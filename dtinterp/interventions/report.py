@@ -14,6 +14,7 @@ from dtinterp.interventions.closed_loop import ClosedLoop
 from dtinterp.interventions.directions import InstructionDirection
 from dtinterp.interventions.dose import DoseCurves
 from dtinterp.interventions.specification import Specification
+from dtinterp.interventions.verdict import refutations
 
 ARTEFACT_KIND = "intervention-report"
 
@@ -44,6 +45,11 @@ class InterventionReport:
         instruction itself changes nothing.
         """
         return (self.decoys - self.dose.original) / (self.flipped - self.dose.original)
+
+    @property
+    def refutations(self) -> tuple[str, ...]:
+        """What speaks against the claim that this direction carries the instruction, by the rules of `verdict`."""
+        return refutations(self.dose, self.flipped, self.closed_loop)
 
 
 def save_report(
@@ -93,7 +99,7 @@ class _Metrics:
 
 def _tensors(value: InterventionReport | InstructionDirection | DoseCurves) -> dict[str, Tensor]:
     named = {field.name: getattr(value, field.name) for field in fields(value)}
-    return {name: part.clone() for name, part in named.items() if isinstance(part, torch.Tensor)}
+    return {name: part for name, part in named.items() if isinstance(part, torch.Tensor)}
 
 
 def _under(prefix: str, artefact: Artefact) -> dict[str, Tensor]:

@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dtinterp.foundation.artefact import JSON, Artefact, refuse_existing
+from dtinterp.foundation.artefact import JSON, Artefact
+from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.report import InterventionReport
-from dtinterp.interventions.verdict import refutations
 
 QUANTILES = (0.025, 0.5, 0.975)
 """Of the random directions' logit differences; the report artefact has every draw."""
@@ -24,7 +24,7 @@ def write_result(path: Path, report: InterventionReport, *, artefact: Artefact, 
 
     Raises `UserError` where it exists and `replace` is not given.
     """
-    refuse_existing(path, replace=replace)
+    refuse_result(path, replace=replace)
     draft = path.with_name(f".{path.name}.draft")
     with draft.open("w", encoding="utf-8") as file:
         file.write(json.dumps(result_of(report, artefact), indent=1, allow_nan=False) + "\n")
@@ -33,11 +33,21 @@ def write_result(path: Path, report: InterventionReport, *, artefact: Artefact, 
     draft.replace(path)
 
 
+def refuse_result(path: Path, *, replace: bool) -> None:
+    """Raise `UserError` where `path` may not be written; called before the experiment is run, too."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder, expected a file's place: move it away.")
+    if path.exists() and not replace:
+        raise UserError(f"{path} exists already: give --replace to write it anew.")
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise UserError(f"{path} cannot be written, since {path.parent} is no writable folder: move the experiment.")
+
+
 def result_of(report: InterventionReport, artefact: Artefact) -> dict[str, JSON]:
     """Return the report's numbers as JSON; a fraction whose denominator is 0 becomes null."""
     return {
         "rests_on": {"report": artefact.manifest.digest, **artefact.manifest.parents},
-        "refuted_by": list(refutations(report)),
+        "refuted_by": list(report.refutations),
         "specification": report.specification.model_dump(mode="json"),
         "configurations": list(report.configurations),
         "direction": {

@@ -1,7 +1,7 @@
 """The text of an experiment.yaml becomes a specification in which every value was checked."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import yaml
 from pydantic import (
@@ -38,7 +38,10 @@ def _supported_world(env_id: str) -> str:
 
 
 def _known_sampler(text: str) -> str:
-    parse_sampler(text)
+    try:
+        parse_sampler(text)
+    except UserError as mistake:
+        raise ValueError(str(mistake)) from None  # pydantic gathers ValueErrors only
     return text
 
 
@@ -97,7 +100,7 @@ class Specification(BaseModel):
     """of random directions, starts and sampled actions"""
 
     @model_validator(mode="after")
-    def _agrees_with_itself(self) -> Self:
+    def _agrees_with_itself(self) -> "Specification":
         if not {self.strength, -self.strength} <= set(self.coefficients):
             raise ValueError(f"the coefficients lack {self.strength:g} or {-self.strength:g}, the strength both ways")
         if self.closed_loop.n_draws > self.n_draws:
@@ -114,7 +117,8 @@ def read_specification(path: Path) -> Specification:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not YAML ({' '.join(str(error).split())}): correct it.") from None
     if not isinstance(fields, dict):
-        raise UserError(f"{path} holds {type(fields).__name__}, expected fields such as `world: …`: write them.")
+        found = {type(None): "nothing", list: "a list"}.get(type(fields), "a single value")
+        raise UserError(f"{path} holds {found}, expected fields such as `world: …`: write them.")
     try:
         return Specification.model_validate(fields)
     except ValidationError as error:

@@ -1,29 +1,33 @@
-"""A report becomes what speaks against its claim, by rules that were fixed before any run."""
+"""Measurements become what speaks against a claim, by rules that were fixed before any run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+from jaxtyping import Float32
+from torch import Tensor
 
 from dtinterp.interventions.closed_loop import ClosedLoop
-from dtinterp.interventions.report import InterventionReport
+from dtinterp.interventions.dose import DoseCurves
 
 SIGNIFICANT = 0.05
 """Largest chance at which random directions count as beaten."""
 
 
-def refutations(report: InterventionReport) -> tuple[str, ...]:
+def refutations(
+    dose: DoseCurves, flipped: Float32[Tensor, " configuration"], loops: Sequence[ClosedLoop]
+) -> tuple[str, ...]:
     """Return what speaks against the claim that this direction carries the instruction, a sentence each.
 
-    The claim needs all of: the flipped instruction and the direction each turn every configuration; random directions
-    moved as far turn as many with p ≤ 0.05; and under every sampler the intact model mostly finds the matching target,
-    setting the instruction that is there leads no more to the other target (intervals overlap), setting the other one
-    leads most episodes there (interval above one half), and more than random directions do (intervals apart).
+    `flipped` is the logit difference when the first frame shows the other instruction. The claim needs all of: the
+    flipped instruction and the direction each turn every configuration; random directions moved as far turn as many
+    with p ≤ 0.05; and under every sampler the intact model mostly finds the matching target, setting the instruction
+    that is there leads no more to the other target (intervals overlap), setting the other one leads most episodes there
+    (interval above one half), and more than random directions do (intervals apart).
     """
-    loops = [sentence for loop in report.closed_loop for sentence in _against_loop(loop)]
-    return (*_against_turning(report), *loops)
+    return (*_against_turning(dose, flipped), *(sentence for loop in loops for sentence in _against_loop(loop)))
 
 
-def _against_turning(report: InterventionReport) -> Iterator[str]:
-    dose, n_configurations = report.dose, len(report.configurations)
-    by_flip = int((report.flipped * dose.original < 0).sum())
+def _against_turning(dose: DoseCurves, flipped: Float32[Tensor, " configuration"]) -> Iterator[str]:
+    n_configurations, by_flip = len(flipped), int((flipped * dose.original < 0).sum())
     if by_flip < n_configurations:
         yield f"The flipped instruction itself turns {by_flip} of {n_configurations} configurations."
     if dose.n_turned < n_configurations:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.ranges import require_at_least
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,14 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         """Refuse an impossible shape."""
+        require_at_least(self, 1, "d_model", "n_layers", "n_heads", "d_mlp", "n_slots", "n_actions", "n_items")
+        require_at_least(self, 0, "max_time")
         if self.d_model % self.n_heads:
-            raise UserError(f"d_model is {self.d_model}, expected a multiple of n_heads ({self.n_heads}).")
+            raise UserError(
+                f"d_model is {self.d_model}, expected a multiple of n_heads, {self.n_heads}: change either."
+            )
         if self.act_fn not in ("gelu", "relu"):
-            raise UserError(f"act_fn is {self.act_fn!r}, expected gelu or relu.")
-        sizes = {name: getattr(self, name) for name in ("d_model", "n_layers", "n_heads", "d_mlp", "n_slots")}
-        for name, size in sizes.items():
-            if size < 1:
-                raise UserError(f"{name} is {size}, expected at least 1.")
+            raise UserError(f"act_fn is {self.act_fn!r}, expected gelu or relu: give one of these.")
 
     @property
     def d_head(self) -> int:
@@ -53,4 +54,3 @@ class ModelConfig:
     def n_ctx(self) -> int:
         """Tokens in a full window: R S A per slot, the last A left out."""
         return 3 * self.n_slots - 1
-

@@ -142,7 +142,7 @@ def _attend(
     v: Float[Tensor, "batch head key d_head"],
     allowed: Bool[Tensor, "batch 1 query key"],
 ) -> Float[Tensor, "batch head query d_head"]:
-    """Attend in one kernel; on a CPU in float32, since the kernel's bfloat16 backward pass is ten times slower there."""
+    """Attend in one kernel; on a CPU in float32, where the kernel's bfloat16 backward pass is ten times slower."""
     if q.device.type != "cpu":
         return functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
     with torch.autocast("cpu", enabled=False):

@@ -1,19 +1,20 @@
 """A decision transformer becomes a policy: it remembers the last slots and asks for a return."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32
 from torch import Tensor
-from transformer_lens.hook_points import HookPoint
 
 from dtinterp.agents.policy import PAD_ACTION, Decision, Observation
+from dtinterp.dataset.packing import distinct
 from dtinterp.dataset.windows import Windows
 from dtinterp.model.transformer import DecisionTransformer
 
-Hook = tuple[str, Callable[[Tensor, HookPoint], Tensor | None]]
-"""Where to listen, and what to make of the activation there (`HookedRootModule.run_with_hooks`)."""
+Hook = tuple[str, Callable[..., Tensor | None]]
+"""Where to listen, and what to make of the activation there: called as `change(activation, hook=point)`, as
+TransformerLens's `run_with_hooks` does. None leaves the activation as it is."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class WindowMemory:
 class WindowPolicy:
     """Acts as the transformer does when asked for `target_return`, intact or with hooks that patch it.
 
-    The return-to-go of a step is the target less the rewards since the episode began.
+    The return-to-go of a step is the target less the rewards since the episode began. Worlds that share a window are
+    run once, so a hook must treat every window alike, whatever its row.
     """
 
     def __init__(
@@ -40,7 +42,7 @@ class WindowPolicy:
     ) -> None:
         """Bind the model to the one-hot coded frame table of the worlds it will act in."""
         self.model, self.items = model, items
-        self.target_return, self.hooks = target_return, list(hooks)
+        self.target_return, self.hooks = target_return, hooks
 
     def start(self, n_worlds: int) -> WindowMemory:
         """Return windows that are all padding."""
@@ -50,9 +52,10 @@ class WindowPolicy:
     def act(self, observation: Observation, memory: WindowMemory) -> Decision[WindowMemory]:
         """Push the observation into the window and return the logits of its last slot."""
         windows = self._push(observation, memory.windows)
-        distinct, inverse = _deduplicate(windows)
-        logits = self.model.run_with_hooks(distinct, self.items, fwd_hooks=self.hooks)
-        return Decision(logits[:, -1][inverse], WindowMemory(windows))
+        each = distinct(windows)
+        batch = each.windows.to(self.items.device)
+        logits = self.model.run_with_hooks(batch, self.items, fwd_hooks=[*self.hooks]).to(each.member.device)
+        return Decision(logits[:, -1][each.member], WindowMemory(windows))
 
     def _push(self, observation: Observation, windows: Windows) -> Windows:
         begins = observation.is_first
@@ -88,16 +91,3 @@ def blank_windows(n_windows: int, n_slots: int) -> Windows:
         mask=torch.zeros(shape, dtype=torch.bool),
         step=torch.full(shape, -1),
     )
-
-
-def _deduplicate(windows: Windows) -> tuple[Windows, Int64[Tensor, " batch"]]:
-    """Return the distinct windows and, for each window, which one it is: parallel worlds often coincide."""
-    rows = torch.cat(
-        [windows.frame_id, windows.action, windows.time, windows.mask.long(), windows.rtg.view(torch.int32).long()],
-        dim=1,
-    )
-    distinct, inverse = torch.unique(rows, dim=0, return_inverse=True)
-    first = torch.full((len(distinct),), len(rows)).scatter_reduce_(
-        0, inverse, torch.arange(len(rows)), reduce="amin"
-    )
-    return replace(windows[first]), inverse

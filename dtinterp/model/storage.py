@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from pydantic import TypeAdapter
 
 from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
-from dtinterp.model.config import ModelConfig
 from dtinterp.model.training import TrainConfig
 from dtinterp.model.transformer import DecisionTransformer
 
@@ -25,7 +25,8 @@ def save_model(
 ) -> Artefact:
     """Write a model trained on the demonstrations `parent`."""
     content = Content(KIND, asdict(config), model.state_dict(), metrics)
-    return write_artefact(path, content, parents=(parent,), seed=config.seed, replace=replace)
+    device = model.W_obs.device.type
+    return write_artefact(path, content, parents=(parent,), seed=config.seed, replace=replace, device=device)
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,7 @@ class TrainedModel:
 def load_model(path: Path, *, parent: Artefact | None = None) -> TrainedModel:
     """Read a model; with `parent`, check that it was trained on just those demonstrations."""
     artefact = read_artefact(path, kind=KIND, parent=parent)
-    settings = dict(artefact.config)
-    config = TrainConfig(**{**settings, "model": ModelConfig(**settings["model"])})
+    config = TypeAdapter(TrainConfig).validate_python(artefact.config)
     model = DecisionTransformer(config.model, torch.Generator())
     model.load_state_dict(dict(artefact.tensors))
     return TrainedModel(model.eval(), config, artefact)

@@ -1,8 +1,9 @@
 """Windows become a trained decision transformer; an interrupted training goes on where it stopped."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -10,15 +11,23 @@ from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dtinterp.dataset.packing import Pack, pack
 from dtinterp.dataset.split import Split
 from dtinterp.dataset.windows import Windows, window
 from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.foundation.artefact import JSON
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Logbook, progress
+from dtinterp.foundation.ranges import require_above, require_at_least
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.config import ModelConfig
-from dtinterp.model.progress import load_progress, save_progress
+from dtinterp.model.resume import Training, resume, suspend
 from dtinterp.model.transformer import DecisionTransformer
+
+DECAYED = {"W_Q", "W_K", "W_V", "W_O", "W_in", "W_out"}
+"""Weights that decay, by kind: the matrices inside the blocks. Embeddings, biases and norms are spared (as minGPT)."""
+VALIDATION_WINDOWS = 4096
+VALIDATION_BATCH = 1024
 
 
 @dataclass(frozen=True)
@@ -27,16 +36,16 @@ class TrainConfig:
 
     model: ModelConfig = field(default_factory=ModelConfig)
     """shape of the transformer"""
-    steps: int = 6000
+    steps: int = 8000
     """optimiser steps"""
     batch_size: int = 256
     """windows per step"""
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     """at its peak, after the warm-up; it then falls to a tenth along a cosine"""
     warmup: int = 200
     """steps over which the learning rate rises from zero"""
-    weight_decay: float = 0.1
-    """of matrices inside the blocks; embeddings, biases and norms are spared (as minGPT)"""
+    weight_decay: float = 0.3
+    """of the matrices inside the blocks"""
     max_gradient: float = 1.0
     """gradient norm above which it is scaled down"""
     precision: str = "float32"
@@ -50,13 +59,13 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
+        require_at_least(self, 1, "steps", "batch_size", "validate_every")
+        require_at_least(self, 0, "warmup", "weight_decay")
+        require_above(self, 0, "learning_rate", "max_gradient")
         if self.precision not in ("float32", "bfloat16"):
-            raise UserError(f"precision is {self.precision!r}, expected float32 or bfloat16.")
-        for name in ("steps", "batch_size", "validate_every"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} is {getattr(self, name)}, expected at least 1.")
-        if self.learning_rate <= 0:
-            raise UserError(f"learning_rate is {self.learning_rate}, expected a number above 0.")
+            raise UserError(f"precision is {self.precision!r}, expected float32 or bfloat16: give one of these.")
+        if not 0 < self.held_out < 1:
+            raise UserError(f"held_out is {self.held_out}, expected a share between 0 and 1: give another value.")
 
 
 @dataclass(frozen=True)
@@ -73,37 +82,44 @@ Probe = Callable[[DecisionTransformer], Mapping[str, float]]
 """Measures a model during training, for the log."""
 
 
+@dataclass(frozen=True)
+class Record:
+    """What is kept of a training under way."""
+
+    logbook: Logbook = field(default_factory=Logbook)
+    """a row per measurement"""
+    resume_file: Path | None = None
+    """written at each measurement; a training that finds its own file here goes on from it"""
+    probe: Probe | None = None
+    """measured beside the validation"""
+
+
 def train_model(
     trajectories: Trajectories,
     split: Split,
     config: TrainConfig,
     *,
     items: Float32[Tensor, "frame item"],
-    logbook: Logbook,
-    progress_file: Path | None = None,
-    probe: Probe | None = None,
+    record: Record,
 ) -> DecisionTransformer:
-    """Train on windows that end at steps drawn uniformly from `split.train`.
+    """Train on windows that end at steps drawn uniformly from `split.train`, on the device of `items`.
 
-    Every batch is drawn from a generator of its own step, so that a run resumed from `progress_file` is the uninterrupted one to the bit.
+    Every batch is drawn from a generator of its own step, so that a training resumed from `record.resume_file` is the
+    uninterrupted one to the bit. Raises `UserError` where that file is damaged or of another training.
     """
-    model = DecisionTransformer(config.model, generator(config.seed, "model/weights"))
-    optimizer = _optimizer(model, config)
-    done = load_progress(progress_file, model, optimizer) if progress_file else 0
+    model = DecisionTransformer(config.model, generator(config.seed, "model/weights")).to(items.device)
+    training = Training(model, _optimizer(model, config), _identity(trajectories, split, config))
+    done = resume(record.resume_file, training) if record.resume_file else 0
+    record.logbook.rewind(done)
     held_out = validation_windows(trajectories, split, config)
     with progress("training the transformer", config.steps, completed=done) as bar:
         for step in range(done, config.steps):
-            optimizer.param_groups[0]["lr"] = optimizer.param_groups[1]["lr"] = learning_rate(step, config)
-            loss = _train_step(model, optimizer, _batch(trajectories, split, config, step), items, config)
+            loss = _train_step(training, _batch(trajectories, split, config, step), items, config, step=step)
             bar.advance(note=f"loss {loss:.3f}")
             if (step + 1) % config.validate_every == 0 or step + 1 == config.steps:
-                measured = validate(model, held_out, items)
-                probed = probe(model) if probe else {}
-                logbook.write(
-                    step=step + 1, train_loss=loss, loss=measured.loss, accuracy=measured.accuracy, **probed
-                )
-                if progress_file:
-                    save_progress(progress_file, model, optimizer, step + 1)
+                _measure(model, validate(model, held_out, items), record, step=step + 1, train_loss=loss)
+                if record.resume_file:
+                    suspend(record.resume_file, training, step + 1)
     return model
 
 
@@ -115,32 +131,27 @@ def learning_rate(step: int, config: TrainConfig) -> float:
     return config.learning_rate * (0.1 + 0.45 * (1 + math.cos(math.pi * passed)))
 
 
-def action_loss(
-    logits: Float[Tensor, "batch slot action"], windows: Windows
-) -> Float[Tensor, ""]:
+def action_loss(logits: Float[Tensor, "batch slot action"], windows: Windows) -> Float[Tensor, ""]:
     """Return the mean cross-entropy in nats of the actions at real slots."""
     return functional.cross_entropy(logits[windows.mask].float(), windows.action[windows.mask])
 
 
 def validation_windows(trajectories: Trajectories, split: Split, config: TrainConfig) -> Windows:
-    """Return up to 4,096 held-out windows, the same for every call with this config."""
+    """Return up to `VALIDATION_WINDOWS` held-out windows, the same for every call with this config."""
     rng = generator(config.seed, "model/validation")
-    chosen = split.held_out[torch.randperm(len(split.held_out), generator=rng)[:4096]]
+    chosen = split.held_out[torch.randperm(len(split.held_out), generator=rng)[:VALIDATION_WINDOWS]]
     return window(trajectories, chosen, config.model.n_slots)
 
 
 @torch.no_grad()
 def validate(model: DecisionTransformer, windows: Windows, items: Float32[Tensor, "frame item"]) -> Validation:
     """Return loss and accuracy over all real slots of `windows`."""
-    logits = torch.cat([model(windows[start : start + 1024], items) for start in _starts(windows)])
+    parts = [windows[start : start + VALIDATION_BATCH] for start in range(0, len(windows), VALIDATION_BATCH)]
+    logits = torch.cat([model(part.to(items.device), items).cpu() for part in parts])
     hits = (logits.argmax(-1) == windows.action)[windows.mask]
     return Validation(
         loss=action_loss(logits, windows).item(), accuracy=hits.float().mean().item(), n_actions=len(hits)
     )
-
-
-def _starts(windows: Windows) -> range:
-    return range(0, len(windows), 1024)
 
 
 def _batch(trajectories: Trajectories, split: Split, config: TrainConfig, step: int) -> Windows:
@@ -150,15 +161,18 @@ def _batch(trajectories: Trajectories, split: Split, config: TrainConfig, step: 
 
 
 def _train_step(
-    model: DecisionTransformer,
-    optimizer: torch.optim.Optimizer,
+    training: Training,
     batch: Windows,
     items: Float32[Tensor, "frame item"],
     config: TrainConfig,
+    *,
+    step: int,
 ) -> float:
-    with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
-        logits = model(batch, items)
-    loss = action_loss(logits, batch)
+    """Take one step of gradient descent and return the loss before it."""
+    model, optimizer = training.model, training.optimizer
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate(step, config)
+    loss = _packed_loss(model, pack(batch), items, config.precision)
     optimizer.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), config.max_gradient)
@@ -166,8 +180,43 @@ def _train_step(
     return loss.item()
 
 
+def _packed_loss(
+    model: nn.Module, packs: Sequence[Pack], items: Float32[Tensor, "frame item"], precision: str
+) -> Float[Tensor, ""]:
+    """Return the `action_loss` of the windows that were packed."""
+    losses, weights = [], []
+    for part in packs:
+        windows = part.windows.to(items.device)
+        with torch.autocast(items.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            logits = model(windows, items)
+        said, meant = logits[windows.mask].float(), windows.action[windows.mask]
+        losses.append(functional.cross_entropy(said, meant, reduction="none"))
+        weights.append(part.count.to(items.device)[:, None].expand_as(windows.mask)[windows.mask])
+    loss, weight = torch.cat(losses), torch.cat(weights)
+    return (loss * weight).sum() / weight.sum()
+
+
+def _measure(model: DecisionTransformer, measured: Validation, record: Record, *, step: int, train_loss: float) -> None:
+    probed = record.probe(model) if record.probe else {}
+    record.logbook.write(step=step, train_loss=train_loss, loss=measured.loss, accuracy=measured.accuracy, **probed)
+
+
 def _optimizer(model: DecisionTransformer, config: TrainConfig) -> torch.optim.AdamW:
-    decayed = [p for name, p in model.named_parameters() if name.startswith("blocks") and p.dim() > 1 and "b_" not in name]
-    spared = [p for p in model.parameters() if all(p is not other for other in decayed)]
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": spared, "weight_decay": 0.0}]
+    parameters = dict(model.named_parameters())
+    is_decayed = {name: name.rpartition(".")[2] in DECAYED for name in parameters}
+    groups = [
+        {"params": [parameters[name] for name in parameters if is_decayed[name]], "weight_decay": config.weight_decay},
+        {"params": [parameters[name] for name in parameters if not is_decayed[name]], "weight_decay": 0.0},
+    ]
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.95))
+
+
+def _identity(trajectories: Trajectories, split: Split, config: TrainConfig) -> dict[str, JSON]:
+    """Return what a resumed training must share with the one it goes on from: every setting, and the data."""
+    settings = asdict(config)
+    shape = settings.pop("model")
+    data = sha256()
+    columns = ("frames", "frame_id", "action", "reward", "length")
+    for column in [*(getattr(trajectories, name) for name in columns), split.train]:
+        data.update(column.numpy().tobytes())
+    return {**settings, **shape, "demonstrations": data.hexdigest()[:12]}

@@ -1,5 +1,7 @@
 """Windows become the logits of each slot's action."""
 
+from typing import cast
+
 import torch
 from jaxtyping import Float, Float32
 from torch import Tensor, nn
@@ -16,9 +18,9 @@ from dtinterp.model.tokens import OBSERVATION, allowed_attention, interleave
 class DecisionTransformer(HookedRootModule):
     """A decision transformer (Chen et al. 2021, arXiv:2106.01345) that TransformerLens can open.
 
-    Return-to-go, observation and action of a slot are embedded linearly, and the slot's time is added to all three. Pads are masked
-    in attention: left padding by any amount changes no logit of a real slot. When no hook listens the fused path runs, otherwise the
-    hooked one; they agree within 1e-5 in float32.
+    Return-to-go, observation and action of a slot are embedded linearly, and the slot's time is added to all three.
+    Pads are masked in attention: left padding by any amount changes no logit of a real slot. When no hook listens the
+    fused path runs, otherwise the hooked one; they agree within 1e-5 in float32.
     """
 
     def __init__(self, config: ModelConfig, generator: torch.Generator) -> None:
@@ -38,22 +40,20 @@ class DecisionTransformer(HookedRootModule):
         self._initialise(generator)
         self.setup()
 
-    def forward(
-        self, windows: Windows, items: Float32[Tensor, "frame item"]
-    ) -> Float[Tensor, "batch slot action"]:
+    def forward(self, windows: Windows, items: Float32[Tensor, "frame item"]) -> Float[Tensor, "batch slot action"]:
         """Return the logits of the action at each slot, read at its observation token.
 
-        `items` is the one-hot coded frame table that `windows.frame_id` points into; each distinct frame is embedded once. Logits at
-        pads mean nothing.
+        `items` is the one-hot coded frame table that `windows.frame_id` points into; each distinct frame is embedded
+        once. Logits at pads mean nothing. Raises `UserError` for more slots, or later times, than the model knows.
         """
         self._check(windows)
         tokens = self._embed(windows, items)
         allowed = allowed_attention(windows.mask)
         if self.is_listened_to():
-            for block in self.blocks:
+            for block in self._layers:
                 tokens = block.hooked(tokens, allowed)
             return self.ln_final.hooked(tokens)[:, OBSERVATION] @ self.W_U + self.b_U
-        *earlier, last = self.blocks
+        *earlier, last = self._layers
         for block in earlier:
             tokens = block.fused(tokens, allowed, slice(None))
         seen = last.fused(tokens, allowed, OBSERVATION)  # batch slot d_model: only these tokens are read
@@ -68,9 +68,11 @@ class DecisionTransformer(HookedRootModule):
         """Trained numbers."""
         return sum(parameter.numel() for parameter in self.parameters())
 
-    def _embed(
-        self, windows: Windows, items: Float32[Tensor, "frame item"]
-    ) -> Float[Tensor, "batch token d_model"]:
+    @property
+    def _layers(self) -> list[Block]:
+        return [cast(Block, block) for block in self.blocks]
+
+    def _embed(self, windows: Windows, items: Float32[Tensor, "frame item"]) -> Float[Tensor, "batch token d_model"]:
         time = self.hook_time_embed(self.W_time[windows.time])
         rtg = self.hook_rtg_embed(windows.rtg[..., None] * self.W_rtg[0])
         observation = self.hook_obs_embed((items @ self.W_obs)[windows.frame_id].float())
@@ -80,7 +82,8 @@ class DecisionTransformer(HookedRootModule):
     def _check(self, windows: Windows) -> None:
         if windows.n_slots > self.cfg.n_slots:
             raise UserError(
-                f"the windows have {windows.n_slots} slots, the model was trained on {self.cfg.n_slots}: make shorter windows."
+                f"the windows have {windows.n_slots} slots, the model was trained on {self.cfg.n_slots}: "
+                "make shorter windows."
             )
         if windows.time.numel() and int(windows.time.max()) > self.cfg.max_time:
             raise UserError(

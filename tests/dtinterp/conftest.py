@@ -2,14 +2,14 @@
 
 import pytest
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 from torch import Tensor
 
+from dtinterp.agents.policy import Decision, Observation
 from dtinterp.dataset.windows import Windows, window
 from dtinterp.demonstrations.collect import Share, collect
 from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.agents.policy import Decision, Observation
 from dtinterp.model.config import ModelConfig
 from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.state_graph import StateGraph, state_graph
@@ -20,14 +20,14 @@ STATIC = "MiniGrid-MemoryS7FixedStartStatic-v0"
 
 
 class RandomPolicy:
-    """Prefers turns and steps, remembers nothing."""
+    """Prefers turns and steps whatever it sees, and remembers only how often it was asked."""
 
-    def start(self, n_worlds: int) -> None:
-        return None
+    def start(self, n_worlds: int) -> Int64[Tensor, " world"]:
+        return torch.zeros(n_worlds, dtype=torch.int64)
 
-    def act(self, observation: Observation, memory: None) -> Decision[None]:
+    def act(self, observation: Observation, memory: Int64[Tensor, " world"]) -> Decision[Int64[Tensor, " world"]]:
         preference = torch.tensor([1.0, 1.0, 2.0, 0.0, 0.0, 0.0, -1.0])
-        return Decision(preference.repeat(len(observation.frame_id), 1), memory)
+        return Decision(preference.repeat(len(observation.frame_id), 1), memory + 1)
 
 
 @pytest.fixture(scope="session")
@@ -56,8 +56,9 @@ def windows(trajectories: Trajectories) -> Windows:
 @pytest.fixture
 def model() -> DecisionTransformer:
     """An untrained model with weights large enough that every part of it matters."""
-    model = DecisionTransformer(ModelConfig(d_model=32, n_heads=4, d_mlp=64), torch.Generator().manual_seed(3))
+    rng = torch.Generator().manual_seed(3)
+    model = DecisionTransformer(ModelConfig(d_model=32, n_heads=4, d_mlp=64), rng)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.normal_(std=0.3, generator=torch.Generator().manual_seed(parameter.numel()))
+            parameter.normal_(std=0.3, generator=rng)
     return model.eval()

@@ -96,6 +96,16 @@ def test_the_l1_loss_is_what_a_slow_loop_computes() -> None:
     torch.testing.assert_close(float(loss.total), expected, rtol=1e-5, atol=0)
 
 
+def test_a_unit_decoder_reconstructs_alike() -> None:
+    batch, parameters = _batch(), _parameters()
+    unit = parameters.with_unit_decoder()
+    torch.testing.assert_close(unit.W_dec.norm(dim=1), torch.ones(9))
+    torch.testing.assert_close(
+        unit.activation(batch.rows).relu() @ unit.W_dec, parameters.activation(batch.rows).relu() @ parameters.W_dec
+    )
+    assert not any(tensor.requires_grad for tensor in unit.tensors)
+
+
 def test_lengthening_a_decoder_row_does_not_cheat_the_l1_price() -> None:
     batch, parameters = _batch(), _parameters()
     longer = Parameters(parameters.W_enc / 3, parameters.b_enc / 3, parameters.W_dec * 3, parameters.b_dec)

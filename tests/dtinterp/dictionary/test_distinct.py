@@ -34,6 +34,15 @@ def test_rounding_noise_makes_no_new_row() -> None:
     assert torch.equal(found.member, member)
 
 
+def test_rows_that_mingle_in_the_sorted_order_are_told_apart() -> None:
+    direction = torch.sin(torch.tensor([1.0, 4.0], dtype=torch.float64))  # what rows of length two are sorted along
+    across = torch.stack([-direction[1], direction[0]]).float()
+    member = torch.arange(40) % 2
+    noise = torch.rand(40, 2, generator=torch.Generator().manual_seed(0))
+    rows = 2**20 * torch.stack([torch.zeros(2), across])[member] + noise  # only the noise orders them
+    assert torch.equal(distinct_rows(rows).member, member)
+
+
 def test_rows_that_differ_in_one_coordinate_stay_apart() -> None:
     rows = torch.ones(2, 20)
     rows[1, 7] += 1e-3

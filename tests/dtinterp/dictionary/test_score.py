@@ -73,7 +73,9 @@ def test_behaviour_is_what_a_slow_loop_computes(
         "clean": rows,
         "spliced": reconstruct(dictionary, rows),
         "zero": torch.zeros_like(rows),
-        "mean": torch.tensor([sum(float(row[place]) for row in rows) / N_ROWS for place in range(D_MODEL)]).expand_as(rows),
+        "mean": torch.tensor([sum(float(row[place]) for row in rows) / N_ROWS for place in range(D_MODEL)]).expand_as(
+            rows
+        ),
     }
     clean = logits_with(None)
     for arm, value in replacement.items():

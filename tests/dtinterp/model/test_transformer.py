@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
+from transformer_lens import ActivationCache
 
 from dtinterp.agents.policy import PAD_ACTION
 from dtinterp.dataset.windows import Windows
@@ -37,7 +38,7 @@ def random_model(seed: int, **shape) -> DecisionTransformer:
 
 
 def hooked_logits(model, windows, items):
-    return model.run_with_hooks(windows, items, fwd_hooks=[("hook_obs_embed", lambda activation, hook: None)])
+    return model.run_with_hooks(windows, items, fwd_hooks=[("hook_obs_embed", lambda _, **__: None)])
 
 
 @given(
@@ -54,9 +55,9 @@ def test_the_fused_path_and_the_hooked_path_agree(windows, items, seed, n_layers
     torch.testing.assert_close(fused[windows.mask], hooked[windows.mask], atol=1e-5, rtol=1e-5)
 
 
-def test_the_fused_path_runs_only_when_nothing_listens(model, windows, items):
+def test_the_fused_path_runs_only_when_nothing_listens(model):
     assert not model.is_listened_to()
-    with model.hooks(fwd_hooks=[("blocks.0.hook_mlp_out", lambda activation, hook: None)]):
+    with model.hooks(fwd_hooks=[("blocks.0.hook_mlp_out", lambda _, **__: None)]):
         assert model.is_listened_to()
     assert not model.is_listened_to()
 
@@ -122,6 +123,28 @@ def test_the_cache_accumulates_to_the_logits(model, windows, items):
     final = cache["blocks.1.hook_resid_post"][:, 1::3]
     by_hand = functional.layer_norm(final, (32,), model.ln_final.w, model.ln_final.b) @ model.W_U + model.b_U
     torch.testing.assert_close(by_hand, logits, atol=1e-4, rtol=1e-4)
+
+
+def test_transformer_lens_takes_the_residual_stream_apart(model, windows, items):
+    _, tensors = model.run_with_cache(windows, items)
+    cache = ActivationCache(tensors, model)
+    parts, labels = cache.decompose_resid(return_labels=True)
+    assert labels == ["0_attn_out", "0_mlp_out", "1_attn_out", "1_mlp_out"]
+    torch.testing.assert_close(
+        cache["blocks.0.hook_resid_pre"] + parts.sum(0), cache["blocks.1.hook_resid_post"], atol=1e-4, rtol=1e-4
+    )
+    heads, labels = cache.stack_head_results(return_labels=True)
+    assert labels == [f"L{layer}H{head}" for layer in range(2) for head in range(4)]
+    torch.testing.assert_close(
+        heads[:4].sum(0) + model.blocks[0].attn.b_O, cache["blocks.0.hook_attn_out"], atol=1e-4, rtol=1e-4
+    )
+    running, _ = cache.accumulated_resid(return_labels=True)
+    assert torch.equal(running[-1], cache["blocks.1.hook_resid_post"])
+
+
+def test_the_large_model_has_more_than_a_million_parameters():
+    large = DecisionTransformer(ModelConfig(d_model=256, n_layers=3, n_heads=8), torch.Generator())
+    assert large.n_parameters == sum(tensor.numel() for tensor in large.state_dict().values()) > 1_000_000
 
 
 def test_two_models_of_one_seed_are_equal_to_the_bit():

@@ -1,0 +1,17 @@
+"""Artefacts on disk become a dashboard: `streamlit run app/main.py`."""
+
+import streamlit as st
+
+from app.views import equivalence
+
+
+def main() -> None:
+    """Show the page that was asked for."""
+    st.set_page_config(page_title="dtinterp", page_icon=":material/compare:", layout="wide")
+    pages = [
+        st.Page(equivalence.show, title="Equivalence", icon=":material/compare:", url_path="equivalence", default=True)
+    ]
+    st.navigation(pages).run()
+
+
+main()

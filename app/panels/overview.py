@@ -1,0 +1,32 @@
+"""An equivalence report becomes the figures and tables on all observations together."""
+
+import streamlit as st
+
+from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.report.evidence import bits, count
+from dtinterp.report.figures.equivalence import agreement_figure, divergence_figure
+from dtinterp.report.findings import standings
+from dtinterp.report.style import CONFIG
+from dtinterp.report.tables import agreement_table, certificate_table, in_words
+
+
+def show_overview(report: EquivalenceReport) -> None:
+    """Show counts, agreement with the world beside its controls, all divergences and all certificates."""
+    tiles = st.columns(4)
+    tiles[0].metric(
+        "observations", count(len(report.chosen.frame_id)), help=f"{report.chosen.coverage:.1%} of held-out steps"
+    )
+    tiles[1].metric("classes", count(report.partition.n_classes))
+    tiles[2].metric("swaps tried", count(report.n_swaps), help=f"in {count(report.n_contexts)} held-out contexts")
+    tiles[3].metric("largest inside a class", bits(max(certificate.maximum for certificate in report.certificates)))
+    for standing in standings(report):
+        verdict = "follow" if standing.holds else "are **not** shown to follow"
+        trained, untrained = standing.comparison.trained, standing.comparison.untrained
+        st.markdown(
+            f"- The classes {verdict} “{standing.comparison.world}”: ARI {trained.ari}, random classes "
+            f"{trained.random}, untrained {untrained.ari}"
+        )
+    st.plotly_chart(agreement_figure(report), theme=None, config=CONFIG, key="agreement")
+    st.dataframe(in_words(agreement_table(report)), hide_index=True)
+    st.plotly_chart(divergence_figure(report), theme=None, config=CONFIG, key="divergences")
+    st.dataframe(certificate_table(report), hide_index=True)

@@ -1,0 +1,58 @@
+"""Frames become pictures that streamlit can show."""
+
+from jaxtyping import UInt8
+from torch import Tensor
+
+from dtinterp.report.filmstrip import Draw
+from dtinterp.report.html import Html, element, join
+from dtinterp.report.pictures import frame_picture, in_words, svg_data_uri
+
+STYLE = """
+<style>
+.members { display: flex; flex-wrap: wrap; gap: .5rem; margin: .2rem 0 .4rem; }
+img.frame { width: 4.2rem; height: 4.2rem; border-radius: 4px; display: block; }
+.large img.frame { width: 11rem; height: 11rem; }
+.fact { background: #f4f6f8; border-radius: 3px; padding: .1rem .5rem; font-size: .82rem; margin-right: .3rem; }
+.facts { line-height: 1.9; }
+.scroll { overflow-x: auto; padding-bottom: .4rem; }
+.strip { display: flex; gap: .5rem; align-items: flex-start; }
+.slot { flex: 0 0 5.4rem; padding: .5rem .4rem; border-radius: 5px; border: 1px solid transparent; font-size: .78rem;
+  line-height: 1.4; color: #5b6675; text-align: center; }
+.slot .frame { width: 4.4rem; height: 4.4rem; margin: .25rem auto; }
+.slot span { display: block; }
+.slot-action, .slot-time { color: #1c2430; }
+.slot-action { font-weight: 600; }
+.pad { height: 4.4rem; width: 4.4rem; margin: 1.4rem auto 0; border: 1px dashed #d9dee5; border-radius: 3px;
+  display: grid; place-items: center; }
+.is-swapped { background: #eef5f8; border-color: #b9d6e0; }
+.is-decision { border: 1.5px solid #a34a12; }
+.is-decision > .slot-note:last-child { color: #a34a12; }
+.slot-note { margin-top: .4rem; line-height: 1.25; }
+</style>
+"""
+"""How pictures and filmstrips look inside the dashboard."""
+
+
+def title_of(frames: UInt8[Tensor, "frame view view 3"], frame: int) -> str:
+    """Return what an observation is called: its number and the objects in view."""
+    return f"frame {frame}: {in_words(frames[frame].numpy())}"
+
+
+def address_of(frames: UInt8[Tensor, "frame view view 3"], frame: int) -> str:
+    """Return an observation's picture as a `data:` address."""
+    return svg_data_uri(frame_picture(frames[frame].numpy()))
+
+
+def album(frames: UInt8[Tensor, "frame view view 3"]) -> Draw:
+    """Return what draws an observation of this table."""
+
+    def draw(frame: int) -> Html:
+        title = title_of(frames, frame)
+        return element("img", src=address_of(frames, frame), alt=title, title=title, class_="frame")
+
+    return draw
+
+
+def gallery(draw: Draw, frames: list[int]) -> Html:
+    """Return pictures side by side."""
+    return element("div", join(draw(frame) for frame in frames), class_="members")

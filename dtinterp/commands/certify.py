@@ -1,0 +1,43 @@
+"""A model on disk becomes its certified classes of observations on disk."""
+
+from pathlib import Path
+
+from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
+from dtinterp.equivalence.certify import EquivalenceConfig, EquivalenceReport
+from dtinterp.equivalence.certify import certify as certify_classes
+from dtinterp.equivalence.storage import save_equivalence
+from dtinterp.foundation.artefact import Artefact, refuse_existing
+
+
+def certify(
+    config: EquivalenceConfig,
+    out: Path = Path("results/equivalence"),
+    *,
+    model: Path = MODEL,
+    demonstrations: Path = DEMONSTRATIONS,
+    replace: bool = False,
+) -> Artefact:
+    """Swap observations in held-out contexts and certify which of them the model treats alike.
+
+    Args:
+        config: which observations, contexts and controls.
+        out: folder to write.
+        model: folder of the model.
+        demonstrations: folder of the demonstrations that it was trained on.
+        replace: write it anew where it exists.
+    """
+    refuse_existing(out, replace=replace)
+    subject = load_subject(model, demonstrations)
+    return save_equivalence(out, certify_in(subject, config), parents=subject.artefacts, replace=replace)
+
+
+def certify_in(subject: Subject, config: EquivalenceConfig) -> EquivalenceReport:
+    """Certify a subject's classes, an untrained model beside it as control."""
+    return certify_classes(
+        subject.model,
+        subject.trajectories,
+        split=subject.split,
+        items=subject.items,
+        untrained=subject.untrained,
+        config=config,
+    )

@@ -1,0 +1,107 @@
+"""The folders of a study become one page."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from dtinterp.agents.storage import KIND as AGENT
+from dtinterp.demonstrations.storage import load_trajectories
+from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
+from dtinterp.dictionary.storage import load_dictionary, load_score
+from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
+from dtinterp.equivalence.storage import load_equivalence
+from dtinterp.features.storage import ARTEFACT_KIND as FEATURES
+from dtinterp.features.storage import load_features
+from dtinterp.foundation.artefact import Artefact, read_artefact
+from dtinterp.foundation.errors import UserError
+from dtinterp.interventions.report import ARTEFACT_KIND as INTERVENTION
+from dtinterp.interventions.report import load_report
+from dtinterp.model.storage import load_model
+from dtinterp.report.page import render
+from dtinterp.report.results import ScoredDictionary, Sourced, StudyResults
+
+PAGE = "report.html"
+SOURCES = "study.json"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the results of a study are, and how they were made."""
+
+    agent: Path
+    demonstrations: Path
+    model: Path
+    dictionaries: tuple[Path, ...]
+    features: tuple[Path, ...]
+    equivalence: Path
+    intervention: Path
+    command: str
+    seconds: Mapping[str, float]
+
+
+def report(folder: Path, /, *, replace: bool = False) -> Path:
+    """Render the report of a study from what the study wrote, and return its path.
+
+    Args:
+        folder: the study's folder.
+        replace: write the page anew where it exists.
+    """
+    refuse_page(folder, replace=replace)
+    return render(load_results(read_sources(folder)), folder / PAGE)
+
+
+def refuse_page(folder: Path, *, replace: bool) -> None:
+    """Raise `UserError` where the folder has a report and it may not be replaced."""
+    if (folder / PAGE).exists() and not replace:
+        raise UserError(f"{folder / PAGE} exists already: give another --out, or --replace to write it anew.")
+
+
+def write_sources(folder: Path, sources: Sources) -> None:
+    """Write down where the results of a study are."""
+    (folder / SOURCES).write_text(json.dumps(asdict(sources), indent=1, default=str) + "\n", encoding="utf-8")
+
+
+def read_sources(folder: Path) -> Sources:
+    """Read what `write_sources` wrote."""
+    file = folder / SOURCES
+    if not file.is_file():
+        raise UserError(f"{folder} holds no study (there is no {SOURCES} in it): run dtinterp study first.")
+    try:
+        return TypeAdapter(Sources).validate_json(file.read_text(encoding="utf-8"))
+    except ValidationError:
+        raise UserError(f"{file} is damaged: run dtinterp study again.") from None
+
+
+def load_results(sources: Sources) -> StudyResults:
+    """Read every artefact of a study; raises `UserError` where one is missing, damaged or of another parent."""
+    trajectories, demonstrations = load_trajectories(sources.demonstrations)
+    trained = load_model(sources.model, parent=demonstrations)
+    model = trained.artefact
+    return StudyResults(
+        command=sources.command,
+        agent=read_artefact(sources.agent, kind=AGENT),
+        demonstrations=Sourced(trajectories, demonstrations),
+        model=Sourced(trained.config.model, model),
+        dictionaries=tuple(_dictionary(path, model) for path in sources.dictionaries),
+        features=tuple(
+            Sourced(load_features(path), read_artefact(path, kind=FEATURES, parent=model)) for path in sources.features
+        ),
+        equivalence=Sourced(
+            load_equivalence(sources.equivalence), read_artefact(sources.equivalence, kind=EQUIVALENCE, parent=model)
+        ),
+        intervention=Sourced(
+            load_report(sources.intervention), read_artefact(sources.intervention, kind=INTERVENTION, parent=model)
+        ),
+        seconds=sources.seconds,
+    )
+
+
+def _dictionary(path: Path, model: Artefact) -> Sourced[ScoredDictionary]:
+    score = load_score(path)
+    if score is None:
+        raise UserError(f"{path} has no report card: fit the dictionary with dtinterp fit-dictionary.")
+    artefact = read_artefact(path, kind=DICTIONARY, parent=model)
+    return Sourced(ScoredDictionary(load_dictionary(path), score), artefact)

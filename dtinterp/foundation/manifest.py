@@ -1,0 +1,98 @@
+"""Where an artefact came from becomes a sealed file beside it, and back only if nobody changed it."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from dtinterp.foundation.errors import UserError
+
+SCHEMA = 1
+TENSORS = "tensors.safetensors"
+CONFIG = "config.json"
+MANIFEST = "manifest.json"
+
+JSON: TypeAlias = bool | int | float | str | Sequence[object] | Mapping[str, object] | None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Where an artefact came from."""
+
+    kind: str
+    schema: int
+    files: Mapping[str, str]
+    """sha256 of the config and of the tensors"""
+    parents: Mapping[str, str]
+    """digest of each parent artefact, by kind and name"""
+    seed: int
+    code: str
+    """version of dtinterp that wrote it"""
+    packages: Mapping[str, str]
+    device: str
+    metrics: Mapping[str, JSON]
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 that children record, and the file itself: it covers the files, their parents and the metrics."""
+        return sha256(as_json(asdict(self)))
+
+
+def seal(manifest: Manifest) -> bytes:
+    """Return the file: the fields and their digest."""
+    return as_json({**asdict(manifest), "digest": manifest.digest})
+
+
+def read_manifest(folder: Path, *, kind: str) -> Manifest:
+    """Read the manifest of a folder that is expected to hold an artefact of `kind`.
+
+    Raises `UserError` where it is missing, damaged, or of another schema or kind.
+    """
+    file = folder / MANIFEST
+    if not file.is_file():
+        raise UserError(f"{folder} holds no {kind} (there is no {MANIFEST} in it): check the path, or make it first.")
+    entries = _entries(file)
+    schema = entries.get("schema")
+    if schema != SCHEMA:
+        raise UserError(f"{folder} has schema {schema}, expected {SCHEMA}: make it again with this version.")
+    digest = entries.pop("digest", None)
+    if digest != sha256(as_json(entries)) or not _is_complete(entries):
+        raise UserError(
+            f"{file} is damaged (its hash differs from the one it records): restore it, or make the artefact again."
+        )
+    if entries["kind"] != kind:
+        raise UserError(f"{folder} is of kind {entries['kind']}, expected {kind}: give the path of one of that kind.")
+    return Manifest(**entries)
+
+
+def sha256(data: bytes) -> str:
+    """Return the hash in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def as_json(value: object) -> bytes:
+    """Return the one way in which artefacts write a value: equal values are equal bytes."""
+    return json.dumps(value, indent=1, sort_keys=True).encode()
+
+
+def _entries(file: Path) -> dict[str, Any]:
+    try:
+        entries = json.loads(file.read_bytes())
+    except ValueError:
+        entries = None
+    if not isinstance(entries, dict):
+        raise UserError(f"{file} is damaged (it is no JSON object): restore it, or make the artefact again.")
+    return entries
+
+
+def _is_complete(entries: Mapping[str, JSON]) -> bool:
+    """Whether these are a manifest's fields, and name just the files that an artefact has."""
+    files = entries.get("files")
+    return (
+        entries.keys() == {field.name for field in fields(Manifest)}
+        and isinstance(files, Mapping)
+        and files.keys() == {CONFIG, TENSORS}
+    )

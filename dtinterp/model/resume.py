@@ -1,0 +1,88 @@
+"""A training under way becomes a file, and the file a training that goes on as if nothing had happened."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from dtinterp.foundation.artefact import JSON
+from dtinterp.foundation.errors import UserError
+
+
+@dataclass(frozen=True)
+class Training:
+    """What changes while a model is trained, and what tells this training from others."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    identity: Mapping[str, JSON]
+    """its settings and the hash of its data, by name"""
+
+
+def suspend(path: Path, training: Training, step: int) -> None:
+    """Write a training with its number of finished steps; the old file stays whole until the new one is."""
+    tensors = {f"model/{name}": tensor for name, tensor in training.model.state_dict().items()}
+    for index, state in training.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer/{index}/{name}": tensor for name, tensor in state.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".draft")
+    metadata = {"step": json.dumps(step), "identity": json.dumps(dict(training.identity))}
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, draft, metadata)
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def resume(path: Path, training: Training) -> int:
+    """Put a suspended training back and return its finished steps; 0 where there is none.
+
+    Raises `UserError` where the file is damaged or of another training, and then leaves `training` as it was.
+    """
+    if not path.exists():
+        return 0
+    try:
+        found = _read(path)
+    except (SafetensorError, KeyError, ValueError):
+        raise UserError(f"{path} is damaged or no training under way: remove it to train from the start.") from None
+    _require_same(path, found.identity, training.identity)
+    training.model.load_state_dict(_under("model/", found.tensors))
+    states: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in _under("optimizer/", found.tensors).items():
+        index, _, kind = name.partition("/")
+        states.setdefault(int(index), {})[kind] = tensor
+    training.optimizer.load_state_dict({**training.optimizer.state_dict(), "state": states})
+    return found.step
+
+
+@dataclass(frozen=True)
+class _Suspended:
+    step: int
+    identity: Mapping[str, JSON]
+    tensors: Mapping[str, Tensor]
+
+
+def _read(path: Path) -> _Suspended:
+    tensors = load_file(path)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata() or {}
+    return _Suspended(json.loads(metadata["step"]), json.loads(metadata["identity"]), tensors)
+
+
+def _require_same(path: Path, old: Mapping[str, JSON], new: Mapping[str, JSON]) -> None:
+    names = sorted(old.keys() | new.keys())
+    differences = [f"{name} {old.get(name)}, not {new.get(name)}" for name in names if old.get(name) != new.get(name)]
+    if differences:
+        raise UserError(
+            f"{path} is a training under way with {', '.join(differences)}: "
+            "ask for the same again to go on, or remove the file to train from the start."
+        )
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,1 @@
+"""Results become plotly figures, which the page and the app both show."""

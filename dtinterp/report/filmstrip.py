@@ -1,0 +1,42 @@
+"""A window becomes a strip of pictures, every slot with its env time, its action, or the word pad."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from dtinterp.dataset.windows import Windows
+from dtinterp.equivalence.certificates import WorstSwap
+from dtinterp.report.html import Html, element, join
+from environments.vocabulary import ACTIONS
+
+Draw: TypeAlias = Callable[[int], Html]
+"""Shows a frame, given as a row of the trajectories' table."""
+
+
+def filmstrip(windows: Windows, draw: Draw, *, swap: WorstSwap | None = None) -> Html:
+    """Return the strip of the one window given.
+
+    With `swap`, the stand-in lies under its slot and the decision is framed. The action of the last slot is what the
+    model must say, so it stands in brackets. Raises ValueError for several windows.
+    """
+    if len(windows) != 1:
+        raise ValueError(f"a strip shows 1 window, got {len(windows)}")
+    slots = [_slot(windows, slot, draw, swap) for slot in range(windows.n_slots)]
+    return element("div", element("div", join(slots), class_="strip"), class_="scroll")
+
+
+def _slot(windows: Windows, slot: int, draw: Draw, swap: WorstSwap | None) -> Html:
+    name = element("span", f"slot {slot + 1}", class_="slot-name")
+    if not windows.mask[0, slot]:
+        return element("div", name, element("div", "pad", class_="pad"), class_="slot is-pad")
+    time = element("span", f"t = {int(windows.time[0, slot])}", class_="slot-time")
+    action = ACTIONS[int(windows.action[0, slot])]
+    said = element("span", f"({action})" if slot == windows.n_slots - 1 else action, class_="slot-action")
+    parts = [name, time, draw(int(windows.frame_id[0, slot])), said]
+    classes = ["slot"]
+    if swap is not None and slot == swap.slot:
+        classes.append("is-swapped")
+        parts += [element("span", "⇅ swapped for", class_="slot-note"), draw(swap.stand_in)]
+    if swap is not None and slot == swap.decision:
+        classes.append("is-decision")
+        parts.append(element("span", "decision that moved most", class_="slot-note"))
+    return element("div", join(parts), class_=" ".join(classes))

@@ -1,0 +1,31 @@
+"""Two observations become the swap that told them apart most."""
+
+from dtinterp.equivalence.certificates import WorstSwap
+from dtinterp.equivalence.certify import EquivalenceReport
+
+
+def worst_swap(report: EquivalenceReport, place: int, other: int) -> WorstSwap:
+    """Return the swap of two observations, in either direction, that moved the model most.
+
+    `place` and `other` are rows of the report's chosen frames. Raises ValueError where they are the same.
+    """
+    if place == other:
+        raise ValueError(f"observation {place} was never swapped with itself")
+    swaps = report.swaps
+    here, there = (place, other), (other, place)
+    pair = here if float(swaps.maximum[here]) >= float(swaps.maximum[there]) else there
+    return WorstSwap(
+        frame=int(swaps.frame_id[pair[0]]),
+        stand_in=int(swaps.frame_id[pair[1]]),
+        step=int(swaps.worst_step[pair]),
+        slot=int(swaps.worst_slot[pair]),
+        decision=int(swaps.worst_decision[pair]),
+        divergence=float(swaps.maximum[pair]),
+    )
+
+
+def nearest(report: EquivalenceReport, place: int) -> int:
+    """Return the row of the other observation that is closest to the one in row `place`."""
+    divergence = report.relation.maximum[place].clone()
+    divergence[place] = float("inf")
+    return int(divergence.argmin())

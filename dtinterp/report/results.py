@@ -1,0 +1,134 @@
+"""What the stages of a study made becomes one value that the page is rendered from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from pydantic import TypeAdapter
+
+from dtinterp.demonstrations.evaluate import Evaluation
+from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.dictionary.dictionary import Dictionary
+from dtinterp.dictionary.score import DictionaryScore
+from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.features.table import FeatureTable
+from dtinterp.foundation.artefact import Artefact
+from dtinterp.foundation.errors import UserError
+from dtinterp.interventions.report import InterventionReport
+from dtinterp.model.calibration import CalibrationPoint
+from dtinterp.model.config import ModelConfig
+
+ValueT = TypeVar("ValueT")
+
+
+@dataclass(frozen=True)
+class Sourced(Generic[ValueT]):
+    """A result and the artefact in which it is written."""
+
+    value: ValueT
+    artefact: Artefact
+
+
+@dataclass(frozen=True)
+class ScoredDictionary:
+    """A dictionary and its report card on held-out rows."""
+
+    dictionary: Dictionary
+    score: DictionaryScore
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """Everything that the report shows, each with the artefact it rests on."""
+
+    command: str
+    """the command line that makes the study again"""
+    agent: Artefact
+    demonstrations: Sourced[Trajectories]
+    model: Sourced[ModelConfig]
+    equivalence: Sourced[EquivalenceReport]
+    dictionaries: Sequence[Sourced[ScoredDictionary]] = ()
+    features: Sequence[Sourced[FeatureTable]] = ()
+    """of those dictionaries whose features are shown"""
+    intervention: Sourced[InterventionReport] | None = None
+    """the instruction flip; None where the world has no decision point to try it at"""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """wall-clock seconds of each stage; empty where artefacts were only read"""
+
+    def __post_init__(self) -> None:
+        """Refuse results that speak of different worlds, and features of a dictionary that is not there."""
+        if self.equivalence.value.env_id != self.env_id:
+            raise UserError(
+                f"the equivalence report is about {self.equivalence.value.env_id}, the demonstrations about "
+                f"{self.env_id}: give results of one study."
+            )
+        for table in self.features:
+            self.described(table.value)
+
+    def described(self, table: FeatureTable) -> ScoredDictionary:
+        """Return the dictionary whose features a table describes; raises `UserError` where it is not there."""
+        for scored in self.dictionaries:
+            dictionary = scored.value.dictionary
+            if (dictionary.name, dictionary.site) == (table.name, table.site):
+                return scored.value
+        raise UserError(
+            f"features are described for the dictionary {table.name!r} at {table.site}, which is not among the "
+            f"{len(self.dictionaries)} given: give it too."
+        )
+
+    @property
+    def env_id(self) -> str:
+        """The world."""
+        return self.demonstrations.value.env_id
+
+    @property
+    def n_parameters(self) -> int:
+        """Trained numbers of the model, as its artefact records them."""
+        return sum(tensor.numel() for tensor in self.model.artefact.tensors.values())
+
+    @property
+    def calibration(self) -> Mapping[str, Sequence[CalibrationPoint]]:
+        """What the model achieves for each return asked of it, by sampler; empty where it was never calibrated."""
+        return calibration_of(self.model.artefact)
+
+    @property
+    def demonstrated(self) -> "Demonstrated":
+        """How the demonstrations fare, as their artefact records it."""
+        return TypeAdapter(Demonstrated).validate_python(self.demonstrations.artefact.manifest.metrics)
+
+    @property
+    def demonstrator(self) -> Mapping[str, Evaluation]:
+        """How the agent fares in fresh episodes, by sampler; empty where its artefact records nothing."""
+        return TypeAdapter(dict[str, Evaluation]).validate_python(self.agent.manifest.metrics)
+
+    @property
+    def artefacts(self) -> tuple[Artefact, ...]:
+        """All artefacts, parents before children."""
+        sourced = (self.demonstrations, self.model, *self.dictionaries, *self.features, self.equivalence)
+        intervention = () if self.intervention is None else (self.intervention.artefact,)
+        return (self.agent, *(each.artefact for each in sourced), *intervention)
+
+
+@dataclass(frozen=True)
+class Fared:
+    """What the episodes of one sampler came to."""
+
+    n_episodes: int
+    mean_return: float | None = None
+    mean_length: float | None = None
+    """steps"""
+    share_rewarded: float | None = None
+
+
+@dataclass(frozen=True)
+class Demonstrated:
+    """What the demonstrations came to."""
+
+    bytes_per_step: float
+    by_sampler: Mapping[str, Fared]
+
+
+def calibration_of(model: Artefact) -> Mapping[str, Sequence[CalibrationPoint]]:
+    """Return the calibration that a model's artefact records, by sampler; empty where it records none."""
+    recorded = model.manifest.metrics.get("calibration", {})
+    return TypeAdapter(dict[str, tuple[CalibrationPoint, ...]]).validate_python(recorded)

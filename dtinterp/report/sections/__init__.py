@@ -1,0 +1,1 @@
+"""Results become the sections of the page, one module each."""

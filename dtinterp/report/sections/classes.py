@@ -1,0 +1,101 @@
+"""Classes of observations become grids of pictures with their certificates."""
+
+from dtinterp.dataset.windows import window
+from dtinterp.equivalence.certificates import Certificate, WorstSwap
+from dtinterp.report.evidence import bits, cite, count, plural, source
+from dtinterp.report.figures.equivalence import class_order
+from dtinterp.report.filmstrip import Draw, filmstrip
+from dtinterp.report.html import Html, element, join, words
+from dtinterp.report.layout import details, figure_block, paragraph
+from dtinterp.report.results import StudyResults
+from dtinterp.report.shared_facts import shared_facts
+
+N_MEMBERS = 24
+"""Pictures of a class that are shown at once; the others fold out."""
+N_WORST = 3
+"""Worst swaps whose windows are opened."""
+
+
+def class_gallery(results: StudyResults, draw: Draw) -> Html:
+    """Return one card for each class of more than one observation, the largest first."""
+    partition = results.equivalence.value.partition
+    shared = [label for label in class_order(results.equivalence.value).tolist() if partition.sizes[label] > 1]
+    if not shared:
+        return paragraph(
+            "No two observations are interchangeable at this ε: every class holds one. That is the result, not a "
+            "failure to look."
+        )
+    return element("div", join(_card(results, label, draw) for label in shared), class_="classes")
+
+
+def loners(results: StudyResults, draw: Draw) -> Html:
+    """Return the observations that stand alone, folded away."""
+    report = results.equivalence.value
+    alone = report.partition.sizes[report.partition.label] == 1
+    frames = report.chosen.frame_id[alone].tolist()
+    if not frames:
+        return words()
+    pictures = element("div", join(draw(frame) for frame in frames), class_="members")
+    return details(f"{plural(len(frames), 'observation')} that nothing can stand in for", pictures)
+
+
+def worst_swaps(results: StudyResults, draw: Draw) -> Html:
+    """Return the windows of the largest divergences that were met inside any class."""
+    certificates = results.equivalence.value.certificates
+    worst = sorted((each.worst for each in certificates if each.worst is not None), key=lambda swap: -swap.divergence)
+    if not worst:
+        return paragraph("There is none: no class holds two observations.")
+    return join(_worst(results, swap, draw) for swap in worst[:N_WORST])
+
+
+def _card(results: StudyResults, label: int, draw: Draw) -> Html:
+    report = results.equivalence.value
+    places = report.partition.members(label)
+    places = places[report.chosen.n_visits[places].argsort(descending=True, stable=True)]
+    frames = report.chosen.frame_id[places]
+    share = int(report.chosen.n_visits[places].sum()) / report.chosen.n_steps
+    facts = shared_facts(results.demonstrations.value, frames)
+    pictures = [draw(frame) for frame in frames.tolist()]
+    shown, folded = pictures[:N_MEMBERS], pictures[N_MEMBERS:]
+    rest = details(f"{len(folded)} more", element("div", join(folded), class_="members")) if folded else words()
+    return element(
+        "article",
+        element(
+            "h4", f"Class {label}", element("small", f" {plural(len(frames), 'observation')} · {share:.1%} of steps")
+        ),
+        element("div", join(shown), class_="members"),
+        rest,
+        _certificate(results, report.certificates[label]),
+        element(
+            "p",
+            join(element("span", fact.label, class_="fact") for fact in facts) or "no fact is common to all",
+            class_="facts",
+        ),
+        class_="card class",
+        id=f"class-{label}",
+    )
+
+
+def _certificate(results: StudyResults, certificate: Certificate) -> Html:
+    artefact = results.equivalence.artefact
+    return element(
+        "p",
+        cite(f"≤ {bits(certificate.maximum)}", artefact),
+        f" in {plural(certificate.n_swaps, 'swap')}, {bits(certificate.mean)} on average; ",
+        f"{count(certificate.n_flips)} changed the most likely action",
+        class_="certificate",
+    )
+
+
+def _worst(results: StudyResults, swap: WorstSwap, draw: Draw) -> Html:
+    trajectories = results.demonstrations.value
+    last = trajectories.frame_id.new_tensor([swap.step]).long()
+    strip = filmstrip(window(trajectories, last, results.model.value.n_slots), draw, swap=swap)
+    episode = int(trajectories.episode[swap.step])
+    caption = words(
+        f"Frame {swap.stand_in} in the place of frame {swap.frame} at slot {swap.slot + 1} moved the decision at slot "
+        f"{swap.decision + 1} by ",
+        cite(bits(swap.divergence), results.equivalence.artefact),
+        f". Held-out episode {episode}, window ending at step {swap.step}.",
+    )
+    return figure_block(strip, caption, source=source(results.equivalence.artefact))

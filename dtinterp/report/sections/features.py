@@ -1,0 +1,115 @@
+"""Feature tables become cards: where a feature is active, what it looks at, what it tells."""
+
+from jaxtyping import Int64
+from torch import Tensor
+
+from dtinterp.features.item_maps import VALUES, on_view
+from dtinterp.features.table import FeatureTable
+from dtinterp.report.evidence import cite, plural, source
+from dtinterp.report.filmstrip import Draw
+from dtinterp.report.html import Html, element, join, words
+from dtinterp.report.layout import paragraph, section
+from dtinterp.report.pictures import map_picture, standalone
+from dtinterp.report.results import Sourced, StudyResults
+
+N_CARDS = 9
+"""Features shown of each dictionary."""
+N_MAPS = 4
+"""Values, such as `key` or `wall`, whose maps are shown of each feature."""
+N_FRAMES = 6
+"""Top frames shown of each feature."""
+
+
+def features_section(results: StudyResults, draw: Draw) -> Html:
+    """Return the cards of those features that tell a fact best, dictionary after dictionary."""
+    if not results.features:
+        return section("features", "Features", paragraph("No feature was described in this study."))
+    return section(
+        "features",
+        "Features",
+        paragraph(
+            "Of each dictionary the features are shown that go best with one fact of the world. The facts were never "
+            "shown to the model. A best of many is flattered by the choice: beside each correlation stands the best "
+            "that the same feature reaches when every row is given the facts of another row."
+        ),
+        *(_table(results, table, draw) for table in results.features),
+    )
+
+
+def telling_features(table: FeatureTable, n: int) -> Int64[Tensor, " feature"]:
+    """Return the `n` features whose best correlation with a fact exceeds their own control most, dead ones left out."""
+    excess = table.alignment.correlation.abs().amax(dim=1) - table.alignment.control
+    order = excess.argsort(descending=True, stable=True)
+    return order[table.density[order] > 0][:n]
+
+
+def _table(results: StudyResults, table: Sourced[FeatureTable], draw: Draw) -> Html:
+    scored = results.described(table.value)
+    chosen = telling_features(table.value, N_CARDS).tolist()
+    n_alive = int((table.value.density > 0).sum())
+    memory = "⚠ wider than its distinct inputs: these features may be mere memory."
+    return element(
+        "div",
+        element("h3", cite(table.value.name, table.artefact), " at ", element("code", table.value.site)),
+        paragraph(
+            f"{len(chosen)} of {plural(n_alive, 'living feature')}, out of {table.value.n_features}. Maps: how much "
+            "more often than usual the cell holds the thing where the feature is active; green more often, purple "
+            "less. ",
+            source(table.artefact),
+        ),
+        element("p", memory, class_="warning") if scored.score.width_exceeds_inputs else "",
+        element("div", join(_card(table.value, feature, draw) for feature in chosen), class_="cards"),
+    )
+
+
+def _card(table: FeatureTable, feature: int, draw: Draw) -> Html:
+    return element(
+        "article",
+        element(
+            "h4", f"Feature {feature}", element("small", f" active in {float(table.density[feature]):.1%} of rows")
+        ),
+        _meaning(table, feature),
+        element("div", join(_top_frames(table, feature, draw)), class_="tops"),
+        element("div", join(_maps(table, feature)), class_="maps"),
+        class_="card",
+    )
+
+
+def _meaning(table: FeatureTable, feature: int) -> Html:
+    alignment = table.alignment
+    best = int(alignment.best[feature])
+    correlation, control = float(alignment.correlation[feature, best]), float(alignment.control[feature])
+    auroc = float(alignment.auroc[feature, best])
+    precision, recall = float(alignment.precision[feature, best]), float(alignment.recall[feature, best])
+    base = float(alignment.base_rate[best])
+    return element(
+        "p",
+        element("strong", alignment.fact_values[best].label),
+        words(
+            f" r = {correlation:+.2f} ",
+            element("span", f"(control {control:.2f})", class_="range"),
+            f", AUROC {auroc:.2f}",
+        ),
+        element("br"),
+        element(
+            "small",
+            f"precision {precision:.2f} over a base rate of {base:.2f}, recall {recall:.2f}, "
+            f"{plural(alignment.n_rows, 'row')}",
+        ),
+        class_="meaning",
+    )
+
+
+def _top_frames(table: FeatureTable, feature: int, draw: Draw) -> list[Html]:
+    frames, values = table.top.frame[feature].tolist(), table.top.value[feature].tolist()
+    shown = [(frame, value) for frame, value in zip(frames, values, strict=True) if frame >= 0][:N_FRAMES]
+    return [element("span", draw(frame), element("small", f"{value:.2f}"), class_="top") for frame, value in shown]
+
+
+def _maps(table: FeatureTable, feature: int) -> list[Html]:
+    maps = on_view(table.maps.seen[feature])  # value y x
+    strength = maps.abs().amax(dim=(1, 2))
+    strongest = strength.argsort(descending=True, stable=True)[:N_MAPS].tolist()
+    limit = max(float(strength.max()), 1e-6)
+    drawn = [(VALUES[place], map_picture(maps[place].T.double().numpy(), limit)) for place in strongest]
+    return [element("span", Html(standalone(picture)), element("small", name), class_="map") for name, picture in drawn]

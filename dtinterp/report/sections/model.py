@@ -1,0 +1,63 @@
+"""A model's shape and calibration become the section that says whether it does as it is asked."""
+
+from dtinterp.report.evidence import cite, count, percentage, plural, source
+from dtinterp.report.figures.calibration import calibration_figure
+from dtinterp.report.figures.markup import figure_html
+from dtinterp.report.html import Html
+from dtinterp.report.layout import figure_block, paragraph, section
+from dtinterp.report.results import StudyResults
+from dtinterp.report.sections.opening import extremes
+
+
+def model_section(results: StudyResults) -> Html:
+    """Return the section on the model: what it is, and the return it achieves for each return asked of it."""
+    shape, artefact = results.model.value, results.model.artefact
+    return section(
+        "model",
+        "The model and its calibration",
+        paragraph(
+            "The transformer is ",
+            cite(artefact.name, artefact),
+            f": {shape.n_layers} layers of {shape.n_heads} heads, {shape.d_model} wide, {count(results.n_parameters)} "
+            f"parameters. It sees {shape.n_slots} time steps as {shape.n_ctx} tokens, return-to-go, observation and "
+            "action in turn; shorter histories are padded on the left and the padding is masked.",
+        ),
+        *_calibration(results),
+    )
+
+
+def _calibration(results: StudyResults) -> list[Html]:
+    calibration, artefact = results.calibration, results.model.artefact
+    if not calibration:
+        return [paragraph("It was never calibrated: nothing is known of the returns that it achieves.")]
+    sampler, points = next(iter(calibration.items()))
+    low, high = extremes(points)
+    n_episodes = points[0].evaluation.success.n
+    elsewhere = (
+        "the wrong target"
+        if low.evaluation.failure.estimate > low.evaluation.timeout.estimate
+        else "nowhere: its time runs out"
+    )
+    return [
+        paragraph(
+            f"Asked for {high.target_return:g}, it succeeds in ",
+            cite(percentage(high.evaluation.success), artefact),
+            f" of episodes ({sampler}); asked for {low.target_return:g}, in ",
+            cite(percentage(low.evaluation.success), artefact),
+            f", and mostly goes to {elsewhere} instead (wrong target ",
+            cite(percentage(low.evaluation.failure), artefact),
+            ", out of time ",
+            cite(percentage(low.evaluation.timeout), artefact),
+            ").",
+        ),
+        figure_block(
+            figure_html(
+                calibration_figure(calibration),
+                name="calibration",
+                alt="Return achieved against return asked for, and how the episodes end, by sampler",
+            ),
+            f"Return asked for against return achieved, and how the episodes end. {plural(n_episodes, 'episode')} a "
+            "point, the same starts for all; 95% intervals, bootstrap for returns, Wilson’s for shares.",
+            source=source(artefact),
+        ),
+    ]

@@ -1,0 +1,180 @@
+"""All results become the head of the page: what was asked, and the answer in numbers."""
+
+from collections.abc import Sequence
+
+from dtinterp.model.calibration import CalibrationPoint
+from dtinterp.report.evidence import bits, cite, count, number, percentage, plural
+from dtinterp.report.findings import standings
+from dtinterp.report.html import Content, Html, element, join, words
+from dtinterp.report.layout import paragraph
+from dtinterp.report.results import StudyResults
+
+
+def opening(results: StudyResults) -> Html:
+    """Return title, tiles and abstract."""
+    model = results.model.artefact
+    facts = [
+        cite(model.name, model),
+        f"{count(results.n_parameters)} parameters",
+        results.env_id,
+        element("code", results.command),
+    ]
+    return element(
+        "header",
+        element("p", "dtinterp · study report", class_="kicker"),
+        element("h1", "Which observations does the model take for the same?"),
+        element("p", join(facts, element("span", " · ", class_="dot")), class_="byline"),
+        element("div", join(_tiles(results)), class_="tiles"),
+        element("div", element("h2", "Abstract", class_="plain"), *_abstract(results), class_="abstract"),
+    )
+
+
+def extremes(points: Sequence[CalibrationPoint]) -> tuple[CalibrationPoint, CalibrationPoint]:
+    """Return the point of the lowest return asked for, and the one at which the model succeeds most."""
+    lowest = min(points, key=lambda point: point.target_return)
+    return lowest, max(points, key=lambda point: (point.evaluation.success.estimate, point.target_return))
+
+
+def _tiles(results: StudyResults) -> list[Html]:
+    report, artefact = results.equivalence.value, results.equivalence.artefact
+    best = standings(report)[0].comparison
+    worst = max(certificate.maximum for certificate in report.certificates)
+    tiles = [
+        _tile(
+            plural(report.partition.n_classes, "class", "classes"),
+            f"of {len(report.chosen.frame_id)} observations at ε = {report.config.epsilon:g} bits",
+            cite("certificates", artefact),
+        ),
+        _tile(
+            bits(worst),
+            "the most that any swap inside a class moved an action distribution",
+            cite("worst swap", artefact),
+        ),
+        _tile(
+            f"{best.trained.ari.estimate:.2f}",
+            f"agreement with “{best.world}” (ARI); untrained model {best.untrained.ari.estimate:.2f}",
+            cite("agreement", artefact),
+        ),
+    ]
+    if results.calibration:
+        points = next(iter(results.calibration.values()))
+        low, high = extremes(points)
+        share = f"{low.evaluation.success.estimate:.0%}"
+        text = f"success when asked for {high.target_return:g}; {share} when asked for {low.target_return:g}"
+        tiles.append(
+            _tile(f"{high.evaluation.success.estimate:.1%}", text, cite("calibration", results.model.artefact))
+        )
+    if results.intervention is not None:
+        dose = results.intervention.value.dose
+        n = len(results.intervention.value.configurations)
+        share = f"turned by one direction; random directions turn {dose.control_share.estimate:.0%}"
+        tiles.append(_tile(f"{dose.n_turned} of {n}", share, cite("instruction flip", results.intervention.artefact)))
+    return tiles
+
+
+def _tile(figure: str, text: str, link: Html) -> Html:
+    return element("div", element("strong", figure), element("span", text), element("small", link), class_="tile")
+
+
+def _abstract(results: StudyResults) -> list[Html]:
+    sentences = [_on_model(results), _on_classes(results), _on_agreement(results), _on_flip(results)]
+    return [paragraph(*parts) for parts in sentences if parts]
+
+
+def _on_model(results: StudyResults) -> list[Content]:
+    trajectories, source = results.demonstrations.value, results.demonstrations.artefact
+    text: list[Content] = [
+        "A decision transformer was trained on ",
+        cite(f"{count(trajectories.n_episodes)} episodes", source),
+        f" of {results.env_id} that show ",
+        cite(f"{count(len(trajectories.frames))} distinct observations", source),
+        ". ",
+    ]
+    if not results.calibration:
+        return text
+    sampler, points = next(iter(results.calibration.items()))
+    low, high = extremes(points)
+    model = results.model.artefact
+    return [
+        *text,
+        f"Asked for a return of {high.target_return:g} ({sampler}), it reaches the matching target in ",
+        cite(percentage(high.evaluation.success), model),
+        f" of episodes; asked for {low.target_return:g}, in ",
+        cite(percentage(low.evaluation.success), model),
+        ", going to the wrong target in ",
+        cite(percentage(low.evaluation.failure), model),
+        " and running out of time in ",
+        cite(percentage(low.evaluation.timeout), model),
+        ".",
+    ]
+
+
+def _on_classes(results: StudyResults) -> list[Content]:
+    report, artefact = results.equivalence.value, results.equivalence.artefact
+    n_alone = int((report.partition.sizes == 1).sum())
+    n_flips = sum(certificate.n_flips for certificate in report.certificates)
+    return [
+        "Each of the ",
+        cite(f"{len(report.chosen.frame_id)} most visited observations", artefact),
+        f" ({report.chosen.coverage:.1%} of held-out steps) was put in the place of every other in real held-out "
+        "contexts, ",
+        cite(f"{count(report.n_swaps)} swaps", artefact),
+        " in all. Joined so that no swap inside a class moves an action distribution by more than "
+        f"{report.config.epsilon:g} bits, they form ",
+        cite(plural(report.partition.n_classes, "class", "classes"), artefact),
+        f", of which {n_alone} hold a single observation. Inside the classes ",
+        cite(plural(n_flips, "swap"), artefact),
+        " changed a most likely action.",
+    ]
+
+
+def _on_agreement(results: StudyResults) -> list[Content]:
+    artefact = results.equivalence.artefact
+    ranked = standings(results.equivalence.value)
+    supported = [standing for standing in ranked if standing.holds]
+    if not supported:
+        best = ranked[0].comparison
+        return [
+            element("strong", "The classes do not demonstrably follow any partition of the world that was tried: "),
+            f"the best agreement, with “{best.world}”, is an ARI of ",
+            cite(number(best.trained.ari), artefact),
+            ", and the controls reach ",
+            cite(number(max((best.untrained.ari, best.untrained_at_epsilon.ari), key=lambda ari: ari.high)), artefact),
+            ".",
+        ]
+    best = supported[0].comparison
+    others = [standing.comparison.world for standing in ranked if not standing.holds]
+    rest = (
+        f" Not shown: agreement with {' and '.join(f'“{world}”' for world in others)} beyond the controls."
+        if others
+        else ""
+    )
+    return [
+        f"They agree with the world’s partition by “{best.world}” with an ARI of ",
+        cite(number(best.trained.ari), artefact),
+        "; random classes of the same sizes reach ",
+        cite(number(best.trained.random), artefact),
+        ", an untrained model ",
+        cite(number(best.untrained.ari), artefact),
+        f".{rest}",
+    ]
+
+
+def _on_flip(results: StudyResults) -> list[Content]:
+    if results.intervention is None:
+        return []
+    report, artefact = results.intervention.value, results.intervention.artefact
+    n = len(report.configurations)
+    verdict = (
+        "Nothing measured speaks against this direction being how the model holds the instruction."
+        if not report.refutations
+        else words(element("strong", "Against the claim: "), " ".join(report.refutations))
+    )
+    return [
+        "Setting one direction of the first observation’s token to the other instruction turns ",
+        cite(f"{report.dose.n_turned} of {n} configurations", artefact),
+        "; random directions moved as far turn ",
+        cite(percentage(report.dose.control_share), artefact),
+        ". ",
+        verdict,
+    ]

@@ -1,0 +1,74 @@
+"""Results become pandas tables; cells may be intervals, which the page writes with their range and the app as words."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.foundation.statistics import Interval
+from dtinterp.report.results import ScoredDictionary
+
+
+def dictionary_table(scored: Sequence[ScoredDictionary]) -> pd.DataFrame:
+    """Return one row per dictionary: what it costs, what it keeps, and how wide it is beside what it saw."""
+    return pd.DataFrame([_dictionary_row(each) for each in scored])
+
+
+def agreement_table(report: EquivalenceReport) -> pd.DataFrame:
+    """Return one row per partition of the world: agreement of the trained model beside every control."""
+    return pd.DataFrame(
+        {
+            "partition of the world": each.world,
+            "classes (world)": each.trained.n_reference_classes,
+            "classes (model)": each.trained.n_classes,
+            "ARI (trained)": each.trained.ari,
+            "ARI (random classes)": each.trained.random,
+            "p": each.trained.p_value,
+            "ARI (untrained, as many classes)": each.untrained.ari,
+            "ARI (untrained, same ε)": each.untrained_at_epsilon.ari,
+            "AMI (trained)": each.trained.ami,
+        }
+        for each in report.comparisons
+    )
+
+
+def certificate_table(report: EquivalenceReport) -> pd.DataFrame:
+    """Return one row per class: its size, the swaps tried in it, and the most that they moved the model."""
+    return pd.DataFrame(
+        {
+            "class": certificate.label,
+            "observations": certificate.size,
+            "swaps": certificate.n_swaps,
+            "largest divergence (bits)": certificate.maximum,
+            "mean divergence (bits)": certificate.mean,
+            "flipped actions": certificate.n_flips,
+        }
+        for certificate in report.certificates
+    )
+
+
+def in_words(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with intervals written out, for whoever cannot show them otherwise."""
+    return frame.map(lambda value: str(value) if isinstance(value, Interval) else value)
+
+
+def _dictionary_row(each: ScoredDictionary) -> dict[str, object]:
+    score, dictionary = each.score, each.dictionary
+    return {
+        "dictionary": dictionary.name,
+        "site": dictionary.site,
+        "L0": score.l0,
+        "FVU": score.fvu,
+        "loss recovered (zeros)": score.loss_recovered_from_zero,
+        "loss recovered (mean)": score.loss_recovered_from_mean,
+        "loss (spliced)": score.spliced.loss,
+        "loss (clean)": score.clean.loss,
+        "accuracy (spliced)": score.spliced.accuracy,
+        "accuracy (clean)": score.clean.accuracy,
+        "KL (nats)": score.spliced.kl,
+        "dead": score.dead_share,
+        "width": score.width,
+        "distinct inputs": score.n_distinct,
+        "rank": score.rank,
+        "rows": score.n_rows,
+    }

@@ -1,0 +1,152 @@
+"""The whole study: from a world, or from a trained model, to the report."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from dtinterp.agents.ppo import AgentConfig
+from dtinterp.commands.certify import certify
+from dtinterp.commands.collect import CollectConfig, collect
+from dtinterp.commands.describe import DescribeConfig, describe
+from dtinterp.commands.experiment import run
+from dtinterp.commands.fit_dictionary import DictionaryConfig, fit_dictionary
+from dtinterp.commands.report import Sources, refuse_page, report, write_sources
+from dtinterp.commands.subject import CHECKPOINTS
+from dtinterp.commands.train_agent import train_agent
+from dtinterp.commands.train_model import train_model
+from dtinterp.dictionary.config import FitConfig
+from dtinterp.dictionary.kinds import L1, Pca, TopK
+from dtinterp.equivalence.certify import EquivalenceConfig
+from dtinterp.foundation.logbook import Logbook
+from dtinterp.model.config import ModelConfig
+from dtinterp.model.training import TrainConfig
+
+EXPERIMENT = Path("experiments/instruction-flip/experiment.yaml")
+TRAINING = {
+    "small": TrainConfig(precision="bfloat16"),
+    "large": TrainConfig(ModelConfig(d_model=256, n_layers=3, n_heads=8), learning_rate=1.5e-3, precision="bfloat16"),
+}
+SHIPPED = {"small": "memory-dt-small-0", "large": "memory-dt"}
+SITES = ("hook_obs_embed", "blocks.1.hook_resid_pre")
+FITS = (
+    FitConfig(TopK(8), width=256),
+    FitConfig(TopK(32), width=256),
+    FitConfig(L1(5.0), width=256),
+    FitConfig(Pca(8)),
+    FitConfig(Pca(32)),
+)
+DESCRIBED = FITS[0].title
+"""The dictionary whose features the report shows, at each site."""
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """What is studied, and where the results go."""
+
+    model: Literal["small", "large"] = "small"
+    """memory-dt-small (128 wide, 2 layers) or memory-dt (256 wide, 3 layers)"""
+    from_scratch: bool = False
+    """train agent, demonstrations and model too, instead of opening the ones that ship"""
+    out: Path = Path("results/study")
+    """folder of everything that the study writes; report.html is the end of it"""
+    replace: bool = False
+    """write anew what the folder already holds; a training that was interrupted goes on"""
+    n_frames: int = 96
+    """observations compared, each with each other; the work grows with its square"""
+    epsilon: float = 0.1
+    """bits of Jensen-Shannon divergence that two observations of one class may be apart"""
+    seed: int = 0
+    """of all stages"""
+
+    @property
+    def command(self) -> str:
+        """The command line that makes the study again."""
+        words = ["dtinterp study", f"--model {self.model}", f"--out {self.out}", f"--seed {self.seed}"]
+        return " ".join(words + ["--from-scratch"] * self.from_scratch)
+
+
+@dataclass(frozen=True)
+class Foundations:
+    """The three folders that a study starts from."""
+
+    agent: Path
+    demonstrations: Path
+    model: Path
+
+
+def run_study(config: StudyConfig) -> Path:
+    """Study a model from its windows to the report, and return the report's path."""
+    out, anew = config.out, config.replace
+    refuse_page(out, replace=anew)
+    clock = Clock(Logbook(out / "log.jsonl"))
+    base = _train(config, clock) if config.from_scratch else _shipped(config)
+    subject = {"model": base.model, "demonstrations": base.demonstrations, "replace": anew}
+    dictionaries, features = [], []
+    for site in SITES:
+        for fit in FITS:
+            with clock.stage(f"dictionary {fit.title} at {site}"):
+                folder = out / "dictionaries" / site / fit.title
+                fit_dictionary(DictionaryConfig(site, fit, seed=config.seed), folder, **subject)
+                dictionaries.append(folder)
+        with clock.stage(f"features at {site}"):
+            folder = out / "features" / site
+            describe(DescribeConfig(seed=config.seed), out / "dictionaries" / site / DESCRIBED, folder, **subject)
+            features.append(folder)
+    with clock.stage("instruction flip"):
+        run(EXPERIMENT, model=base.model, out=out / "instruction-flip", replace=anew)
+    with clock.stage("equivalence"):
+        equivalence = EquivalenceConfig(n_frames=config.n_frames, epsilon=config.epsilon, seed=config.seed)
+        certify(equivalence, out / "equivalence", **subject)
+    sources = Sources(
+        agent=base.agent,
+        demonstrations=base.demonstrations,
+        model=base.model,
+        dictionaries=tuple(dictionaries),
+        features=tuple(features),
+        equivalence=out / "equivalence",
+        intervention=out / "instruction-flip",
+        command=config.command,
+        seconds=clock.seconds,
+    )
+    write_sources(out, sources)
+    return report(out, replace=anew)
+
+
+class Clock:
+    """Times the stages and writes them to the log."""
+
+    def __init__(self, logbook: Logbook) -> None:
+        """Start with no stage."""
+        self.logbook = logbook
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time the block; a block that fails leaves no time."""
+        began = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - began, 2)
+        self.logbook.write(stage=name, seconds=self.seconds[name])
+
+
+def _shipped(config: StudyConfig) -> Foundations:
+    return Foundations(
+        agent=CHECKPOINTS / "agents" / "memory-movable",
+        demonstrations=CHECKPOINTS / "demonstrations" / "memory-movable",
+        model=CHECKPOINTS / "models" / SHIPPED[config.model],
+    )
+
+
+def _train(config: StudyConfig, clock: Clock) -> Foundations:
+    base = Foundations(config.out / "agent", config.out / "demonstrations", config.out / "model")
+    with clock.stage("agent"):
+        train_agent(AgentConfig(seed=config.seed), base.agent, replace=config.replace)
+    with clock.stage("demonstrations"):
+        collect(CollectConfig(seed=config.seed), base.agent, base.demonstrations, replace=config.replace)
+    with clock.stage("model"):
+        training = replace(TRAINING[config.model], seed=config.seed)
+        train_model(training, base.demonstrations, base.model, replace=config.replace)
+    return base

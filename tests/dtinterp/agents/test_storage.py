@@ -1,0 +1,40 @@
+import pytest
+import torch
+
+from dtinterp.agents.network import RecurrentActorCritic
+from dtinterp.agents.ppo import AgentConfig
+from dtinterp.agents.storage import load_agent, save_agent
+from dtinterp.foundation.artefact import Content, write_artefact
+from dtinterp.foundation.errors import UserError
+
+CONFIG = AgentConfig(d_hidden=6, seed=5, learning_rate=0.1)
+
+
+@pytest.fixture
+def network():
+    return RecurrentActorCritic(n_items=980, n_actions=7, d_hidden=6, generator=torch.Generator().manual_seed(0))
+
+
+def test_a_saved_agent_comes_back_to_the_bit(network, tmp_path):
+    written = save_agent(tmp_path / "agent", network, CONFIG, metrics={"success": 0.97})
+    back = load_agent(tmp_path / "agent")
+    assert back.config == CONFIG
+    assert back.artefact.manifest == written.manifest
+    assert (written.manifest.seed, written.manifest.metrics["success"]) == (5, 0.97)
+    assert not back.network.training
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(back.network.state_dict()[name], tensor)
+
+
+def test_what_is_no_agent_is_refused(tmp_path):
+    write_artefact(tmp_path / "other", Content("model", {}, {}, {}), parents=(), seed=0)
+    with pytest.raises(UserError, match="is of kind model, expected agent"):
+        load_agent(tmp_path / "other")
+
+
+def test_an_agent_is_not_overwritten_unasked(network, tmp_path):
+    save_agent(tmp_path / "agent", network, CONFIG, metrics={})
+    with pytest.raises(UserError, match="exists already"):
+        save_agent(tmp_path / "agent", network, CONFIG, metrics={})
+    save_agent(tmp_path / "agent", network, CONFIG, metrics={"anew": 1}, replace=True)
+    assert load_agent(tmp_path / "agent").artefact.manifest.metrics == {"anew": 1}

@@ -1,0 +1,33 @@
+import pytest
+
+from dtinterp.commands.train_model import N_EPISODES, TARGETS, calibration_of, train_model
+from dtinterp.demonstrations.samplers import Greedy
+from dtinterp.foundation.errors import UserError
+from dtinterp.model.storage import load_model
+from dtinterp.report.results import calibration_of as recorded_calibration
+
+
+def test_a_model_is_calibrated_for_each_return_and_sampler(folders):
+    calibration = recorded_calibration(load_model(folders.model).artefact)
+    assert set(calibration) == {"greedy", "temperature=1"}
+    for points in calibration.values():
+        assert [point.target_return for point in points] == list(TARGETS)
+        assert all(point.evaluation.success.n == N_EPISODES for point in points)
+
+
+def test_the_outcomes_of_a_calibration_add_up(folders):
+    trained = load_model(folders.model)
+    (point,) = calibration_of(
+        trained.model, "MiniGrid-MemoryS7FixedStartStatic-v0", Greedy(), targets=(0.5,), n_episodes=40
+    )
+    fares = point.evaluation
+    assert fares.success.estimate + fares.failure.estimate + fares.timeout.estimate == pytest.approx(1)
+
+
+def test_nothing_unfinished_is_left(folders):
+    assert not list(folders.root.glob("*unfinished*"))
+
+
+def test_a_model_is_not_trained_on_something_else(folders, tmp_path):
+    with pytest.raises(UserError, match="is of kind agent, expected demonstrations"):
+        train_model(load_model(folders.model).config, folders.agent, tmp_path / "model")

@@ -1,0 +1,87 @@
+import pytest
+import torch
+
+from dtinterp.agents.policy import Decision
+from dtinterp.demonstrations.evaluate import evaluate, play_episodes
+from dtinterp.demonstrations.rollout import roll_out
+from dtinterp.demonstrations.samplers import Greedy, Temperature
+from environments.worlds import GraphWorlds
+
+
+def worlds_of(graph, n_worlds=40, seed=7):
+    return GraphWorlds(graph, n_worlds, generator=torch.Generator().manual_seed(seed))
+
+
+class Oracle:
+    """Takes an optimal action of the state that the world is in."""
+
+    def __init__(self, graph, worlds):
+        self._optimal = torch.tensor(graph.optimal).float()
+        self._worlds = worlds
+
+    def start(self, n_worlds):
+        return torch.zeros(n_worlds)
+
+    def act(self, observation, memory):
+        assert len(observation.frame_id) == len(memory)
+        return Decision(self._optimal[self._worlds.state], memory)
+
+
+def test_an_oracle_succeeds_in_the_fewest_steps(graph):
+    worlds = worlds_of(graph)
+    judged = evaluate(Oracle(graph, worlds), worlds, Greedy(), generator=torch.Generator())
+    assert (judged.success.estimate, judged.failure.estimate, judged.timeout.estimate) == (1.0, 0.0, 0.0)
+    assert judged.mean_length.estimate == 6
+    assert judged.mean_return.estimate == pytest.approx(0.892)
+    assert judged.success.n == judged.mean_length.n == 40
+
+
+def test_each_world_plays_its_first_episode_and_no_more(graph, wilful):
+    sampler = Temperature(1.0)
+    episodes = play_episodes(wilful, worlds_of(graph), sampler, generator=torch.Generator().manual_seed(3))
+    steps = list(roll_out(wilful, worlds_of(graph), sampler, n_steps=50, generator=torch.Generator().manual_seed(3)))
+    for world in range(40):
+        end = next(time for time, step in enumerate(steps) if step.is_last[world])
+        assert episodes.length[world] == end + 1
+        assert episodes.success[world] == steps[end].success[world]
+        assert episodes.terminated[world] == steps[end].terminated[world]
+        assert episodes.reward[world] == sum(float(step.reward[world]) for step in steps[: end + 1])
+
+
+def test_the_three_endings_add_up(graph, wilful):
+    judged = evaluate(wilful, worlds_of(graph), Temperature(1.0), generator=torch.Generator().manual_seed(3))
+    shares = [judged.success.estimate, judged.failure.estimate, judged.timeout.estimate]
+    assert sum(shares) == pytest.approx(1)
+    assert min(shares) > 0
+
+
+def test_two_policies_begin_alike(graph, wilful):
+    class Recorder:
+        def __init__(self):
+            self.seen = []
+
+        def start(self, n_worlds):
+            return n_worlds
+
+        def act(self, observation, memory):
+            self.seen.append(observation.frame_id)
+            return Decision(torch.zeros(memory, 7), memory)
+
+    recorders = Recorder(), Recorder()
+    for recorder, temperature in zip(recorders, (1.0, 5.0), strict=True):
+        play_episodes(recorder, worlds_of(graph), Temperature(temperature), generator=torch.Generator())
+    assert torch.equal(recorders[0].seen[0], recorders[1].seen[0])
+    assert len(torch.unique(recorders[0].seen[0])) > 1
+    worlds = worlds_of(graph)
+    one, other = (
+        play_episodes(wilful, worlds, Temperature(1.0), generator=torch.Generator().manual_seed(3)) for _ in range(2)
+    )
+    assert torch.equal(one.reward, other.reward)
+
+
+def test_an_evaluation_repeats_with_its_generator(graph, wilful):
+    one, other = (
+        evaluate(wilful, worlds_of(graph), Temperature(1.0), generator=torch.Generator().manual_seed(3))
+        for _ in range(2)
+    )
+    assert one == other

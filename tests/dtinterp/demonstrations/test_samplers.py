@@ -1,0 +1,118 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dtinterp.demonstrations.samplers import (
+    COLDEST,
+    Greedy,
+    Temperature,
+    TopK,
+    UniformMixture,
+    draw,
+    parse_sampler,
+    probabilities,
+    sampler_name,
+)
+from dtinterp.foundation.errors import UserError
+
+SAMPLERS = st.one_of(
+    st.floats(COLDEST, 1e12).map(Temperature),
+    st.just(Greedy()),
+    st.integers(1, 9).map(TopK),
+    st.floats(0, 1).map(UniformMixture),
+)
+LOGITS = torch.tensor([[1.0, 0.0, 2.0, -1.0], [0.5, 0.5, 0.25, 0.5]])
+
+
+@settings(deadline=None)
+@given(sampler=SAMPLERS, seed=st.integers(0, 1000), scale=st.floats(0.1, 100))
+def test_probabilities_are_probabilities(sampler, seed, scale):
+    logits = scale * torch.randn(5, 7, generator=torch.Generator().manual_seed(seed))
+    chances = probabilities(sampler, logits)
+    assert chances.min() >= 0
+    torch.testing.assert_close(chances.sum(-1), torch.ones(5))
+
+
+@settings(deadline=None)
+@given(sampler=SAMPLERS)
+def test_a_printed_sampler_is_parsed_back(sampler):
+    assert parse_sampler(sampler_name(sampler)) == sampler
+
+
+@pytest.mark.parametrize(
+    ("sampler", "name"),
+    [
+        (Temperature(1.0), "temperature=1"),
+        (Temperature(0.5), "temperature=0.5"),
+        (Greedy(), "greedy"),
+        (TopK(2), "top-k=2"),
+        (UniformMixture(0.1), "uniform=0.1"),
+    ],
+)
+def test_names_are_short(sampler, name):
+    assert sampler_name(sampler) == name
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "warm", "temperature", "temperature=", "temperature=hot", "greedy=", "greedy=1", "top-k=1.5", "uniform=1=2"],
+)
+def test_text_that_is_no_sampler_is_refused_in_a_sentence(text):
+    sentence = f"^the sampler is '{text}', expected temperature=T, greedy, top-k=K or uniform=EPSILON.$"
+    with pytest.raises(UserError, match=sentence):
+        parse_sampler(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("temperature=0", r"the temperature is 0.0, expected at least 1e-06 \(use `greedy` for 0\)"),
+        ("temperature=nan", "the temperature is nan, expected at least 1e-06"),
+        ("temperature=-1", "the temperature is -1.0, expected at least 1e-06"),
+        ("top-k=0", "top-k keeps 0 actions, expected at least 1"),
+        ("uniform=1.1", "the uniform share is 1.1, expected a number from 0 to 1"),
+        ("uniform=nan", "the uniform share is nan, expected a number from 0 to 1"),
+    ],
+)
+def test_impossible_values_are_refused_in_a_sentence(text, sentence):
+    with pytest.raises(UserError, match=sentence):
+        parse_sampler(text)
+
+
+def test_temperature_divides_the_logits():
+    weights = [math.exp(logit / 2) for logit in LOGITS[0].tolist()]
+    expected = torch.tensor([weight / sum(weights) for weight in weights])
+    torch.testing.assert_close(probabilities(Temperature(2.0), LOGITS)[0], expected)
+
+
+def test_temperature_goes_from_the_best_action_to_any_action():
+    assert torch.equal(probabilities(Temperature(COLDEST), LOGITS[:1]), probabilities(Greedy(), LOGITS[:1]))
+    torch.testing.assert_close(probabilities(Temperature(1e9), LOGITS), torch.full((2, 4), 0.25))
+
+
+def test_top_k_keeps_exactly_the_best_even_among_equals():
+    assert ((probabilities(TopK(2), LOGITS) > 0).sum(-1) == 2).all()
+    torch.testing.assert_close(probabilities(TopK(2), LOGITS)[0], torch.tensor([1, 0, math.e, 0]) / (1 + math.e))
+    assert torch.equal(probabilities(TopK(9), LOGITS), probabilities(Temperature(1.0), LOGITS))
+
+
+def test_a_uniform_mixture_adds_the_same_chance_to_every_action():
+    softmax = torch.softmax(LOGITS, dim=-1)
+    torch.testing.assert_close(probabilities(UniformMixture(0.2), LOGITS), 0.05 + 0.8 * softmax)
+    assert torch.equal(probabilities(UniformMixture(1.0), LOGITS), torch.full((2, 4), 0.25))
+
+
+@pytest.mark.parametrize("sampler", [Temperature(0.7), Greedy(), TopK(2), UniformMixture(0.3)])
+def test_draws_follow_the_probabilities(sampler):
+    logits = LOGITS[:1].expand(20_000, -1)
+    actions = draw(sampler, logits, torch.Generator().manual_seed(0))
+    shares = torch.bincount(actions, minlength=4) / len(actions)
+    torch.testing.assert_close(shares, probabilities(sampler, LOGITS)[0], atol=0.015, rtol=0)
+
+
+def test_draws_repeat_with_their_generator():
+    one, other = (draw(Temperature(1.0), LOGITS, torch.Generator().manual_seed(4)) for _ in range(2))
+    assert torch.equal(one, other)

@@ -1,0 +1,56 @@
+import math
+
+import pytest
+import torch
+
+from dtinterp.equivalence.divergence import js_divergence
+from dtinterp.foundation.seeding import generator
+
+
+def _slow_divergence(logits: list[float], other: list[float]) -> float:
+    def softmax(row: list[float]) -> list[float]:
+        total = sum(math.exp(value) for value in row)
+        return [math.exp(value) / total for value in row]
+
+    bits = 0.0
+    for p, q in zip(softmax(logits), softmax(other), strict=True):
+        m = (p + q) / 2
+        bits += p * math.log2(p / m) / 2 + q * math.log2(q / m) / 2
+    return bits
+
+
+def test_it_is_the_sum_over_actions_of_a_slow_loop() -> None:
+    logits, other = 3 * torch.randn(2, 40, 7, generator=generator(0, "logits"))
+    slow = [_slow_divergence(p, q) for p, q in zip(logits.tolist(), other.tolist(), strict=True)]
+    torch.testing.assert_close(js_divergence(logits, other), torch.tensor(slow, dtype=torch.float64))
+
+
+def test_it_is_the_entropy_of_the_mixture_less_the_mean_entropy() -> None:
+    p, q = torch.tensor([0.7, 0.2, 0.1]), torch.tensor([0.1, 0.1, 0.8])
+
+    def entropy(row: torch.Tensor) -> torch.Tensor:
+        return -(row.double() * row.double().log2()).sum()
+
+    expected = entropy((p + q) / 2) - (entropy(p) + entropy(q)) / 2
+    torch.testing.assert_close(js_divergence(p.log(), q.log()), expected, rtol=1e-6, atol=0)
+
+
+def test_equal_logits_are_exactly_zero_apart() -> None:
+    logits = 10 * torch.randn(1000, 7, generator=generator(0, "logits"))
+    assert not js_divergence(logits, logits.clone()).any()
+
+
+def test_logits_that_differ_by_a_constant_are_next_to_zero_apart() -> None:
+    logits = torch.randn(100, 7, generator=generator(0, "logits"))
+    assert js_divergence(logits, logits + 3).max() < 1e-12
+
+
+def test_exchanging_the_arguments_changes_no_bit() -> None:
+    logits, other = 10 * torch.randn(2, 1000, 7, generator=generator(0, "logits"))
+    assert torch.equal(js_divergence(logits, other), js_divergence(other, logits))
+
+
+@pytest.mark.parametrize("size", [100.0, 1e4, 1e30])
+def test_distributions_with_no_action_in_common_are_one_bit_apart(size: float) -> None:
+    logits, other = torch.tensor([size, 0.0, 0.0]), torch.tensor([0.0, size, 0.0])
+    assert js_divergence(logits, other).item() == 1

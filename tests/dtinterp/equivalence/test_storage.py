@@ -1,0 +1,84 @@
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from dtinterp.dataset.split import Split
+from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.equivalence.certify import EquivalenceConfig, EquivalenceReport, certify
+from dtinterp.equivalence.storage import load_equivalence, save_equivalence
+from dtinterp.foundation.artefact import Artefact, Content, write_artefact
+from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.seeding import generator
+from dtinterp.model.transformer import DecisionTransformer
+
+
+@pytest.fixture(scope="module")
+def report(
+    model: DecisionTransformer, trajectories: Trajectories, halves: Split, items: Float32[Tensor, "table item"]
+) -> EquivalenceReport:
+    untrained = DecisionTransformer(model.cfg, generator(1, "untrained"))
+    config = EquivalenceConfig(n_frames=6, n_contexts=2, epsilon=0.3, n_draws=5, seed=3)
+    return certify(model, trajectories, split=halves, items=items, untrained=untrained, config=config)
+
+
+def _parent(folder: Path, kind: str) -> Artefact:
+    content = Content(kind=kind, config={"for": kind}, tensors={"x": torch.zeros(1)}, metrics={})
+    return write_artefact(folder / kind, content, parents=[], seed=0)
+
+
+def _assert_same(one: object, other: object) -> None:
+    """Compare field by field, tensors by content."""
+    assert type(one) is type(other)
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        assert torch.equal(one, other)
+        assert one.dtype == other.dtype
+    elif isinstance(one, tuple) and isinstance(other, tuple):
+        assert len(one) == len(other)
+        for left, right in zip(one, other, strict=True):
+            _assert_same(left, right)
+    elif hasattr(one, "__dataclass_fields__"):
+        for field in fields(one):  # type: ignore[arg-type]
+            _assert_same(getattr(one, field.name), getattr(other, field.name))
+    else:
+        assert one == other
+
+
+def test_a_report_comes_back_as_it_was(report: EquivalenceReport, tmp_path: Path) -> None:
+    save_equivalence(tmp_path / "equivalence", report, parents=[])
+    loaded = load_equivalence(tmp_path / "equivalence")
+    _assert_same(loaded, report)
+    _assert_same(loaded.relation, report.relation)
+
+
+def test_the_parents_the_seed_and_the_numbers_are_in_the_manifest(report: EquivalenceReport, tmp_path: Path) -> None:
+    parents = [_parent(tmp_path, "model"), _parent(tmp_path, "demonstrations")]
+    manifest = save_equivalence(tmp_path / "equivalence", report, parents=parents).manifest
+    assert set(manifest.parents.values()) == {parent.manifest.digest for parent in parents}
+    assert manifest.seed == 3
+    assert manifest.metrics["n_classes"] == report.partition.n_classes
+    assert manifest.metrics["coverage"] == report.chosen.coverage
+    assert manifest.metrics["n_swaps"] == report.n_swaps
+
+
+def test_a_report_that_rests_on_another_model_is_refused(report: EquivalenceReport, tmp_path: Path) -> None:
+    parent, stranger = _parent(tmp_path, "model"), _parent(tmp_path, "demonstrations")
+    save_equivalence(tmp_path / "equivalence", report, parents=[parent])
+    load_equivalence(tmp_path / "equivalence", parent=parent)
+    with pytest.raises(UserError, match="was not made from"):
+        load_equivalence(tmp_path / "equivalence", parent=stranger)
+
+
+def test_a_report_is_not_overwritten_unless_told(report: EquivalenceReport, tmp_path: Path) -> None:
+    save_equivalence(tmp_path / "equivalence", report, parents=[])
+    with pytest.raises(UserError, match="exists already"):
+        save_equivalence(tmp_path / "equivalence", report, parents=[])
+    save_equivalence(tmp_path / "equivalence", report, parents=[], replace=True)
+
+
+def test_a_missing_report_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no equivalence"):
+        load_equivalence(tmp_path / "nothing")

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from dtinterp.foundation.statistics import Interval, bootstrap_mean, wilson
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
+@pytest.mark.parametrize(("successes", "n"), [(0, 1), (0, 20), (1, 1), (7, 9), (950, 1000), (1000, 1000)])
+def test_wilson_intervals_are_those_of_scipy(successes, n, confidence):
+    ours = wilson(successes, n, confidence)
+    theirs = stats.binomtest(successes, n).proportion_ci(confidence, method="wilson")
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+    assert (ours.estimate, ours.n) == (successes / n, n)
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 0), (5, 4), (-1, 4)])
+def test_what_is_no_proportion_is_refused(successes, n):
+    with pytest.raises(ValueError, match=f"{successes} successes of {n} is no proportion"):
+        wilson(successes, n)
+
+
+def test_bootstrap_intervals_hold_a_planted_mean_as_often_as_they_say():
+    rng = np.random.default_rng(0)
+    samples = rng.normal(2.0, 1.0, (150, 100))
+    intervals = [bootstrap_mean(sample, rng, draws=150, confidence=0.9) for sample in samples]
+    covered = sum(interval.low <= 2.0 <= interval.high for interval in intervals)
+    assert 0.82 <= covered / len(samples) <= 0.97  # 150 trials have a standard deviation of 0.025
+
+
+def test_bootstrap_intervals_repeat_with_their_generator():
+    values = np.random.default_rng(1).random(50)
+    one, other = (bootstrap_mean(values, np.random.default_rng(2)) for _ in range(2))
+    assert one == other
+    assert one.estimate == pytest.approx(values.mean())
+    assert one.n == 50
+
+
+def test_equal_values_have_an_interval_without_width():
+    interval = bootstrap_mean(np.full(7, 0.1), np.random.default_rng(0))
+    assert interval.high - interval.low == pytest.approx(0, abs=1e-12)
+
+
+def test_nothing_has_no_mean():
+    with pytest.raises(ValueError, match="no values to average"):
+        bootstrap_mean(np.zeros(0), np.random.default_rng(0))
+
+
+def test_an_interval_holds_its_estimate():
+    with pytest.raises(ValueError, match=r"estimate 0.9 lies outside \[0.1, 0.5\]"):
+        Interval(0.9, 0.1, 0.5, 10)
+
+
+def test_an_interval_is_written_with_its_count():
+    assert str(Interval(0.953, 0.9376, 0.9641, 1000)) == "0.953 [0.938, 0.964] n=1000"

@@ -1,0 +1,85 @@
+from typing import TypeVar
+
+import pytest
+import torch
+from einops import rearrange
+from torch import nn
+from torch.nn import functional
+
+from dtinterp.model.config import ModelConfig
+from dtinterp.model.layers import MLP, Attention, Block, LayerNorm
+from dtinterp.model.tokens import OBSERVATION, allowed_attention
+
+CONFIG = ModelConfig(d_model=12, n_heads=3, d_mlp=20, n_slots=4)
+Layer = TypeVar("Layer", bound=nn.Module)
+
+
+def randomised(module: Layer) -> Layer:
+    rng = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.normal_(std=0.5, generator=rng)
+    return module
+
+
+@pytest.fixture
+def x():
+    return 3 * torch.randn(5, 11, 12, generator=torch.Generator().manual_seed(1)) + 1
+
+
+@pytest.fixture
+def allowed():
+    n_real = torch.tensor([4, 3, 2, 1, 4])
+    return allowed_attention(torch.arange(4) >= 4 - n_real[:, None])
+
+
+def test_the_norm_is_torchs_layer_norm_on_both_paths(x):
+    norm = randomised(LayerNorm(12))
+    theirs = functional.layer_norm(x, (12,), norm.w, norm.b)
+    torch.testing.assert_close(norm.hooked(x), theirs, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(norm.fused(x), theirs, atol=1e-5, rtol=1e-5)
+
+
+def test_attention_is_torchs_multihead_attention_on_both_paths(x, allowed):
+    attention = randomised(Attention(CONFIG))
+    peer = nn.MultiheadAttention(12, 3, batch_first=True)
+    projections = [attention.W_Q, attention.W_K, attention.W_V]
+    biases = [attention.b_Q, attention.b_K, attention.b_V]
+    with torch.no_grad():
+        peer.in_proj_weight.copy_(torch.cat([rearrange(weight, "head m d -> (head d) m") for weight in projections]))
+        peer.in_proj_bias.copy_(torch.cat([bias.flatten() for bias in biases]))
+        peer.out_proj.weight.copy_(rearrange(attention.W_O, "head d m -> m (head d)"))
+        peer.out_proj.bias.copy_(attention.b_O)
+    theirs, _ = peer(x, x, x, attn_mask=~allowed.repeat_interleave(3, dim=0), need_weights=False)
+    torch.testing.assert_close(attention.hooked(x, allowed), theirs, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(attention.fused(x, allowed, slice(None)), theirs, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("act_fn", "activation"), [("gelu", functional.gelu), ("relu", torch.relu)])
+def test_the_mlp_is_two_matrices_and_a_nonlinearity_on_both_paths(x, act_fn, activation):
+    mlp = randomised(MLP(ModelConfig(d_model=12, n_heads=3, d_mlp=20, act_fn=act_fn)))
+    expected = activation(x @ mlp.W_in + mlp.b_in) @ mlp.W_out + mlp.b_out
+    torch.testing.assert_close(mlp.hooked(x), expected)
+    torch.testing.assert_close(mlp.fused(x), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_block_computes_the_chosen_tokens_as_it_would_all(x, allowed):
+    block = randomised(Block(CONFIG))
+    whole = block.hooked(x, allowed)
+    torch.testing.assert_close(block.fused(x, allowed, slice(None)), whole, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(block.fused(x, allowed, OBSERVATION), whole[:, OBSERVATION], atol=1e-4, rtol=1e-4)
+
+
+def test_what_a_hook_puts_in_place_goes_on(x, allowed):
+    attention = randomised(Attention(CONFIG))
+    attention.hook_z.add_hook(lambda tensor, **_: torch.zeros_like(tensor))
+    assert torch.equal(attention.hooked(x, allowed), attention.b_O.expand_as(x))
+
+
+def test_attention_stays_in_float32_under_bfloat16_autocast_on_a_cpu(x, allowed):
+    attention = randomised(Attention(CONFIG))
+    with torch.autocast("cpu", torch.bfloat16):
+        low = attention.fused(x, allowed, slice(None))
+    full = attention.fused(x, allowed, slice(None))
+    assert low.dtype == torch.bfloat16
+    assert functional.cosine_similarity(low.float().flatten(), full.flatten(), dim=0) > 0.999

@@ -1,0 +1,49 @@
+import pytest
+import torch
+
+from dtinterp.foundation.artefact import Content, write_artefact
+from dtinterp.foundation.errors import UserError
+from dtinterp.model.storage import load_model, save_model, untrained_twin
+from dtinterp.model.training import TrainConfig
+
+
+@pytest.fixture
+def demonstrations(tmp_path):
+    return write_artefact(tmp_path / "demonstrations", Content("demonstrations", {}, {}, {}), parents=(), seed=0)
+
+
+@pytest.fixture
+def config(model):
+    return TrainConfig(model.cfg, seed=4, precision="bfloat16", learning_rate=0.01)
+
+
+def test_a_saved_model_gives_the_same_logits(model, config, demonstrations, windows, items, tmp_path):
+    written = save_model(tmp_path / "model", model, config, parent=demonstrations, metrics={"loss": 0.5})
+    back = load_model(tmp_path / "model", parent=demonstrations)
+    assert back.config == config
+    assert (back.artefact.manifest, back.artefact.manifest.device) == (written.manifest, "cpu")
+    assert not back.model.training
+    with torch.no_grad():
+        assert torch.equal(back.model(windows, items), model(windows, items))
+
+
+def test_a_model_of_other_demonstrations_is_refused(model, config, demonstrations, tmp_path):
+    save_model(tmp_path / "model", model, config, parent=demonstrations, metrics={})
+    stranger = write_artefact(tmp_path / "stranger", Content("demonstrations", {}, {}, {}), parents=(), seed=1)
+    with pytest.raises(UserError, match=r"model was not made from .*stranger"):
+        load_model(tmp_path / "model", parent=stranger)
+
+
+def test_what_is_no_model_is_refused(demonstrations):
+    with pytest.raises(UserError, match="is of kind demonstrations, expected model"):
+        load_model(demonstrations.path)
+
+
+def test_an_untrained_twin_has_the_shape_and_none_of_the_weights(model, config):
+    twin, other = untrained_twin(config, draw=0), untrained_twin(config, draw=1)
+    assert {name: tensor.shape for name, tensor in twin.state_dict().items()} == {
+        name: tensor.shape for name, tensor in model.state_dict().items()
+    }
+    assert not torch.isclose(twin.W_obs, model.W_obs).all()
+    assert not torch.isclose(twin.W_obs, other.W_obs).all()
+    assert torch.equal(twin.W_obs, untrained_twin(config, draw=0).W_obs)

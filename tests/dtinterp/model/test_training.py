@@ -1,0 +1,223 @@
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from dtinterp.dataset.split import split
+from dtinterp.dataset.windows import window
+from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.logbook import Logbook
+from dtinterp.model import training as training_module
+from dtinterp.model.config import ModelConfig
+from dtinterp.model.training import (
+    DECAYED,
+    Record,
+    TrainConfig,
+    _batch,
+    _optimizer,
+    action_loss,
+    learning_rate,
+    train_model,
+    validate,
+    validation_windows,
+)
+
+TINY = TrainConfig(
+    ModelConfig(d_model=16, n_heads=2, d_mlp=16), steps=20, batch_size=16, warmup=5, validate_every=7, held_out=0.3
+)
+
+
+@pytest.fixture(autouse=True)
+def _few_validation_windows(monkeypatch):
+    monkeypatch.setattr(training_module, "VALIDATION_WINDOWS", 128)
+
+
+@pytest.fixture(scope="module")
+def sides(trajectories):
+    return split(trajectories, share=0.3, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def train(trajectories, sides, items):
+    def trained(config=TINY, record=None, data=trajectories, held=sides):
+        return train_model(data, held, config, items=items, record=record or Record())
+
+    return trained
+
+
+def weights(model):
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+def rows(path):
+    return [{**json.loads(line), "clock": 0} for line in path.read_text().splitlines()]
+
+
+def test_training_learns_what_the_demonstrator_prefers(train, trajectories, sides, items):
+    held_out = validation_windows(trajectories, sides, TINY)
+    before = validate(train(replace(TINY, steps=1)), held_out, items)
+    after = validate(train(replace(TINY, steps=100, learning_rate=1e-2)), held_out, items)
+    shares = torch.bincount(held_out.action[held_out.mask], minlength=7) / int(held_out.mask.sum())
+    entropy = -(shares * shares.clamp(min=1e-9).log()).sum().item()  # the best that a blind model could do
+    assert before.loss == pytest.approx(math.log(7), abs=0.05)
+    assert after.loss < entropy + 0.05
+    assert after.accuracy > before.accuracy
+
+
+def test_one_seed_gives_the_same_bits_and_another_seed_others(train):
+    assert torch.equal(weights(train()), weights(train()))
+    assert not torch.equal(weights(train()), weights(train(replace(TINY, seed=1))))
+
+
+class PlugPulledError(Exception):
+    pass
+
+
+def interrupted_at(n_measurements):
+    """A probe that lets some measurements pass and then pulls the plug, before the state of training is written."""
+    left = [n_measurements]
+
+    def probe(_):
+        left[0] -= 1
+        if left[0] < 0:
+            raise PlugPulledError
+        return {"probed": 1.0}
+
+    return probe
+
+
+@pytest.mark.parametrize("n_measurements", [0, 1, 2])
+def test_an_interrupted_training_goes_on_to_the_same_bits_and_the_same_log(train, tmp_path, n_measurements):
+    whole = train(record=Record(Logbook(tmp_path / "whole.jsonl"), None, lambda _: {"probed": 1.0}))
+    kept = Record(Logbook(tmp_path / "parts.jsonl"), tmp_path / "run.safetensors")
+    with pytest.raises(PlugPulledError):
+        train(record=replace(kept, probe=interrupted_at(n_measurements)))
+    assert (tmp_path / "run.safetensors").exists() == (n_measurements > 0)
+    kept.logbook.write(step=19, loss=0.0)  # a row that was written just before the plug was pulled
+    resumed = train(record=replace(kept, probe=lambda _: {"probed": 1.0}))
+    assert torch.equal(weights(resumed), weights(whole))
+    assert rows(tmp_path / "parts.jsonl") == rows(tmp_path / "whole.jsonl")
+    assert [row["step"] for row in rows(tmp_path / "whole.jsonl")] == [7, 14, 20]
+
+
+def test_a_finished_training_is_not_trained_again(train, tmp_path):
+    record = Record(resume_file=tmp_path / "run.safetensors")
+    assert torch.equal(weights(train(record=record)), weights(train(record=record)))
+
+
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        ({"seed": 1}, "seed 0, not 1"),
+        ({"model": ModelConfig(d_model=16, n_heads=4, d_mlp=16)}, "n_heads 2, not 4"),
+        ({"steps": 30, "warmup": 3}, "steps 20, not 30, warmup 5, not 3"),
+    ],
+)
+def test_a_training_under_way_refuses_other_settings(train, tmp_path, change, difference):
+    record = Record(resume_file=tmp_path / "run.safetensors")
+    train(record=record)
+    with pytest.raises(UserError, match=f"run.safetensors is a training under way with {difference}: ask for the same"):
+        train(replace(TINY, **change), record=record)
+
+
+def test_a_training_under_way_refuses_other_demonstrations(train, tmp_path, trajectories):
+    record = Record(resume_file=tmp_path / "run.safetensors")
+    train(record=record)
+    other = replace(trajectories, action=(trajectories.action + 1) % 7)
+    with pytest.raises(UserError, match=r"is a training under way with demonstrations [0-9a-f]{12}, not [0-9a-f]{12}"):
+        train(record=record, data=other)
+
+
+def test_batches_hold_no_held_out_step(trajectories, sides):
+    batches = [_batch(trajectories, sides, TINY, step) for step in range(20)]
+    shown = torch.cat([batch.step[batch.mask] for batch in batches])
+    assert not torch.isin(shown, sides.held_out).any()
+    assert torch.isin(torch.cat([batch.step[:, -1] for batch in batches]), sides.train).all()
+    assert not torch.equal(batches[0].step, batches[1].step)
+
+
+def test_validation_windows_are_held_out_and_always_the_same(trajectories, sides):
+    windows = validation_windows(trajectories, sides, TINY)
+    assert torch.isin(windows.step[windows.mask], sides.held_out).all()
+    assert torch.equal(windows.step, validation_windows(trajectories, sides, TINY).step)
+    assert len(windows) == min(len(sides.held_out), training_module.VALIDATION_WINDOWS)
+
+
+def test_loss_and_accuracy_are_those_of_a_slow_loop(model, windows, items, monkeypatch):
+    with torch.no_grad():
+        logits = model(windows, items)
+    losses, hits = [], []
+    for batch in range(len(windows)):
+        for slot in range(windows.n_slots):
+            if windows.mask[batch, slot]:
+                scores = logits[batch, slot].double()
+                action = int(windows.action[batch, slot])
+                losses.append(math.log(sum(math.exp(score) for score in scores.tolist())) - float(scores[action]))
+                hits.append(int(scores.argmax()) == action)
+    monkeypatch.setattr(training_module, "VALIDATION_BATCH", 10)
+    measured = validate(model, windows, items)
+    assert measured.loss == pytest.approx(sum(losses) / len(losses), rel=1e-5)
+    assert measured.accuracy == pytest.approx(sum(hits) / len(hits))
+    assert measured.n_actions == len(hits)
+    assert action_loss(logits, windows).item() == pytest.approx(measured.loss, rel=1e-6)
+
+
+def test_the_learning_rate_rises_then_falls_to_a_tenth():
+    config = TrainConfig(steps=1000, warmup=100, learning_rate=2.0)
+    rates = [learning_rate(step, config) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.02)
+    assert rates[99] == rates[100] == 2.0
+    assert rates[:100] == sorted(rates[:100])
+    assert rates[100:] == sorted(rates[100:], reverse=True)
+    assert rates[550] == pytest.approx(1.1)  # half-way down, the mean of the peak and its tenth
+    assert rates[-1] == pytest.approx(0.2, abs=1e-4)
+
+
+@pytest.mark.parametrize("warmup", [0, 5, 50])
+def test_any_warmup_gives_positive_rates(warmup):
+    config = TrainConfig(steps=5, warmup=warmup)
+    assert all(0 < learning_rate(step, config) <= config.learning_rate for step in range(5))
+
+
+def test_only_matrices_inside_the_blocks_decay(model):
+    decayed, spared = _optimizer(model, TrainConfig(weight_decay=0.3)).param_groups
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    assert (decayed["weight_decay"], spared["weight_decay"]) == (0.3, 0.0)
+    kinds = [names[id(parameter)].rpartition(".")[2] for parameter in decayed["params"]]
+    assert sorted(kinds) == sorted([*DECAYED, *DECAYED])  # two blocks
+    assert all(names[id(parameter)].startswith("blocks.") for parameter in decayed["params"])
+    assert len(decayed["params"]) + len(spared["params"]) == len(names)
+
+
+def test_bfloat16_trains_much_as_float32_does(train, trajectories, sides, items):
+    held_out = validation_windows(trajectories, sides, TINY)
+    full, low = (validate(train(replace(TINY, precision=each)), held_out, items) for each in ("float32", "bfloat16"))
+    assert low.loss == pytest.approx(full.loss, abs=0.02)
+    assert low.loss != full.loss
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"steps": 0}, "steps is 0, expected at least 1"),
+        ({"batch_size": -1}, "batch_size is -1, expected at least 1"),
+        ({"learning_rate": 0.0}, "learning_rate is 0.0, expected a number above 0"),
+        ({"warmup": -1}, "warmup is -1, expected at least 0"),
+        ({"held_out": 1.0}, "held_out is 1.0, expected a share between 0 and 1"),
+        ({"precision": "float16"}, "precision is 'float16', expected float32 or bfloat16"),
+    ],
+)
+def test_what_cannot_be_run_is_refused(change, sentence):
+    with pytest.raises(UserError, match=sentence):
+        TrainConfig(**change)
+
+
+def test_facts_never_reach_the_model(train, trajectories, items):
+    scrambled = replace(trajectories, facts=torch.randint_like(trajectories.facts, 9))
+    model, other = train(), train(data=scrambled)
+    chosen = torch.arange(0, trajectories.n_steps, 50)
+    assert torch.equal(weights(model), weights(other))
+    with torch.no_grad():
+        assert torch.equal(model(window(trajectories, chosen), items), model(window(scrambled, chosen), items))
