@@ -51,7 +51,7 @@ class TwinVectorEnv(VectorEnv):
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, object] | None = None
-    ) -> tuple[VectorObservation, dict[str, object]]:
+    ) -> tuple[VectorObservation, dict[str, np.ndarray]]:
         """Begin an episode in every world; a seed draws the starts anew.
 
         Raises ValueError for options, as there are none.
@@ -70,7 +70,7 @@ class TwinVectorEnv(VectorEnv):
         Float32[np.ndarray, " world"],
         Bool[np.ndarray, " world"],
         Bool[np.ndarray, " world"],
-        dict[str, object],
+        dict[str, np.ndarray],
     ]:
         """Take one action in every world. Raises ValueError for actions that MiniGrid does not have."""
         action = torch.as_tensor(np.asarray(actions), dtype=torch.int64, device=self._episodes.state.position.device)
@@ -89,11 +89,11 @@ class TwinVectorEnv(VectorEnv):
         image = observe(state, self._episodes.setting).cpu().numpy()
         return {"direction": state.direction.cpu().numpy(), "image": image}
 
-    def _final_info(self, final: State, ended: Int64[np.ndarray, " ended"]) -> dict[str, object]:
+    def _final_info(self, final: State, ended: Int64[np.ndarray, " ended"]) -> dict[str, np.ndarray]:
         """Return the last observations as gymnasium lays them out: one object per world, and a mask."""
         last = self._observe(final)
         final_obs = np.full(self.num_envs, None, dtype=object)
         for row, world in enumerate(ended):
             final_obs[world] = {"direction": last["direction"][row], "image": last["image"][row]}
         is_final = np.isin(np.arange(self.num_envs), ended)
-        return {"final_obs": final_obs, "_final_obs": is_final, "final_info": {}, "_final_info": is_final}
+        return {"final_obs": final_obs, "_final_obs": is_final}

@@ -9,6 +9,7 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
 from environments.batched.layouts import draw_layouts
 from environments.registration import SUPPORTED_IDS
@@ -59,7 +60,7 @@ def test_it_behaves_as_gymnasiums_own_vector_environment_does() -> None:
         ours, *told, info = twin.step(action)
         other, *expected, their_info = theirs.step(action)
         assert all(np.allclose(one, two) for one, two in zip(told, expected, strict=True))
-        assert info.keys() <= {"final_obs", "_final_obs", "final_info", "_final_info"}
+        assert info.keys() <= {"final_obs", "_final_obs"}
         if "final_obs" in their_info:
             n_ended += 1
             assert np.array_equal(info["_final_obs"], their_info["_final_obs"])
@@ -91,7 +92,8 @@ class AsVecEnv(VecEnv):
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
 
     def reset(self) -> dict[str, np.ndarray]:
-        return dict(self.env.reset()[0])
+        observation, _ = self.env.reset()
+        return {"image": observation["image"], "direction": observation["direction"]}
 
     def step_async(self, actions: np.ndarray) -> None:
         self.actions = actions
@@ -109,16 +111,16 @@ class AsVecEnv(VecEnv):
     def close(self) -> None:
         self.env.close()
 
-    def get_attr(self, attr_name: str, indices: object = None) -> list:
+    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list:
         return [getattr(self, attr_name, None) for _ in self._get_indices(indices)]
 
-    def set_attr(self, attr_name: str, value: object, indices: object = None) -> None:
+    def set_attr(self, attr_name: str, value: object, indices: VecEnvIndices = None) -> None:
         raise NotImplementedError(f"{attr_name} of {indices} cannot be {value}")
 
-    def env_method(self, method_name: str, *args: object, indices: object = None, **kwargs: object) -> list:
+    def env_method(self, method_name: str, *args: object, indices: VecEnvIndices = None, **kwargs: object) -> list:
         raise NotImplementedError(f"{method_name} of {indices} with {args} and {kwargs}")
 
-    def env_is_wrapped(self, wrapper_class: type, indices: object = None) -> Sequence[bool]:
+    def env_is_wrapped(self, wrapper_class: type[gymnasium.Wrapper], indices: VecEnvIndices = None) -> Sequence[bool]:
         return [isinstance(self.env, wrapper_class) for _ in self._get_indices(indices)]
 
 

@@ -53,20 +53,20 @@ def _point_at_parameters(env: MiniGridEnv, state: State, objects: Sequence[World
     rule = setting_of(env, "").rule
     places = [divmod(number, env.height) for number in (first, second)]
     if isinstance(rule, OpenRedThenBlue):
-        env.red_door, env.blue_door = objects[first], objects[second]
+        vars(env).update(red_door=objects[first], blue_door=objects[second])
     if isinstance(rule, OpenDoor):
-        env.door = objects[first]
+        vars(env).update(door=objects[first])
     if isinstance(rule, PickUpTarget):
         alike = [made for made in (*objects, env.carrying) if made and thing_of(made) == THING_OF_CODE[first]]
-        env.obj = alike[0] if alike else Box("red")
+        vars(env).update(obj=alike[0] if alike else Box("red"))
     for name, value in (("success_pos", places[0]), ("failure_pos", places[1]), ("target_pos", places[0])):
         if hasattr(env, name):
             setattr(env, name, value)
     if hasattr(env, "move_pos"):  # PutNear
         mover = THING_OF_CODE[first]
-        env.move_type, env.moveColor, env.target_pos = mover.kind, mover.colour, places[1]
+        vars(env).update(move_type=mover.kind, moveColor=mover.colour, target_pos=places[1])
     if hasattr(env, "targetColor"):  # Fetch
-        env.targetType, env.targetColor = THING_OF_CODE[first].kind, THING_OF_CODE[first].colour
+        vars(env).update(targetType=THING_OF_CODE[first].kind, targetColor=THING_OF_CODE[first].colour)
 
 
 class Beside:
@@ -93,14 +93,14 @@ class Beside:
         taken = torch.tensor(list(actions)) * torch.tensor(self.is_running)  # whose episode ended turns on the spot
         self.state, verdict = step(self.state, taken, self.setting)
         images = {}
-        for world in np.flatnonzero(self.is_running):
+        for world in np.flatnonzero(self.is_running).tolist():
             env = self.envs[world]
             observation, reward, terminated, truncated, _ = env.step(int(actions[world]))
-            images[int(world)] = observation["image"]
+            images[world] = observation["image"]
             told = (verdict.reward[world].item(), verdict.terminated[world].item(), verdict.truncated[world].item())
             assert told == (np.float32(reward), terminated, truncated), (self.setting, world, actions[world])
-            assert verdict.success[world].item() == (reward > 0)
-            self._compare_state(int(world))
+            assert verdict.success[world].item() == (float(reward) > 0)
+            self._compare_state(world)
             self.is_running[world] = not (terminated or truncated)
         self._compare_images([images.get(world) for world in range(len(self.envs))])
         return verdict

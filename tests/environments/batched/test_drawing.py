@@ -54,7 +54,9 @@ def test_any_layout_is_read_back_as_it_was_drawn(env_id: str) -> None:
 
 
 @given(codes=st.lists(st.sampled_from(sorted(THING_OF_CODE)), min_size=6, max_size=6), direction=st.integers(0, 3))
-@settings(derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 def test_anything_that_a_cell_can_hold_is_read_back(codes: list[int], direction: int) -> None:
     state = parse_drawing(ROOM, SETTING)
     inner = [SETTING.cell(x, y) for x in (1, 2, 3) for y in (1, 2)]

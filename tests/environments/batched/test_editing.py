@@ -8,6 +8,7 @@ from environments.batched.cells import THING_OF_CODE, Thing, codes_of
 from environments.batched.editing import Edit, Move, Place, Recolour, Remove, each_edit, edited, state_of_image
 from environments.batched.layouts import Layouts, draw_layouts
 from environments.batched.sight import overview
+from environments.batched.state import State
 
 KEY = Thing("key", "blue")
 
@@ -17,7 +18,7 @@ def memory() -> Layouts:
     return draw_layouts("MiniGrid-MemoryS7FixedStart-v0", [0])
 
 
-def _thing(layouts: Layouts, state: object, x: int, y: int) -> Thing:
+def _thing(layouts: Layouts, state: State, x: int, y: int) -> Thing:
     return THING_OF_CODE[int(codes_of(state.grid[0, layouts.setting.cell(x, y)]))]
 
 

@@ -63,7 +63,7 @@ def test_other_ids_are_refused_by_name_with_the_reason(env_id: str, reason: str)
 
 
 class _Slippery(EmptyEnv):
-    def step(self, action: int) -> tuple:
+    def step(self, action: int) -> tuple:  # pyright: ignore[reportIncompatibleMethodOverride]
         return super().step(action)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from minigrid.core.actions import Actions
+from minigrid.core.world_object import WorldObj
 from minigrid.minigrid_env import MiniGridEnv
 
 from environments.batched.cells import EMPTY, THING_OF_CODE, Thing, code_of, thing_of
@@ -41,7 +42,7 @@ def test_the_table_says_what_minigrid_does(action: Actions, hand: Thing, env: Mi
         env.reset(seed=0)
         put(env, state_of(env))
         env.grid.set(2, 1, world_object_of(put, thing))
-        env.carrying = world_object_of(put, hand)
+        vars(env).update(carrying=world_object_of(put, hand))
         _, _, terminated, _, _ = env.step(action)
         effect = int(table[(int(action) * 256 + code) * 256 + code_of(hand)])
         assert THING_OF_CODE[effect & 255] == thing_of(env.grid.get(2, 1))
@@ -50,7 +51,7 @@ def test_the_table_says_what_minigrid_does(action: Actions, hand: Thing, env: Mi
         assert bool(effect >> EVENT_SHIFT) == terminated
 
 
-def world_object_of(put: Callable, thing: Thing) -> object:
+def world_object_of(put: Callable, thing: Thing) -> WorldObj | None:
     return put.__globals__["world_object"](thing)
 
 

@@ -23,9 +23,11 @@ def test_places_and_cells_are_inverse() -> None:
     ],
 )
 def test_what_no_world_can_be_is_refused(change: dict[str, int], complaint: str) -> None:
-    sizes = {"width": 6, "height": 4, "max_steps": 10, "view": 7}
+    sizes = {"width": 6, "height": 4, "max_steps": 10, "view": 7, **change}
     with pytest.raises(ValueError, match=complaint):
-        Setting("drawn", rule=ReachGoal(), **{**sizes, **change})
+        Setting(
+            "drawn", sizes["width"], sizes["height"], max_steps=sizes["max_steps"], rule=ReachGoal(), view=sizes["view"]
+        )
 
 
 def test_a_cell_outside_is_refused() -> None:

@@ -7,6 +7,7 @@ import torch
 from environments.batched.cells import Thing
 from environments.batched.editing import Move, Place, Recolour, edited
 from environments.batched.layouts import draw_layouts
+from environments.batched.state import State
 from environments.graph.enumeration import enumerate_states
 from environments.graph.reachability import UNREACHABLE, steps_to_reach
 from environments.graph.starts import exhaustive_layouts
@@ -38,7 +39,7 @@ def test_a_colour_that_the_world_does_not_have_is_out_of_reach() -> None:
     assert steps_to_reach(found, edited(state, place, layouts.setting)).tolist() == [UNREACHABLE]
 
 
-def _is_key(state: object, cell: int) -> bool:
+def _is_key(state: State, cell: int) -> bool:
     return (int(state.grid[0, cell]) & 255) == 5
 
 
