@@ -10,7 +10,7 @@ from environments.registration import SUPPORTED_IDS
 from environments.twin_worlds import TwinWorlds
 from environments.worlds import Worlds
 
-FEWEST_TWIN_WORLDS = 2
+FEWEST_TWIN_WORLDS = 4
 """Below so many worlds MiniGrid is at least as fast as the twin (benchmarks/worlds.py), and steps them itself."""
 
 N_LAYOUTS = 1024

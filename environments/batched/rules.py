@@ -12,7 +12,7 @@ from jaxtyping import Bool, Int32, Int64
 from minigrid.core.actions import Actions
 from torch import Tensor
 
-from environments.batched.cells import COLOURS, N_CODES, Thing, code_of, codes_of
+from environments.batched.cells import COLOURS, N_CODES, Thing, cell_of_code, code_of, codes_of
 from environments.batched.interaction import GOAL, NO_EVENT
 
 N_PARAMETERS = 2
@@ -119,7 +119,7 @@ def _check_rule(rule: Rule, moment: Moment) -> Ending:
         case DoneBeside():
             return _check_done(moment)
         case Fetch():
-            return Ending(moment.hand != 0, moment.hand == moment.parameters[:, 0])
+            return Ending(moment.hand != 0, _look_alike(moment.hand, moment.parameters[:, 0]))
         case PutNear():
             return _check_put_near(moment)
         case OpenRedThenBlue():
@@ -150,7 +150,7 @@ def _check_done(moment: Moment) -> Ending:
 
 def _check_put_near(moment: Moment) -> Ending:
     mover, target = moment.parameters.unbind(1)
-    took_wrong = (moment.action == Actions.pickup) & (moment.hand != 0) & (moment.hand != mover)
+    took_wrong = (moment.action == Actions.pickup) & (moment.hand != 0) & ~_look_alike(moment.hand, mover)
     dropped = (moment.action == Actions.drop) & (moment.hand_before != 0)
     distance_x, distance_y = _distances(moment.front, target, moment.height)
     is_near = (distance_x <= 1) & (distance_y <= 1)
@@ -163,6 +163,12 @@ def _check_red_then_blue(moment: Moment) -> Ending:
     red_was_open = torch.where(moment.front == red, _is_open(moment.front_code_before), red_is_open)
     blue_was_open = torch.where(moment.front == blue, _is_open(moment.front_code_before), blue_is_open)
     return Ending(blue_is_open | (red_is_open & blue_was_open), blue_is_open & red_was_open)
+
+
+def _look_alike(code: Int32[Tensor, " world"], other: Int64[Tensor, " world"]) -> Bool[Tensor, " world"]:
+    """Return whether two things have the same kind and colour; MiniGrid does not ask what is in a box."""
+    shown = cell_of_code(code.device) & 0xFFFF
+    return shown.index_select(0, code) == shown.index_select(0, other)
 
 
 def _distances(

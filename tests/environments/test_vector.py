@@ -1,7 +1,5 @@
 """The twin as a gymnasium vector environment, and an agent of another library that trains on it."""
 
-from collections.abc import Sequence
-
 import gymnasium
 import numpy as np
 import pytest
@@ -120,7 +118,7 @@ class AsVecEnv(VecEnv):
     def env_method(self, method_name: str, *args: object, indices: VecEnvIndices = None, **kwargs: object) -> list:
         raise NotImplementedError(f"{method_name} of {indices} with {args} and {kwargs}")
 
-    def env_is_wrapped(self, wrapper_class: type[gymnasium.Wrapper], indices: VecEnvIndices = None) -> Sequence[bool]:
+    def env_is_wrapped(self, wrapper_class: type[gymnasium.Wrapper], indices: VecEnvIndices = None) -> list[bool]:
         return [isinstance(self.env, wrapper_class) for _ in self._get_indices(indices)]
 
 

@@ -12,9 +12,9 @@ from minigrid.minigrid_env import MiniGridEnv
 
 from environments.batched.cells import THING_OF_CODE, WALL, Thing, cell_of_code, code_of, codes_of, thing_of
 from environments.batched.dynamics import Verdict, step
-from environments.batched.families import make
+from environments.batched.families import family_of, make
 from environments.batched.layouts import setting_of, state_of
-from environments.batched.rules import OpenDoor, OpenRedThenBlue, PickUpTarget
+from environments.batched.rules import OpenDoor, OpenRedThenBlue, PickUpTarget, Rule
 from environments.batched.sight import observe
 from environments.batched.state import State, concatenated
 
@@ -33,13 +33,16 @@ def world_object(thing: Thing) -> WorldObj | None:
     return made
 
 
+WALLS = {code: world_object(thing) for code, thing in THING_OF_CODE.items() if thing.kind == "wall"}
+"""Walls are most of a grid and never change, so they are shared."""
+
+
 def put_state(env: MiniGridEnv, state: State) -> None:
     """Put MiniGrid's environment into a state of one world."""
     codes = codes_of(state.grid[0, :-1]).tolist()
-    objects = [world_object(THING_OF_CODE[code]) for code in codes]  # column by column
+    objects = [WALLS.get(code) or world_object(THING_OF_CODE[code]) for code in codes]  # column by column
     env.grid = Grid(env.width, env.height)
-    for cell, made in enumerate(objects):
-        env.grid.set(*divmod(cell, env.height), made)
+    env.grid.grid = [objects[x * env.height + y] for y in range(env.height) for x in range(env.width)]
     x, y = divmod(int(state.position), env.height)
     env.agent_pos, env.agent_dir = (x, y), int(state.direction)
     env.carrying = world_object(THING_OF_CODE[int(state.hand)])
@@ -50,7 +53,7 @@ def put_state(env: MiniGridEnv, state: State) -> None:
 def _point_at_parameters(env: MiniGridEnv, state: State, objects: Sequence[WorldObj | None]) -> None:
     """Make the environment's own names for its targets say what the state's parameters say."""
     first, second = state.parameters[0].tolist()
-    rule = setting_of(env, "").rule
+    rule = _rule_of(env)
     places = [divmod(number, env.height) for number in (first, second)]
     if isinstance(rule, OpenRedThenBlue):
         vars(env).update(red_door=objects[first], blue_door=objects[second])
@@ -67,6 +70,16 @@ def _point_at_parameters(env: MiniGridEnv, state: State, objects: Sequence[World
         vars(env).update(move_type=mover.kind, moveColor=mover.colour, target_pos=places[1])
     if hasattr(env, "targetColor"):  # Fetch
         vars(env).update(targetType=THING_OF_CODE[first].kind, targetColor=THING_OF_CODE[first].colour)
+
+
+RULES: dict[type, Rule] = {}
+
+
+def _rule_of(env: MiniGridEnv) -> Rule:
+    """The rule of an environment, found once for each class."""
+    if type(env) not in RULES:
+        RULES[type(env)] = family_of(env).rule
+    return RULES[type(env)]
 
 
 class Beside:
