@@ -62,7 +62,7 @@ def main() -> None:
     """Measure, print the tables, and write them as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu", help="where the twin runs")
-    parser.add_argument("--threads", type=int, default=2, help="threads of the twin on the processor")
+    parser.add_argument("--threads", type=int, default=1, help="threads of the twin; several want idle cores")
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--quick", action="store_true", help=f"no batch above {AIMED_BATCH}, no graph by MiniGrid")
     parser.add_argument("--output", type=Path, default=Path("results/worlds.json"))
