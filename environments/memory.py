@@ -32,11 +32,12 @@ class MovableMemoryEnv(StaticMemoryEnv):
 
         Reward is 1 - 0.9 * step / max_steps beside the matching target, otherwise 0.
         """
-        observation, _, _, truncated, info = MiniGridEnv.step(self, action)
+        observation, reward, terminated, truncated, info = MiniGridEnv.step(self, action)
         position = tuple(self.agent_pos)
-        succeeded = position == self.success_pos
-        failed = position == self.failure_pos
-        return observation, self._reward() if succeeded else 0.0, succeeded or failed, truncated, info
+        if position in (self.success_pos, self.failure_pos):
+            terminated = True
+            reward = self._reward() if position == self.success_pos else 0.0
+        return observation, float(reward), terminated, truncated, info
 
 
 class RandomDirectionMemoryEnv(MovableMemoryEnv):

@@ -7,7 +7,6 @@ import torch
 from jaxtyping import Bool, Float32, Int16, Int64, UInt8
 from torch import Tensor
 
-from environments.facts import FACTS
 from environments.graph.exploration import CONTINUES, SUCCESS
 from environments.graph.state_graph import StateGraph
 
@@ -39,9 +38,12 @@ class Worlds(Protocol):
     n_worlds: int
     n_actions: int
     max_steps: int
-    frames: UInt8[Tensor, "frame view view 3"]
-    """The distinct frames of the world, which frame ids point into."""
     fact_names: tuple[str, ...]
+
+    @property
+    def frames(self) -> UInt8[Tensor, "frame view view 3"]:
+        """The distinct frames of the world that are known so far, which frame ids point into."""
+        ...
 
     def reset(self) -> Int64[Tensor, " world"]:
         """Begin the first episode of every world, the same one each time, and return the ids of the frames shown."""
@@ -73,7 +75,7 @@ class GraphWorlds:
         self.n_worlds = n_worlds
         self.n_actions = graph.n_actions
         self.max_steps = graph.max_steps
-        self.fact_names = FACTS
+        self.fact_names = graph.fact_names
         self.frames = torch.tensor(graph.frames, device=device)
         self._frame_id = torch.tensor(graph.frame_id, dtype=torch.int64, device=device)
         self._next_state = torch.tensor(graph.next_state, dtype=torch.int64, device=device)

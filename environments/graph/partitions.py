@@ -6,7 +6,7 @@ A partition of n things is a label for each of them, numbered from 0 in order of
 import numpy as np
 from jaxtyping import Int32
 
-from environments.graph.exploration import NOWHERE
+from environments.graph.exploration import NOWHERE, SUCCESS
 from environments.graph.numbering import number_rows
 from environments.graph.state_graph import StateGraph
 
@@ -42,3 +42,30 @@ def frame_partition(graph: StateGraph, state_label: Int32[np.ndarray, " state"])
     is_shown_in = np.zeros((len(graph.frames), state_label.max() + 1), dtype=bool)
     is_shown_in[graph.frame_id, state_label] = True
     return number_rows(is_shown_in)
+
+
+def timed_bisimulation(graph: StateGraph) -> Int32[np.ndarray, "time state"]:
+    """Label pairs of a step counter and a state alike when no sequence of actions earns different rewards from them.
+
+    This is the coarsest reward bisimulation of the world with its step counter: success pays less the later it comes,
+    and nothing comes after the time limit. Row t holds the states after t steps, t from 0 to max_steps - 1; labels may
+    be compared across rows.
+    """
+    numbers: dict[bytes, int] = {}
+    rows = np.empty((graph.max_steps, graph.n_states), dtype=np.int32)
+    after = np.full(graph.n_states, NOWHERE, dtype=np.int32)
+    for time in reversed(range(graph.max_steps)):
+        pays = graph.outcome == SUCCESS
+        paid_at = np.where(pays, time, NOWHERE)
+        onward = np.where(graph.next_state == NOWHERE, NOWHERE, after[graph.next_state])
+        seen = np.column_stack([paid_at, onward]).astype(np.int32)
+        classes, which = np.unique(seen, axis=0, return_inverse=True)
+        labels = [numbers.setdefault(row.tobytes(), len(numbers)) for row in classes]
+        after = rows[time] = np.array(labels, dtype=np.int32)[which.reshape(-1)]
+    return rows
+
+
+def is_refined_by(coarse: Int32[np.ndarray, " thing"], fine: Int32[np.ndarray, " thing"]) -> bool:
+    """Return whether things that the fine partition labels alike are labelled alike by the coarse one as well."""
+    pairs = np.unique(np.column_stack([fine, coarse]), axis=0)
+    return len(pairs) == len(np.unique(fine))

@@ -3,8 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import cast
 
+import gymnasium
 import numpy as np
+import torch
 from minigrid.envs.memory import MemoryEnv
+
+from environments.batched.layouts import Layouts, setting_of, state_of
+from environments.batched.state import concatenated
+from environments.registration import require_supported
 
 
 class ScriptedChoices:
@@ -51,3 +57,18 @@ def each_start(env: MemoryEnv) -> Iterator[float]:
         env.reset()
         yield choices.probability()
         script = choices.next_script()
+
+
+def exhaustive_layouts(env_id: str) -> Layouts:
+    """Return every layout that a memory world can begin with, each sequence of random choices with its probability.
+
+    Raises ValueError for an id that is not one of `environments.registration.SUPPORTED_IDS`; the other worlds draw
+    places until one is free, so their choices have no end.
+    """
+    require_supported(env_id)
+    env = cast(MemoryEnv, gymnasium.make(env_id, disable_env_checker=True).unwrapped)
+    starts, probability = [], []
+    for chance in each_start(env):
+        starts.append(state_of(env))
+        probability.append(chance)
+    return Layouts(setting_of(env, env_id), concatenated(starts), torch.tensor(probability, dtype=torch.float64))

@@ -2,20 +2,19 @@
 
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import cast
 
-import gymnasium
 import numpy as np
 from jaxtyping import Bool, Float64, Int8, Int16, Int32, UInt8
-from minigrid.core.constants import OBJECT_TO_IDX
-from minigrid.envs.memory import MemoryEnv
 
-from environments.facts import facts_of
-from environments.graph.exploration import CONTINUES, NOWHERE, explore
+from environments.batched.facts import fact_names, facts_of_states
+from environments.batched.layouts import Layouts
+from environments.batched.sight import observe, overview
+from environments.facts import FACTS
+from environments.graph.enumeration import MAX_STATES, Enumeration, enumerate_states
+from environments.graph.exploration import CONTINUES, NOWHERE
 from environments.graph.numbering import number_rows
 from environments.graph.shortest import optimal_actions, steps_to_success
-from environments.graph.situations import Situation, put_into
-from environments.registration import require_supported
+from environments.graph.starts import exhaustive_layouts
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +36,7 @@ class StateGraph:
     outcome: Int8[np.ndarray, "state action"]
     """CONTINUES (0), SUCCESS (1) or FAILURE (2)."""
     facts: Int16[np.ndarray, "state fact"]
-    """Columns as in `environments.facts.FACTS`; time is 0."""
+    """Columns as in `fact_names`; time is 0."""
     overview: UInt8[np.ndarray, "state width height 3"]
     """The whole grid from above, the agent's cell holding (agent, 0, direction)."""
     start: Int32[np.ndarray, " start"]
@@ -48,6 +47,8 @@ class StateGraph:
     """The fewest actions to success, the last one included; -1 where there is no way."""
     optimal: Bool[np.ndarray, "state action"]
     """The actions with which some shortest way to success begins."""
+    fact_names: tuple[str, ...] = FACTS
+    """What the columns of `facts` are."""
 
     def __post_init__(self) -> None:
         ends = self.outcome != CONTINUES
@@ -77,46 +78,40 @@ class StateGraph:
 
 @lru_cache
 def state_graph(env_id: str) -> StateGraph:
-    """Enumerate the world of `env_id` by stepping MiniGrid breadth-first; later calls return the same graph.
+    """Enumerate a memory world from all its starts, frontier by frontier; later calls return the same graph.
 
     Raises ValueError for an id that is not one of `environments.registration.SUPPORTED_IDS`.
     """
-    require_supported(env_id)
-    env = cast(MemoryEnv, gymnasium.make(env_id, disable_env_checker=True).unwrapped)
-    exploration = explore(env)
-    sights = [_sight(env, situation) for situation in exploration.situations]
-    observations = np.stack([sight.frame for sight in sights])  # state view view 3
+    return graph_of(enumerate_states(exhaustive_layouts(env_id)))
+
+
+def layout_graph(layouts: Layouts, *, max_states: int = MAX_STATES) -> StateGraph:
+    """Return the graph of all that can happen from these layouts, in a world of any family.
+
+    Raises ValueError if there are more than `max_states` states.
+    """
+    return graph_of(enumerate_states(layouts, max_states=max_states))
+
+
+def graph_of(enumeration: Enumeration) -> StateGraph:
+    """Add to the states and moves of a world what its states show, their facts, and the shortest ways to success."""
+    setting, states = enumeration.setting, enumeration.states
+    observations = observe(states, setting).numpy()  # state view view 3
     frame_id = number_rows(observations)
     first_state = np.unique(frame_id, return_index=True)[1]
-    steps = steps_to_success(exploration.next_state, exploration.outcome)
+    steps = steps_to_success(enumeration.next_state, enumeration.outcome)
     return StateGraph(
-        env_id=env_id,
-        max_steps=env.max_steps,
+        env_id=setting.env_id,
+        max_steps=setting.max_steps,
         frames=observations[first_state],
         frame_id=frame_id,
-        next_state=exploration.next_state,
-        outcome=exploration.outcome,
-        facts=np.stack([sight.facts for sight in sights]),
-        overview=np.stack([sight.overview for sight in sights]),
-        start=exploration.start,
-        start_probability=exploration.start_probability,
+        next_state=enumeration.next_state,
+        outcome=enumeration.outcome,
+        facts=facts_of_states(states, setting).numpy(),
+        overview=overview(states, setting).numpy(),
+        start=enumeration.start,
+        start_probability=enumeration.start_probability,
         steps_to_success=steps,
-        optimal=optimal_actions(exploration.next_state, exploration.outcome, steps=steps),
+        optimal=optimal_actions(enumeration.next_state, enumeration.outcome, steps=steps),
+        fact_names=fact_names(setting),
     )
-
-
-@dataclass(frozen=True)
-class _Sight:
-    """What there is to see in one state."""
-
-    frame: UInt8[np.ndarray, "view view 3"]
-    overview: UInt8[np.ndarray, "width height 3"]
-    facts: Int16[np.ndarray, " fact"]
-
-
-def _sight(env: MemoryEnv, situation: Situation) -> _Sight:
-    """Look at one situation from within and from above."""
-    put_into(env, situation)
-    overview = env.grid.encode()
-    overview[situation.position] = (OBJECT_TO_IDX["agent"], 0, situation.direction)
-    return _Sight(frame=env.gen_obs()["image"], overview=overview, facts=facts_of(env))

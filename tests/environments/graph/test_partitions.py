@@ -1,6 +1,7 @@
 """Partitions of states and frames: the known answers, slow definitions, and how they nest."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,14 @@ import pytest
 from environments.facts import FACTS
 from environments.graph.exploration import NOWHERE
 from environments.graph.numbering import number_rows
-from environments.graph.partitions import bisimulation, frame_partition, optimal_actions, same_image
+from environments.graph.partitions import (
+    bisimulation,
+    frame_partition,
+    is_refined_by,
+    optimal_actions,
+    same_image,
+    timed_bisimulation,
+)
 from environments.graph.state_graph import StateGraph, state_graph
 
 MOVABLE = "MiniGrid-MemoryS7FixedStart-v0"
@@ -117,3 +125,60 @@ def test_frames_are_alike_exactly_when_they_are_shown_in_the_same_set_of_classes
 def test_the_same_image_tells_every_frame_apart() -> None:
     graph = state_graph(MOVABLE)
     assert frame_partition(graph, same_image(graph)).tolist() == list(range(len(graph.frames)))
+
+
+def _is_told_apart_in_time(graph: StateGraph) -> np.ndarray:
+    """Bool[time state state]: whether some sequence of actions earns different rewards before the time limit."""
+    apart = np.zeros((graph.max_steps + 1, graph.n_states, graph.n_states), dtype=bool)
+    for time in reversed(range(graph.max_steps)):
+        now = ((graph.outcome == 1)[:, None] != (graph.outcome == 1)[None]).any(-1)
+        for action in range(graph.n_actions):
+            after = graph.next_state[:, action]
+            both = (after != NOWHERE)[:, None] & (after != NOWHERE)[None]
+            now |= apart[time + 1][np.ix_(after, after)] & both
+        apart[time] = now
+    return apart
+
+
+def test_with_the_step_counter_states_are_told_apart_by_what_can_still_be_earned() -> None:
+    graph = replace(state_graph(STATIC), max_steps=8)
+    label = timed_bisimulation(graph)
+    apart = _is_told_apart_in_time(graph)
+    for time in range(graph.max_steps):
+        one_sided = (label[time][:, None] != label[time][None])[~_ends_differ(graph)]
+        assert np.array_equal(one_sided, apart[time][~_ends_differ(graph)])
+
+
+def _ends_differ(graph: StateGraph) -> np.ndarray:
+    """Pairs of which one may end where the other goes on, which the slow definition leaves to the fast one."""
+    ends = graph.next_state == NOWHERE
+    reach = ends.any(1)
+    for _ in range(graph.max_steps):
+        reach = reach | np.where(ends, False, reach[graph.next_state]).any(1)
+    return reach[:, None] | reach[None]
+
+
+@pytest.mark.parametrize("env_id", [STATIC, UPSTREAM])
+def test_partitions_with_and_without_the_step_counter_nest(env_id: str) -> None:
+    """Bisimilar states stay so when both have taken equally many steps; less time leaves less to tell apart."""
+    graph = replace(state_graph(env_id), max_steps=30)
+    timed = timed_bisimulation(graph)
+    for time in range(graph.max_steps):
+        assert is_refined_by(timed[time], bisimulation(graph))
+    for time in range(graph.max_steps - 1):
+        assert is_refined_by(timed[time + 1], timed[time])
+    assert np.array_equal(number_rows(timed[0]), bisimulation(graph))
+
+
+@pytest.mark.parametrize("env_id", [STATIC, MOVABLE, UPSTREAM])
+def test_bisimilar_states_share_their_optimal_actions(env_id: str) -> None:
+    graph = state_graph(env_id)
+    assert is_refined_by(optimal_actions(graph), bisimulation(graph))
+    assert is_refined_by(bisimulation(graph), np.arange(graph.n_states, dtype=np.int32))
+
+
+def test_refinement_is_a_matter_of_pairs() -> None:
+    fine, coarse = np.array([0, 1, 2, 2], dtype=np.int32), np.array([5, 5, 1, 1], dtype=np.int32)
+    assert is_refined_by(coarse, fine)
+    assert not is_refined_by(fine, coarse)
+    assert is_refined_by(fine, fine)

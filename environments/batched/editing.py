@@ -1,0 +1,169 @@
+"""One world and a small change into another: things placed, moved, recoloured or removed, and states from arrays."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import UInt8
+from minigrid.core.constants import IDX_TO_COLOR, IDX_TO_OBJECT, OBJECT_TO_IDX, STATE_TO_IDX
+from torch import Tensor
+
+from environments.batched.cells import COLOURS, EMPTY, THING_OF_CODE, WALL, Thing, cell_of_code, code_of, codes_of
+from environments.batched.layouts import CPU
+from environments.batched.legality import require_legal
+from environments.batched.setting import Setting
+from environments.batched.state import State
+
+
+@dataclass(frozen=True)
+class Place:
+    """Put a thing into the empty cell (x, y)."""
+
+    x: int
+    y: int
+    thing: Thing
+
+
+@dataclass(frozen=True)
+class Remove:
+    """Empty the cell (x, y)."""
+
+    x: int
+    y: int
+
+
+@dataclass(frozen=True)
+class Move:
+    """Take what is in the cell (x, y) to the empty cell (to_x, to_y)."""
+
+    x: int
+    y: int
+    to_x: int
+    to_y: int
+
+
+@dataclass(frozen=True)
+class Recolour:
+    """Give what is in the cell (x, y) another colour."""
+
+    x: int
+    y: int
+    colour: str
+
+
+Edit = Place | Remove | Move | Recolour
+"""A single change to one world. Walls cannot be edited, and nothing can be put where the agent stands."""
+
+
+def edited(state: State, edit: Edit, setting: Setting) -> State:
+    """Return a copy of a batch of one world with one change. Raises ValueError for a change that is not legal."""
+    if len(state) != 1:
+        raise ValueError(f"An edit changes one world, and the state has {len(state)}; choose one of them.")
+    match edit:
+        case Place(x, y, thing):
+            _require_empty(state, setting.cell(x, y), setting)
+            changes = {setting.cell(x, y): thing}
+        case Remove(x, y):
+            _editable(state, setting.cell(x, y), setting)
+            changes = {setting.cell(x, y): EMPTY}
+        case Move(x, y, to_x, to_y):
+            _require_empty(state, setting.cell(to_x, to_y), setting)
+            changes = {
+                setting.cell(x, y): EMPTY,
+                setting.cell(to_x, to_y): _editable(state, setting.cell(x, y), setting),
+            }
+        case Recolour(x, y, colour):
+            changes = {setting.cell(x, y): replace(_editable(state, setting.cell(x, y), setting), colour=colour)}
+    after = state.clone()
+    for cell, thing in changes.items():
+        after.grid[0, cell] = cell_of_code(state.grid.device)[code_of(thing)]
+    require_legal(after, setting)
+    return after
+
+
+def each_edit(state: State, setting: Setting, *, things: tuple[Thing, ...] = ()) -> Iterator[Edit]:
+    """Yield the legal single edits of a world inside its outer wall.
+
+    They are removals, recolourings and moves of what is there, and these things in every empty cell.
+    """
+    thing_at = [THING_OF_CODE[code] for code in codes_of(state.grid[0, :-1]).tolist()]
+    free = [cell for cell in range(setting.n_cells) if _is_inside(cell, setting) and cell != int(state.position)]
+    empty = [cell for cell in free if thing_at[cell] == EMPTY]
+    for cell in free:
+        if thing_at[cell].kind not in {"empty", "wall"}:
+            yield from _edits_of(cell, thing_at[cell], setting)
+            yield from (Move(*setting.place(cell), *setting.place(target)) for target in empty)
+    yield from (Place(*setting.place(cell), thing) for cell in empty for thing in things)
+
+
+def _edits_of(cell: int, thing: Thing, setting: Setting) -> Iterator[Edit]:
+    """Yield the edits of a thing that leave it in its cell, or take it away."""
+    x, y = setting.place(cell)
+    yield Remove(x, y)
+    if thing.kind != "lava":  # which comes in one colour
+        yield from (Recolour(x, y, colour) for colour in COLOURS if colour != thing.colour)
+
+
+def state_of_image(
+    image: UInt8[Tensor, "width height 3"], setting: Setting, parameters: tuple[int, int] = (0, 0)
+) -> State:
+    """Return the state that a picture from above shows, the inverse of `environments.batched.sight.overview`.
+
+    Nothing is carried, boxes are empty and the agent stands on nothing, since the picture cannot say otherwise. Raises
+    ValueError for a picture of another size, without exactly one agent, or with something that MiniGrid does not have.
+    """
+    if tuple(image.shape) != (setting.width, setting.height, 3):
+        raise ValueError(
+            f"The picture has shape {tuple(image.shape)}; {setting.env_id} is {setting.width} by {setting.height}."
+        )
+    agents = (image[..., 0] == OBJECT_TO_IDX["agent"]).flatten().nonzero()[:, 0].tolist()
+    if len(agents) != 1:
+        raise ValueError(f"The picture has {len(agents)} agents; it must have exactly one.")
+    cells = image.reshape(-1, 3).tolist()
+    direction = cells[agents[0]][2]
+    cells[agents[0]] = list(EMPTY.channels)
+    codes = torch.tensor([*(_code_of_channels(*channels) for channels in cells), code_of(WALL)])
+    state = State(
+        grid=cell_of_code(CPU).index_select(0, codes)[None],
+        position=torch.tensor(agents),
+        direction=torch.tensor([direction]),
+        hand=torch.zeros(1, dtype=torch.int32),
+        time=torch.zeros(1, dtype=torch.int64),
+        parameters=torch.tensor([parameters]),
+    )
+    require_legal(state, setting)
+    return state
+
+
+def _code_of_channels(kind: int, colour: int, state: int) -> int:
+    names = {number: name for name, number in STATE_TO_IDX.items()}
+    if kind not in IDX_TO_OBJECT or colour not in IDX_TO_COLOR or state not in names:
+        raise ValueError(f"The picture holds ({kind}, {colour}, {state}), which is nothing that MiniGrid has.")
+    return code_of(Thing(IDX_TO_OBJECT[kind], IDX_TO_COLOR[colour], names[state]))
+
+
+def _is_inside(cell: int, setting: Setting) -> bool:
+    x, y = setting.place(cell)
+    return 0 < x < setting.width - 1 and 0 < y < setting.height - 1
+
+
+def _thing_at(state: State, cell: int) -> Thing:
+    return THING_OF_CODE[int(codes_of(state.grid[0, cell]))]
+
+
+def _require_empty(state: State, cell: int, setting: Setting) -> None:
+    thing = _thing_at(state, cell)
+    if thing != EMPTY or cell == int(state.position):
+        taken = "the agent" if cell == int(state.position) else f"a {thing.kind}"
+        raise ValueError(f"The cell {setting.place(cell)} holds {taken}; choose an empty one.")
+
+
+def _editable(state: State, cell: int, setting: Setting) -> Thing:
+    """Return what may be taken from a cell. Raises ValueError where there is nothing, a wall, or the agent on top."""
+    thing = _thing_at(state, cell)
+    if thing.kind in {"empty", "wall"} or cell == int(state.position):
+        raise ValueError(
+            f"The cell {setting.place(cell)} holds {'an' if thing == EMPTY else 'a'} {thing.kind} that cannot be edited"
+            f"{', since the agent stands on it' if cell == int(state.position) else ''}."
+        )
+    return thing

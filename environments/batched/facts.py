@@ -1,0 +1,223 @@
+"""States into facts: the variables that a world's task turns on, and what of them can be seen."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Int16, Int32, Int64
+from minigrid.core.constants import COLOR_TO_IDX, OBJECT_TO_IDX, STATE_TO_IDX
+from torch import Tensor
+
+from environments.batched.cells import Thing, cell_of_code, code_of, codes_of
+from environments.batched.rules import DoneBeside, Fetch, MatchMemory, OpenDoor, OpenRedThenBlue, PickUpTarget, PutNear
+from environments.batched.setting import Setting
+from environments.batched.sight import cells_in_view, look, pitch_of
+from environments.batched.state import State
+from environments.facts import FACTS
+
+_KINDS_IN_VIEW = ("door", "key", "ball", "box", "goal", "lava")
+
+_SHARED = (
+    "x",
+    "y",
+    "direction",
+    "carrying",
+    "carrying_colour",
+    "target",
+    "target_colour",
+    "target_x",
+    "target_y",
+    "target_visible",
+    *(f"{kind}_visible" for kind in _KINDS_IN_VIEW),
+)
+
+_OWN: dict[type, tuple[str, ...]] = {
+    PutNear: ("mover", "mover_colour"),
+    OpenRedThenBlue: ("red_is_open",),
+    OpenDoor: ("door_is_locked",),
+}
+
+FACT_VALUES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("carrying", "target", "mover"), tuple(OBJECT_TO_IDX)),
+    **dict.fromkeys(("carrying_colour", "target_colour", "mover_colour"), tuple(COLOR_TO_IDX)),
+    "direction": ("east", "south", "west", "north"),
+    "target_visible": ("no", "yes"),
+    "red_is_open": ("no", "yes"),
+    "door_is_locked": ("no", "yes"),
+}
+"""What the numbers of a categorical fact mean in the families beside the memory one; see `environments.facts` for that.
+"""
+
+
+def fact_names(setting: Setting) -> tuple[str, ...]:
+    """Return the names of a world's facts; `time` comes last.
+
+    In the memory family they are `environments.facts.FACTS`. Elsewhere: the agent's cell and direction; the kind and
+    colour of what it carries; kind, colour, cell and visibility of the target (what must be reached, fetched, opened or
+    put beside); how many things of each kind are in sight; and what only one family has.
+    """
+    if isinstance(setting.rule, MatchMemory):
+        return FACTS
+    return (*_SHARED, *_OWN.get(type(setting.rule), ()), "time")
+
+
+def facts_of_states(state: State, setting: Setting) -> Int16[Tensor, "world fact"]:
+    """Return the facts of each world, in the order of `fact_names`.
+
+    Coordinates are grid cells, y growing southwards; -1 where the target lies nowhere. An object that is carried counts
+    as visible, since the frame shows it. Kinds and colours are MiniGrid's numbers, with `empty` and red for nothing.
+    """
+    sight = _sight(look(state, setting), state, setting)
+    if isinstance(setting.rule, MatchMemory):
+        columns = _memory_columns(state, sight, setting)
+    else:
+        columns = {**_shared_columns(state, sight, setting), **_own_columns(state, setting)}
+    columns["time"] = state.time
+    return torch.stack([columns[name].to(torch.int16) for name in fact_names(setting)], dim=1)
+
+
+def target_is_visible(cells: Int32[Tensor, "world slot"], state: State, setting: Setting) -> Bool[Tensor, " world"]:
+    """Return whether the target, in the memory family the instruction, is among the cells that `look` returned."""
+    sight = _sight(cells, state, setting)
+    if isinstance(setting.rule, MatchMemory):
+        return _instruction_is_visible(sight, _fork(state, setting))
+    return _target(state, sight, setting).is_visible
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """What is in view, and where in the grid that is."""
+
+    cells: Int32[Tensor, "world seen"]
+    grid_cell: Int64[Tensor, "world seen"]
+
+
+def _sight(cells: Int32[Tensor, "world slot"], state: State, setting: Setting) -> _Sight:
+    """Return the slots that are cells of the view, as one row per world."""
+    view, pitch = setting.view, pitch_of(setting.view)
+    grid_cell = cells_in_view(setting, cells.device).index_select(0, state.position * 4 + state.direction)
+    kept = [tensor.unflatten(1, (view, pitch))[:, :, :view].flatten(1) for tensor in (cells, grid_cell)]
+    return _Sight(*kept)
+
+
+def _kind(cells: Int32[Tensor, "*shape"]) -> Int32[Tensor, "*shape"]:
+    return cells & 0xFF
+
+
+def _colour(cells: Int32[Tensor, "*shape"]) -> Int32[Tensor, "*shape"]:
+    return (cells >> 8) & 0xFF
+
+
+def _door_state(cells: Int32[Tensor, "*shape"]) -> Int32[Tensor, "*shape"]:
+    return (cells >> 16) & 0xFF
+
+
+@dataclass(frozen=True)
+class _Fork:
+    """The cells of the two targets of a memory task, which nobody can move."""
+
+    top: Int64[Tensor, " world"]
+    bottom: Int64[Tensor, " world"]
+    is_top_correct: Bool[Tensor, " world"]
+
+
+def _fork(state: State, setting: Setting) -> _Fork:
+    success, failure = state.parameters.unbind(1)
+    is_top_correct = success % setting.height < setting.height // 2
+    upper, lower = torch.where(is_top_correct, success, failure), torch.where(is_top_correct, failure, success)
+    return _Fork(top=upper - 1, bottom=lower + 1, is_top_correct=is_top_correct)
+
+
+def _instruction_is_visible(sight: _Sight, fork: _Fork) -> Bool[Tensor, " world"]:
+    kind = _kind(sight.cells)
+    is_object = (kind == OBJECT_TO_IDX["key"]) | (kind == OBJECT_TO_IDX["ball"])
+    is_target = (sight.grid_cell == fork.top[:, None]) | (sight.grid_cell == fork.bottom[:, None])
+    return (is_object & ~is_target).any(1)
+
+
+def _memory_columns(state: State, sight: _Sight, setting: Setting) -> dict[str, Tensor]:
+    """Return the columns that `environments.facts.facts_of` gives for MiniGrid's own environment, time aside."""
+    fork = _fork(state, setting)
+    top_is_ball, bottom_is_ball = (_kind(_at(state, cell)) == OBJECT_TO_IDX["ball"] for cell in (fork.top, fork.bottom))
+    kind, carried = _kind(sight.cells), _kind(_carried(state))
+    return {
+        "instruction": torch.where(fork.is_top_correct, top_is_ball, bottom_is_ball),
+        "top_target": top_is_ball,
+        "correct_turn": ~fork.is_top_correct,
+        "x": state.position // setting.height,
+        "y": state.position % setting.height,
+        "direction": state.direction,
+        "carrying": (carried == OBJECT_TO_IDX["key"]) + 2 * (carried == OBJECT_TO_IDX["ball"]),
+        "instruction_visible": _instruction_is_visible(sight, fork),
+        "keys_visible": (kind == OBJECT_TO_IDX["key"]).sum(1),
+        "balls_visible": (kind == OBJECT_TO_IDX["ball"]).sum(1),
+    }
+
+
+def _shared_columns(state: State, sight: _Sight, setting: Setting) -> dict[str, Tensor]:
+    carried = _carried(state)
+    target = _target(state, sight, setting)
+    is_somewhere = target.cell >= 0
+    return {
+        "x": state.position // setting.height,
+        "y": state.position % setting.height,
+        "direction": state.direction,
+        "carrying": _kind(carried),
+        "carrying_colour": _colour(carried),
+        "target": _kind(target.looks),
+        "target_colour": _colour(target.looks),
+        "target_x": torch.where(is_somewhere, target.cell // setting.height, -1),
+        "target_y": torch.where(is_somewhere, target.cell % setting.height, -1),
+        "target_visible": target.is_visible,
+        **{f"{kind}_visible": (_kind(sight.cells) == OBJECT_TO_IDX[kind]).sum(1) for kind in _KINDS_IN_VIEW},
+    }
+
+
+@dataclass(frozen=True)
+class _Target:
+    cell: Int64[Tensor, " world"]
+    """-1 where it lies in no cell."""
+    looks: Int32[Tensor, " world"]
+    """Its cell value, of which kind and colour matter."""
+    is_visible: Bool[Tensor, " world"]
+
+
+def _target(state: State, sight: _Sight, setting: Setting) -> _Target:
+    """Return the target of each world: a cell where the rule names one, else the things that look like it."""
+    cell_parameter = {DoneBeside: 0, PutNear: 1, OpenRedThenBlue: 1, OpenDoor: 0}.get(type(setting.rule))
+    if cell_parameter is not None:
+        cell = state.parameters[:, cell_parameter]
+        is_shown = (sight.grid_cell == cell[:, None]) & (sight.cells != 0)
+        return _Target(cell, _at(state, cell), is_shown.any(1))
+    if isinstance(setting.rule, Fetch | PickUpTarget):
+        wanted = state.parameters[:, 0]
+    else:
+        wanted = torch.full_like(state.position, code_of(Thing("goal", "green")))
+    lies_there = codes_of(state.grid) == wanted[:, None]
+    cell = torch.where(lies_there.any(1), lies_there.int().argmax(1), -1)
+    is_seen = (codes_of(sight.cells) == wanted[:, None]) & (sight.cells != 0)
+    return _Target(cell, _cell_value(wanted), is_seen.any(1))
+
+
+def _own_columns(state: State, setting: Setting) -> dict[str, Tensor]:
+    first = state.parameters[:, 0]
+    match setting.rule:
+        case PutNear():
+            looks = _cell_value(first)
+            return {"mover": _kind(looks), "mover_colour": _colour(looks)}
+        case OpenRedThenBlue():
+            return {"red_is_open": _door_state(_at(state, first)) == STATE_TO_IDX["open"]}
+        case OpenDoor():
+            return {"door_is_locked": _door_state(_at(state, first)) == STATE_TO_IDX["locked"]}
+    return {}
+
+
+def _at(state: State, cell: Int64[Tensor, " world"]) -> Int32[Tensor, " world"]:
+    return state.grid.gather(1, cell[:, None])[:, 0]
+
+
+def _carried(state: State) -> Int32[Tensor, " world"]:
+    return _cell_value(state.hand)
+
+
+def _cell_value(code: Tensor) -> Int32[Tensor, " world"]:
+    return cell_of_code(code.device).index_select(0, code)

@@ -1,0 +1,178 @@
+"""A MiniGrid environment into the rule that it plays by, or into the reason why the twin cannot step it.
+
+A family is told by the `step` method that an environment really runs, so a class that changes the rules is never taken
+for the one that it derives from.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import gymnasium
+import numpy as np
+from minigrid.core.roomgrid import RoomGrid
+from minigrid.core.world_object import WorldObj
+from minigrid.envs.blockedunlockpickup import BlockedUnlockPickupEnv
+from minigrid.envs.dynamicobstacles import DynamicObstaclesEnv
+from minigrid.envs.fetch import FetchEnv
+from minigrid.envs.gotodoor import GoToDoorEnv
+from minigrid.envs.gotoobject import GoToObjectEnv
+from minigrid.envs.keycorridor import KeyCorridorEnv
+from minigrid.envs.memory import MemoryEnv
+from minigrid.envs.obstructedmaze import ObstructedMazeEnv
+from minigrid.envs.putnear import PutNearEnv
+from minigrid.envs.redbluedoors import RedBlueDoorEnv
+from minigrid.envs.unlock import UnlockEnv
+from minigrid.envs.unlockpickup import UnlockPickupEnv
+from minigrid.minigrid_env import MiniGridEnv
+
+from environments.batched.cells import Thing, code_of, thing_of
+from environments.batched.rules import (
+    DoneBeside,
+    Fetch,
+    MatchMemory,
+    OpenDoor,
+    OpenRedThenBlue,
+    PickUpTarget,
+    PutNear,
+    ReachGoal,
+    Rule,
+)
+from environments.memory import MovableMemoryEnv
+
+MINIGRID_VERSION = "3.2.0"
+"""The version of MiniGrid whose source the rules were read from, and with which the twin was found equal."""
+
+_Parameters = Callable[..., tuple[int, int]]
+
+_PickUpEnv = UnlockPickupEnv | BlockedUnlockPickupEnv | KeyCorridorEnv | ObstructedMazeEnv
+
+
+@dataclass(frozen=True)
+class Family:
+    """A rule, and how its two parameters are read from an environment that was reset."""
+
+    rule: Rule
+    parameters: _Parameters
+
+
+def family_of(env: MiniGridEnv) -> Family:
+    """Return the family of an environment. Raises ValueError, with the reason, if the twin does not know its rules."""
+    reason = refusal(env)
+    if reason:
+        raise ValueError(reason)
+    return _FAMILIES[type(env).step]
+
+
+def refusal(env: MiniGridEnv) -> str | None:
+    """Return why the twin cannot step this environment, or None if it can."""
+    name = type(env).__name__
+    if isinstance(env, DynamicObstaclesEnv):
+        return f"{name} moves its obstacles at random, so its steps are not decided by the layout; use MiniGridWorlds."
+    if type(env).__module__.startswith("minigrid.envs.babyai"):
+        return f"{name} is a BabyAI level: a verifier of instructions, which the twin lacks, decides on its success."
+    if type(env).step not in _FAMILIES:
+        return f"{name} has a step method of its own, which the twin does not know."
+    changed = [method for method in _SHARED_METHODS if getattr(type(env), method) is not getattr(MiniGridEnv, method)]
+    if changed:
+        return f"{name} overrides {', '.join(changed)} of MiniGrid, which the twin takes as MiniGrid has them."
+    return None
+
+
+def make(env_id: str, **options: int) -> MiniGridEnv:
+    """Return MiniGrid's environment of this id, without wrappers.
+
+    Raises ValueError for an id that is not MiniGrid's.
+    """
+    if env_id not in gymnasium.registry:
+        raise ValueError(
+            f"There is no environment {env_id!r}; the twin's ids are environments.batched.families.TWIN_IDS."
+        )
+    env = gymnasium.make(env_id, disable_env_checker=True, **options).unwrapped
+    if not isinstance(env, MiniGridEnv):
+        raise ValueError(f"{env_id!r} is a {type(env).__name__}, not a MiniGrid environment.")
+    return env
+
+
+_SHARED_METHODS = ("gen_obs", "gen_obs_grid", "get_view_exts", "_reward", "reset")
+
+
+def _cell(env: MiniGridEnv, place: tuple[int | np.integer, int | np.integer]) -> int:
+    return int(place[0]) * env.height + int(place[1])
+
+
+def _cell_of(env: MiniGridEnv, wanted: WorldObj) -> int:
+    """Return the cell in which this very object lies."""
+    index = next(index for index, thing in enumerate(env.grid.grid) if thing is wanted)
+    return _cell(env, (index % env.width, index // env.width))
+
+
+def _memory_cells(env: MemoryEnv) -> tuple[int, int]:
+    return _cell(env, env.success_pos), _cell(env, env.failure_pos)
+
+
+def _fetched_code(env: FetchEnv) -> tuple[int, int]:
+    return code_of(Thing(env.targetType, env.targetColor)), 0
+
+
+def _mover_and_target(env: PutNearEnv) -> tuple[int, int]:
+    return code_of(Thing(env.move_type, env.moveColor)), _cell(env, env.target_pos)
+
+
+def _red_and_blue(env: RedBlueDoorEnv) -> tuple[int, int]:
+    return _cell_of(env, env.red_door), _cell_of(env, env.blue_door)
+
+
+def _target_cell(env: GoToDoorEnv | GoToObjectEnv) -> tuple[int, int]:
+    return _cell(env, env.target_pos), 0
+
+
+def _door_cell(env: UnlockEnv) -> tuple[int, int]:
+    return _cell_of(env, env.door), 0
+
+
+def _picked_code(env: _PickUpEnv) -> tuple[int, int]:
+    """Return the target's code. MiniGrid compares objects by identity, so nothing else may look like it."""
+    code = code_of(thing_of(env.obj))
+    n_alike = sum(thing is not None and code_of(thing_of(thing)) == code for thing in env.grid.grid)
+    if n_alike > 1:
+        raise ValueError(
+            f"{n_alike} objects look like the target of {type(env).__name__}; the twin tells objects by looks."
+        )
+    return code, 0
+
+
+_BESIDE_TARGET = Family(DoneBeside(), _target_cell)
+_PICK_UP = Family(PickUpTarget(), _picked_code)
+
+_FAMILIES: dict[object, Family] = {
+    MiniGridEnv.step: Family(ReachGoal(), lambda _: (0, 0)),
+    RoomGrid.step: Family(ReachGoal(), lambda _: (0, 0)),
+    MemoryEnv.step: Family(MatchMemory(pickup_toggles=True), _memory_cells),
+    MovableMemoryEnv.step: Family(MatchMemory(pickup_toggles=False), _memory_cells),
+    GoToDoorEnv.step: _BESIDE_TARGET,
+    GoToObjectEnv.step: _BESIDE_TARGET,
+    FetchEnv.step: Family(Fetch(), _fetched_code),
+    PutNearEnv.step: Family(PutNear(), _mover_and_target),
+    RedBlueDoorEnv.step: Family(OpenRedThenBlue(), _red_and_blue),
+    UnlockEnv.step: Family(OpenDoor(), _door_cell),
+    UnlockPickupEnv.step: _PICK_UP,
+    BlockedUnlockPickupEnv.step: _PICK_UP,
+    KeyCorridorEnv.step: _PICK_UP,
+    ObstructedMazeEnv.step: _PICK_UP,
+}
+
+
+def _twin_ids() -> tuple[str, ...]:
+    """Return the ids of MiniGrid and ours whose classes are not refused and need no extra packages."""
+    ours = "environments.memory:"
+    return tuple(
+        env_id
+        for env_id, spec in gymnasium.registry.items()
+        if env_id.startswith("MiniGrid-")
+        and str(spec.entry_point).startswith(("minigrid.envs:", ours))
+        and "DynamicObstacles" not in str(spec.entry_point)
+    )
+
+
+TWIN_IDS: tuple[str, ...] = _twin_ids()
+"""Every registered id that the twin steps."""

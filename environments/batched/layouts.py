@@ -1,0 +1,92 @@
+"""Seeds into layouts: everything random about an episode, made by MiniGrid itself, ready to be stepped in batches."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float64
+from minigrid.minigrid_env import MiniGridEnv
+from torch import Tensor
+
+from environments.batched.cells import WALL, cell_of_code, code_of, thing_of
+from environments.batched.families import family_of, make
+from environments.batched.setting import Setting
+from environments.batched.state import State, concatenated
+
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True, eq=False)
+class Layouts:
+    """Beginnings of episodes of one world, with the probability of each."""
+
+    setting: Setting
+    start: State
+    """One world for each layout, at time 0."""
+    probability: Float64[Tensor, " layout"]
+
+    def __post_init__(self) -> None:
+        if not len(self.start):
+            raise ValueError(
+                f"There is no layout of {self.setting.env_id}; at least one is needed to begin an episode."
+            )
+        if self.start.grid.shape[1] != self.setting.n_cells + 1:
+            raise ValueError(
+                f"The layouts have {self.start.grid.shape[1] - 1} cells each; a grid of {self.setting.env_id} has "
+                f"{self.setting.width} by {self.setting.height}."
+            )
+
+    def __len__(self) -> int:
+        """Return the number of layouts."""
+        return len(self.start)
+
+
+def draw_layouts(env_id: str, seeds: Iterable[int], **options: int) -> Layouts:
+    """Return the layouts that MiniGrid makes from these seeds, each as likely as the others.
+
+    `options` go to `gymnasium.make`, such as max_steps and agent_view_size. Raises ValueError for a world that the twin
+    cannot step, with the reason.
+    """
+    env = make(env_id, **options)
+    family_of(env)
+    starts = []
+    for seed in seeds:
+        env.reset(seed=seed)
+        starts.append(state_of(env))
+    return uniform(setting_of(env, env_id), starts)
+
+
+def uniform(setting: Setting, starts: list[State]) -> Layouts:
+    """Return layouts that begin episodes with equal probability."""
+    if not starts:
+        raise ValueError(f"There is no layout of {setting.env_id}; at least one is needed to begin an episode.")
+    start = concatenated(starts)
+    return Layouts(setting, start, torch.full((len(start),), 1 / len(start), dtype=torch.float64))
+
+
+def setting_of(env: MiniGridEnv, env_id: str) -> Setting:
+    """Return what all episodes of an environment share."""
+    return Setting(
+        env_id=env_id,
+        width=env.width,
+        height=env.height,
+        max_steps=env.max_steps,
+        rule=family_of(env).rule,
+        view=env.agent_view_size,
+        sees_through_walls=env.see_through_walls,
+    )
+
+
+def state_of(env: MiniGridEnv) -> State:
+    """Return the state that an environment is in, as a batch of one world."""
+    objects = [env.grid.get(x, y) for x in range(env.width) for y in range(env.height)]
+    codes = torch.tensor([*(code_of(thing_of(thing)) for thing in objects), code_of(WALL)])
+    x, y = (int(coordinate) for coordinate in env.agent_pos)
+    return State(
+        grid=cell_of_code(CPU).index_select(0, codes)[None],
+        position=torch.tensor([x * env.height + y]),
+        direction=torch.tensor([int(env.agent_dir)]),
+        hand=torch.tensor([code_of(thing_of(env.carrying))], dtype=torch.int32),
+        time=torch.tensor([env.step_count]),
+        parameters=torch.tensor([family_of(env).parameters(env)]),
+    )

@@ -1,0 +1,24 @@
+"""An edited state into the number of steps in which the world can get there by itself, if it can."""
+
+import numpy as np
+from jaxtyping import Int32
+
+from environments.batched.state import State
+from environments.graph.enumeration import Enumeration, state_keys
+
+UNREACHABLE = -1
+"""The number of steps where no sequence of actions leads to a state."""
+
+
+def steps_to_reach(enumeration: Enumeration, states: State) -> Int32[np.ndarray, " row"]:
+    """Return the fewest steps from a start of the world to each state, or UNREACHABLE.
+
+    Step counters do not matter. Raises ValueError for states whose grids have another size.
+    """
+    if states.grid.shape[1] != enumeration.states.grid.shape[1]:
+        raise ValueError(
+            f"The states have {states.grid.shape[1] - 1} cells; those of {enumeration.setting.env_id} have "
+            f"{enumeration.setting.n_cells}."
+        )
+    depth = dict(zip(state_keys(enumeration.states), enumeration.depth.tolist(), strict=True))
+    return np.array([depth.get(key, UNREACHABLE) for key in state_keys(states)], dtype=np.int32)

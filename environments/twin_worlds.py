@@ -1,0 +1,102 @@
+"""Layouts into worlds for agents: the batched twin behind the `Worlds` protocol, with interned frames."""
+
+import torch
+from jaxtyping import Int16, Int64, UInt8
+from minigrid.core.actions import Actions
+from torch import Tensor
+
+from environments.batched.episodes import Episodes
+from environments.batched.facts import fact_names, facts_of_states, target_is_visible
+from environments.batched.interning import FrameTable
+from environments.batched.layouts import Layouts
+from environments.batched.sight import look
+from environments.batched.state import State
+from environments.graph.enumeration import MAX_STATES, enumerate_states
+from environments.worlds import Outcome
+
+SINCE_TARGET = "since_target"
+"""The fact that says how many steps ago the target, in the memory family the instruction, was last in sight; -1 if it
+was not in this episode. It was seen in a window of n slots if the number is at least 0 and less than n."""
+
+_ROWS_AT_ONCE = 65_536
+
+
+class TwinWorlds:
+    """Worlds of any family that the twin steps.
+
+    Frames are interned as they appear, so `frames` grows and must be read again when an id lies beyond it. With
+    `explore` all frames that the layouts can lead to are interned at the start, and the table never changes afterwards.
+    """
+
+    def __init__(
+        self,
+        layouts: Layouts,
+        n_worlds: int,
+        *,
+        generator: torch.Generator,
+        device: str | torch.device = "cpu",
+        explore: bool = False,
+    ) -> None:
+        """Draw the starts and begin the first episodes.
+
+        Raises ValueError unless there is at least one world, and with `explore` if there are more than MAX_STATES
+        states.
+        """
+        self._setting = layouts.setting
+        self.episodes = Episodes(layouts, n_worlds, generator=generator, device=device)
+        self.env_id = self._setting.env_id
+        self.n_worlds = n_worlds
+        self.n_actions = len(Actions)
+        self.max_steps = self._setting.max_steps
+        names = fact_names(self._setting)
+        self.fact_names = (*names[:-1], SINCE_TARGET, names[-1])
+        self._table = FrameTable(self._setting.view, device)
+        if explore:
+            states = enumerate_states(layouts, max_states=MAX_STATES).states
+            for row in torch.arange(len(states)).split(_ROWS_AT_ONCE):
+                self._table.intern(look(states[row].to(device), self._setting))
+        self.reset()
+
+    @property
+    def frames(self) -> UInt8[Tensor, "frame view view 3"]:
+        """The distinct frames so far, which frame ids point into."""
+        return self._table.frames
+
+    @property
+    def state(self) -> State:
+        """The state that the worlds are in now."""
+        return self.episodes.state
+
+    def reset(self) -> Int64[Tensor, " world"]:
+        """Begin the first episode of every world, the same one each time, and return the ids of the frames shown."""
+        self.episodes.reset()
+        self._since_target = torch.full_like(self.state.time, -1)
+        return self._show()
+
+    def step(self, action: Int64[Tensor, " world"]) -> Outcome:
+        """Take one action in every world; a world whose episode ends begins its next one at once.
+
+        Raises ValueError for an action that the world does not have.
+        """
+        verdict = self.episodes.step(action).verdict
+        return Outcome(
+            frame_id=self._show(),
+            reward=verdict.reward,
+            terminated=verdict.terminated,
+            truncated=verdict.truncated,
+            success=verdict.success,
+        )
+
+    def facts(self) -> Int16[Tensor, "world fact"]:
+        """Return the facts of the states that the worlds are in now, time included."""
+        facts = facts_of_states(self.state, self._setting)
+        since = self._since_target[:, None].to(torch.int16)
+        return torch.cat([facts[:, :-1], since, facts[:, -1:]], dim=1)
+
+    def _show(self) -> Int64[Tensor, " world"]:
+        """Return the ids of the frames now shown, and note where they show the target."""
+        cells = look(self.state, self._setting)
+        is_known = (self.state.time > 0) & (self._since_target >= 0)
+        since = torch.where(is_known, self._since_target + 1, -1)
+        self._since_target = since * ~target_is_visible(cells, self.state, self._setting)
+        return self._table.intern(cells)

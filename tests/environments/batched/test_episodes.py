@@ -1,0 +1,213 @@
+"""Worlds that start over: when, with which layouts, and what their ends looked like."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from minigrid.minigrid_env import MiniGridEnv
+
+from environments.batched.dynamics import Verdict
+from environments.batched.episodes import Advance, Episodes, uniform_hash
+from environments.batched.families import make
+from environments.batched.layouts import Layouts, draw_layouts, state_of
+from environments.batched.sight import observe
+from environments.batched.state import State
+
+FORWARD, DONE = 2, 6
+
+
+def _generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(scope="module")
+def layouts() -> Layouts:
+    return draw_layouts("MiniGrid-Empty-Random-6x6-v0", range(20), max_steps=7)
+
+
+def _alike(state: State, other: State) -> bool:
+    return torch.equal(state.grid, other.grid) and torch.equal(state.position, other.position)
+
+
+def test_a_world_whose_episode_ends_is_at_its_next_start_at_once(layouts: Layouts) -> None:
+    episodes = Episodes(layouts, 6, generator=_generator())
+    for _ in range(6):
+        assert not len(episodes.step(torch.full((6,), DONE)).ended)
+    advance = episodes.step(torch.full((6,), DONE))
+    assert advance.ended.tolist() == list(range(6))
+    assert advance.final.time.tolist() == [7] * 6
+    assert _alike(episodes.state, layouts.start[episodes.layout])
+    assert not episodes.state.time.any()
+
+
+def test_starts_do_not_depend_on_what_is_done(layouts: Layouts) -> None:
+    starts = []
+    for seed in (1, 2):
+        episodes, rng = Episodes(layouts, 3, generator=_generator()), np.random.default_rng(seed)
+        seen: list[list[int]] = [[int(layout)] for layout in episodes.layout]
+        for _ in range(100):
+            for world in episodes.step(torch.tensor(rng.integers(0, 3, 3))).ended.tolist():
+                seen[world].append(int(episodes.layout[world]))
+        starts.append(seen)
+    for one, other in zip(*starts, strict=True):
+        shared = min(len(one), len(other))
+        assert shared > 10
+        assert one[:shared] == other[:shared]
+
+
+def test_reset_begins_the_same_first_episodes(layouts: Layouts) -> None:
+    episodes = Episodes(layouts, 8, generator=_generator())
+    first = episodes.layout.tolist()
+    for _ in range(9):
+        episodes.step(torch.full((8,), FORWARD))
+    episodes.reset()
+    assert episodes.layout.tolist() == first
+    assert _alike(episodes.state, layouts.start[episodes.layout])
+
+
+def test_the_pool_of_layouts_stays_as_it_was(layouts: Layouts) -> None:
+    before = layouts.start.clone()
+    episodes = Episodes(layouts, 8, generator=_generator())
+    for action in np.random.default_rng(0).integers(0, 7, (50, 8)):
+        episodes.step(torch.tensor(action))
+    assert _alike(layouts.start, before)
+
+
+def test_layouts_are_drawn_as_often_as_their_probability_says(layouts: Layouts) -> None:
+    start = layouts.start[torch.arange(3)]
+    lopsided = Layouts(layouts.setting, start, torch.tensor([0.5, 0.0, 0.5], dtype=torch.float64))
+    drawn = Episodes(lopsided, 4000, generator=_generator()).layout.bincount(minlength=3)
+    assert drawn[1] == 0
+    assert abs(int(drawn[0]) - 2000) < 150
+
+
+def test_other_worlds_have_other_starts(layouts: Layouts) -> None:
+    drawn = Episodes(layouts, 400, generator=_generator()).layout
+    assert len(drawn.unique()) == len(layouts)
+
+
+def test_hashes_are_spread_evenly_over_the_unit_interval() -> None:
+    numbers = uniform_hash(torch.arange(-5000, 5000))
+    counts = torch.histc(numbers.float(), bins=10, min=0, max=1)
+    assert numbers.min() >= 0
+    assert numbers.max() < 1
+    assert (counts - 1000).abs().max() < 150
+
+
+def test_a_hash_is_splitmix64_in_unbounded_integers() -> None:
+    def reference(number: int) -> float:
+        mask = 2**64 - 1
+        number &= mask
+        number = ((number ^ (number >> 30)) * 0xBF58476D1CE4E5B9) & mask
+        number = ((number ^ (number >> 27)) * 0x94D049BB133111EB) & mask
+        return ((number ^ (number >> 31)) >> 11) / 2**53
+
+    numbers = [0, 1, -1, 2**62, -(2**63), 123456789]
+    assert uniform_hash(torch.tensor(numbers)).tolist() == [reference(number) for number in numbers]
+
+
+def test_a_state_can_be_kept_and_gone_back_to(layouts: Layouts) -> None:
+    episodes = Episodes(layouts, 4, generator=_generator())
+    kept = episodes.state.clone()
+    ways = []
+    for _ in range(2):
+        episodes.put(kept)
+        for action in (FORWARD, 0, FORWARD):
+            episodes.step(torch.full((4,), action))
+        ways.append(episodes.state.clone())
+    assert _alike(*ways)
+
+
+def test_bad_calls_are_refused(layouts: Layouts) -> None:
+    with pytest.raises(ValueError, match=r"number of worlds is 0; at least 1"):
+        Episodes(layouts, 0, generator=_generator())
+    episodes = Episodes(layouts, 4, generator=_generator())
+    with pytest.raises(ValueError, match=r"There are 3 actions for 4 worlds"):
+        episodes.step(torch.zeros(3, dtype=torch.int64))
+    with pytest.raises(ValueError, match=r"An action is 9; actions are 0 to 6"):
+        episodes.step(torch.full((4,), 9))
+    with pytest.raises(ValueError, match=r"The state has 2 worlds of 36 cells; these are 4 worlds of 36 cells"):
+        episodes.put(layouts.start[torch.arange(2)])
+
+
+DEEP = {
+    "MiniGrid-MemoryS13Random-v0": (0.15, 0.15, 0.5, 0.05, 0.05, 0.05, 0.05),
+    "MiniGrid-MemoryS7FixedStart-v0": (0.15, 0.1, 0.4, 0.15, 0.15, 0.05, 0),
+    "MiniGrid-DoorKey-8x8-v0": (0.14, 0.1, 0.36, 0.15, 0.1, 0.15, 0),
+    "MiniGrid-LavaCrossingS9N2-v0": (0.3, 0.3, 0.4, 0, 0, 0, 0),
+    "MiniGrid-MultiRoom-N4-S5-v1": (0.15, 0.1, 0.45, 0.05, 0.05, 0.2, 0),
+    "MiniGrid-GoToObject-8x8-N2-v0": (0.2, 0.2, 0.42, 0.08, 0.08, 0.01, 0.01),
+    "MiniGrid-Fetch-8x8-N3-v0": (0.2, 0.2, 0.48, 0.04, 0.04, 0.02, 0.02),
+    "MiniGrid-PutNear-8x8-N3-v0": (0.2, 0.15, 0.45, 0.1, 0.1, 0, 0),
+    "MiniGrid-RedBlueDoors-8x8-v0": (0.15, 0.15, 0.45, 0.05, 0.05, 0.15, 0),
+    "MiniGrid-Unlock-v0": (0.15, 0.1, 0.4, 0.15, 0.05, 0.15, 0),
+    "MiniGrid-ObstructedMaze-1Dlh-v0": (0.15, 0.1, 0.4, 0.15, 0.05, 0.15, 0),
+}
+"""One world or two of each rule, with how often each action is taken."""
+
+N_DEEP_WORLDS = 1000
+N_DEEP_STEPS = 1_000_000 // N_DEEP_WORLDS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("env_id", DEEP)
+def test_a_million_steps_agree_with_minigrid(env_id: str, put: Callable) -> None:
+    """Reward, endings, place, direction and hands at every step; the whole state and the frame in samples.
+
+    MiniGrid makes no observation but in the samples, since that is what nearly all its time goes into.
+    """
+    layouts = draw_layouts(env_id, range(50))
+    episodes = Episodes(layouts, N_DEEP_WORLDS, generator=_generator())
+    envs = [_without_observations(make(env_id)) for _ in range(N_DEEP_WORLDS)]
+    starts = [layouts.start[torch.tensor([layout])] for layout in range(len(layouts))]
+    for env, layout in zip(envs, episodes.layout.tolist(), strict=True):
+        put(env, starts[layout])
+    rng = np.random.default_rng(0)
+    n_successes = 0
+    for time in range(N_DEEP_STEPS):
+        action = rng.choice(7, size=N_DEEP_WORLDS, p=DEEP[env_id])
+        told = [env.step(act)[1:4] for env, act in zip(envs, action.tolist(), strict=True)]
+        after = [(*env.agent_pos, env.agent_dir, env.carrying is None) for env in envs]
+        advance = episodes.step(torch.tensor(action))
+        _assert_verdict(told, advance.verdict)
+        _assert_places(after, episodes, advance)
+        n_successes += int(advance.verdict.success.sum())
+        for world in advance.ended.tolist():
+            put(envs[world], starts[int(episodes.layout[world])])
+        if time % 5 == 0:
+            _assert_whole_states(envs, episodes, rng.choice(N_DEEP_WORLDS, size=20, replace=False))
+    assert n_successes > 0 or "Obstructed" in env_id
+
+
+def _without_observations(env: MiniGridEnv) -> MiniGridEnv:
+    env.reset(seed=0)
+    env.gen_obs = dict
+    return env
+
+
+def _assert_verdict(told: list[tuple], verdict: Verdict) -> None:
+    reward, terminated, truncated = (np.array(column) for column in zip(*told, strict=True))
+    assert np.array_equal(verdict.reward.numpy(), reward.astype(np.float32))
+    assert np.array_equal(verdict.terminated.numpy(), terminated)
+    assert np.array_equal(verdict.truncated.numpy(), truncated)
+
+
+def _assert_places(after: list[tuple], episodes: Episodes, advance: Advance) -> None:
+    """Compare the last states of the episodes that ended, and the present ones of the others."""
+    state, height = episodes.state.clone(), episodes.setting.height
+    state.put(advance.ended, advance.final)
+    x, y, direction, is_empty = (np.array(column) for column in zip(*after, strict=True))
+    assert np.array_equal(state.position.numpy(), x * height + y)
+    assert np.array_equal(state.direction.numpy(), direction)
+    assert np.array_equal(state.hand.numpy() == 0, is_empty)
+
+
+def _assert_whole_states(envs: list[MiniGridEnv], episodes: Episodes, sample: np.ndarray) -> None:
+    frames = observe(episodes.state, episodes.setting).numpy()
+    for world in sample:
+        theirs, ours = state_of(envs[world]), episodes.state[torch.tensor([world])]
+        assert torch.equal(theirs.grid, ours.grid)
+        assert torch.equal(theirs.hand, ours.hand)
+        assert torch.equal(theirs.time, ours.time)
+        assert np.array_equal(frames[world], MiniGridEnv.gen_obs(envs[world])["image"])

@@ -1,0 +1,41 @@
+"""Layouts out of MiniGrid: what is kept of an environment."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from environments.batched.families import make
+from environments.batched.layouts import Layouts, draw_layouts, setting_of, state_of, uniform
+
+
+def test_a_layout_is_minigrids_own_for_its_seed() -> None:
+    layouts, env = draw_layouts("MiniGrid-DoorKey-8x8-v0", [5, 9]), make("MiniGrid-DoorKey-8x8-v0")
+    for row, seed in enumerate((5, 9)):
+        env.reset(seed=seed)
+        assert torch.equal(state_of(env).grid[0], layouts.start.grid[row])
+    assert layouts.probability.tolist() == [0.5, 0.5]
+
+
+def test_options_reach_minigrid() -> None:
+    setting = draw_layouts("MiniGrid-DoorKey-5x5-v0", [0], max_steps=9, agent_view_size=5).setting
+    assert (setting.max_steps, setting.view) == (9, 5)
+
+
+def test_a_setting_says_what_the_environment_is_like() -> None:
+    setting = setting_of(make("MiniGrid-RedBlueDoors-6x6-v0"), "MiniGrid-RedBlueDoors-6x6-v0")
+    assert (setting.width, setting.height, setting.max_steps, setting.sees_through_walls) == (12, 6, 720, False)
+    assert setting_of(make("MiniGrid-Empty-5x5-v0"), "").sees_through_walls
+
+
+def test_no_layout_is_too_few() -> None:
+    with pytest.raises(ValueError, match=r"There is no layout of MiniGrid-Empty-5x5-v0"):
+        draw_layouts("MiniGrid-Empty-5x5-v0", [])
+
+
+def test_layouts_of_another_size_are_refused() -> None:
+    small, large = (draw_layouts(f"MiniGrid-Empty-{size}x{size}-v0", [0]) for size in (5, 6))
+    with pytest.raises(ValueError, match=r"layouts have 25 cells each; a grid of MiniGrid-Empty-6x6-v0 has 6 by 6"):
+        Layouts(large.setting, small.start, small.probability)
+    with pytest.raises(ValueError, match=r"25 cells each"):
+        uniform(replace(small.setting, width=6), [small.start])
