@@ -5,7 +5,7 @@ from dtinterp.agents.policy import Decision
 from dtinterp.demonstrations.evaluate import evaluate, play_episodes
 from dtinterp.demonstrations.rollout import roll_out
 from dtinterp.demonstrations.samplers import Greedy, Temperature
-from environments.worlds import GraphWorlds
+from environments.worlds import GraphWorlds, Outcome
 
 
 def worlds_of(graph, n_worlds=40, seed=7):
@@ -16,7 +16,7 @@ class Oracle:
     """Takes an optimal action of the state that the world is in."""
 
     def __init__(self, graph, worlds):
-        self._optimal = torch.tensor(graph.optimal).float()
+        self._preference = 5.0 * torch.tensor(graph.optimal)
         self._worlds = worlds
 
     def start(self, n_worlds):
@@ -24,7 +24,7 @@ class Oracle:
 
     def act(self, observation, memory):
         assert len(observation.frame_id) == len(memory)
-        return Decision(self._optimal[self._worlds.state], memory)
+        return Decision(self._preference[self._worlds.state], memory)
 
 
 def test_an_oracle_succeeds_in_the_fewest_steps(graph):
@@ -46,6 +46,56 @@ def test_each_world_plays_its_first_episode_and_no_more(graph, wilful):
         assert episodes.success[world] == steps[end].success[world]
         assert episodes.terminated[world] == steps[end].terminated[world]
         assert episodes.reward[world] == sum(float(step.reward[world]) for step in steps[: end + 1])
+
+
+class Scripted:
+    """Worlds whose steps are written down, a line a world: `.` goes on and pays .125, `s` succeeds and pays 1."""
+
+    env_id, n_actions, max_steps, fact_names = "Scripted-v0", 2, 4, ("time",)
+    frames = torch.zeros(1, 7, 7, 3, dtype=torch.uint8)
+
+    def __init__(self, *lines):
+        self.n_worlds, self._columns = len(lines), list(zip(*lines, strict=True))
+
+    def reset(self):
+        self._time = 0
+        return torch.zeros(self.n_worlds, dtype=torch.int64)
+
+    def step(self, action):
+        assert len(action) == self.n_worlds
+        column = self._columns[self._time]
+        self._time += 1
+        return Outcome(
+            frame_id=torch.zeros(self.n_worlds, dtype=torch.int64),
+            reward=torch.tensor([{".": 0.125, "s": 1.0, "f": 0.0, "t": 0.0}[each] for each in column]),
+            terminated=torch.tensor([each in "sf" for each in column]),
+            truncated=torch.tensor([each == "t" for each in column]),
+            success=torch.tensor([each == "s" for each in column]),
+        )
+
+    def facts(self):
+        return torch.full((self.n_worlds, 1), self._time, dtype=torch.int16)
+
+
+class Indifferent:
+    def start(self, n_worlds):
+        return torch.zeros(n_worlds, 2)
+
+    def act(self, observation, memory):
+        assert len(observation.frame_id) == len(memory)
+        return Decision(memory, memory)
+
+
+def test_what_follows_an_episode_is_not_counted():
+    worlds = Scripted("s..f", ".fs.", "...t", "f.s.")
+    episodes = play_episodes(Indifferent(), worlds, Greedy(), generator=torch.Generator())
+    assert episodes.success.tolist() == [True, False, False, False]
+    assert episodes.terminated.tolist() == [True, True, False, True]
+    assert episodes.length.tolist() == [1, 2, 4, 1]
+    assert episodes.reward.tolist() == [1.0, 0.125, 0.375, 0.0]
+    judged = evaluate(Indifferent(), worlds, Greedy(), generator=torch.Generator())
+    assert (judged.success.estimate, judged.failure.estimate, judged.timeout.estimate) == (0.25, 0.5, 0.25)
+    assert (judged.mean_length.estimate, judged.mean_return.estimate) == (2.0, 0.375)
 
 
 def test_the_three_endings_add_up(graph, wilful):
