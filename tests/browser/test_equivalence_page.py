@@ -40,6 +40,10 @@ def address(small_study: Path) -> Iterator[str]:
         assert server.poll() is None, "".join(said)
         yield f"http://localhost:{port}"
         server.terminate()
+        try:
+            server.communicate(timeout=30)  # read on until it ends: it stops only once it has said that it stops
+        finally:
+            server.kill()
 
 
 def _open(page: Page, address: str) -> None:

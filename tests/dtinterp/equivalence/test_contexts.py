@@ -88,6 +88,13 @@ def test_no_context_is_drawn_twice(trajectories: Trajectories, halves: Split) ->
     assert len(rows.unique(dim=0)) == len(contexts)
 
 
+def test_two_visits_in_one_window_are_two_contexts(trajectories: Trajectories) -> None:
+    waiting = _episode([2, 2], [6, 6], trajectories)
+    contexts = _draw(waiting, torch.arange(2), [2], 8)
+    ends = contexts.windows.step[:, -1].tolist()
+    assert sorted(zip(ends, contexts.slot.tolist(), strict=True)) == [(0, 9), (1, 8), (1, 9)]
+
+
 def test_contexts_that_differ_in_the_last_action_only_are_one(trajectories: Trajectories) -> None:
     one, other = (_episode([1, 2], [0, action], trajectories) for action in (0, 3))
     columns = ("frame_id", "action", "reward", "facts", "length", "terminated", "sampler")

@@ -61,6 +61,11 @@ def test_logits_that_differ_by_a_constant_are_next_to_zero_apart() -> None:
     assert js_divergence(logits, logits + 3).max() < 1e-12
 
 
+def test_rounding_never_makes_it_negative() -> None:
+    logits, noise = torch.randn(2, 1000, 7, dtype=torch.float64, generator=generator(0, "logits"))
+    assert js_divergence(logits, logits + 1e-9 * noise).min() >= 0
+
+
 def test_exchanging_the_arguments_changes_no_bit() -> None:
     logits, other = 10 * torch.randn(2, 1000, 7, generator=generator(0, "logits"))
     assert torch.equal(js_divergence(logits, other), js_divergence(other, logits))

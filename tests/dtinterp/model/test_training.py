@@ -9,6 +9,7 @@ from dtinterp.dataset.split import split
 from dtinterp.dataset.windows import window
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Logbook
+from dtinterp.foundation.seeding import generator
 from dtinterp.model import training as training_module
 from dtinterp.model.config import ModelConfig
 from dtinterp.model.training import (
@@ -23,6 +24,7 @@ from dtinterp.model.training import (
     validate,
     validation_windows,
 )
+from dtinterp.model.transformer import DecisionTransformer
 
 TINY = TrainConfig(
     ModelConfig(d_model=16, n_heads=2, d_mlp=16), steps=20, batch_size=16, warmup=5, validate_every=7, held_out=0.3
@@ -64,6 +66,28 @@ def test_training_learns_what_the_demonstrator_prefers(train, trajectories, side
     assert before.loss == pytest.approx(math.log(7), abs=0.05)
     assert after.loss < entropy + 0.05
     assert after.accuracy > before.accuracy
+
+
+def slow_training(trajectories, sides, items, config):
+    """Whole windows, one loop, nothing packed."""
+    model = DecisionTransformer(config.model, generator(config.seed, "model/weights"))
+    optimizer = _optimizer(model, config)
+    for step in range(config.steps):
+        batch = _batch(trajectories, sides, config, step)
+        optimizer.zero_grad()
+        action_loss(model(batch, items), batch).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_gradient)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, config)
+        optimizer.step()
+    return model
+
+
+def test_training_is_what_a_slow_loop_does(train, trajectories, sides, items):
+    config = replace(TINY, steps=12, max_gradient=0.1)
+    start = weights(DecisionTransformer(config.model, generator(config.seed, "model/weights")))
+    ours, slow = weights(train(config)), weights(slow_training(trajectories, sides, items, config))
+    assert (ours - slow).norm() < 0.01 * (slow - start).norm()
 
 
 def test_one_seed_gives_the_same_bits_and_another_seed_others(train):
