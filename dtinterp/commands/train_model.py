@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
-
+from dtinterp.agents.items import FrameItems
 from dtinterp.commands.collect import DEMONSTRATIONS
 from dtinterp.dataset.split import Split, split
 from dtinterp.demonstrations.evaluate import Evaluation, evaluate
 from dtinterp.demonstrations.samplers import Greedy, Sampler, Temperature, sampler_name
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.foundation.artefact import Artefact, log_beside, refuse_existing
+from dtinterp.foundation.artefact import Artefact, begin_log, keep_log, refuse_existing
 from dtinterp.foundation.logbook import Logbook
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.calibration import CalibrationPoint, calibrate
@@ -21,9 +20,8 @@ from dtinterp.model.storage import save_model
 from dtinterp.model.training import Probe, Record, TrainConfig
 from dtinterp.model.training import train_model as train
 from dtinterp.model.transformer import DecisionTransformer
-from environments.graph.state_graph import state_graph
+from environments.making import make_worlds
 from environments.vocabulary import one_hot
-from environments.worlds import GraphWorlds
 
 MODEL = Path("results/model")
 TARGETS = (0.0, 0.25, 0.5, 0.75, 0.892, 0.95)
@@ -57,7 +55,7 @@ def train_model(
         config,
         items=one_hot(trajectories.frames),
         record=Record(
-            logbook=Logbook(log_beside(out, fresh=not unfinished.exists())),
+            logbook=Logbook(begin_log(out, fresh=not unfinished.exists())),
             resume_file=unfinished,
             probe=success_probe(trajectories.env_id),
         ),
@@ -71,6 +69,7 @@ def train_model(
         },
     }
     artefact = save_model(out, model, config, parent=parent, metrics=metrics, replace=replace)
+    keep_log(out)
     unfinished.unlink(missing_ok=True)
     return artefact
 
@@ -99,13 +98,12 @@ def calibration_of(
     n_episodes: int = N_EPISODES,
 ) -> list[CalibrationPoint]:
     """Return what the model achieves for each return asked of it; starts and draws are the same for every call."""
-    graph = state_graph(env_id)
+    worlds = make_worlds(env_id, n_episodes, generator=generator(0, "calibration/layouts"))
 
     def judge(policy: WindowPolicy) -> Evaluation:
-        worlds = GraphWorlds(graph, n_episodes, generator=generator(0, "calibration/layouts"))
         return evaluate(policy, worlds, sampler, generator=generator(0, "calibration/actions"))
 
-    return calibrate(model, one_hot(torch.tensor(graph.frames)), targets=targets, judge=judge)
+    return calibrate(model, FrameItems(worlds), targets=targets, judge=judge)
 
 
 def success_probe(env_id: str) -> Probe:
