@@ -5,9 +5,10 @@ import streamlit as st
 from dtinterp.equivalence.certify import EquivalenceReport
 from dtinterp.report.evidence import bits, count
 from dtinterp.report.figures.equivalence import agreement_figure, divergence_figure
-from dtinterp.report.findings import standings
+from dtinterp.report.figures.quotient import quotient_figure
+from dtinterp.report.findings import keeps_behaviour, standings
 from dtinterp.report.style import CONFIG
-from dtinterp.report.tables import agreement_table, certificate_table, in_words
+from dtinterp.report.tables import agreement_table, certificate_table, in_words, quotient_table
 
 
 def show_overview(report: EquivalenceReport) -> None:
@@ -19,6 +20,9 @@ def show_overview(report: EquivalenceReport) -> None:
     tiles[1].metric("classes", count(report.partition.n_classes))
     tiles[2].metric("swaps tried", count(report.n_swaps), help=f"in {count(report.n_contexts)} held-out contexts")
     tiles[3].metric("largest inside a class", bits(max(certificate.maximum for certificate in report.certificates)))
+    st.markdown(_behaviour(report))
+    st.plotly_chart(quotient_figure(report.behaviour), theme=None, config=CONFIG, key="quotient")
+    st.dataframe(in_words(quotient_table(report)), hide_index=True)
     for standing in standings(report):
         verdict = "follow" if standing.holds else "are **not** shown to follow"
         trained, untrained = standing.comparison.trained, standing.comparison.untrained
@@ -30,3 +34,14 @@ def show_overview(report: EquivalenceReport) -> None:
     st.dataframe(in_words(agreement_table(report)), hide_index=True)
     st.plotly_chart(divergence_figure(report), theme=None, config=CONFIG, key="divergences")
     st.dataframe(certificate_table(report), hide_index=True)
+
+
+def _behaviour(report: EquivalenceReport) -> str:
+    behaviour = report.behaviour
+    conclusion = "acts" if keeps_behaviour(report) else "is **not** shown to act"
+    return (
+        f"The model {conclusion} on its classes as on its observations: shown one representative of each, it earns "
+        f"{behaviour.classes.earned.expected_return:.3f} of {behaviour.intact.expected_return:.3f}, on random classes "
+        f"{behaviour.classes.random_return}, on an untrained model's "
+        f"{behaviour.untrained_classes.earned.expected_return:.3f}."
+    )

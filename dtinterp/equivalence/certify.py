@@ -4,23 +4,28 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+import torch
+from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 
 from dtinterp.dataset.split import Split
+from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.agreement import Agreement, compare
 from dtinterp.equivalence.certificates import Certificate, certificates
 from dtinterp.equivalence.classes import Partition, check_epsilon, classes, classes_of_count
 from dtinterp.equivalence.contexts import draw_contexts
 from dtinterp.equivalence.frames import ChosenFrames, most_visited
+from dtinterp.equivalence.quotient import Behaviour, Judge, Trial
 from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.swaps import Swaps, swap_frames
-from dtinterp.equivalence.worlds import world_partitions
+from dtinterp.equivalence.worlds import places, world_partitions
 from dtinterp.foundation.ranges import require_at_least
 from dtinterp.foundation.seeding import generator, numpy_generator
+from dtinterp.interventions.expectation import expectation
 from dtinterp.model.transformer import DecisionTransformer
-from environments.graph.state_graph import state_graph
+from environments.graph.evaluation import Expectation
+from environments.graph.state_graph import StateGraph, state_graph
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,10 @@ class EquivalenceConfig:
     no action's probability moves by more than 0.262"""
     n_draws: int = 200
     """random classes of equal sizes per comparison, and random halves of the observations for its interval"""
+    target_return: float = 0.892
+    """return asked of the model when it acts on its classes instead of its observations"""
+    n_quotient_draws: int = 10
+    """random classes of equal sizes that it acts on, per partition"""
     seed: int = 0
     """seed of contexts and controls"""
 
@@ -43,7 +52,7 @@ class EquivalenceConfig:
         """Refuse what cannot be compared."""
         check_epsilon(self.epsilon)
         require_at_least(self, 2, "n_frames")
-        require_at_least(self, 1, "n_contexts", "n_draws")
+        require_at_least(self, 1, "n_contexts", "n_draws", "n_quotient_draws")
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,8 @@ class EquivalenceReport:
     """the world's own partitions of the chosen frames"""
     comparisons: tuple[Comparison, ...]
     """one per partition of the world"""
+    behaviour: Behaviour
+    """what the model earns when its observations are exchanged for their classes' representatives"""
 
     @cached_property
     def relation(self) -> Relation:
@@ -126,9 +137,12 @@ def certify(
     )
     swaps = swap_frames(model, contexts, items=items, frame_id=chosen.frame_id)
     control = swap_frames(untrained, contexts, items=items, frame_id=chosen.frame_id).relation("untrained")
-    partition = classes(swaps.relation("interchangeable"), config.epsilon)
+    relation = swaps.relation("interchangeable")
+    partition = classes(relation, config.epsilon)
     frames = trajectories.frames[chosen.frame_id]
-    worlds = world_partitions(state_graph(trajectories.env_id), frames)
+    graph = state_graph(trajectories.env_id)
+    worlds = world_partitions(graph, frames)
+    judge = _judge(model, graph, frames, target_return=config.target_return)
     rng = numpy_generator(config.seed, "equivalence/controls")
     return EquivalenceReport(
         env_id=trajectories.env_id,
@@ -141,7 +155,26 @@ def certify(
         untrained=control,
         worlds=worlds,
         comparisons=tuple(_against(world, partition, control, config=config, rng=rng) for world in worlds),
+        behaviour=Trial(relation, judge, config.n_quotient_draws, rng).behaviour(partition, worlds, control),
     )
+
+
+def _judge(
+    model: DecisionTransformer,
+    graph: StateGraph,
+    frames: UInt8[Tensor, "frame view view 3"],
+    *,
+    target_return: float,
+) -> Judge:
+    """Return what tells the model's exact greedy expectation when chosen frames are shown as others."""
+    place = places(graph, frames)
+
+    def judge(chosen: Int64[Tensor, " frame"]) -> Expectation:
+        substitute = torch.arange(len(graph.frames))
+        substitute[place] = place[chosen]
+        return expectation(model, graph, Greedy(), target_return=target_return, substitute=substitute)
+
+    return judge
 
 
 def _against(

@@ -11,6 +11,7 @@ from dtinterp.equivalence.certificates import Certificate
 from dtinterp.equivalence.certify import Comparison, EquivalenceConfig, EquivalenceReport
 from dtinterp.equivalence.classes import Partition
 from dtinterp.equivalence.frames import ChosenFrames
+from dtinterp.equivalence.quotient import Behaviour
 from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.swaps import Swaps
 from dtinterp.foundation.artefact import Artefact, Content, read_artefact, write_artefact
@@ -45,6 +46,7 @@ def save_equivalence(
             "n_classes": report.partition.n_classes,
             "certificates": [asdict(certificate) for certificate in report.certificates],
             "comparisons": [asdict(comparison) for comparison in report.comparisons],
+            "behaviour": asdict(report.behaviour),
         },
     )
     return write_artefact(path, content, parents=parents, seed=report.config.seed, replace=replace)
@@ -71,6 +73,7 @@ def load_equivalence(path: Path, *, parent: Artefact | None = None) -> Equivalen
         untrained=Relation(frame_id=frame_id, name=str(settings["untrained"]), **_under("untrained/", tensors)),
         worlds=tuple(Partition(tensors[f"world/{name}"], name) for name in world_names),
         comparisons=TypeAdapter(tuple[Comparison, ...]).validate_python(metrics["comparisons"]),
+        behaviour=TypeAdapter(Behaviour).validate_python(metrics["behaviour"]),
     )
 
 

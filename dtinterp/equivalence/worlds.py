@@ -22,15 +22,18 @@ def world_partitions(graph: StateGraph, frames: UInt8[Tensor, "frame view view 3
 
     Raises `UserError` where the world never shows one of the frames.
     """
-    place = _places(graph, frames)
+    place = places(graph, frames)
     return tuple(
         partition_of(torch.from_numpy(frame_partition(graph, label(graph))).long()[place], name)
         for name, label in STATE_LABELS.items()
     )
 
 
-def _places(graph: StateGraph, frames: UInt8[Tensor, "frame view view 3"]) -> Int64[Tensor, " frame"]:
-    """Find each frame in the graph's table by what it shows: trajectories number theirs otherwise."""
+def places(graph: StateGraph, frames: UInt8[Tensor, "frame view view 3"]) -> Int64[Tensor, " frame"]:
+    """Find each frame in the graph's table by what it shows: trajectories number theirs otherwise.
+
+    Raises `UserError` where the world never shows one of them.
+    """
     place = {frame.tobytes(): index for index, frame in enumerate(graph.frames)}
     contents = [frame.tobytes() for frame in frames.numpy()]
     for row, content in enumerate(contents):

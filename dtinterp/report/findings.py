@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from dtinterp.equivalence.certify import Comparison, EquivalenceReport
 
+KEPT = 0.95
+"""The share of its return that a model must still earn on its classes to be said to act as before."""
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -19,6 +22,14 @@ class Standing:
     def holds(self) -> bool:
         """Whether the model's classes may be said to follow this partition."""
         return self.beats_random and self.beats_untrained
+
+
+def keeps_behaviour(report: EquivalenceReport) -> bool:
+    """Return whether the model acts on its classes as on its observations, and on no control's classes so well."""
+    behaviour = report.behaviour
+    earned, intact = behaviour.classes.earned.expected_return, behaviour.intact.expected_return
+    controls = (behaviour.untrained_classes.earned.expected_return, behaviour.classes.random_return.high)
+    return earned >= KEPT * intact and earned > max(controls)
 
 
 def standings(report: EquivalenceReport) -> tuple[Standing, ...]:

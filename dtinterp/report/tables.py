@@ -32,6 +32,22 @@ def agreement_table(report: EquivalenceReport) -> pd.DataFrame:
     )
 
 
+def quotient_table(report: EquivalenceReport) -> pd.DataFrame:
+    """Return one row per partition: what the model earns when it sees one representative for each class."""
+    return pd.DataFrame(
+        {
+            "partition": each.name,
+            "classes": each.n_classes,
+            "exchanged observations": each.n_exchanged,
+            "expected return": each.earned.expected_return,
+            "success": each.earned.success,
+            "return (random classes)": each.random_return,
+            "success (random classes)": each.random_success,
+        }
+        for each in report.behaviour.named
+    )
+
+
 def certificate_table(report: EquivalenceReport) -> pd.DataFrame:
     """Return one row per class: its size, the swaps tried in it, and the most that they moved the model."""
     return pd.DataFrame(

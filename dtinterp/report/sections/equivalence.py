@@ -3,13 +3,14 @@
 from dtinterp.report.evidence import bits, cite, count, number, plural, source, verb
 from dtinterp.report.figures.equivalence import agreement_figure, class_order, divergence_figure
 from dtinterp.report.figures.markup import figure_html
+from dtinterp.report.figures.quotient import quotient_figure
 from dtinterp.report.filmstrip import Draw
-from dtinterp.report.findings import Standing, standings
+from dtinterp.report.findings import Standing, keeps_behaviour, standings
 from dtinterp.report.html import Content, Html, element, words
 from dtinterp.report.layout import details, figure_block, listing, paragraph, section, table_block, table_html
 from dtinterp.report.results import StudyResults
 from dtinterp.report.sections.classes import class_gallery, loners, worst_swaps
-from dtinterp.report.tables import agreement_table, certificate_table
+from dtinterp.report.tables import agreement_table, certificate_table, quotient_table
 
 
 def equivalence_section(results: StudyResults, draw: Draw) -> Html:
@@ -36,6 +37,23 @@ def equivalence_section(results: StudyResults, draw: Draw) -> Html:
             table_block(
                 table_html(agreement_table(report)), "Every comparison with its controls.", source=source(artefact)
             ),
+        ),
+        element("h3", "Acting on classes alone"),
+        paragraph(_behaviour(results)),
+        figure_block(
+            figure_html(
+                quotient_figure(report.behaviour),
+                name="quotient",
+                alt="Expected return against the number of classes that are left, beside controls",
+            ),
+            "What the model earns when it is shown one representative of each class, at every step and in every slot: "
+            "greedy, exact, over all starts. Fewer classes to the right. Grey band: random classes of the sizes of the "
+            f"model’s, {report.config.n_quotient_draws} draws.",
+            source=source(artefact),
+        ),
+        details(
+            "The same in numbers",
+            table_block(table_html(quotient_table(report)), "Each partition that has a name.", source=source(artefact)),
         ),
         element("h3", "The classes"),
         paragraph(
@@ -100,6 +118,27 @@ def _finding(results: StudyResults) -> Html:
         f"observations are those most visited on the held-out side, {report.chosen.coverage:.1%} of its "
         f"{count(report.chosen.n_steps)} steps; it shows {count(report.chosen.n_distinct)} in all.",
         class_="lead",
+    )
+
+
+def _behaviour(results: StudyResults) -> Html:
+    report, artefact = results.equivalence.value, results.equivalence.artefact
+    behaviour = report.behaviour
+    conclusion = (
+        "The model acts on its classes as on its observations"
+        if keeps_behaviour(report)
+        else ("It is not shown that the model acts on its classes as on its observations")
+    )
+    return words(
+        element("strong", conclusion),
+        ": it earns ",
+        cite(f"{behaviour.classes.earned.expected_return:.3f}", artefact),
+        f" of {behaviour.intact.expected_return:.3f} on {plural(behaviour.classes.n_classes, 'class', 'classes')}, ",
+        cite(number(behaviour.classes.random_return), artefact),
+        " on random classes of the same sizes, and ",
+        cite(f"{behaviour.untrained_classes.earned.expected_return:.3f}", artefact),
+        " on as many classes of an untrained model. This is what makes the classes more than a threshold: "
+        "observations that the model needs to keep apart are kept apart.",
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from dtinterp.model.calibration import CalibrationPoint
 from dtinterp.report.evidence import bits, cite, count, number, percentage, plural
-from dtinterp.report.findings import standings
+from dtinterp.report.findings import keeps_behaviour, standings
 from dtinterp.report.html import Content, Html, element, join, words
 from dtinterp.report.layout import paragraph
 from dtinterp.report.results import StudyResults
@@ -59,6 +59,12 @@ def _tiles(results: StudyResults) -> list[Html]:
             cite("worst swap", artefact),
         ),
         _tile(
+            f"{report.behaviour.classes.earned.expected_return:.3f}",
+            f"return earned on the classes alone, of {report.behaviour.intact.expected_return:.3f}; on random ones "
+            f"{report.behaviour.classes.random_return.estimate:.3f}",
+            cite("behaviour", artefact),
+        ),
+        _tile(
             f"{best.trained.ari.estimate:.2f}",
             f"agreement with “{best.world}” (ARI); untrained model {best.untrained.ari.estimate:.2f}",
             cite("agreement", artefact),
@@ -85,7 +91,13 @@ def _tile(figure: str, text: str, link: Html) -> Html:
 
 
 def _abstract(results: StudyResults) -> list[Html]:
-    sentences = [_on_model(results), _on_classes(results), _on_agreement(results), _on_flip(results)]
+    sentences = [
+        _on_model(results),
+        _on_classes(results),
+        _on_behaviour(results),
+        _on_agreement(results),
+        _on_flip(results),
+    ]
     return [paragraph(*parts) for parts in sentences if parts]
 
 
@@ -134,6 +146,26 @@ def _on_classes(results: StudyResults) -> list[Content]:
         f", of which {n_alone} hold a single observation. Inside the classes ",
         cite(f"{count(n_flips)} of {plural(n_inside, 'swap')}", artefact),
         " changed a most likely action.",
+    ]
+
+
+def _on_behaviour(results: StudyResults) -> list[Content]:
+    report, artefact = results.equivalence.value, results.equivalence.artefact
+    behaviour = report.behaviour
+    lead = (
+        "The classes carry its behaviour: "
+        if keeps_behaviour(report)
+        else "The classes do not demonstrably carry its behaviour: "
+    )
+    return [
+        element("strong", lead),
+        "shown one representative of each class wherever the world shows an observation of it, the model earns ",
+        cite(f"{behaviour.classes.earned.expected_return:.3f}", artefact),
+        f" of {behaviour.intact.expected_return:.3f} (greedy, exact); random classes of the same sizes leave ",
+        cite(number(behaviour.classes.random_return), artefact),
+        ", an untrained model’s classes, as many, ",
+        cite(f"{behaviour.untrained_classes.earned.expected_return:.3f}", artefact),
+        f". {plural(behaviour.fewest.n_classes, 'class', 'classes')} are the fewest tried that lose nothing.",
     ]
 
 

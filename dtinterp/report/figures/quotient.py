@@ -1,0 +1,76 @@
+"""What a model earns on its classes becomes a curve over their number, beside controls."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from dtinterp.equivalence.quotient import Behaviour, Quotient
+from dtinterp.report.style import CONTROL, INK, RULE, TRAINED, styled
+
+BAND = "#e3e7ec"
+"""what random classes earn"""
+
+
+def quotient_figure(behaviour: Behaviour) -> go.Figure:
+    """Draw the expected return against the number of classes: the model's, an untrained model's and random ones."""
+    figure = go.Figure()
+    _add_random(figure, behaviour.coarsening)
+    _add_curve(
+        figure, behaviour.untrained_coarsening, name="classes of an untrained model", colour=CONTROL, symbol="diamond"
+    )
+    _add_curve(figure, behaviour.coarsening, name="classes of the model", colour=TRAINED, symbol="circle")
+    figure.add_scatter(
+        x=[each.n_classes for each in behaviour.named],
+        y=[each.earned.expected_return for each in behaviour.named],
+        mode="markers",
+        name="partitions with a name",
+        marker={"symbol": "star", "size": 13, "color": INK},
+        customdata=[_words(each) for each in behaviour.named],
+        hovertemplate="%{customdata}<extra></extra>",
+    )
+    figure.add_hline(
+        y=behaviour.intact.expected_return,
+        line={"color": RULE, "dash": "dash", "width": 1.5},
+        annotation_text="every observation as it is",
+        annotation_position="bottom left",
+    )
+    figure.update_xaxes(
+        title_text="classes that are left", type="log", dtick=0.30103, tickformat="d", autorange="reversed"
+    )
+    figure.update_yaxes(title_text="expected return", rangemode="tozero")
+    return styled(figure, height=380)
+
+
+def _add_random(figure: go.Figure, coarsening: Sequence[Quotient]) -> None:
+    counts = [each.n_classes for each in coarsening]
+    low, high = ([getattr(each.random_return, end) for each in coarsening] for end in ("low", "high"))
+    figure.add_scatter(
+        x=[*counts, *reversed(counts)],
+        y=[*high, *reversed(low)],
+        fill="toself",
+        fillcolor=BAND,
+        mode="none",
+        name="random classes of the same sizes, 95%",
+        hoverinfo="skip",
+    )
+
+
+def _add_curve(figure: go.Figure, quotients: Sequence[Quotient], *, name: str, colour: str, symbol: str) -> None:
+    figure.add_scatter(
+        x=[each.n_classes for each in quotients],
+        y=[each.earned.expected_return for each in quotients],
+        mode="lines+markers",
+        name=name,
+        line={"color": colour},
+        marker={"symbol": symbol, "size": 8},
+        customdata=[_words(each) for each in quotients],
+        hovertemplate="%{customdata}<extra></extra>",
+    )
+
+
+def _words(quotient: Quotient) -> str:
+    earned = quotient.earned
+    return (
+        f"{quotient.name}: {quotient.n_classes} classes, return {earned.expected_return:.3f}, success "
+        f"{earned.success:.0%}; random classes {quotient.random_return}"
+    )
