@@ -9,7 +9,7 @@ from torch import Tensor
 from dtinterp.activations.harvest import RowEdit, harvest, logits_at_rows
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
-from dtinterp.dictionary.config import FitConfig, FitProgress
+from dtinterp.dictionary.config import FitConfig, FitProgress, Watch
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.distinct import distinct_rows
 from dtinterp.dictionary.fit import fit
@@ -81,7 +81,7 @@ def fit_to(subject: Subject, config: DictionaryConfig) -> Dictionary:
             generator=generator(config.seed, f"dictionary/{config.site}"),
             site=config.site,
             weights=rows.count,
-            on_progress=show,
+            watch=Watch(show),
         )
 
 
