@@ -1,8 +1,9 @@
 """One stream of rows becomes many dictionaries at once.
 
 Members of a stack see the same batches and share no weights, so each is what it would be alone: its first weights come
-from its own seed, and batches from one generator that no member touches. Matrix products may add up in another order
-when more members stand beside each other, so equality holds to rounding, not always to the bit.
+from its own seed, and batches from one generator that no member touches. Its arithmetic is the same too. On one thread
+of the processors that were tried its bits are the same; a library is free to add up a product of more matrices in
+another order, so what is promised is equality to rounding.
 """
 
 import hashlib

@@ -163,7 +163,7 @@ def test_a_scale_is_positive(dictionary: Dictionary) -> None:
 
 def test_a_threshold_is_there_just_where_the_kind_has_one(dictionary: Dictionary) -> None:
     if dictionary.threshold is None:
-        with pytest.raises(UserError, match="'random' is a .* with a threshold, which has none: fit it again"):
+        with pytest.raises(UserError, match=r"'random' is a .* with a threshold, which has none: fit it again"):
             replace(dictionary, threshold=torch.zeros(dictionary.width))
     else:
         with pytest.raises(UserError, match=r"threshold of 'random' has shape None, W_dec wants \(11,\): fit it again"):

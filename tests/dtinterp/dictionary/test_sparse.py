@@ -27,14 +27,18 @@ def _dense(rows: Tensor, W_enc: Tensor, bias: Tensor, W_dec: Tensor) -> Tensor:
     return torch.stack(made)
 
 
+def _sparse(rows: Tensor, W_enc: Tensor, bias: Tensor, W_dec: Tensor) -> Tensor:
+    return strongest(rows, W_enc, bias, W_dec, K).made
+
+
 def test_sparse_reconstructions_are_the_dense_ones() -> None:
-    torch.testing.assert_close(strongest(*_inputs(), K).made, _dense(*_inputs()))
+    torch.testing.assert_close(_sparse(*_inputs()), _dense(*_inputs()))
 
 
 def test_sparse_gradients_are_the_dense_ones() -> None:
     target = torch.randn(MEMBERS, N_ROWS, D_MODEL, generator=torch.Generator().manual_seed(1))
     gradients = []
-    for made_by in (lambda *inputs: strongest(*inputs, K).made, _dense):
+    for made_by in (_sparse, _dense):
         rows, *weights = _inputs()
         (made_by(rows, *weights) - target).square().sum().backward()
         gradients.append([tensor.grad for tensor in weights])
@@ -44,7 +48,8 @@ def test_sparse_gradients_are_the_dense_ones() -> None:
 
 
 def test_members_keep_as_many_as_their_own_k() -> None:
-    value = strongest(*_inputs(), K).value
+    rows, W_enc, bias, W_dec = _inputs()
+    value = strongest(rows, W_enc, bias, W_dec, K).value
     assert [(member > 0).sum(dim=1).max().item() for member in value] == K.tolist()
 
 

@@ -87,7 +87,7 @@ def test_autoencoders_and_baselines_may_stand_together(planted: Planted) -> None
     ]
 
 
-class _PowerCut(Exception):
+class _PowerCutError(Exception):
     pass
 
 
@@ -97,9 +97,9 @@ def test_an_interrupted_stack_goes_on_to_the_same_bits(kind: Autoencoder, plante
 
     def cut(progress: FitProgress) -> None:
         if progress.step == 31:
-            raise _PowerCut
+            raise _PowerCutError
 
-    with pytest.raises(_PowerCut):
+    with pytest.raises(_PowerCutError):
         fit_stack(planted.rows, configs, generator=_generator(), watch=Watch(cut, file))
     steps: list[int] = []
     watch = Watch(lambda progress: steps.append(progress.step), file)

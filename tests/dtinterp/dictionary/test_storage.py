@@ -82,7 +82,7 @@ def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:
     )
     write_artefact(tmp_path / "dictionary", content, parents=(), seed=0)
     with pytest.raises(
-        UserError, match="is a dictionary of kind Sparkling, expected one of TopK, BatchTopK, .*Identity: fit it again"
+        UserError, match=r"is a dictionary of kind Sparkling, expected one of TopK, BatchTopK, .*Identity: fit it again"
     ):
         load_dictionary(tmp_path / "dictionary")
 
