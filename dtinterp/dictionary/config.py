@@ -47,8 +47,8 @@ class FitConfig:
     silent_steps: int = 50
     """steps without firing after which a feature takes part in the auxiliary loss (TopK, BatchTopK, Matryoshka)"""
     name: str = ""
-    """what the dictionary is called; empty: kind, width, sparsity and seed"""
-    seed: int = 0
+    """what the dictionary is called; empty: kind, width, sparsity and member"""
+    member: int = 0
     """tells apart dictionaries of one stack that differ in their first weights alone"""
 
     def __post_init__(self) -> None:
@@ -76,7 +76,7 @@ class FitConfig:
     @property
     def title(self) -> str:
         """The dictionary's name."""
-        return self.name or self._made_name + (f"-s{self.seed}" if self.seed else "")
+        return self.name or self._made_name + (f"-m{self.member}" if self.member else "")
 
     @property
     def _made_name(self) -> str:
@@ -165,4 +165,4 @@ def check_stack(configs: Sequence[FitConfig]) -> None:
     titles = [config.title for config in configs]
     twice = sorted({title for title in titles if titles.count(title) > 1})
     if twice:
-        raise UserError(f"The stack has more than one dictionary called {twice[0]!r}: give each its seed or name.")
+        raise UserError(f"The stack has more than one dictionary called {twice[0]!r}: give each its member or name.")

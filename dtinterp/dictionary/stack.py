@@ -1,9 +1,9 @@
 """One stream of rows becomes many dictionaries at once.
 
 Members of a stack see the same batches and share no weights, so each is what it would be alone: its first weights come
-from its own seed, and batches from one generator that no member touches. Its arithmetic is the same too. On one thread
-of the processors that were tried its bits are the same; a library is free to add up a product of more matrices in
-another order, so what is promised is equality to rounding.
+from its own number, and batches from one generator that no member touches. On one thread of the processors that were
+tried its bits are the same too; a library is free to add up a product of more matrices in another order, so what is
+promised is equality to rounding.
 """
 
 import hashlib
@@ -119,7 +119,7 @@ def _progress(run: Run, losses: Sequence[Loss], step: int, *, variance: float, r
 
 def _own(base: int, config: FitConfig) -> torch.Generator:
     """Return the generator of a member's first weights: the same whoever stands beside it."""
-    return seeding.generator(base, f"member/{config.seed}")
+    return seeding.generator(base, f"member/{config.member}")
 
 
 def _identity(batch: Batch, configs: Sequence[FitConfig], base: int) -> dict[str, str]:

@@ -17,7 +17,7 @@ def _batch(n_rows: int = 64, d_model: int = 8) -> Batch:
 
 
 def _descent(*configs: FitConfig) -> Descent:
-    return Descent.begin(_batch(), configs, [torch.Generator().manual_seed(3 + config.seed) for config in configs])
+    return Descent.begin(_batch(), configs, [torch.Generator().manual_seed(3 + config.member) for config in configs])
 
 
 def test_small_tables_are_seen_whole_with_their_weights() -> None:
@@ -55,7 +55,7 @@ def test_finished_decoder_rows_have_norm_one(kind: Autoencoder) -> None:
     "kind", [kind for kind in KINDS if not isinstance(kind, L1)], ids=lambda kind: type(kind).__name__
 )
 def test_decoder_rows_move_along_the_unit_sphere(kind: Autoencoder) -> None:
-    descent = _descent(FitConfig(kind, width=12, learning_rate=0.1), FitConfig(kind, width=12, seed=1))
+    descent = _descent(FitConfig(kind, width=12, learning_rate=0.1), FitConfig(kind, width=12, member=1))
     for step in range(1, 4):
         before = descent.parameters.W_dec.detach().clone()
         descent.step(_batch(), step)
@@ -160,7 +160,7 @@ def test_bundles_hold_one_type_and_one_width() -> None:
 
 def test_dense_bundles_are_no_larger_than_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dtinterp.dictionary.descent.TOGETHER", 64 * 8 * 2)
-    configs = [FitConfig(L1(), width=8, seed=seed) for seed in range(5)]
+    configs = [FitConfig(L1(), width=8, member=member) for member in range(5)]
     assert list(bundles(configs, 64)) == [[0, 1], [2, 3], [4]]
-    sparse = [FitConfig(TopK(2), width=8, seed=seed) for seed in range(5)]
+    sparse = [FitConfig(TopK(2), width=8, member=member) for member in range(5)]
     assert list(bundles(sparse, 64)) == [[0, 1, 2, 3, 4]]

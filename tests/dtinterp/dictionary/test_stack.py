@@ -31,7 +31,7 @@ def _generator(seed: int = 1) -> torch.Generator:
 
 def _family(kind: Autoencoder) -> list[FitConfig]:
     """Three seeds of one width, and another width."""
-    configs = [FitConfig(kind, width=24, seed=seed, **QUICK) for seed in range(3)]
+    configs = [FitConfig(kind, width=24, member=member, **QUICK) for member in range(3)]
     return [*configs[:1], FitConfig(kind, width=40, **QUICK), *configs[1:]]
 
 
@@ -72,7 +72,7 @@ def test_the_same_seed_gives_the_same_bits(kind: Autoencoder, planted: Planted) 
         assert all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
 
 
-def test_seeds_of_one_stack_give_different_dictionaries(planted: Planted) -> None:
+def test_members_of_one_kind_give_different_dictionaries(planted: Planted) -> None:
     members = fit_stack(planted.rows, _family(TopK(3)), generator=_generator())
     assert not torch.equal(members[0].W_dec, members[2].W_dec)
 
@@ -147,7 +147,7 @@ def test_no_dictionary_is_refused(planted: Planted) -> None:
 
 
 def test_two_dictionaries_of_one_name_are_refused(planted: Planted) -> None:
-    with pytest.raises(UserError, match="more than one dictionary called 'topk-512-k8': give each its seed or name"):
+    with pytest.raises(UserError, match="more than one dictionary called 'topk-512-k8': give each its member or name"):
         fit_stack(planted.rows, [FitConfig(), FitConfig()], generator=_generator())
 
 
