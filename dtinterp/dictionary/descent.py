@@ -18,8 +18,9 @@ FALL = 0.2
 """Share of the steps over which the learning rate falls to zero (Templeton et al. 2024)."""
 THRESHOLD_RATE = 0.02
 """How far a batch's threshold draws the running one towards it."""
-TOGETHER = 2**25
-"""Pre-activations of a batch that members of a dense kind keep for their gradients, all in one computation."""
+TOGETHER = {"cpu": 2**22, "cuda": 2**28}
+"""Pre-activations of a batch that go into one computation: small members gain from company, but beyond what a cache
+holds, or a device fills, they would only get in each other's way."""
 
 
 @dataclass(frozen=True)
@@ -109,11 +110,8 @@ class Descent:
                 return parameters, self.threshold[:, None].expand_as(parameters.b_enc)
 
 
-def bundles(configs: Sequence[FitConfig], n_rows: int) -> Iterator[list[int]]:
-    """Yield the places of configs that are one computation: of one type and width, and no more than memory holds.
-
-    TopK keeps no dense pre-activations, so all of one width go together.
-    """
+def bundles(configs: Sequence[FitConfig], n_rows: int, device: str) -> Iterator[list[int]]:
+    """Yield the places of configs that are one computation on `n_rows` rows: of one type and width, not too many."""
 
     def shape(place: int) -> tuple[str, int, int]:
         kind = configs[place].kind
@@ -121,9 +119,7 @@ def bundles(configs: Sequence[FitConfig], n_rows: int) -> Iterator[list[int]]:
 
     for _, group in groupby(sorted(range(len(configs)), key=shape), key=shape):
         places = list(group)
-        first = configs[places[0]]
-        is_sparse = isinstance(first.kind, TopK)
-        most = len(places) if is_sparse else max(1, TOGETHER // (n_rows * first.width))
+        most = max(1, TOGETHER.get(device, TOGETHER["cpu"]) // (n_rows * configs[places[0]].width))
         yield from (places[start : start + most] for start in range(0, len(places), most))
 
 

@@ -72,7 +72,8 @@ def descend(
     batch: Batch, configs: Sequence[FitConfig], *, base: int, generator: torch.Generator, watch: Watch
 ) -> list[Weights]:
     """Return the weights of each autoencoder after as many steps of Adam as the configs say, on draws from `batch`."""
-    groups = list(bundles(configs, min(len(batch.rows), configs[0].batch_rows)))
+    n_rows = min(len(batch.rows), configs[0].batch_rows)
+    groups = list(bundles(configs, n_rows, batch.rows.device.type))
     descents = [
         Descent.begin(batch, [configs[place] for place in group], [_own(base, configs[place]) for place in group])
         for group in groups

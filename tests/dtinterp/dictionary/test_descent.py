@@ -155,12 +155,11 @@ def test_a_dearer_activation_is_used_less(kind: type[L1] | type[JumpReLU] | type
 def test_bundles_hold_one_type_and_one_width() -> None:
     kinds = [(TopK(2), 8), (L1(), 8), (TopK(3), 16), (TopK(4), 8), (Matryoshka(2, 2), 8), (Matryoshka(2, 3), 8)]
     configs = [FitConfig(kind, width=width) for kind, width in kinds]
-    assert sorted(bundles(configs, 64)) == [[0, 3], [1], [2], [4], [5]]
+    assert sorted(bundles(configs, 64, "cpu")) == [[0, 3], [1], [2], [4], [5]]
 
 
-def test_dense_bundles_are_no_larger_than_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dtinterp.dictionary.descent.TOGETHER", 64 * 8 * 2)
+def test_bundles_are_no_larger_than_a_cache_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dtinterp.dictionary.descent.TOGETHER", {"cpu": 64 * 8 * 2})
     configs = [FitConfig(L1(), width=8, member=member) for member in range(5)]
-    assert list(bundles(configs, 64)) == [[0, 1], [2, 3], [4]]
-    sparse = [FitConfig(TopK(2), width=8, member=member) for member in range(5)]
-    assert list(bundles(sparse, 64)) == [[0, 1, 2, 3, 4]]
+    assert list(bundles(configs, 64, "cpu")) == [[0, 1], [2, 3], [4]]
+    assert list(bundles(configs, 6400, "cpu")) == [[0], [1], [2], [3], [4]]
