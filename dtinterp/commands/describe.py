@@ -10,6 +10,7 @@ from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.storage import ARTEFACT_KIND, load_dictionary
 from dtinterp.features.describe import DescribeConfig as FeatureConfig
 from dtinterp.features.describe import describe as describe_features
+from dtinterp.features.recovery import ItemRecovery, item_rate, item_recovery
 from dtinterp.features.storage import save_features
 from dtinterp.features.table import FeatureTable
 from dtinterp.foundation.artefact import Artefact, read_artefact, refuse_existing
@@ -49,8 +50,24 @@ def describe(
     refuse_existing(out, replace=replace)
     subject = load_subject(model, demonstrations)
     parent = read_artefact(dictionary, kind=ARTEFACT_KIND, parent=subject.trained.artefact)
-    table = describe_in(subject, load_dictionary(dictionary), config)
-    return save_features(out, table, parents=(*subject.artefacts, parent), seed=config.seed, replace=replace)
+    loaded = load_dictionary(dictionary)
+    return save_features(
+        out,
+        describe_in(subject, loaded, config),
+        parents=(*subject.artefacts, parent),
+        seed=config.seed,
+        replace=replace,
+        recovered=recovered_in(subject, loaded, config),
+    )
+
+
+def recovered_in(subject: Subject, dictionary: Dictionary, config: DescribeConfig) -> ItemRecovery | None:
+    """Return how well features agree with the items; None at sites where rows are no sums of items."""
+    if dictionary.site != OBSERVATION_EMBEDDING:
+        return None
+    windows = subject.held_out_windows(config.n_windows, seed=config.seed)
+    rate = item_rate(subject.items, windows.frame_id[windows.mask])
+    return item_recovery(dictionary, subject.model.W_obs.detach(), rate)
 
 
 def describe_in(subject: Subject, dictionary: Dictionary, config: DescribeConfig) -> FeatureTable:

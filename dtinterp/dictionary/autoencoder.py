@@ -1,84 +1,104 @@
-"""A batch of rows becomes the loss that an autoencoder descends, one formula for each kind."""
+"""Rows become the weights that a stack of autoencoders starts from."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import torch
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Float, Float32
 from torch import Tensor
-from torch.nn.functional import embedding_bag
-
-AUXILIARY_COEFFICIENT = 1 / 32
-"""Weight of the loss that revives silent features (Gao et al. 2024, appendix A.2)."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Normalised rows and how much each counts; the weights sum to one."""
+    """Normalised rows and how much each counts; the weights sum to one. All members of a stack see the same."""
 
     rows: Float32[Tensor, "row d_model"]
     weight: Float32[Tensor, " row"]
 
-    def mean(self, values: Float[Tensor, " row"]) -> Float[Tensor, ""]:
-        """Return the weighted mean of one value per row."""
-        return self.weight @ values
+    def mean(self, values: Float[Tensor, "*member row"]) -> Float[Tensor, "*member"]:
+        """Return the weighted mean over rows."""
+        return values @ self.weight
+
+    @property
+    def spread(self) -> Float[Tensor, ""]:
+        """Weighted mean of `|x - m|^2`, with m the weighted mean row."""
+        centred = self.rows - self.weight @ self.rows  # row d_model
+        return self.mean(centred.square().sum(dim=1)).clamp_min(1e-12)
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """What gradient descent changes, in place."""
+    """What gradient descent changes, in place: the weights of autoencoders of one width, one after the other.
 
-    W_enc: Float32[Tensor, "d_model feature"]
-    b_enc: Float32[Tensor, " feature"]
-    W_dec: Float32[Tensor, "feature d_model"]
-    b_dec: Float32[Tensor, " d_model"]
+    W_enc is laid out feature by feature in memory, as W_dec is, so that a feature's gradient is one run of numbers.
+    """
+
+    W_enc: Float32[Tensor, "member d_model feature"]
+    b_enc: Float32[Tensor, "member feature"]
+    W_dec: Float32[Tensor, "member feature d_model"]
+    b_dec: Float32[Tensor, "member d_model"]
+    log_threshold: Float32[Tensor, "member feature"] | None = None
+    """logarithm of the thresholds; JumpReLU alone has them"""
+    b_gate: Float32[Tensor, "member feature"] | None = None
+    """bias of the gates; Gated alone has them, and then b_enc is that of the magnitudes"""
+    r_mag: Float32[Tensor, "member feature"] | None = None
+    """logarithm of what a magnitude's weights are times those of its gate; Gated alone has it"""
+
+    @property
+    def named(self) -> dict[str, Tensor]:
+        """Those that are there, by name."""
+        tensors = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: tensor for name, tensor in tensors.items() if tensor is not None}
 
     @property
     def tensors(self) -> list[Tensor]:
         """All of them, as an optimiser takes them."""
-        return [self.W_enc, self.b_enc, self.W_dec, self.b_dec]
+        return list(self.named.values())
 
-    def activation(self, rows: Float32[Tensor, "row d_model"]) -> Float[Tensor, "row feature"]:
+    @property
+    def bias(self) -> Float[Tensor, "member feature"]:
+        """`b_enc - b_dec W_enc`: what is left to add to `x W_enc`."""
+        return self.b_enc + self.shift
+
+    @property
+    def shift(self) -> Float[Tensor, "member feature"]:
+        """`-b_dec W_enc`."""
+        return -torch.einsum("md,mdf->mf", self.b_dec, self.W_enc)
+
+    def activation(self, rows: Float32[Tensor, "row d_model"]) -> Float[Tensor, "member row feature"]:
         """Return `(x - b_dec) W_enc + b_enc`."""
-        return torch.addmm(self.b_enc, rows - self.b_dec, self.W_enc)
+        return torch.baddbmm(self.bias[:, None], rows.expand(len(self.W_enc), -1, -1), self.W_enc)
+
+    def decoded(self, code: Float[Tensor, "member row feature"]) -> Float[Tensor, "member row d_model"]:
+        """Return `z W_dec + b_dec`."""
+        return torch.baddbmm(self.b_dec[:, None], code, self.W_dec)
 
     @torch.no_grad()
     def with_unit_decoder(self) -> "Parameters":
-        """Return the same ReLU autoencoder with decoder rows of norm one: what a row loses, its activation gains."""
-        norm = self.W_dec.norm(dim=1).clamp_min(1e-12)  # feature
-        return Parameters(self.W_enc * norm, self.b_enc * norm, self.W_dec / norm[:, None], self.b_dec.detach())
+        """Return the same ReLU autoencoders with decoder rows of norm one: what a row loses, its activation gains."""
+        norm = self.W_dec.norm(dim=2).clamp_min(1e-12)  # member feature
+        scaled = {
+            "W_enc": self.W_enc * norm[:, None],
+            "b_enc": self.b_enc * norm,
+            "W_dec": self.W_dec / norm[:, :, None],
+        }
+        return replace(self, **scaled, b_dec=self.b_dec.detach())
 
 
-@dataclass(frozen=True)
-class Loss:
-    """What a batch costs, and what the features did in it."""
-
-    total: Float[Tensor, ""]
-    """what is descended"""
-    error: Float[Tensor, ""]
-    """weighted mean of `|x - x'|^2`"""
-    n_active: Float[Tensor, ""]
-    """weighted mean L0"""
-    is_fired: Bool[Tensor, " feature"]
-    """whether the feature was active in any row"""
-
-
-def initialise(batch: Batch, width: int, *, decoder_norm: float, generator: torch.Generator) -> Parameters:
+def initialise(batch: Batch, width: int, *, decoder_norm: float, generators: Sequence[torch.Generator]) -> Parameters:
     """Return random decoder rows of norm `decoder_norm` with their transpose as encoder; b_dec is the geometric median.
 
-    Gao et al. 2024, appendix A.1; Templeton et al. 2024 use a norm of 0.1 for L1.
+    One generator draws each member. Gao et al. 2024, appendix A.1; Templeton et al. 2024 use a norm of 0.1 for L1.
     """
-    d_model = batch.rows.shape[1]
-    drawn = torch.randn(width, d_model, generator=generator).to(batch.rows.device)  # feature d_model
-    W_dec = decoder_norm * drawn / drawn.norm(dim=1, keepdim=True)
-    start = Parameters(
-        W_enc=W_dec.T.clone().contiguous(),
-        b_enc=W_dec.new_zeros(width),
+    d_model, device = batch.rows.shape[1], batch.rows.device
+    drawn = torch.stack([torch.randn(width, d_model, generator=each) for each in generators]).to(device)
+    W_dec = decoder_norm * drawn / drawn.norm(dim=2, keepdim=True)  # member feature d_model
+    return Parameters(
+        W_enc=W_dec.clone().mT,
+        b_enc=W_dec.new_zeros(len(generators), width),
         W_dec=W_dec,
-        b_dec=geometric_median(batch),
+        b_dec=geometric_median(batch).repeat(len(generators), 1),
     )
-    for tensor in start.tensors:
-        tensor.requires_grad_()
-    return start
 
 
 def geometric_median(batch: Batch, n_rounds: int = 20) -> Float32[Tensor, " d_model"]:
@@ -88,54 +108,3 @@ def geometric_median(batch: Batch, n_rounds: int = 20) -> Float32[Tensor, " d_mo
         pull = batch.weight / (batch.rows - median).norm(dim=1).clamp_min(1e-6)
         median = (pull / pull.sum()) @ batch.rows
     return median
-
-
-def topk_loss(parameters: Parameters, batch: Batch, *, k: int, is_silent: Bool[Tensor, " feature"]) -> Loss:
-    """Return the error as a share of the variance, plus the auxiliary loss of the silent features.
-
-    `|x - x'|^2 / |x - m|^2 + |e - e'|^2 / (32 |e|^2)`, where m is the batch's mean, e the error and e' what the
-    d_model / 2 most active silent features make of it (Gao et al. 2024, §2.1 and appendix A.2).
-    """
-    activation = parameters.activation(batch.rows)
-    value, index = activation.topk(k, dim=1, sorted=False)
-    value = value.relu()
-    remainder = batch.rows - parameters.b_dec - weighted_sum(index, value, parameters.W_dec)
-    error = batch.mean(remainder.square().sum(dim=1))
-    spread = batch.mean((batch.rows - batch.weight @ batch.rows).square().sum(dim=1)).clamp_min(1e-12)
-    total = error / spread
-    if is_silent.any():
-        silent_activation, silent_rows = activation[:, is_silent], parameters.W_dec[is_silent]
-        total = total + AUXILIARY_COEFFICIENT * _auxiliary(batch, remainder.detach(), silent_activation, silent_rows)
-    is_fired = torch.zeros_like(is_silent).index_fill(0, index[value > 0], value=True)
-    return Loss(total, error.detach(), batch.mean((value > 0).sum(dim=1).float()), is_fired)
-
-
-def l1_loss(parameters: Parameters, batch: Batch, *, coefficient: float) -> Loss:
-    """Return `|x - x'|^2 + coefficient * sum_f z_f |W_dec[f]|`, weighted mean over rows (Templeton et al. 2024)."""
-    activation = parameters.activation(batch.rows).relu()  # row feature
-    remainder = batch.rows - torch.addmm(parameters.b_dec, activation, parameters.W_dec)
-    error = batch.mean(remainder.square().sum(dim=1))
-    penalty = batch.mean(activation @ parameters.W_dec.norm(dim=1))
-    is_active = activation.detach() > 0
-    n_active = batch.mean(is_active.sum(dim=1).float())
-    return Loss(error + coefficient * penalty, error.detach(), n_active, is_active.any(dim=0))
-
-
-def weighted_sum(
-    index: Tensor, value: Float[Tensor, "row k"], W_dec: Float[Tensor, "feature d_model"]
-) -> Float[Tensor, "row d_model"]:
-    """Return the sum of the chosen decoder rows, each times its value."""
-    return embedding_bag(index, W_dec, per_sample_weights=value, mode="sum")
-
-
-def _auxiliary(
-    batch: Batch,
-    error: Float[Tensor, "row d_model"],
-    activation: Float[Tensor, "row silent"],
-    W_dec: Float[Tensor, "silent d_model"],
-) -> Float[Tensor, ""]:
-    k = min(max(1, error.shape[1] // 2), activation.shape[1])
-    value, index = activation.topk(k, dim=1, sorted=False)
-    missed = error - weighted_sum(index, value.relu(), W_dec)
-    energy = batch.mean(error.square().sum(dim=1)).clamp_min(1e-12)
-    return batch.mean(missed.square().sum(dim=1)) / energy

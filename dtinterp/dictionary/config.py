@@ -1,11 +1,31 @@
 """What a user wants of a fit becomes a checked configuration."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import assert_never
 
 from dtinterp.dictionary.dictionary import check_width
-from dtinterp.dictionary.kinds import L1, Kind, Pca, TopK
+from dtinterp.dictionary.kinds import (
+    L1,
+    BatchTopK,
+    Gated,
+    Ica,
+    Identity,
+    Items,
+    JumpReLU,
+    Kind,
+    KMeans,
+    Matryoshka,
+    Pca,
+    Random,
+    SemiNmf,
+    TopK,
+)
 from dtinterp.foundation.errors import UserError
+
+SHARED = ("n_steps", "batch_rows", "learning_rate", "warmup", "silent_steps")
+"""Settings in which all autoencoders of a stack agree."""
 
 
 @dataclass(frozen=True)
@@ -13,21 +33,23 @@ class FitConfig:
     """How a dictionary is fitted."""
 
     kind: Kind = field(default_factory=TopK)
-    """TopK or L1 autoencoder, or PCA"""
+    """an autoencoder, or a baseline that it has to beat"""
     width: int = 512
-    """features of an autoencoder; a PCA has as many as components"""
+    """features of an autoencoder or of random directions; the others know theirs"""
     n_steps: int = 1000
-    """steps of Adam (PCA needs none)"""
+    """steps of Adam (baselines need none)"""
     batch_rows: int = 1024
     """rows a step; where there are no more rows than this, every step sees them all"""
     learning_rate: float = 3e-3
     """of Adam; falls linearly to zero over the last fifth of the steps"""
     warmup: float = 0.05
-    """share of the steps over which the L1 price rises from zero"""
+    """share of the steps over which a price (L1, JumpReLU, Gated) rises from zero"""
     silent_steps: int = 50
-    """steps without firing after which a TopK feature takes part in the auxiliary loss"""
+    """steps without firing after which a feature takes part in the auxiliary loss (TopK, BatchTopK, Matryoshka)"""
     name: str = ""
-    """what the dictionary is called; empty: kind, width and sparsity"""
+    """what the dictionary is called; empty: kind, width, sparsity and member"""
+    member: int = 0
+    """tells apart dictionaries of one stack that differ in their first weights alone"""
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
@@ -42,28 +64,63 @@ class FitConfig:
 
     @property
     def n_features(self) -> int:
-        """The width of the dictionary that will be made."""
-        return self.kind.n_components if isinstance(self.kind, Pca) else self.width
+        """The width of the dictionary that will be made; of items and identity only an upper bound is known yet."""
+        match self.kind:
+            case Pca(n_components=number) | Ica(n_components=number) | SemiNmf(n_components=number):
+                return number
+            case KMeans(n_clusters=number):
+                return number
+            case _:
+                return self.width
 
     @property
     def title(self) -> str:
         """The dictionary's name."""
+        return self.name or self._made_name + (f"-m{self.member}" if self.member else "")
+
+    @property
+    def _made_name(self) -> str:
+        width = self.width
         match self.kind:
-            case _ if self.name:
-                return self.name
             case TopK(k=k):
-                return f"topk-{self.width}-k{k}"
+                return f"topk-{width}-k{k}"
+            case BatchTopK(k=k):
+                return f"batchtopk-{width}-k{k}"
+            case Matryoshka(k=k, n_levels=n_levels):
+                return f"matryoshka-{width}-k{k}-n{n_levels}"
             case L1(coefficient=coefficient):
-                return f"l1-{self.width}-c{coefficient:g}"
-            case Pca(n_components=n_components):
-                return f"pca-{n_components}"
-            case _:
-                assert_never(self.kind)
+                return f"l1-{width}-c{coefficient:g}"
+            case JumpReLU(coefficient=coefficient):
+                return f"jumprelu-{width}-c{coefficient:g}"
+            case Gated(coefficient=coefficient):
+                return f"gated-{width}-c{coefficient:g}"
+            case kind:
+                return _baseline_name(kind, width)
+
+
+def _baseline_name(kind: Pca | Ica | SemiNmf | KMeans | Items | Random | Identity, width: int) -> str:
+    match kind:
+        case Pca(n_components=n_components):
+            return f"pca-{n_components}"
+        case Ica(n_components=n_components):
+            return f"ica-{n_components}"
+        case SemiNmf(n_components=n_components):
+            return f"seminmf-{n_components}"
+        case KMeans(n_clusters=n_clusters):
+            return f"kmeans-{n_clusters}"
+        case Items(k=k):
+            return f"items-k{k}"
+        case Random(k=k):
+            return f"random-{width}-k{k}"
+        case Identity():
+            return "identity"
+        case _:
+            assert_never(kind)
 
 
 @dataclass(frozen=True)
 class FitProgress:
-    """How far a fit has come, measured on the step's batch."""
+    """How far a fit has come, measured on the step's batch; means over the members of a stack."""
 
     step: int
     """steps done"""
@@ -74,3 +131,38 @@ class FitProgress:
     """mean number of active features"""
     silent_share: float
     """share of features that have not fired for `silent_steps` steps"""
+    loss: float
+    """what is descended"""
+    rows_per_second: float
+    """rows learnt since the report before, each counted once for every member"""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a fit does beside fitting."""
+
+    on_progress: Callable[[FitProgress], None] | None = None
+    """is told about a hundred times how far it is"""
+    unfinished: Path | None = None
+    """file from which an interrupted fit goes on, and which it writes as often; whoever keeps the result removes it"""
+
+
+UNWATCHED = Watch()
+"""Nobody looks on, and nothing is kept of a fit that is interrupted."""
+
+
+def check_stack(configs: Sequence[FitConfig]) -> None:
+    """Raise `UserError` where configs cannot be fitted on one stream of batches, or would have the same name."""
+    if not configs:
+        raise UserError("The stack has 0 dictionaries, expected at least 1: give a configuration.")
+    for setting in SHARED:
+        values = sorted({getattr(config, setting) for config in configs})
+        if len(values) > 1:
+            raise UserError(
+                f"The dictionaries of the stack have {setting} {' and '.join(map(str, values))}, expected one value: "
+                "fit them in separate stacks."
+            )
+    titles = [config.title for config in configs]
+    twice = sorted({title for title in titles if titles.count(title) > 1})
+    if twice:
+        raise UserError(f"The stack has more than one dictionary called {twice[0]!r}: give each its member or name.")

@@ -1,43 +1,126 @@
-"""Normalised rows become autoencoder weights by gradient descent."""
+"""Normalised rows become the weights of many autoencoders by gradient descent, all on one stream of batches."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import assert_never
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from math import log
 
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Float32, Float64, Int64
 from torch import Tensor
 
-from dtinterp.dictionary.autoencoder import Batch, Loss, Parameters, initialise, l1_loss, topk_loss
-from dtinterp.dictionary.config import FitConfig, FitProgress
-from dtinterp.dictionary.kinds import L1, Pca, TopK
+from dtinterp.dictionary.autoencoder import Batch, Parameters, initialise
+from dtinterp.dictionary.config import FitConfig
+from dtinterp.dictionary.kinds import L1, UNIT_DECODER, Autoencoder, Gated, JumpReLU, Matryoshka, TopK
+from dtinterp.dictionary.losses import Loss, loss_of
 
-N_REPORTS = 100
-"""How often a fit reports its progress."""
 FALL = 0.2
 """Share of the steps over which the learning rate falls to zero (Templeton et al. 2024)."""
+THRESHOLD_RATE = 0.02
+"""How far a batch's threshold draws the running one towards it."""
+TOGETHER = {"cpu": 2**22, "cuda": 2**28}
+"""Pre-activations of a batch that go into one computation: small members gain from company, but beyond what a cache
+holds, or a device fills, they would only get in each other's way."""
 
 
-def descend(
-    batch: Batch,
-    config: FitConfig,
-    *,
-    generator: torch.Generator,
-    on_progress: Callable[[FitProgress], None] | None,
-) -> Parameters:
-    """Return autoencoder weights with unit decoder rows, after `config.n_steps` steps of Adam on draws from `batch`."""
-    descent = Descent.begin(batch, config, generator)
-    cumulative = batch.weight.double().cumsum(0)
-    variance = float(batch.mean((batch.rows - batch.weight @ batch.rows).square().sum(dim=1)))
-    silence = torch.zeros(config.width, dtype=torch.int64, device=batch.rows.device)
-    for step in range(1, config.n_steps + 1):
-        loss = descent.step(draw(batch, cumulative, config.batch_rows, generator), step, silence)
-        silence = torch.where(loss.is_fired, 0, silence + 1)
-        if on_progress is not None and (step % max(1, config.n_steps // N_REPORTS) == 0 or step == config.n_steps):
-            silent_share = float((silence >= config.silent_steps).float().mean())
-            fvu = float(loss.error) / variance
-            on_progress(FitProgress(step, config.n_steps, fvu, float(loss.n_active), silent_share))
-    return descent.parameters.with_unit_decoder()
+@dataclass(frozen=True)
+class Descent:
+    """Autoencoders of one type and one width, with what changes them, one step at a time."""
+
+    parameters: Parameters
+    optimiser: torch.optim.Optimizer
+    configs: tuple[FitConfig, ...]
+    silence: Int64[Tensor, "member feature"]
+    """steps gone by since each feature fired"""
+    threshold: Float32[Tensor, " member"]
+    """running mean of the batches' thresholds; NaN where there was none yet"""
+
+    @classmethod
+    def begin(cls, batch: Batch, configs: Sequence[FitConfig], generators: Sequence[torch.Generator]) -> "Descent":
+        """Start from random weights; decoder rows have norm 0.1 for L1, 1 for all others."""
+        config = configs[0]
+        decoder_norm = 0.1 if isinstance(config.kind, L1) else 1.0
+        parameters = initialise(batch, config.width, decoder_norm=decoder_norm, generators=generators)
+        parameters = _with_gates(parameters, [each.kind for each in configs])
+        for tensor in parameters.tensors:
+            tensor.requires_grad_()
+        return cls(
+            parameters,
+            torch.optim.Adam(parameters.tensors, fused=True),
+            tuple(configs),
+            silence=torch.zeros_like(parameters.b_enc, dtype=torch.int64),
+            threshold=torch.full_like(parameters.b_enc[:, 0], torch.nan),
+        )
+
+    @property
+    def kinds(self) -> list[Autoencoder]:
+        """What each member is."""
+        return [config.kind for config in self.configs if isinstance(config.kind, Autoencoder)]
+
+    def step(self, batch: Batch, step: int) -> Loss:
+        """Take step number `step`, from 1; decoder rows move along the unit sphere, but for L1."""
+        config = self.configs[0]
+        for group in self.optimiser.param_groups:
+            group["lr"] = config.learning_rate * min(1.0, (1 - (step - 1) / config.n_steps) / FALL)
+        rise = min(1.0, step / max(1.0, config.warmup * config.n_steps))
+        is_silent = self.silence >= config.silent_steps
+        loss = loss_of(self.kinds, self.parameters, batch, is_silent=is_silent, rise=rise)
+        self.optimiser.zero_grad()
+        loss.total.sum().backward()
+        is_unit = isinstance(config.kind, UNIT_DECODER)
+        if is_unit:
+            _keep_tangent(self.parameters.W_dec)
+        self.optimiser.step()
+        if is_unit:
+            _keep_unit(self.parameters.W_dec)
+        self._remember(loss)
+        return loss
+
+    @torch.no_grad()
+    def _remember(self, loss: Loss) -> None:
+        self.silence.add_(1).masked_fill_(loss.is_fired, 0)
+        if loss.threshold is not None:
+            is_first = self.threshold.isnan()
+            drawn = self.threshold.lerp(loss.threshold, THRESHOLD_RATE)
+            self.threshold.copy_(torch.where(is_first, loss.threshold, drawn))
+
+    @torch.no_grad()
+    def weights(self) -> list[dict[str, Tensor]]:
+        """Return each member's weights as a dictionary names them."""
+        parameters, threshold = self._read_off()
+        stacked = {name: getattr(parameters, name) for name in ("W_enc", "b_enc", "W_dec", "b_dec")}
+        stacked |= {} if threshold is None else {"threshold": threshold}
+        return [
+            {name: tensor[member].detach().contiguous().clone() for name, tensor in stacked.items()}
+            for member in range(len(self.configs))
+        ]
+
+    def _read_off(self) -> tuple[Parameters, Float32[Tensor, "member feature"] | None]:
+        """Return the weights with which rows are read once training is over, and the thresholds where there are any."""
+        match self.parameters:
+            case Parameters(log_threshold=Tensor() as log_threshold):
+                return self.parameters, log_threshold.exp()
+            case Parameters(b_gate=Tensor() as b_gate, r_mag=Tensor() as r_mag) as gated:
+                gain = r_mag.exp()  # member feature
+                threshold = (gated.b_enc - gain * b_gate).clamp_min(0)
+                return replace(gated, W_enc=gated.W_enc * gain[:, None]), threshold
+            case parameters if isinstance(self.configs[0].kind, L1 | TopK):
+                return parameters.with_unit_decoder(), None
+            case parameters:
+                return parameters, self.threshold[:, None].expand_as(parameters.b_enc)
+
+
+def bundles(configs: Sequence[FitConfig], n_rows: int, device: str) -> Iterator[list[int]]:
+    """Yield the places of configs that are one computation on `n_rows` rows: of one type and width, not too many."""
+
+    def shape(place: int) -> tuple[str, int, int]:
+        kind = configs[place].kind
+        return type(kind).__name__, configs[place].width, kind.n_levels if isinstance(kind, Matryoshka) else 0
+
+    for _, group in groupby(sorted(range(len(configs)), key=shape), key=shape):
+        places = list(group)
+        most = max(1, TOGETHER.get(device, TOGETHER["cpu"]) // (n_rows * configs[places[0]].width))
+        yield from (places[start : start + most] for start in range(0, len(places), most))
 
 
 def draw(batch: Batch, cumulative: Float64[Tensor, " row"], n_rows: int, generator: torch.Generator) -> Batch:
@@ -49,62 +132,27 @@ def draw(batch: Batch, cumulative: Float64[Tensor, " row"], n_rows: int, generat
     return Batch(batch.rows[chosen], batch.weight.new_full((n_rows,), 1 / n_rows))
 
 
-@dataclass(frozen=True)
-class Descent:
-    """The weights with what changes them, one step at a time."""
-
-    parameters: Parameters
-    optimiser: torch.optim.Optimizer
-    config: FitConfig
-
-    @classmethod
-    def begin(cls, batch: Batch, config: FitConfig, generator: torch.Generator) -> "Descent":
-        """Start from random weights; decoder rows have norm 1 for TopK, 0.1 for L1."""
-        decoder_norm = 1.0 if isinstance(config.kind, TopK) else 0.1
-        parameters = initialise(batch, config.width, decoder_norm=decoder_norm, generator=generator)
-        return cls(parameters, torch.optim.Adam(parameters.tensors, fused=True), config)
-
-    def step(self, batch: Batch, step: int, silence: Int64[Tensor, " feature"]) -> Loss:
-        """Take step number `step`, from 1, with `silence` steps gone by since each feature fired.
-
-        The decoder rows of TopK move along the unit sphere.
-        """
-        for group in self.optimiser.param_groups:
-            group["lr"] = self._learning_rate(step)
-        loss = self._loss(batch, step, silence)
-        self.optimiser.zero_grad()
-        loss.total.backward()
-        if isinstance(self.config.kind, TopK):
-            _keep_tangent(self.parameters.W_dec)
-        self.optimiser.step()
-        if isinstance(self.config.kind, TopK):
-            _keep_unit(self.parameters.W_dec)
-        return loss
-
-    def _learning_rate(self, step: int) -> float:
-        left = 1 - (step - 1) / self.config.n_steps
-        return self.config.learning_rate * min(1.0, left / FALL)
-
-    def _loss(self, batch: Batch, step: int, silence: Int64[Tensor, " feature"]) -> Loss:
-        match self.config.kind:
-            case TopK(k=k):
-                return topk_loss(self.parameters, batch, k=k, is_silent=silence >= self.config.silent_steps)
-            case L1(coefficient=coefficient):
-                rise = min(1.0, step / max(1.0, self.config.warmup * self.config.n_steps))
-                return l1_loss(self.parameters, batch, coefficient=rise * coefficient)
-            case Pca():
-                raise TypeError("a PCA is not found by descent")
-            case _:
-                assert_never(self.config.kind)
+def _with_gates(parameters: Parameters, kinds: Sequence[object]) -> Parameters:
+    match kinds[0]:
+        case JumpReLU():
+            start = [log(kind.bandwidth) for kind in kinds if isinstance(kind, JumpReLU)]
+            columns = torch.tensor(start, device=parameters.b_enc.device)[:, None]
+            return replace(parameters, log_threshold=columns.expand_as(parameters.b_enc).clone())
+        case Gated():
+            return replace(
+                parameters, b_gate=torch.zeros_like(parameters.b_enc), r_mag=torch.zeros_like(parameters.b_enc)
+            )
+        case _:
+            return parameters
 
 
 def _keep_tangent(W_dec: Tensor) -> None:
     """Take away the part of each row's gradient that would only lengthen the row (Bricken et al. 2023)."""
     if W_dec.grad is not None:
-        along = (W_dec.grad * W_dec.detach()).sum(dim=1, keepdim=True)
+        along = (W_dec.grad * W_dec.detach()).sum(dim=2, keepdim=True)
         W_dec.grad.sub_(along * W_dec.detach())
 
 
 def _keep_unit(W_dec: Tensor) -> None:
     with torch.no_grad():
-        W_dec.div_(W_dec.norm(dim=1, keepdim=True).clamp_min(1e-12))
+        W_dec.div_(W_dec.norm(dim=2, keepdim=True).clamp_min(1e-12))

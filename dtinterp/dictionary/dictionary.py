@@ -4,11 +4,28 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 import torch
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float, Float32
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-from dtinterp.dictionary.kinds import L1, Kind, Pca, TopK
+from dtinterp.dictionary.codes import Codes, active, every, largest, nonnegative, pursue
+from dtinterp.dictionary.kinds import (
+    L1,
+    THRESHOLDED,
+    BatchTopK,
+    Gated,
+    Ica,
+    Identity,
+    Items,
+    JumpReLU,
+    Kind,
+    KMeans,
+    Matryoshka,
+    Pca,
+    Random,
+    SemiNmf,
+    TopK,
+)
 from dtinterp.foundation.errors import UserError
 
 ROWS_AT_ONCE = 16_384
@@ -33,12 +50,20 @@ class Dictionary:
     site: str
     """where in the network the rows came from"""
     name: str
+    threshold: Float32[Tensor, " feature"] | None = None
+    """above which a feature is active, >= 0; None where the kind has no threshold"""
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
         expected = {"W_enc": (self.d_model, self.width), "b_enc": (self.width,), "b_dec": (self.d_model,), "scale": ()}
+        if isinstance(self.kind, THRESHOLDED):
+            expected |= {"threshold": (self.width,)}
+        elif self.threshold is not None:
+            raise UserError(
+                f"{self.name!r} is a {type(self.kind).__name__} with a threshold, which has none: fit it again."
+            )
         for part, shape in expected.items():
-            found = tuple(getattr(self, part).shape)
+            found = None if getattr(self, part) is None else tuple(getattr(self, part).shape)
             if found != shape:
                 raise UserError(f"{part} of {self.name!r} has shape {found}, W_dec wants {shape}: fit it again.")
         if not all(getattr(self, part).isfinite().all() for part in ("W_dec", *expected)) or self.scale <= 0:
@@ -60,28 +85,13 @@ class Dictionary:
 
     def to(self, device: torch.device | str) -> "Dictionary":
         """Return the same dictionary on `device`."""
-        moved = {part: getattr(self, part).to(device) for part in ("W_enc", "b_enc", "W_dec", "b_dec", "scale")}
-        return replace(self, **moved)
-
-
-@dataclass(frozen=True)
-class Codes:
-    """The active features of each row; where the value is 0 the entry is padding and its index means nothing."""
-
-    index: Int64[Tensor, "row k"]
-    """which features; no active feature stands twice in a row"""
-    value: Float[Tensor, "row k"]
-    """how active, in normalised units; negative only for PCA"""
-
-    def __post_init__(self) -> None:
-        """Check that there is one value per index."""
-        if self.index.shape != self.value.shape:
-            raise ValueError(f"codes have {tuple(self.index.shape)} indices and {tuple(self.value.shape)} values")
+        return replace(self, **{part: tensor.to(device) for part, tensor in self.tensors.items()})
 
     @property
-    def n_active(self) -> Int64[Tensor, " row"]:
-        """How many features each row uses: its L0."""
-        return (self.value != 0).sum(dim=1)
+    def tensors(self) -> dict[str, Tensor]:
+        """Its weights by name, without those that its kind has not."""
+        parts = ("W_enc", "b_enc", "W_dec", "b_dec", "scale", "threshold")
+        return {part: getattr(self, part) for part in parts if getattr(self, part) is not None}
 
 
 def check_width(kind: Kind, width: int) -> None:
@@ -89,14 +99,27 @@ def check_width(kind: Kind, width: int) -> None:
     if width < 1:
         raise UserError(f"The dictionary's width is {width}, expected at least 1: give a larger width.")
     match kind:
-        case TopK(k=k) if k > width:
-            raise UserError(f"TopK has k={k}, expected at most the width {width}: give a smaller k or a larger width.")
-        case Pca(n_components=n_components) if n_components != width:
-            raise UserError(f"A PCA of {n_components} components has width {width}: fit it again.")
-        case TopK() | L1() | Pca():
+        case TopK(k=k) | BatchTopK(k=k) | Matryoshka(k=k) | Random(k=k) | Items(k=k) if k > width:
+            raise UserError(
+                f"{type(kind).__name__} has k={k}, expected at most the width {width}: give a smaller k or a larger "
+                "width."
+            )
+        case Matryoshka(n_levels=n_levels) if kind.prefixes(width)[0] < 1:
+            raise UserError(f"Matryoshka halves the width {width} {n_levels - 1} times: give fewer levels.")
+        case Pca(n_components=number) | Ica(n_components=number) | SemiNmf(n_components=number) if number != width:
+            raise UserError(f"{_spoken(kind)} of {number} components has width {width}: fit it again.")
+        case KMeans(n_clusters=number) if number != width:
+            raise UserError(f"A k-means of {number} clusters has width {width}: fit it again.")
+        case TopK() | BatchTopK() | Matryoshka() | L1() | JumpReLU() | Gated():
+            return
+        case Pca() | Ica() | SemiNmf() | KMeans() | Items() | Random() | Identity():
             return
         case _:
             assert_never(kind)
+
+
+def _spoken(kind: Pca | Ica | SemiNmf) -> str:
+    return {Pca: "A PCA", Ica: "An ICA", SemiNmf: "A semi-NMF"}[type(kind)]
 
 
 def check_rows(rows: Float[Tensor, "row d_model"], d_model: int) -> None:
@@ -116,9 +139,11 @@ def check_rows(rows: Float[Tensor, "row d_model"], d_model: int) -> None:
 def encode(dictionary: Dictionary, rows: Float32[Tensor, "row d_model"]) -> Codes:
     """Return the active features of each row.
 
-    TopK: `relu` of the k largest of `a = (x / scale - b_dec) W_enc + b_enc`. L1: `relu(a)`. PCA: `a` itself, so that
-    every component is active and L0 is the number of components. Raises `UserError` on rows of another length or
-    with NaN.
+    With `a = (x / scale - b_dec) W_enc + b_enc`, TopK: `relu` of the k largest of a. BatchTopK, Matryoshka, JumpReLU,
+    Gated: a where it exceeds the feature's threshold. L1: `relu(a)`. PCA, ICA, identity: a itself, so that every
+    component is active and L0 is their number. k-means: 1 for the largest of a, which is the nearest centre. Semi-NMF:
+    non-negative least squares. Items, random: matching pursuit. Raises `UserError` on rows of another length or with
+    NaN.
     """
     check_rows(rows, dictionary.d_model)
     pieces = [_encode_piece(dictionary, piece) for piece in rows.split(ROWS_AT_ONCE)]
@@ -147,23 +172,34 @@ def reconstruct(dictionary: Dictionary, rows: Float32[Tensor, "row d_model"]) ->
 
 
 def _encode_piece(dictionary: Dictionary, rows: Float32[Tensor, "row d_model"]) -> Codes:
-    activation = (rows / dictionary.scale - dictionary.b_dec) @ dictionary.W_enc + dictionary.b_enc  # row feature
+    centred = rows / dictionary.scale - dictionary.b_dec  # row d_model
     match dictionary.kind:
+        case SemiNmf():
+            return active(nonnegative(centred, dictionary.W_dec))
+        case Items(k=k) | Random(k=k):
+            return pursue(centred, dictionary.W_dec, k)
+        case kind:
+            activation = centred @ dictionary.W_enc + dictionary.b_enc  # row feature
+            return _read_off(kind, activation, 0.0 if dictionary.threshold is None else dictionary.threshold)
+
+
+def _read_off(
+    kind: TopK | BatchTopK | Matryoshka | L1 | JumpReLU | Gated | Pca | Ica | KMeans | Identity,
+    activation: Float[Tensor, "row feature"],
+    threshold: Float32[Tensor, " feature"] | float,
+) -> Codes:
+    match kind:
         case TopK(k=k):
-            return _largest(activation.relu(), k)
-        case L1():
-            positive = activation.relu()
-            return _largest(positive, max(1, int((positive > 0).sum(dim=1).max())))
-        case Pca():
-            index = torch.arange(dictionary.width, device=rows.device).expand(len(rows), -1)  # row k
-            return Codes(index, activation)
+            return largest(activation.relu(), k)
+        case L1() | BatchTopK() | Matryoshka() | JumpReLU() | Gated():
+            return active(activation.where(activation > threshold, 0.0))
+        case Pca() | Ica() | Identity():
+            return every(activation)
+        case KMeans():
+            nearest = largest(activation, 1)
+            return Codes(nearest.index, torch.ones_like(nearest.value))
         case _:
-            assert_never(dictionary.kind)
-
-
-def _largest(activation: Float[Tensor, "row feature"], k: int) -> Codes:
-    value, index = activation.topk(k, dim=1)
-    return Codes(index, value)
+            assert_never(kind)
 
 
 def _padded(entries: Tensor, k: int) -> Tensor:

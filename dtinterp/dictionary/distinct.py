@@ -49,6 +49,19 @@ def rank_of(rows: Float32[Tensor, "row d_model"]) -> int:
     return int((singular > RELATIVE_TOLERANCE * singular.max()).sum())
 
 
+def effective_rank_of(rows: Float32[Tensor, "row d_model"]) -> float:
+    """Return `exp(-sum_i p_i log p_i)`, with p_i the share of singular value i of the centred rows; 0 for one row.
+
+    Roy & Vetterli 2007, "The effective rank", EUSIPCO, eq. 4.
+    """
+    centred = rows.double() - rows.double().mean(dim=0)
+    singular = torch.linalg.eigvalsh(centred.T @ centred).clamp_min(0).sqrt()
+    if singular.sum() <= RELATIVE_TOLERANCE * rows.double().norm():
+        return 0.0
+    share = singular / singular.sum()
+    return float(torch.special.entr(share).sum().exp())
+
+
 def _components(rows: Float32[Tensor, "row d_model"]) -> Int64[np.ndarray, " row"]:
     d_model = rows.shape[1]
     direction = torch.sin(torch.arange(1, d_model + 1, dtype=torch.float64) ** 2)  # no symmetry of a gridworld has it

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Float32, Float64, Int64
 from torch import Tensor
 
+from dtinterp.dictionary.card import HeldOut
 from dtinterp.dictionary.dictionary import Codes, Dictionary, decode, encode, reconstruct
 from dtinterp.dictionary.distinct import distinct_rows, rank_of
 from dtinterp.dictionary.resampling import Resampled, resample
@@ -65,6 +66,9 @@ class DictionaryScore:
     rank: int
     """rank of the distinct rows, not centred"""
     width: int
+    held_out: HeldOut | None = None
+    """how rows are written, on all held-out rows and on those that the fit never saw; None where the fit's rows were
+    not at hand"""
 
     @property
     def width_exceeds_inputs(self) -> bool:

@@ -3,18 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import get_args
 
 from pydantic import TypeAdapter
 
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.kinds import L1, Kind, Pca, TopK
+from dtinterp.dictionary.kinds import Kind
 from dtinterp.dictionary.score import DictionaryScore
 from dtinterp.foundation.artefact import Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.errors import UserError
 
 ARTEFACT_KIND = "dictionary"
-KINDS: Mapping[str, type[Kind]] = {kind.__name__: kind for kind in (TopK, L1, Pca)}
-TENSORS = ("W_enc", "b_enc", "W_dec", "b_dec", "scale")
+KINDS: Mapping[str, type[Kind]] = {kind.__name__: kind for kind in get_args(Kind)}
 
 
 def save_dictionary(
@@ -34,7 +34,7 @@ def save_dictionary(
     content = Content(
         kind=ARTEFACT_KIND,
         config={"name": dictionary.name, "site": dictionary.site, "kind": kind},
-        tensors={name: getattr(dictionary, name) for name in TENSORS},
+        tensors=dictionary.tensors,
         metrics={} if score is None else asdict(score),
     )
     return write_artefact(path, content, parents=parents, seed=seed, replace=replace)
@@ -48,7 +48,7 @@ def load_dictionary(path: Path, *, parent: Artefact | None = None) -> Dictionary
     artefact = read_artefact(path, kind=ARTEFACT_KIND, parent=parent)
     settings = TypeAdapter(_Settings).validate_python(artefact.config)
     return Dictionary(
-        **{name: artefact.tensors[name] for name in TENSORS},
+        **artefact.tensors,
         kind=_kind(settings.kind, path),
         site=settings.site,
         name=settings.name,

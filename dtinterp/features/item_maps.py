@@ -54,13 +54,13 @@ def _written(
             "the model that the rows came from."
         )
     direction = torch.nn.functional.normalize(W_dec, dim=1)
-    block = _block_of_item().to(W_obs.device)
+    block = block_of_item().to(W_obs.device)
     average = W_obs.new_zeros(int(block.max()) + 1, W_obs.shape[1])
     average = average.index_add(0, block, base_rate[:, None] * W_obs)  # block d_model
     return direction @ (W_obs - average[block]).T
 
 
-def _block_of_item() -> Int64[Tensor, " item"]:
+def block_of_item() -> Int64[Tensor, " item"]:
     """Return the cell and channel of each item as one number: a frame holds exactly one item of each block."""
     item = torch.arange(len(ITEMS))
     n_cells = VIEW * VIEW

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 from torch import Tensor
 
+from dtinterp.features.recovery import ItemRecovery
 from dtinterp.features.table import Alignment, FactValue, FeatureTable, ItemMaps, TopFrames
 from dtinterp.foundation.artefact import Artefact, Content, read_artefact, write_artefact
 
@@ -14,9 +15,18 @@ ARTEFACT_KIND = "features"
 
 
 def save_features(
-    path: Path, table: FeatureTable, *, parents: Sequence[Artefact], seed: int, replace: bool = False
+    path: Path,
+    table: FeatureTable,
+    *,
+    parents: Sequence[Artefact],
+    seed: int,
+    replace: bool = False,
+    recovered: ItemRecovery | None = None,
 ) -> Artefact:
-    """Write the table to the folder `path`; raises `UserError` where `path` exists and `replace` is not given."""
+    """Write the table to the folder `path`, and what it recovered of the items as a metric where that is known.
+
+    Raises `UserError` where `path` exists and `replace` is not given.
+    """
     settings = _Settings(table.name, table.site, table.alignment.n_rows, table.alignment.fact_values)
     groups = {"table": table, "top": table.top, "maps": table.maps, "alignment": table.alignment}
     tensors = {
@@ -26,6 +36,7 @@ def save_features(
         if isinstance(getattr(part, field.name), Tensor)
     }
     metrics = {"n_features": table.n_features, "n_dead": int((table.density == 0).sum())}
+    metrics |= {} if recovered is None else {"items": asdict(recovered)}
     content = Content(ARTEFACT_KIND, config=asdict(settings), tensors=tensors, metrics=metrics)
     return write_artefact(path, content, parents=parents, seed=seed, replace=replace)
 

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -6,7 +7,23 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.kinds import L1, Kind, Pca, TopK
+from dtinterp.dictionary.kinds import (
+    L1,
+    THRESHOLDED,
+    BatchTopK,
+    Gated,
+    Ica,
+    Identity,
+    Items,
+    JumpReLU,
+    Kind,
+    KMeans,
+    Matryoshka,
+    Pca,
+    Random,
+    SemiNmf,
+    TopK,
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +52,7 @@ def planted() -> Planted:
     return Planted(directions, rows, shuffled)
 
 
-def random_dictionary(kind: Kind, *, width: int, d_model: int = 6, seed: int = 0) -> Dictionary:
+def _random_dictionary(kind: Kind, width: int, d_model: int = 6, seed: int = 0) -> Dictionary:
     generator = torch.Generator().manual_seed(seed)
     W_dec = torch.nn.functional.normalize(torch.randn(width, d_model, generator=generator), dim=1)
     return Dictionary(
@@ -47,13 +64,38 @@ def random_dictionary(kind: Kind, *, width: int, d_model: int = 6, seed: int = 0
         scale=torch.tensor(1.7),
         site="hook_obs_embed",
         name="random",
+        threshold=torch.rand(width, generator=generator) if isinstance(kind, THRESHOLDED) else None,
     )
 
 
-@pytest.fixture(params=[TopK(3), L1(0.5), Pca(5)], ids=["TopK", "L1", "Pca"])
+KINDS: tuple[Kind, ...] = (
+    TopK(3),
+    BatchTopK(3),
+    Matryoshka(3, 2),
+    L1(0.5),
+    JumpReLU(0.5),
+    Gated(0.5),
+    Pca(5),
+    Ica(5),
+    SemiNmf(5),
+    KMeans(5),
+    Items(2),
+    Random(2),
+    Identity(),
+)
+
+
+@pytest.fixture(params=KINDS, ids=[type(kind).__name__ for kind in KINDS])
 def dictionary(request: pytest.FixtureRequest) -> Dictionary:
     """A dictionary of each kind with random weights, 6 long."""
-    return random_dictionary(request.param, width=5 if isinstance(request.param, Pca) else 11)
+    narrow = isinstance(request.param, Pca | Ica | SemiNmf | KMeans)
+    return _random_dictionary(request.param, 5 if narrow else 11)
+
+
+@pytest.fixture(scope="session")
+def random_dictionary() -> Callable[..., Dictionary]:
+    """What makes a dictionary with random weights of a kind and a width."""
+    return _random_dictionary
 
 
 @pytest.fixture

@@ -1,10 +1,14 @@
 import pytest
 import torch
+from torch import Tensor
 
 from dtinterp.dictionary.autoencoder import Batch
-from dtinterp.dictionary.config import FitConfig, FitProgress
-from dtinterp.dictionary.descent import Descent, descend, draw
-from dtinterp.dictionary.kinds import L1, Kind, TopK
+from dtinterp.dictionary.config import FitConfig
+from dtinterp.dictionary.descent import Descent, bundles, draw
+from dtinterp.dictionary.kinds import L1, Autoencoder, BatchTopK, Gated, JumpReLU, Matryoshka, TopK
+
+KINDS: list[Autoencoder] = [TopK(2), BatchTopK(2), Matryoshka(2, 2), L1(0.1), JumpReLU(0.1), Gated(0.1)]
+NAMES = [type(kind).__name__ for kind in KINDS]
 
 
 def _batch(n_rows: int = 64, d_model: int = 8) -> Batch:
@@ -12,15 +16,8 @@ def _batch(n_rows: int = 64, d_model: int = 8) -> Batch:
     return Batch(rows, torch.full((n_rows,), 1 / n_rows))
 
 
-def _descend(kind: Kind, n_steps: int, learning_rate: float = 3e-3) -> tuple[Batch, torch.Tensor, list[FitProgress]]:
-    batch, reports = _batch(), []
-    parameters = descend(
-        batch,
-        FitConfig(kind, width=12, n_steps=n_steps, learning_rate=learning_rate),
-        generator=torch.Generator().manual_seed(3),
-        on_progress=reports.append,
-    )
-    return batch, parameters.W_dec, reports
+def _descent(*configs: FitConfig) -> Descent:
+    return Descent.begin(_batch(), configs, [torch.Generator().manual_seed(3 + config.member) for config in configs])
 
 
 def test_small_tables_are_seen_whole_with_their_weights() -> None:
@@ -46,37 +43,41 @@ def test_drawn_rows_weigh_alike() -> None:
     torch.testing.assert_close(drawn.weight, torch.full((4,), 0.25))
 
 
-def test_decoder_rows_end_with_norm_one() -> None:
-    for kind in (TopK(2), L1(0.1)):
-        _, W_dec, _ = _descend(kind, n_steps=20)
-        torch.testing.assert_close(W_dec.norm(dim=1), torch.ones(12))
+@pytest.mark.parametrize("kind", KINDS, ids=NAMES)
+def test_finished_decoder_rows_have_norm_one(kind: Autoencoder) -> None:
+    descent = _descent(FitConfig(kind, width=12, learning_rate=0.05))
+    for step in range(1, 4):
+        descent.step(_batch(), step)
+    torch.testing.assert_close(descent.weights()[0]["W_dec"].norm(dim=1), torch.ones(12))
 
 
-def test_topk_decoder_rows_move_along_the_unit_sphere() -> None:
-    descent = Descent.begin(_batch(), FitConfig(TopK(2), width=12, learning_rate=0.1), torch.Generator().manual_seed(3))
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS if not isinstance(kind, L1)], ids=lambda kind: type(kind).__name__
+)
+def test_decoder_rows_move_along_the_unit_sphere(kind: Autoencoder) -> None:
+    descent = _descent(FitConfig(kind, width=12, learning_rate=0.1), FitConfig(kind, width=12, member=1))
     for step in range(1, 4):
         before = descent.parameters.W_dec.detach().clone()
-        descent.step(_batch(), step, torch.zeros(12, dtype=torch.int64))
+        descent.step(_batch(), step)
         gradient = descent.parameters.W_dec.grad
         assert gradient is not None
         assert gradient.abs().max() > 0
-        torch.testing.assert_close((gradient * before).sum(dim=1), torch.zeros(12), rtol=0, atol=1e-6)
-        torch.testing.assert_close(descent.parameters.W_dec.norm(dim=1), torch.ones(12))
+        torch.testing.assert_close((gradient * before).sum(dim=2), torch.zeros(2, 12), rtol=0, atol=1e-5)
+        torch.testing.assert_close(descent.parameters.W_dec.norm(dim=2), torch.ones(2, 12))
 
 
 def test_l1_decoder_rows_are_free() -> None:
-    descent = Descent.begin(_batch(), FitConfig(L1(0.1), width=12, learning_rate=0.1), torch.Generator().manual_seed(3))
-    torch.testing.assert_close(descent.parameters.W_dec.norm(dim=1), torch.full((12,), 0.1))
-    descent.step(_batch(), 1, torch.zeros(12, dtype=torch.int64))
-    assert descent.parameters.W_dec.norm(dim=1).std() > 0.001
+    descent = _descent(FitConfig(L1(0.1), width=12, learning_rate=0.1))
+    torch.testing.assert_close(descent.parameters.W_dec.norm(dim=2), torch.full((1, 12), 0.1))
+    descent.step(_batch(), 1)
+    assert descent.parameters.W_dec.norm(dim=2).std() > 0.001
 
 
 def test_the_learning_rate_falls_over_the_last_fifth() -> None:
-    config = FitConfig(TopK(2), width=12, n_steps=100, learning_rate=0.01)
-    descent = Descent.begin(_batch(), config, torch.Generator().manual_seed(3))
+    descent = _descent(FitConfig(TopK(2), width=12, n_steps=100, learning_rate=0.01))
     rates = []
     for step in (1, 80, 91, 100):
-        descent.step(_batch(), step, torch.zeros(12, dtype=torch.int64))
+        descent.step(_batch(), step)
         rates.append(descent.optimiser.param_groups[0]["lr"])
     assert rates == pytest.approx([0.01, 0.01, 0.005, 0.0005])
 
@@ -85,34 +86,80 @@ def test_the_price_of_activation_rises_at_first() -> None:
     prices = []
     for step in (1, 5, 10, 50):
         config = FitConfig(L1(2.0), width=12, n_steps=100, warmup=0.1)
-        descent = Descent.begin(_batch(), config, torch.Generator().manual_seed(3))
-        loss = descent.step(_batch(), step, torch.zeros(12, dtype=torch.int64))
+        loss = _descent(config).step(_batch(), step)
         prices.append(float(loss.total.detach() - loss.error))
-    assert prices == pytest.approx([0.1 * prices[3], 0.5 * prices[3], prices[3], prices[3]], rel=1e-4)
+    assert prices == pytest.approx([prices[3] * share for share in (0.1, 0.5, 1.0, 1.0)], rel=1e-4)
 
 
-def test_only_features_that_were_silent_long_enough_pay_the_auxiliary_loss() -> None:
-    totals = []
-    for silence in (0, 49, 50):
-        descent = Descent.begin(_batch(), FitConfig(TopK(2), width=12), torch.Generator().manual_seed(3))
-        totals.append(float(descent.step(_batch(), 1, torch.full((12,), silence)).total.detach()))
-    assert totals[0] == totals[1] < totals[2]
+def test_silence_counts_the_steps_since_a_feature_fired() -> None:
+    descent = _descent(FitConfig(TopK(1), width=12))
+    descent.silence.fill_(3)
+    expected = torch.full((1, 12), 3)
+    for step in range(1, 6):
+        loss = descent.step(_batch(), step)
+        expected = torch.where(loss.is_fired, 0, expected + 1)
+    assert torch.equal(descent.silence, expected)
+    assert expected.max() > 0
+    assert (expected == 0).any()
 
 
-def test_the_error_falls() -> None:
-    for kind in (TopK(4), L1(0.1)):
-        reports = _descend(kind, n_steps=200, learning_rate=1e-2)[2]
-        assert reports[-1].fvu < 0.6 * reports[0].fvu
+def test_silent_features_take_part_after_a_while() -> None:
+    def first_total(silence: int) -> float:
+        descent = _descent(FitConfig(TopK(2), width=12, silent_steps=10))
+        descent.silence.fill_(silence)
+        return float(descent.step(_batch(), 1).total.detach())
+
+    assert first_total(0) == first_total(9) < first_total(10)
 
 
-def test_progress_counts_to_the_end() -> None:
-    reports = _descend(TopK(2), n_steps=250)[2]
-    steps = [report.step for report in reports]
-    assert steps == sorted(set(steps))
-    assert steps[-1] == 250
-    assert 100 <= len(steps) <= 126
+def test_the_running_threshold_starts_at_the_first_and_follows() -> None:
+    descent = _descent(FitConfig(BatchTopK(2), width=12))
+    found = [descent.step(_batch(), step).threshold for step in (1, 2)]
+    first, second = (float(threshold) for threshold in found if threshold is not None)
+    assert float(descent.threshold) == pytest.approx(0.98 * first + 0.02 * second)
 
 
-def test_a_dearer_activation_is_used_less() -> None:
-    cheap, dear = (_descend(L1(price), n_steps=300, learning_rate=1e-2)[2][-1].l0 for price in (0.1, 3.0))
-    assert dear < 0.8 * cheap
+def test_a_finished_gate_is_a_threshold() -> None:
+    descent = _descent(FitConfig(Gated(0.1), width=12, learning_rate=0.05))
+    for step in range(1, 6):
+        descent.step(_batch(), step)
+    parameters, finished = descent.parameters, descent.weights()[0]
+    assert parameters.b_gate is not None
+    assert parameters.r_mag is not None
+    shared = (_batch().rows - parameters.b_dec) @ parameters.W_enc[0]
+    magnitude = (shared * parameters.r_mag.exp() + parameters.b_enc).relu()
+    expected = magnitude.where(shared + parameters.b_gate > 0, 0.0).detach()
+    activation = (_batch().rows - finished["b_dec"]) @ finished["W_enc"] + finished["b_enc"]
+    found = activation.where(activation > finished["threshold"], 0.0)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    assert 0 < (found > 0).float().mean() < 1
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=NAMES)
+def test_the_error_falls(kind: Autoencoder) -> None:
+    descent = _descent(FitConfig(kind, width=12, n_steps=200, learning_rate=1e-2))
+    errors = [float(descent.step(_batch(), step).error) for step in range(1, 201)]
+    assert errors[-1] < 0.6 * errors[0]
+
+
+@pytest.mark.parametrize("kind", [L1, JumpReLU, Gated])
+def test_a_dearer_activation_is_used_less(kind: type[L1] | type[JumpReLU] | type[Gated]) -> None:
+    configs = [FitConfig(kind(price), width=12, n_steps=300, learning_rate=1e-2) for price in (0.05, 3.0)]
+    descent = _descent(*configs)
+    n_active: Tensor = torch.zeros(2)
+    for step in range(1, 301):
+        n_active = descent.step(_batch(), step).n_active
+    assert n_active[1] < 0.8 * n_active[0]
+
+
+def test_bundles_hold_one_type_and_one_width() -> None:
+    kinds = [(TopK(2), 8), (L1(), 8), (TopK(3), 16), (TopK(4), 8), (Matryoshka(2, 2), 8), (Matryoshka(2, 3), 8)]
+    configs = [FitConfig(kind, width=width) for kind, width in kinds]
+    assert sorted(bundles(configs, 64, "cpu")) == [[0, 3], [1], [2], [4], [5]]
+
+
+def test_bundles_are_no_larger_than_a_cache_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dtinterp.dictionary.descent.TOGETHER", {"cpu": 64 * 8 * 2})
+    configs = [FitConfig(L1(), width=8, member=member) for member in range(5)]
+    assert list(bundles(configs, 64, "cpu")) == [[0, 1], [2, 3], [4]]
+    assert list(bundles(configs, 6400, "cpu")) == [[0], [1], [2], [3], [4]]

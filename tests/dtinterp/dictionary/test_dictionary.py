@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 
 import jaxtyping
@@ -7,11 +8,28 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from dtinterp.dictionary import dictionary as module
-from dtinterp.dictionary.dictionary import Codes, Dictionary, check_width, decode, encode, encode_dense, reconstruct
-from dtinterp.dictionary.kinds import L1, Kind, Pca, TopK
+from dtinterp.dictionary.codes import Codes, pursue
+from dtinterp.dictionary.dictionary import Dictionary, check_width, decode, encode, encode_dense, reconstruct
+from dtinterp.dictionary.kinds import (
+    L1,
+    BatchTopK,
+    Gated,
+    Ica,
+    Identity,
+    Items,
+    JumpReLU,
+    Kind,
+    KMeans,
+    Matryoshka,
+    Pca,
+    Random,
+    SemiNmf,
+    TopK,
+)
 from dtinterp.foundation.errors import UserError
 
 Rows = Float32[Tensor, "row d_model"]
+Make = Callable[..., Dictionary]
 
 
 def _slow_activations(dictionary: Dictionary, row: Tensor) -> list[float]:
@@ -23,17 +41,22 @@ def _slow_activations(dictionary: Dictionary, row: Tensor) -> list[float]:
             centred = float(row[place]) / float(dictionary.scale) - float(dictionary.b_dec[place])
             total += centred * float(dictionary.W_enc[place, feature])
         activations.append(total)
+    threshold = [0.0] * dictionary.width if dictionary.threshold is None else dictionary.threshold.tolist()
     match dictionary.kind:
         case TopK(k=k):
             kept = sorted(activations, reverse=True)[:k]
             return [max(0.0, value) if value in kept else 0.0 for value in activations]
-        case L1():
-            return [max(0.0, value) for value in activations]
-        case Pca():
+        case L1() | BatchTopK() | Matryoshka() | JumpReLU() | Gated():
+            return [value if value > least else 0.0 for value, least in zip(activations, threshold, strict=True)]
+        case KMeans():
+            return [float(value == max(activations)) for value in activations]
+        case _:
             return activations
 
 
 def test_encoding_is_what_a_slow_loop_computes(dictionary: Dictionary, rows: Rows) -> None:
+    if isinstance(dictionary.kind, SemiNmf | Items | Random):
+        pytest.skip("test_codes.py holds their codes against scipy and scikit-learn")
     expected = torch.tensor([_slow_activations(dictionary, row) for row in rows])
     torch.testing.assert_close(encode_dense(dictionary, rows), expected, rtol=1e-4, atol=1e-5)
 
@@ -73,9 +96,21 @@ def test_topk_uses_at_most_k_features(rows: Rows, dictionary: Dictionary) -> Non
         assert n_active.max() > 0
 
 
-def test_pca_uses_every_component(rows: Rows, dictionary: Dictionary) -> None:
-    if isinstance(dictionary.kind, Pca):
-        assert (encode(dictionary, rows).n_active == dictionary.kind.n_components).all()
+@pytest.mark.parametrize("kind", [Pca(5), Ica(5), Identity()], ids=lambda kind: type(kind).__name__)
+def test_linear_kinds_use_every_component(kind: Kind, rows: Rows, random_dictionary: Make) -> None:
+    assert (encode(random_dictionary(kind, width=5), rows).n_active == 5).all()
+
+
+@pytest.mark.parametrize("kind", [Items(2), Random(2)], ids=lambda kind: type(kind).__name__)
+def test_given_directions_write_a_row_by_pursuit(kind: Kind, rows: Rows, random_dictionary: Make) -> None:
+    dictionary = random_dictionary(kind, width=11)
+    codes = pursue(rows / dictionary.scale - dictionary.b_dec, dictionary.W_dec, 2)
+    assert torch.equal(encode(dictionary, rows).index, codes.index)
+    assert torch.equal(encode(dictionary, rows).value, codes.value)
+
+
+def test_semi_nmf_never_subtracts(rows: Rows, random_dictionary: Make) -> None:
+    assert (encode(random_dictionary(SemiNmf(5), width=5), rows).value >= 0).all()
 
 
 def test_encoding_in_pieces_changes_nothing(
@@ -110,12 +145,6 @@ def test_padding_decodes_to_nothing(dictionary: Dictionary) -> None:
     torch.testing.assert_close(decode(dictionary, padding), (dictionary.scale * dictionary.b_dec).expand(2, -1))
 
 
-def test_codes_need_a_value_for_every_index(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # as outside of tests
-    with pytest.raises(ValueError, match=r"codes have \(2, 3\) indices and \(2, 2\) values"):
-        Codes(torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2, 2))
-
-
 def test_parts_that_do_not_fit_are_refused(dictionary: Dictionary, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # as outside of tests
     with pytest.raises(UserError, match=r"b_dec of 'random' has shape \(2,\), W_dec wants \(6,\): fit it again"):
@@ -130,6 +159,15 @@ def test_weights_that_are_not_finite_are_refused(dictionary: Dictionary) -> None
 def test_a_scale_is_positive(dictionary: Dictionary) -> None:
     with pytest.raises(UserError, match=r"its scale 0\.0 is not positive: fit it again"):
         replace(dictionary, scale=torch.tensor(0.0))
+
+
+def test_a_threshold_is_there_just_where_the_kind_has_one(dictionary: Dictionary) -> None:
+    if dictionary.threshold is None:
+        with pytest.raises(UserError, match=r"'random' is a .* with a threshold, which has none: fit it again"):
+            replace(dictionary, threshold=torch.zeros(dictionary.width))
+    else:
+        with pytest.raises(UserError, match=r"threshold of 'random' has shape None, W_dec wants \(11,\): fit it again"):
+            replace(dictionary, threshold=None)
 
 
 def test_rows_of_another_length_are_refused(dictionary: Dictionary) -> None:
@@ -157,6 +195,11 @@ def test_no_rows_are_refused(dictionary: Dictionary) -> None:
         (TopK(5), 4, "TopK has k=5, expected at most the width 4: give a smaller k or a larger width"),
         (L1(1.0), 0, "The dictionary's width is 0, expected at least 1: give a larger width"),
         (Pca(3), 4, "A PCA of 3 components has width 4: fit it again"),
+        (Ica(3), 4, "An ICA of 3 components has width 4: fit it again"),
+        (KMeans(3), 4, "A k-means of 3 clusters has width 4: fit it again"),
+        (BatchTopK(5), 4, "BatchTopK has k=5, expected at most the width 4"),
+        (Random(5), 4, "Random has k=5, expected at most the width 4"),
+        (Matryoshka(2, 4), 7, "Matryoshka halves the width 7 3 times: give fewer levels"),
     ],
 )
 def test_impossible_widths_are_refused(kind: Kind, width: int, sentence: str) -> None:

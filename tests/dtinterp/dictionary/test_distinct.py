@@ -1,6 +1,9 @@
+from math import exp, log
+
+import pytest
 import torch
 
-from dtinterp.dictionary.distinct import RELATIVE_TOLERANCE, distinct_rows, rank_of
+from dtinterp.dictionary.distinct import RELATIVE_TOLERANCE, distinct_rows, effective_rank_of, rank_of
 
 
 def _repeated(n_distinct: int, n_rows: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -67,3 +70,18 @@ def test_the_rank_of_planted_rows_is_known() -> None:
 
 def test_rows_of_zero_have_rank_zero() -> None:
     assert rank_of(torch.zeros(4, 3)) == 0
+
+
+def test_equally_strong_directions_all_count_in_the_effective_rank() -> None:
+    rows = torch.cat([torch.eye(7), -torch.eye(7)])
+    assert effective_rank_of(rows) == pytest.approx(7)
+
+
+def test_one_strong_direction_lowers_the_effective_rank() -> None:
+    rows = torch.cat([torch.eye(3), -torch.eye(3)]) * torch.tensor([1.0, 1.0, 98.0])
+    expected = exp(-(2 * 0.01 * log(0.01) + 0.98 * log(0.98)))
+    assert effective_rank_of(rows + 5) == pytest.approx(expected, rel=1e-5)
+
+
+def test_rows_that_are_all_alike_have_no_effective_rank() -> None:
+    assert effective_rank_of(torch.full((5, 3), 0.1)) == 0

@@ -5,11 +5,11 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from dtinterp.dictionary.config import FitConfig, FitProgress
+from dtinterp.dictionary.config import FitConfig, FitProgress, Watch
 from dtinterp.dictionary.dictionary import Dictionary, encode, encode_dense, reconstruct
 from dtinterp.dictionary.distinct import distinct_rows
-from dtinterp.dictionary.fit import fit
-from dtinterp.dictionary.kinds import L1, Kind, Pca, TopK
+from dtinterp.dictionary.fit import fit, of_directions
+from dtinterp.dictionary.kinds import L1, BatchTopK, Gated, Items, JumpReLU, Kind, Matryoshka, Pca, TopK
 from dtinterp.foundation.errors import UserError
 
 
@@ -25,6 +25,7 @@ class Planted(Protocol):
 
 QUICK = {"width": 48, "n_steps": 500, "batch_rows": 256, "learning_rate": 5e-3}
 KINDS = [TopK(3), L1(1.0), Pca(7)]
+SPARSE = [TopK(3), BatchTopK(3), Matryoshka(3, 2), L1(1.0), JumpReLU(2.0), Gated(2.0)]
 
 
 def _generator(seed: int = 1) -> torch.Generator:
@@ -36,14 +37,14 @@ def _unexplained(dictionary: Dictionary, rows: Tensor) -> float:
     return float(error / (rows - rows.mean(dim=0)).square().sum())
 
 
-@pytest.mark.parametrize("kind", [TopK(3), L1(1.0)], ids=["TopK", "L1"])
+@pytest.mark.parametrize("kind", SPARSE, ids=lambda kind: type(kind).__name__)
 def test_a_planted_dictionary_is_recovered(kind: Kind, planted: Planted) -> None:
     dictionary = fit(planted.rows, FitConfig(kind, **QUICK), generator=_generator())
     assert planted.recovery(dictionary) > 0.9
     assert _unexplained(dictionary, planted.rows) < 0.15
 
 
-@pytest.mark.parametrize("kind", [TopK(3), L1(1.0)], ids=["TopK", "L1"])
+@pytest.mark.parametrize("kind", SPARSE, ids=lambda kind: type(kind).__name__)
 def test_shuffled_rows_recover_no_more_than_random_directions(kind: Kind, planted: Planted) -> None:
     dictionary = fit(planted.shuffled, FitConfig(kind, **QUICK), generator=_generator())
     random = torch.nn.functional.normalize(torch.randn(48, 32, generator=_generator()), dim=1)
@@ -150,9 +151,10 @@ def test_a_dictionary_knows_its_site_kind_and_name(planted: Planted) -> None:
 def test_progress_is_told(planted: Planted) -> None:
     reports: list[FitProgress] = []
     config = FitConfig(TopK(3), width=20, n_steps=10, batch_rows=64)
-    fit(planted.rows, config, generator=_generator(), on_progress=reports.append)
+    fit(planted.rows, config, generator=_generator(), watch=Watch(reports.append))
     assert [report.step for report in reports] == list(range(1, 11))
     assert all(0 < report.l0 <= 3 for report in reports)
+    assert all(report.loss > 0 and report.fvu > 0 and report.rows_per_second > 0 for report in reports)
 
 
 def test_the_rows_are_left_alone(planted: Planted) -> None:
@@ -195,3 +197,20 @@ def test_a_weight_for_every_row_is_needed(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("jaxtyping.config.jaxtyping_disable", True)  # as outside of tests
     with pytest.raises(UserError, match="There are 3 weights with sum 3 for 4 rows"):
         fit(torch.eye(4), FitConfig(Pca(2)), generator=_generator(), weights=torch.ones(3))
+
+
+def test_the_planted_directions_themselves_explain_every_row(planted: Planted) -> None:
+    dictionary = of_directions(planted.directions, planted.rows, FitConfig(Items(16)), site="here")
+    assert dictionary.width == 48
+    assert (dictionary.site, dictionary.name) == ("here", "items-k16")
+    assert _unexplained(dictionary, planted.rows) < 0.01
+
+
+def test_directions_of_another_length_are_refused(planted: Planted) -> None:
+    with pytest.raises(UserError, match="The directions have length 5, the rows 32: give both from one site"):
+        of_directions(torch.eye(5), planted.rows, FitConfig(Items(2)))
+
+
+def test_only_items_are_given(planted: Planted) -> None:
+    with pytest.raises(UserError, match="The kind is TopK, expected Items: `fit` finds the others"):
+        of_directions(planted.directions, planted.rows, FitConfig(TopK(2)))

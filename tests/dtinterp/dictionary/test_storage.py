@@ -76,13 +76,13 @@ def test_another_parent_is_refused(dictionary: Dictionary, parent: Artefact, tmp
 def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:
     content = Content(
         kind="dictionary",
-        config={"name": "x", "site": "", "kind": {"type": "JumpReLU"}},
+        config={"name": "x", "site": "", "kind": {"type": "Sparkling"}},
         tensors={name: torch.zeros(1) for name in ("W_enc", "b_enc", "W_dec", "b_dec", "scale")},
         metrics={},
     )
     write_artefact(tmp_path / "dictionary", content, parents=(), seed=0)
     with pytest.raises(
-        UserError, match="is a dictionary of kind JumpReLU, expected one of TopK, L1, Pca: fit it again"
+        UserError, match=r"is a dictionary of kind Sparkling, expected one of TopK, BatchTopK, .*Identity: fit it again"
     ):
         load_dictionary(tmp_path / "dictionary")
 

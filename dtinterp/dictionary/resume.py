@@ -1,0 +1,92 @@
+"""A stack under way becomes a file, and the file a stack that goes on as if nothing had happened."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from dtinterp.dictionary.descent import Descent
+from dtinterp.foundation.errors import UserError
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that changes while a stack is fitted, and what tells this stack from others."""
+
+    descents: Sequence[Descent]
+    generator: torch.Generator
+    """of the stream of batches"""
+    identity: Mapping[str, str]
+    """its settings and the hash of its rows, by name"""
+
+
+def suspend(path: Path, run: Run, step: int) -> None:
+    """Write a run with its number of finished steps; the old file stays whole until the new one is."""
+    tensors = {"generator": run.generator.get_state()}
+    for place, descent in enumerate(run.descents):
+        tensors |= {f"{place}/{name}": tensor for name, tensor in _state(descent).items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".draft")
+    save_file(
+        {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()},
+        draft,
+        {"step": str(step), "identity": json.dumps(dict(run.identity))},
+    )
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def resume(path: Path, run: Run) -> int:
+    """Put a suspended run back in place and return its finished steps; 0 where there is none.
+
+    Raises `UserError` where the file is damaged or of another stack, and then leaves the run as it was.
+    """
+    if not path.exists():
+        return 0
+    step, identity, tensors = _read(path)
+    different = sorted(name for name in run.identity if identity.get(name) != run.identity[name])
+    if different:
+        raise UserError(
+            f"{path} is a stack under way with another {' and '.join(different)}: ask for the same again to go on, or "
+            "remove the file to start anew."
+        )
+    for place, descent in enumerate(run.descents):
+        _begin_moments(descent)
+        for name, tensor in _state(descent).items():
+            with torch.no_grad():
+                tensor.copy_(tensors[f"{place}/{name}"])
+    run.generator.set_state(tensors["generator"])
+    return step
+
+
+def _state(descent: Descent) -> dict[str, Tensor]:
+    state = {"silence": descent.silence, "threshold": descent.threshold, **descent.parameters.named}
+    for name, parameter in descent.parameters.named.items():
+        state |= {f"{name}/{moment}": tensor for moment, tensor in descent.optimiser.state[parameter].items()}
+    return state
+
+
+def _begin_moments(descent: Descent) -> None:
+    """Make the optimiser's memory as its first step does, laid out as the weights are."""
+    for parameter in descent.parameters.tensors:
+        parameter.grad = torch.zeros_like(parameter)
+    for group in descent.optimiser.param_groups:
+        group["lr"] = 0.0
+    descent.optimiser.step()
+
+
+def _read(path: Path) -> tuple[int, Mapping[str, str], Mapping[str, Tensor]]:
+    try:
+        tensors = load_file(path)
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+        return int(metadata["step"]), json.loads(metadata["identity"]), tensors
+    except (SafetensorError, KeyError, ValueError):
+        raise UserError(f"{path} is damaged or no stack under way: remove it to start anew.") from None

@@ -1,0 +1,92 @@
+"""Activations from anywhere become one table of rows, and rows become normalised ones with weights."""
+
+from collections.abc import Iterable
+from math import sqrt
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from safetensors.torch import load_file
+from torch import Tensor
+
+from dtinterp.dictionary.autoencoder import Batch
+from dtinterp.dictionary.dictionary import check_rows
+from dtinterp.foundation.errors import UserError
+
+Numbers: TypeAlias = Tensor | np.ndarray
+RowSource: TypeAlias = Numbers | Path | Iterable[Numbers]
+"""A table, a `.npy` or `.safetensors` file that holds one, or tables that follow one another."""
+
+
+def as_rows(source: RowSource) -> Float32[Tensor, "row d_model"]:
+    """Return the rows of `source` as float32; leading axes, such as batch and position, become one.
+
+    Raises `UserError` on a file that is missing, of another format or without exactly one table, on numbers that are
+    no table, on pieces of different length, and where there is nothing.
+    """
+    match source:
+        case Tensor() | np.ndarray():
+            return _table(source)
+        case Path():
+            return _table(_read(source))
+        case _:
+            return _joined([_table(piece) for piece in source])
+
+
+def normalise(rows: Float32[Tensor, "row d_model"], weights: Tensor | None) -> tuple[Batch, Float32[Tensor, ""]]:
+    """Return the rows divided by one scale, which gives them a mean norm of sqrt(d_model), and that scale.
+
+    `weights` (>= 0, any sum) says how often each row counts. Raises `UserError` on rows with NaN and on impossible
+    weights.
+    """
+    weight = _weight(rows, weights)
+    scale = (weight @ rows.norm(dim=1)) / sqrt(rows.shape[1])
+    return Batch(rows / scale, weight), scale
+
+
+def _table(numbers: Numbers) -> Float32[Tensor, "row d_model"]:
+    tensor = torch.as_tensor(numbers).detach()
+    if tensor.ndim < 2 or not (tensor.is_floating_point() or tensor.dtype in (torch.int8, torch.int32, torch.int64)):
+        raise UserError(
+            f"The activations have shape {tuple(tensor.shape)} and type {tensor.dtype}, expected numbers with at least "
+            "two axes, the last of them d_model: give one row for each position."
+        )
+    return tensor.reshape(-1, tensor.shape[-1]).float()  # row d_model
+
+
+def _read(path: Path) -> Numbers:
+    if not path.is_file():
+        raise UserError(f"{path} is no file: give a .npy or .safetensors file of activations.")
+    match path.suffix:
+        case ".npy":
+            return np.load(path, allow_pickle=False)
+        case ".safetensors":
+            tensors = load_file(path)
+            if len(tensors) != 1:
+                names = ", ".join(sorted(tensors)) or "nothing"
+                raise UserError(f"{path} holds {names}, expected one tensor: give a file with the activations alone.")
+            return next(iter(tensors.values()))
+        case _:
+            raise UserError(f"{path} ends in {path.suffix!r}, expected .npy or .safetensors: write it as one of these.")
+
+
+def _joined(pieces: list[Tensor]) -> Float32[Tensor, "row d_model"]:
+    lengths = sorted({piece.shape[1] for piece in pieces})
+    if len(lengths) != 1:
+        found = " and ".join(map(str, lengths)) or "no length at all"
+        raise UserError(f"The pieces have rows of length {found}, expected one: give activations of one site.")
+    return torch.cat(pieces)  # row d_model
+
+
+def _weight(rows: Float32[Tensor, "row d_model"], weights: Tensor | None) -> Float32[Tensor, " row"]:
+    check_rows(rows, rows.shape[1])
+    if weights is None:
+        return rows.new_full((len(rows),), 1 / len(rows))
+    if len(weights) != len(rows) or not (weights.isfinite() & (weights >= 0)).all() or weights.sum() <= 0:
+        raise UserError(
+            f"There are {len(weights)} weights with sum {float(weights.sum()):g} for {len(rows)} rows, expected one "
+            "finite weight from 0 for each row and a positive sum: give the count of each row."
+        )
+    return (weights.double() / weights.double().sum()).float().to(rows.device)
