@@ -5,6 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from jaxtyping import Float32, UInt8
+from torch import Tensor
 
 from dtinterp.commands.collect import DEMONSTRATIONS
 from dtinterp.dataset.split import Split, split
@@ -13,9 +15,11 @@ from dtinterp.demonstrations.samplers import Greedy, Sampler, Temperature, sampl
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.artefact import Artefact, log_beside, refuse_existing
+from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Logbook
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.calibration import CalibrationPoint, calibrate
+from dtinterp.model.frames import ordinal
 from dtinterp.model.policy import WindowPolicy
 from dtinterp.model.storage import save_model
 from dtinterp.model.training import Probe, Record, TrainConfig
@@ -55,7 +59,7 @@ def train_model(
         trajectories,
         sides,
         config,
-        items=one_hot(trajectories.frames),
+        items=coded(trajectories.frames, config.model.n_items),
         record=Record(
             logbook=Logbook(log_beside(out, fresh=not unfinished.exists())),
             resume_file=unfinished,
@@ -78,6 +82,20 @@ def train_model(
 def split_of(trajectories: Trajectories, config: TrainConfig) -> Split:
     """Return the sides that a model of this config was trained and validated on."""
     return split(trajectories, share=config.held_out, generator=generator(config.seed, "model/split"))
+
+
+def coded(frames: UInt8[Tensor, "frame view view 3"], n_items: int) -> Float32[Tensor, "frame item"]:
+    """Return the frame table as a model with so many inputs reads it.
+
+    Raises `UserError` where no coding has as many.
+    """
+    match n_items:
+        case 980:
+            return one_hot(frames)
+        case 147:
+            return ordinal(frames)
+        case _:
+            raise UserError(f"n_items is {n_items}, expected 980 (one-hot) or 147 (ordinal): give one of these.")
 
 
 def counts_of(split: Split) -> dict[str, int]:
@@ -105,7 +123,7 @@ def calibration_of(
         worlds = GraphWorlds(graph, n_episodes, generator=generator(0, "calibration/layouts"))
         return evaluate(policy, worlds, sampler, generator=generator(0, "calibration/actions"))
 
-    return calibrate(model, one_hot(torch.tensor(graph.frames)), targets=targets, judge=judge)
+    return calibrate(model, coded(torch.tensor(graph.frames), model.cfg.n_items), targets=targets, judge=judge)
 
 
 def success_probe(env_id: str) -> Probe:

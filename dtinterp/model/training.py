@@ -24,7 +24,7 @@ from dtinterp.model.config import ModelConfig
 from dtinterp.model.resume import Training, resume, suspend
 from dtinterp.model.transformer import DecisionTransformer
 
-DECAYED = {"W_Q", "W_K", "W_V", "W_O", "W_in", "W_out"}
+DECAYED = {"W_Q", "W_K", "W_V", "W_O", "W_in", "W_gate", "W_out"}
 """Weights that decay, by kind: the matrices inside the blocks. Embeddings, biases and norms are spared (as minGPT)."""
 VALIDATION_WINDOWS = 4096
 VALIDATION_BATCH = 1024
@@ -172,7 +172,8 @@ def _train_step(
     model, optimizer = training.model, training.optimizer
     for group in optimizer.param_groups:
         group["lr"] = learning_rate(step, config)
-    loss = _packed_loss(model, pack(batch), items, config.precision)
+    packs = pack(batch, cut=not config.model.attend_to_padding)
+    loss = _packed_loss(model, packs, items, config.precision)
     optimizer.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), config.max_gradient)

@@ -1,10 +1,13 @@
 import pytest
+import torch
 
-from dtinterp.commands.train_model import N_EPISODES, TARGETS, calibration_of, train_model
+from dtinterp.commands.train_model import N_EPISODES, TARGETS, calibration_of, coded, train_model
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.foundation.errors import UserError
+from dtinterp.model.frames import ordinal
 from dtinterp.model.storage import load_model
 from dtinterp.report.results import calibration_of as recorded_calibration
+from environments.vocabulary import one_hot
 
 
 def test_a_model_is_calibrated_for_each_return_and_sampler(folders):
@@ -31,3 +34,10 @@ def test_nothing_unfinished_is_left(folders):
 def test_a_model_is_not_trained_on_something_else(folders, tmp_path):
     with pytest.raises(UserError, match="is of kind agent, expected demonstrations"):
         train_model(load_model(folders.model).config, folders.agent, tmp_path / "model")
+
+
+def test_frames_are_coded_as_the_model_reads_them(trajectories):
+    assert torch.equal(coded(trajectories.frames, 980), one_hot(trajectories.frames))
+    assert torch.equal(coded(trajectories.frames, 147), ordinal(trajectories.frames))
+    with pytest.raises(UserError, match=r"n_items is 20, expected 980 \(one-hot\) or 147 \(ordinal\)"):
+        coded(trajectories.frames, 20)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from dtinterp.dataset.packing import pack
 from dtinterp.dataset.split import split
 from dtinterp.dataset.windows import window
 from dtinterp.foundation.errors import UserError
@@ -18,6 +19,7 @@ from dtinterp.model.training import (
     TrainConfig,
     _batch,
     _optimizer,
+    _packed_loss,
     action_loss,
     learning_rate,
     train_model,
@@ -205,7 +207,8 @@ def test_any_warmup_gives_positive_rates(warmup):
     assert all(0 < learning_rate(step, config) <= config.learning_rate for step in range(5))
 
 
-def test_only_matrices_inside_the_blocks_decay(model):
+def test_only_matrices_inside_the_blocks_decay(draw_model):
+    model = draw_model(gated_mlp=True, position_embedding=True)
     decayed, spared = _optimizer(model, TrainConfig(weight_decay=0.3)).param_groups
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     assert (decayed["weight_decay"], spared["weight_decay"]) == (0.3, 0.0)
@@ -236,6 +239,29 @@ def test_bfloat16_trains_much_as_float32_does(train, trajectories, sides, items)
 def test_what_cannot_be_run_is_refused(change, sentence):
     with pytest.raises(UserError, match=sentence):
         TrainConfig(**change)
+
+
+@pytest.mark.parametrize("option", [{"attend_to_padding": True, "position_embedding": True}, {"return_to_go": False}])
+def test_packed_windows_give_the_loss_of_the_windows_themselves(draw_model, windows, items, option):
+    model = draw_model(**option)
+    packs = pack(windows, cut=not model.cfg.attend_to_padding)
+    whole = action_loss(model(windows, items), windows)
+    torch.testing.assert_close(_packed_loss(model, packs, items, "float32"), whole, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"gated_mlp": True, "act_fn": "silu", "normalization_type": "RMS"},
+        {"attend_to_padding": True, "position_embedding": True, "n_slots": 9},
+        {"return_to_go": False, "time_embedding": False, "normalization_type": "none"},
+    ],
+)
+def test_every_kind_of_model_learns(train, trajectories, sides, items, options):
+    config = replace(TINY, model=replace(TINY.model, **options), steps=100, learning_rate=1e-2)
+    held_out = validation_windows(trajectories, sides, config)
+    fresh = validate(DecisionTransformer(config.model, generator(config.seed, "model/weights")), held_out, items)
+    assert validate(train(config), held_out, items).loss < fresh.loss - 0.05
 
 
 def test_facts_never_reach_the_model(train, trajectories, items):
