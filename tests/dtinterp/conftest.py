@@ -1,6 +1,8 @@
 """Small real inputs that the tests of several floors share."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,11 +16,16 @@ from dtinterp.demonstrations.collect import Share, collect
 from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.model.config import ModelConfig
+from dtinterp.model.published import read_published
+from dtinterp.model.storage import load_model
 from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.state_graph import StateGraph, state_graph
 from environments.vocabulary import one_hot
 from environments.worlds import GraphWorlds
 
+ROOT = Path(__file__).parents[2]
+IMPORTED = ROOT / "checkpoints" / "models" / "memory-gated-mlp"
+DOWNLOADED = ROOT.parent / "shared" / "data" / "MemoryGatedMLP.pt"
 STATIC = "MiniGrid-MemoryS7FixedStartStatic-v0"
 
 
@@ -98,3 +105,14 @@ def draw_model() -> Callable[..., DecisionTransformer]:
 def variant(request: pytest.FixtureRequest, draw_model: Callable[..., DecisionTransformer]) -> DecisionTransformer:
     """A small model of each kind."""
     return draw_model(**request.param)
+
+
+@pytest.fixture(scope="session")
+def published() -> DecisionTransformer:
+    """The published MemoryDT with gated MLPs: as imported, or from the file that was downloaded."""
+    if IMPORTED.exists():
+        return load_model(IMPORTED).model
+    file = Path(os.environ.get("DTINTERP_PUBLISHED_MODEL", DOWNLOADED))
+    if not file.exists():
+        pytest.skip(f"the published model is neither at {IMPORTED} nor at {file} (DTINTERP_PUBLISHED_MODEL)")
+    return read_published(file).model

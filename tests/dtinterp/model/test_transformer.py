@@ -260,3 +260,13 @@ def test_short_windows_are_refused_where_pads_are_attended_to(draw_model, window
     short = Windows(**{name: column[:, -3:] for name, column in vars(windows).items()})
     with pytest.raises(UserError, match="the windows have 3 slots, the model attends to its pads and needs all 10"):
         draw_model(attend_to_padding=True)(short, items)
+
+
+def test_transformer_lens_own_transformer_computes_the_same(variant, windows, items, rebuild, embedded):
+    full = windows[windows.mask.all(dim=1)]  # their transformer masks no pads
+    with torch.no_grad():
+        for name, weight in variant.named_parameters():
+            if name.endswith(("b_gate", "b_linear")):
+                weight.zero_()
+        theirs = rebuild(variant)(embedded(variant, full, items))[:, variant.cfg.observation_tokens]
+        torch.testing.assert_close(variant(full, items), theirs, atol=1e-4, rtol=1e-4)
