@@ -3,7 +3,7 @@
 from typing import cast
 
 import torch
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor, nn
 from transformer_lens import HookedRootModule
 from transformer_lens.hook_points import HookPoint
@@ -56,10 +56,10 @@ class DecisionTransformer(HookedRootModule):
         allowed = self._allowed(windows.mask)
         observations = self.cfg.observation_tokens
         if self.is_listened_to():
-            for block in self._layers:
+            for block in self.layers:
                 tokens = block.hooked(tokens, allowed)
             return self.ln_final.hooked(tokens)[:, observations] @ self.W_U + self.b_U
-        *earlier, last = self._layers
+        *earlier, last = self.layers
         for block in earlier:
             tokens = block.fused(tokens, allowed, slice(None))
         seen = last.fused(tokens, allowed, observations)  # batch slot d_model: only these tokens are read
@@ -74,8 +74,21 @@ class DecisionTransformer(HookedRootModule):
         """Trained numbers."""
         return sum(parameter.numel() for parameter in self.parameters())
 
+    def accumulated_bias(
+        self, layer: int, mlp_input: bool = False, include_mlp_biases: bool = True
+    ) -> Float[Tensor, " d_model"]:
+        """Return what the biases of the blocks before `layer` write; `ActivationCache` asks for it by this name."""
+        biases = [block.attn.b_O for block in self.layers[: layer + mlp_input]]
+        biases += [block.mlp.b_out for block in self.layers[:layer] if include_mlp_biases]
+        return torch.stack([torch.zeros_like(self.W_U[:, 0]), *biases]).sum(dim=0)
+
+    def tokens_to_residual_directions(self, tokens: int | Int64[Tensor, "*shape"]) -> Float[Tensor, "*shape d_model"]:
+        """Return the unembedding of actions; `ActivationCache` asks for it by this name."""
+        return self.W_U.T[tokens]
+
     @property
-    def _layers(self) -> list[Block]:
+    def layers(self) -> list[Block]:
+        """The blocks, typed."""
         return [cast(Block, block) for block in self.blocks]
 
     def _embed(self, windows: Windows, items: Float32[Tensor, "frame item"]) -> Float[Tensor, "batch token d_model"]:
