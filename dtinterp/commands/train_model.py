@@ -18,11 +18,13 @@ from dtinterp.foundation.artefact import Artefact, log_beside, refuse_existing
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Logbook
 from dtinterp.foundation.seeding import generator
+from dtinterp.model.breakdown import break_down
 from dtinterp.model.calibration import CalibrationPoint, calibrate
 from dtinterp.model.frames import ordinal
+from dtinterp.model.keeping import CheckpointFolder
 from dtinterp.model.policy import WindowPolicy
 from dtinterp.model.storage import save_model
-from dtinterp.model.training import Probe, Record, TrainConfig
+from dtinterp.model.training import Probe, Record, TrainConfig, validation_windows
 from dtinterp.model.training import train_model as train
 from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.state_graph import state_graph
@@ -43,7 +45,8 @@ def train_model(
 ) -> Artefact:
     """Train a decision transformer and calibrate it over 1,000 episodes per return asked for.
 
-    An interrupted training goes on where it stopped when the same command is given again.
+    An interrupted training goes on where it stopped when the same command is given again. Models kept on the way go to
+    OUT.steps, one folder each.
 
     Args:
         config: shape and training.
@@ -55,20 +58,27 @@ def train_model(
     trajectories, parent = load_trajectories(demonstrations)
     sides = split_of(trajectories, config)
     unfinished = out.with_name(f"{out.name}.unfinished.safetensors")
+    checkpoints = CheckpointFolder(out.with_name(f"{out.name}.steps"), config, parent)
+    if config.n_checkpoints and not unfinished.exists():
+        checkpoints.require_empty()
+    items = coded(trajectories.frames, config.model.n_items)
     model = train(
         trajectories,
         sides,
         config,
-        items=coded(trajectories.frames, config.model.n_items),
+        items=items,
         record=Record(
             logbook=Logbook(log_beside(out, fresh=not unfinished.exists())),
             resume_file=unfinished,
             probe=success_probe(trajectories.env_id),
+            keeper=checkpoints if config.n_checkpoints else None,
         ),
     ).eval()
+    held_out = validation_windows(trajectories, sides, config)
     metrics = {
         "n_parameters": model.n_parameters,
         "split": counts_of(sides),
+        "validation": asdict(break_down(model, held_out, items, trajectories, seed=config.seed)),
         "calibration": {
             sampler_name(sampler): [asdict(point) for point in calibration_of(model, trajectories.env_id, sampler)]
             for sampler in (Greedy(), Temperature(1.0))
