@@ -57,23 +57,17 @@ def train_model(
     refuse_existing(out, replace=replace)
     trajectories, parent = load_trajectories(demonstrations)
     sides = split_of(trajectories, config)
-    unfinished = out.with_name(f"{out.name}.unfinished.safetensors")
     checkpoints = CheckpointFolder(out.with_name(f"{out.name}.steps"), config, parent)
-    if config.n_checkpoints and not unfinished.exists():
-        checkpoints.require_empty()
+    checkpoints.require_own()
+    unfinished = out.with_name(f"{out.name}.unfinished.safetensors")
+    record = Record(
+        logbook=Logbook(log_beside(out, fresh=not unfinished.exists())),
+        resume_file=unfinished,
+        probe=success_probe(trajectories.env_id),
+        keeper=checkpoints if config.n_checkpoints else None,
+    )
     items = coded(trajectories.frames, config.model.n_items)
-    model = train(
-        trajectories,
-        sides,
-        config,
-        items=items,
-        record=Record(
-            logbook=Logbook(log_beside(out, fresh=not unfinished.exists())),
-            resume_file=unfinished,
-            probe=success_probe(trajectories.env_id),
-            keeper=checkpoints if config.n_checkpoints else None,
-        ),
-    ).eval()
+    model = train(trajectories, sides, config, items=items, record=record).eval()
     held_out = validation_windows(trajectories, sides, config)
     metrics = {
         "n_parameters": model.n_parameters,

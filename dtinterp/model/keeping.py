@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dtinterp.foundation.artefact import Artefact, read_artefact
 from dtinterp.foundation.errors import UserError
-from dtinterp.model.storage import KIND, save_model
+from dtinterp.model.storage import KIND, load_model, save_model
 from dtinterp.model.training import TrainConfig, Validation
 from dtinterp.model.transformer import DecisionTransformer
 
@@ -29,10 +29,13 @@ class CheckpointFolder:
         if measured.loss <= self._lowest_loss():
             self._write(BEST, model, {"step": step, "loss": measured.loss, "accuracy": measured.accuracy})
 
-    def require_empty(self) -> None:
-        """Raise `UserError` where another training's models are."""
-        if self.path.exists():
-            raise UserError(f"{self.path} holds models of another training: remove it, or give another --out.")
+    def require_own(self) -> None:
+        """Raise `UserError` where a model of another training is; those of this one will be written again, bit by bit."""
+        for folder in self.path.glob("[!.]*"):  # what a kill left half-written has a dot
+            kept = load_model(folder)
+            parents = kept.artefact.manifest.parents.values()
+            if kept.training != self.config or self.demonstrations.manifest.digest not in parents:
+                raise UserError(f"{self.path} holds models of another training: remove it, or give another --out.")
 
     def _lowest_loss(self) -> float:
         if not (self.path / BEST).exists():

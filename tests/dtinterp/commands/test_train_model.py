@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from pydantic import TypeAdapter
@@ -45,7 +47,9 @@ def test_models_are_kept_on_the_way_and_the_last_is_the_model_itself(folders):
 
 def test_models_of_another_training_are_not_overwritten(folders):
     with pytest.raises(UserError, match=r"model\.steps holds models of another training: remove it"):
-        train_model(load_model(folders.model).config, folders.demonstrations, folders.model, replace=True)
+        train_model(
+            replace(load_model(folders.model).config, seed=1), folders.demonstrations, folders.model, replace=True
+        )
 
 
 def test_nothing_unfinished_is_left(folders):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -49,8 +51,17 @@ def test_a_resumed_training_brings_the_same_models_again(folder, model):
     assert sorted(path.name for path in folder.path.iterdir()) == ["best", "step-000007"]
 
 
-def test_models_of_another_training_are_left_alone(folder, model):
-    folder.require_empty()
-    folder.keep_step(model, 7)
+def test_models_of_this_training_may_stay(folder, model):
+    folder.require_own()
+    folder.keep_step(model, 1)
+    (folder.path / ".step-000002.draft").mkdir()  # as a kill leaves it
+    folder.require_own()
+
+
+@pytest.mark.parametrize("what", ["config", "demonstrations"])
+def test_models_of_another_training_are_left_alone(folder, model, tmp_path, what):
+    folder.keep_step(model, 1)
+    others = write_artefact(tmp_path / "others", Content("demonstrations", {}, {}, {}), parents=(), seed=1)
+    stranger = {"config": replace(folder.config, seed=1), "demonstrations": others}[what]
     with pytest.raises(UserError, match=r"model\.steps holds models of another training: remove it, or give another"):
-        folder.require_empty()
+        replace(folder, **{what: stranger}).require_own()
