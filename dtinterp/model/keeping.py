@@ -30,7 +30,7 @@ class CheckpointFolder:
             self._write(BEST, model, {"step": step, "loss": measured.loss, "accuracy": measured.accuracy})
 
     def require_own(self) -> None:
-        """Raise `UserError` where a model of another training is; those of this one will be written again, bit by bit."""
+        """Raise `UserError` where a model of another training is; those of this one will be written again."""
         for folder in self.path.glob("[!.]*"):  # what a kill left half-written has a dot
             kept = load_model(folder)
             parents = kept.artefact.manifest.parents.values()
