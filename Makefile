@@ -4,6 +4,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# TransformerLens 3.9 in a folder of its own: laid over the environment it makes a second one that differs in nothing else.
+LENS := .lens
+LENS_PACKAGES := transformer-lens==3.9.0 better-abc==0.0.3
 WORKERS ?= 2
 STREAMLIT_PORT ?= 8501
 
@@ -15,11 +18,12 @@ PYTHON := $(shell for name in python3 python3.13 python3.12 python3.11 python; d
 	if "$$name" -c '$(PROBE)' >/dev/null 2>&1; then command -v "$$name"; break; fi; done)
 endif
 
-.PHONY: help setup check test study app docs bench browser clean
+.PHONY: help setup check test lens study app docs bench browser clean
 
 help:
 	@echo 'make study   the whole study on the shipped model; writes results/.../report.html (ARGS=... are passed on)'
 	@echo 'make test    everything that CI runs'
+	@echo 'make lens    the part of it that runs once more, on TransformerLens 3.9'
 	@echo 'make app     the dashboard'
 	@echo 'make check   lint, format, types, import contracts'
 	@echo 'make docs    write docs/commands.md from the commands themselves'
@@ -45,6 +49,17 @@ check: setup
 # Quick tests come first, slow ones and the browser last (tests/conftest.py sorts them), in one run with one summary.
 test: check browser
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+	$(MAKE) lens
+
+# The tests of model and activations once more, on the other major version of TransformerLens.
+lens: $(LENS)/.installed
+	PYTHONPATH=$(LENS) $(BIN)/python -c 'from transformer_lens import HookedTransformer'
+	PYTHONPATH=$(LENS) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile tests/dtinterp/model tests/dtinterp/activations
+
+$(LENS)/.installed: $(INSTALLED) Makefile
+	rm -rf $(LENS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(LENS) $(LENS_PACKAGES)
+	@touch $@
 
 # The browser tests want a Chromium. Where one can be installed without asking anybody, it is.
 browser: setup

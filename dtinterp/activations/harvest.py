@@ -40,13 +40,14 @@ def harvest(
 ) -> Activations:
     """Return the rows at `site` of all real slots: windows in order, slots in order.
 
-    `items` is the one-hot coded frame table that `windows.frame_id` points into. Raises `UserError` for a site that
+    `items` is the coded frame table that `windows.frame_id` points into. Raises `UserError` for a site that
     the model does not have.
     """
     check_site(model, site)
     rows: list[Tensor] = []
+    tokens = model.cfg.observation_tokens
     for batch in _batches(windows, items):
-        model.run_with_hooks(batch, items, fwd_hooks=[_keeping(rows, site, batch.mask)])
+        model.run_with_hooks(batch, items, fwd_hooks=[_keeping(rows, site, batch.mask, tokens)])
     slot = torch.arange(windows.n_slots).expand_as(windows.step)
     return Activations(torch.cat(rows), windows.step[windows.mask], slot[windows.mask], site)
 
@@ -65,9 +66,9 @@ def logits_at_rows(
     The edit sees the rows that `harvest` returns, some windows' worth at a time; without one the model is left alone.
     """
     check_site(model, site)
-    logits = []
+    logits, tokens = [], model.cfg.observation_tokens
     for batch in _batches(windows, items):
-        hooks = [] if edit is None else [splice(site, _at_real_slots(edit, batch.mask))]
+        hooks = [] if edit is None else [splice(site, _at_real_slots(edit, batch.mask), tokens)]
         logits.append(model.run_with_hooks(batch, items, fwd_hooks=[*hooks])[batch.mask].cpu())
     return torch.cat(logits)
 
@@ -79,11 +80,11 @@ def _batches(windows: Windows, items: Float32[Tensor, "frame item"]) -> Iterator
         yield windows[start : start + BATCH].to(items.device)
 
 
-def _keeping(rows: list[Tensor], site: str, mask: Bool[Tensor, "batch slot"]) -> Hook:
+def _keeping(rows: list[Tensor], site: str, mask: Bool[Tensor, "batch slot"], tokens: slice) -> Hook:
     """Return the hook that appends the rows of real slots to `rows`."""
 
     def keep(activation: Float32[Tensor, "batch place d_model"], **_: HookPoint) -> None:
-        rows.append(slots_at(site, activation)[mask].cpu())
+        rows.append(slots_at(site, activation, tokens)[mask].cpu())
 
     return site, keep
 

@@ -30,20 +30,28 @@ def check_site(model: DecisionTransformer, site: str) -> None:
         raise UserError(f"the site is {site!r}, expected one of {', '.join(sites_of(model))}: give one of these.")
 
 
-def slots_at(site: str, activation: Float32[Tensor, "batch place d_model"]) -> Float32[Tensor, "batch slot d_model"]:
-    """Return the observation vectors of an activation taken at `site`, one per slot."""
-    return activation if site == OBSERVATION_EMBEDDING else activation[:, OBSERVATION]
+def slots_at(
+    site: str, activation: Float32[Tensor, "batch place d_model"], tokens: slice = OBSERVATION
+) -> Float32[Tensor, "batch slot d_model"]:
+    """Return the observation vectors of an activation taken at `site`, one per slot.
+
+    `tokens` is where the model has its observations, `model.cfg.observation_tokens`.
+    """
+    return activation if site == OBSERVATION_EMBEDDING else activation[:, tokens]
 
 
-def splice(site: str, edit: SlotEdit) -> Hook:
-    """Return the hook that puts `edit(observation vectors)` in their place; all other tokens stay as they are."""
+def splice(site: str, edit: SlotEdit, tokens: slice = OBSERVATION) -> Hook:
+    """Return the hook that puts `edit(observation vectors)` in their place; all other tokens stay as they are.
+
+    `tokens` is where the model has its observations, `model.cfg.observation_tokens`.
+    """
 
     def put_back(activation: Tensor, **_: HookPoint) -> Tensor:
-        edited = edit(slots_at(site, activation))
+        edited = edit(slots_at(site, activation, tokens))
         if site == OBSERVATION_EMBEDDING:
             return edited
         spliced = activation.clone()
-        spliced[:, OBSERVATION] = edited
+        spliced[:, tokens] = edited
         return spliced
 
     return site, put_back

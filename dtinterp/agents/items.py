@@ -1,5 +1,6 @@
 """Frames that worlds have shown become one-hot items, each encoded once."""
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -19,18 +20,22 @@ class ShowsFrames(Protocol):
         ...
 
 
+Encoding = Callable[[UInt8[Tensor, "frame view view 3"]], Float32[Tensor, "frame item"]]
+"""Frames into the numbers that a network reads: one-hot items unless it was trained on others."""
+
+
 class FrameItems:
     """The one-hot items of all frames known so far, so that a policy can act in worlds whose table still grows."""
 
-    def __init__(self, source: ShowsFrames) -> None:
+    def __init__(self, source: ShowsFrames, encode: Encoding = one_hot) -> None:
         """Encode what is known already."""
-        self._source = source
-        self._table = one_hot(source.frames)
+        self._source, self._encode = source, encode
+        self._table = encode(source.frames)
 
     @property
     def table(self) -> Float32[Tensor, "frame item"]:
         """One row per frame; read it after the worlds were stepped, and every id that they returned lies in it."""
         n_known, frames = len(self._table), self._source.frames
         if len(frames) > n_known:
-            self._table = torch.cat([self._table, one_hot(frames[n_known:])])
+            self._table = torch.cat([self._table, self._encode(frames[n_known:])])
         return self._table

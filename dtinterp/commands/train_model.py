@@ -2,7 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+
+from jaxtyping import Float32, UInt8
+from torch import Tensor
 
 from dtinterp.agents.items import FrameItems
 from dtinterp.commands.collect import DEMONSTRATIONS
@@ -12,12 +16,16 @@ from dtinterp.demonstrations.samplers import Greedy, Sampler, Temperature, sampl
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.artefact import Artefact, begin_log, keep_log, refuse_existing
+from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Logbook
 from dtinterp.foundation.seeding import generator
+from dtinterp.model.breakdown import break_down
 from dtinterp.model.calibration import CalibrationPoint, calibrate
+from dtinterp.model.frames import ordinal
+from dtinterp.model.keeping import CheckpointFolder
 from dtinterp.model.policy import WindowPolicy
 from dtinterp.model.storage import save_model
-from dtinterp.model.training import Probe, Record, TrainConfig
+from dtinterp.model.training import Probe, Record, TrainConfig, validation_windows
 from dtinterp.model.training import train_model as train
 from dtinterp.model.transformer import DecisionTransformer
 from environments.making import make_worlds
@@ -37,7 +45,8 @@ def train_model(
 ) -> Artefact:
     """Train a decision transformer and calibrate it over 1,000 episodes per return asked for.
 
-    An interrupted training goes on where it stopped when the same command is given again.
+    An interrupted training goes on where it stopped when the same command is given again. Models kept on the way go to
+    OUT.steps, one folder each.
 
     Args:
         config: shape and training.
@@ -48,21 +57,22 @@ def train_model(
     refuse_existing(out, replace=replace)
     trajectories, parent = load_trajectories(demonstrations)
     sides = split_of(trajectories, config)
+    checkpoints = CheckpointFolder(out.with_name(f"{out.name}.steps"), config, parent)
+    checkpoints.require_own()
     unfinished = out.with_name(f"{out.name}.unfinished.safetensors")
-    model = train(
-        trajectories,
-        sides,
-        config,
-        items=one_hot(trajectories.frames),
-        record=Record(
-            logbook=Logbook(begin_log(out, fresh=not unfinished.exists())),
-            resume_file=unfinished,
-            probe=success_probe(trajectories.env_id),
-        ),
-    ).eval()
+    record = Record(
+        logbook=Logbook(begin_log(out, fresh=not unfinished.exists())),
+        resume_file=unfinished,
+        probe=success_probe(trajectories.env_id),
+        keeper=checkpoints if config.n_checkpoints else None,
+    )
+    items = coded(trajectories.frames, config.model.n_items)
+    model = train(trajectories, sides, config, items=items, record=record).eval()
+    held_out = validation_windows(trajectories, sides, config)
     metrics = {
         "n_parameters": model.n_parameters,
         "split": counts_of(sides),
+        "validation": asdict(break_down(model, held_out, items, trajectories, seed=config.seed)),
         "calibration": {
             sampler_name(sampler): [asdict(point) for point in calibration_of(model, trajectories.env_id, sampler)]
             for sampler in (Greedy(), Temperature(1.0))
@@ -77,6 +87,20 @@ def train_model(
 def split_of(trajectories: Trajectories, config: TrainConfig) -> Split:
     """Return the sides that a model of this config was trained and validated on."""
     return split(trajectories, share=config.held_out, generator=generator(config.seed, "model/split"))
+
+
+def coded(frames: UInt8[Tensor, "frame view view 3"], n_items: int) -> Float32[Tensor, "frame item"]:
+    """Return the frame table as a model with so many inputs reads it.
+
+    Raises `UserError` where no coding has as many.
+    """
+    match n_items:
+        case 980:
+            return one_hot(frames)
+        case 147:
+            return ordinal(frames)
+        case _:
+            raise UserError(f"n_items is {n_items}, expected 980 (one-hot) or 147 (ordinal): give one of these.")
 
 
 def counts_of(split: Split) -> dict[str, int]:
@@ -103,7 +127,8 @@ def calibration_of(
     def judge(policy: WindowPolicy) -> Evaluation:
         return evaluate(policy, worlds, sampler, generator=generator(0, "calibration/actions"))
 
-    return calibrate(model, FrameItems(worlds), targets=targets, judge=judge)
+    items = FrameItems(worlds, partial(coded, n_items=model.cfg.n_items))
+    return calibrate(model, items, targets=targets, judge=judge)
 
 
 def success_probe(env_id: str) -> Probe:

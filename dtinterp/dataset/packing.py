@@ -41,13 +41,16 @@ def distinct(windows: Windows) -> Distinct:
     return Distinct(windows[first], member)
 
 
-def pack(windows: Windows) -> list[Pack]:
+def pack(windows: Windows, *, cut: bool = True) -> list[Pack]:
     """Return the distinct windows in two packs: those that fill at most half their slots, cut to it, and the rest.
 
     A model that masks pads gives equal losses for equal slots, so the gradient is that of `windows`, for less work:
-    demonstrations of a good agent repeat, and an episode's first windows are mostly padding.
+    demonstrations of a good agent repeat, and an episode's first windows are mostly padding. A model that attends to
+    pads needs them all: without `cut` there is one pack.
     """
     each = distinct(windows)
+    if not cut:
+        return [Pack(each.windows, each.count)]
     half = windows.n_slots // 2
     is_short = each.windows.mask.sum(dim=1) <= half
     packs = [

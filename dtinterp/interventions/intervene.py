@@ -61,7 +61,8 @@ def hooks(model: DecisionTransformer, windows: Windows, interventions: Sequence[
     """Return the hooks that make the interventions while the model runs on just these windows."""
     for intervention in interventions:
         _check(model, intervention)
-    return [splice(each.site, at_slot(each.edit, each.slot(windows))) for each in interventions]
+    tokens = model.cfg.observation_tokens
+    return [splice(each.site, at_slot(each.edit, each.slot(windows)), tokens) for each in interventions]
 
 
 def at_slot(edit: Edit, slot: Int64[Tensor, " batch"]) -> SlotEdit:

@@ -11,32 +11,14 @@ from torch.nn import functional
 from transformer_lens.hook_points import HookPoint
 
 from dtinterp.model.config import ModelConfig
+from dtinterp.model.normalization import norm_of
 
-ACTIVATIONS = {"gelu": functional.gelu, "relu": functional.relu}
+ACTIVATIONS = {"gelu": functional.gelu, "relu": functional.relu, "silu": functional.silu}
 
 
-class LayerNorm(nn.Module):
-    """Centre, divide by the standard deviation, scale and shift (Ba et al. 2016, arXiv:1607.06450)."""
-
-    EPSILON = 1e-5
-
-    def __init__(self, d_model: int) -> None:
-        """Start as the identity on normalised rows."""
-        super().__init__()
-        self.w = nn.Parameter(torch.ones(d_model))
-        self.b = nn.Parameter(torch.zeros(d_model))
-        self.hook_scale = HookPoint()
-        self.hook_normalized = HookPoint()
-
-    def hooked(self, x: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
-        """Normalise, showing the scale and the normalised rows."""
-        centred = x - x.mean(-1, keepdim=True)
-        scale = self.hook_scale((centred.square().mean(-1, keepdim=True) + self.EPSILON).sqrt())
-        return self.hook_normalized(centred / scale) * self.w + self.b
-
-    def fused(self, x: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
-        """Normalise in one kernel."""
-        return functional.layer_norm(x, self.w.shape, self.w, self.b, self.EPSILON)
+def is_heard(point: HookPoint) -> bool:
+    """Whether a hook would see or change the activation at a point."""
+    return bool(point._forward_hooks or point._backward_hooks)
 
 
 class Attention(nn.Module):
@@ -55,12 +37,12 @@ class Attention(nn.Module):
         self.b_V = nn.Parameter(torch.zeros(n_heads, d_head))
         self.b_O = nn.Parameter(torch.zeros(d_model))
         self.hook_q, self.hook_k, self.hook_v, self.hook_z = HookPoint(), HookPoint(), HookPoint(), HookPoint()
-        self.hook_attn_scores, self.hook_pattern = HookPoint(), HookPoint()
+        self.hook_attn_scores, self.hook_pattern, self.hook_result = HookPoint(), HookPoint(), HookPoint()
 
     def hooked(
         self, x: Float[Tensor, "batch token d_model"], allowed: Bool[Tensor, "batch query key"]
     ) -> Float[Tensor, "batch token d_model"]:
-        """Attend, showing q, k, v, scores, pattern and z."""
+        """Attend, showing q, k, v, scores, pattern, z and, where somebody looks, what each head writes."""
         project = "batch token d_model, head d_model d_head -> batch token head d_head"
         q = self.hook_q(einsum(x, self.W_Q, project) + self.b_Q)
         k = self.hook_k(einsum(x, self.W_K, project) + self.b_K)
@@ -69,7 +51,10 @@ class Attention(nn.Module):
         scores = self.hook_attn_scores(scores.masked_fill(~allowed[:, None], -torch.inf))
         pattern = self.hook_pattern(scores.softmax(-1))
         z = self.hook_z(einsum(pattern, v, "batch head query key, batch key head d -> batch query head d"))
-        return einsum(z, self.W_O, "batch token head d, head d d_model -> batch token d_model") + self.b_O
+        if not is_heard(self.hook_result):
+            return einsum(z, self.W_O, "batch token head d, head d d_model -> batch token d_model") + self.b_O
+        result = einsum(z, self.W_O, "batch token head d, head d d_model -> batch token head d_model")
+        return self.hook_result(result).sum(dim=2) + self.b_O
 
     def fused(
         self, x: Float[Tensor, "batch token d_model"], allowed: Bool[Tensor, "batch query key"], queries: slice
@@ -109,14 +94,48 @@ class MLP(nn.Module):
         return functional.linear(hidden, self.W_out.T, self.b_out)
 
 
+class GatedMLP(nn.Module):
+    """One hidden layer whose neurons are gated (Shazeer 2020, arXiv:2002.05202), with a bias after the product.
+
+    h = f(x W_gate + b_gate) · (x W_in + b_linear) + b_in, and h W_out + b_out. TransformerLens has no b_gate and no
+    b_linear; with them the shift of a norm can be folded in.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        """Reserve the weights; the transformer initialises them."""
+        super().__init__()
+        self.W_gate = nn.Parameter(torch.empty(config.d_model, config.d_mlp))
+        self.b_gate = nn.Parameter(torch.zeros(config.d_mlp))
+        self.W_in = nn.Parameter(torch.empty(config.d_model, config.d_mlp))
+        self.b_linear = nn.Parameter(torch.zeros(config.d_mlp))
+        self.b_in = nn.Parameter(torch.zeros(config.d_mlp))
+        self.W_out = nn.Parameter(torch.empty(config.d_mlp, config.d_model))
+        self.b_out = nn.Parameter(torch.zeros(config.d_model))
+        self.hook_pre, self.hook_pre_linear, self.hook_post = HookPoint(), HookPoint(), HookPoint()
+        self.activation = ACTIVATIONS[config.act_fn]
+
+    def hooked(self, x: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
+        """Transform, showing the gate before its non-linearity, what it gates, and the neurons."""
+        pre = self.hook_pre(x @ self.W_gate + self.b_gate)
+        linear = self.hook_pre_linear(x @ self.W_in + self.b_linear)
+        return self.hook_post(self.activation(pre) * linear + self.b_in) @ self.W_out + self.b_out
+
+    def fused(self, x: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
+        """Transform with the biases added inside the matrix products."""
+        gate = self.activation(functional.linear(x, self.W_gate.T, self.b_gate))
+        hidden = gate * functional.linear(x, self.W_in.T, self.b_linear) + self.b_in
+        return functional.linear(hidden, self.W_out.T, self.b_out)
+
+
 class Block(nn.Module):
     """Attention and MLP, each reading a normalised residual stream and adding to it."""
 
     def __init__(self, config: ModelConfig) -> None:
         """Build the parts."""
         super().__init__()
-        self.ln1, self.attn = LayerNorm(config.d_model), Attention(config)
-        self.ln2, self.mlp = LayerNorm(config.d_model), MLP(config)
+        self.ln1, self.attn = norm_of(config.normalization_type, config.d_model), Attention(config)
+        self.ln2 = norm_of(config.normalization_type, config.d_model)
+        self.mlp = GatedMLP(config) if config.gated_mlp else MLP(config)
         self.hook_resid_pre, self.hook_resid_mid, self.hook_resid_post = HookPoint(), HookPoint(), HookPoint()
         self.hook_attn_out, self.hook_mlp_out = HookPoint(), HookPoint()
 

@@ -8,10 +8,15 @@ import torch
 from pydantic import TypeAdapter
 
 from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.errors import UserError
+from dtinterp.model.config import ModelConfig
+from dtinterp.model.published import Published
 from dtinterp.model.training import TrainConfig
 from dtinterp.model.transformer import DecisionTransformer
 
 KIND = "model"
+SHAPE, PUBLISHED = "model", "published"
+"""Where an artefact's config has the model's shape, and the settings of one that was imported."""
 
 
 def save_model(
@@ -29,22 +34,46 @@ def save_model(
     return write_artefact(path, content, parents=(parent,), seed=config.seed, replace=replace, device=device)
 
 
+def save_published(path: Path, published: Published, *, replace: bool = False) -> Artefact:
+    """Write a model that was trained elsewhere: it has no parent, and its own settings stand beside its shape."""
+    model = published.model
+    content = Content(
+        KIND,
+        {SHAPE: asdict(model.cfg), PUBLISHED: published.settings},
+        model.state_dict(),
+        {"n_parameters": model.n_parameters, "imported_sha256": published.sha256},
+    )
+    return write_artefact(path, content, parents=(), seed=published.seed, replace=replace)
+
+
 @dataclass(frozen=True)
 class TrainedModel:
     """A model as it was written."""
 
     model: DecisionTransformer
-    config: TrainConfig
+    training: TrainConfig | None
+    """None where it was trained elsewhere and imported"""
     artefact: Artefact
+
+    @property
+    def config(self) -> TrainConfig:
+        """How the model was trained. Raises `UserError` where it was trained elsewhere."""
+        if self.training is None:
+            raise UserError(
+                f"{self.artefact.path} was trained elsewhere, on demonstrations that are not here: use a model of ours."
+            )
+        return self.training
 
 
 def load_model(path: Path, *, parent: Artefact | None = None) -> TrainedModel:
     """Read a model; with `parent`, check that it was trained on just those demonstrations."""
     artefact = read_artefact(path, kind=KIND, parent=parent)
-    config = TypeAdapter(TrainConfig).validate_python(artefact.config)
-    model = DecisionTransformer(config.model, torch.Generator())
+    shape = TypeAdapter(ModelConfig).validate_python(artefact.config[SHAPE])
+    model = DecisionTransformer(shape, torch.Generator())
     model.load_state_dict(dict(artefact.tensors))
-    return TrainedModel(model.eval(), config, artefact)
+    is_ours = PUBLISHED not in artefact.config
+    training = TypeAdapter(TrainConfig).validate_python(artefact.config) if is_ours else None
+    return TrainedModel(model.eval(), training, artefact)
 
 
 def untrained_twin(config: TrainConfig, *, draw: int) -> DecisionTransformer:

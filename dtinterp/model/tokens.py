@@ -9,7 +9,7 @@ from dtinterp.foundation.errors import UserError
 
 TOKENS_PER_SLOT = 3
 OBSERVATION = slice(1, None, TOKENS_PER_SLOT)
-"""The observation tokens of a sequence; the action of a slot is predicted there."""
+"""The observation tokens of such a sequence; the action of a slot is predicted there."""
 
 
 def n_slots_of(n_ctx: int) -> int:
@@ -22,14 +22,10 @@ def n_slots_of(n_ctx: int) -> int:
     return 1 + n_ctx // TOKENS_PER_SLOT
 
 
-def interleave(
-    rtg: Float32[Tensor, "batch slot d_model"],
-    observation: Float32[Tensor, "batch slot d_model"],
-    action: Float32[Tensor, "batch slot d_model"],
-) -> Float32[Tensor, "batch token d_model"]:
-    """Return the sequence R S A R S A … without the last A."""
-    kinds = torch.stack([rtg, observation, action], dim=2)
-    return rearrange(kinds, "batch slot kind d_model -> batch (slot kind) d_model")[:, :-1]
+def interleave(*kinds: Float32[Tensor, "batch slot d_model"]) -> Float32[Tensor, "batch token d_model"]:
+    """Return the kinds of token slot by slot, R S A R S A …, without the last one."""
+    tokens = rearrange(torch.stack(kinds, dim=2), "batch slot kind d_model -> batch (slot kind) d_model")
+    return tokens[:, :-1]
 
 
 def token_of_slot(slot: int) -> int:
@@ -37,12 +33,14 @@ def token_of_slot(slot: int) -> int:
     return TOKENS_PER_SLOT * slot + 1
 
 
-def allowed_attention(mask: Bool[Tensor, "batch slot"]) -> Bool[Tensor, "batch query key"]:
+def allowed_attention(
+    mask: Bool[Tensor, "batch slot"], tokens_per_slot: int = TOKENS_PER_SLOT
+) -> Bool[Tensor, "batch query key"]:
     """Return who may attend to whom: real tokens look back at real tokens, and every token at itself.
 
     A pad looks at itself alone, so that its row of the softmax is not empty; nothing reads what comes out of it.
     """
-    real = mask.repeat_interleave(TOKENS_PER_SLOT, dim=1)[:, :-1]  # batch token
+    real = mask.repeat_interleave(tokens_per_slot, dim=1)[:, :-1]  # batch token
     n_tokens = real.shape[1]
     itself = torch.eye(n_tokens, dtype=torch.bool, device=mask.device)
     causal = torch.ones(n_tokens, n_tokens, dtype=torch.bool, device=mask.device).tril()

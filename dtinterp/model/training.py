@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Float32, Int64
@@ -24,7 +25,7 @@ from dtinterp.model.config import ModelConfig
 from dtinterp.model.resume import Training, resume, suspend
 from dtinterp.model.transformer import DecisionTransformer
 
-DECAYED = {"W_Q", "W_K", "W_V", "W_O", "W_in", "W_out"}
+DECAYED = {"W_Q", "W_K", "W_V", "W_O", "W_in", "W_gate", "W_out"}
 """Weights that decay, by kind: the matrices inside the blocks. Embeddings, biases and norms are spared (as minGPT)."""
 VALIDATION_WINDOWS = 4096
 VALIDATION_BATCH = 1024
@@ -54,13 +55,15 @@ class TrainConfig:
     """share of the distinct episodes kept for validation"""
     validate_every: int = 500
     """steps between two measurements on held-out windows, each written to disk with the state of training"""
+    n_checkpoints: int = 0
+    """models kept on the way, after log-spaced numbers of steps, with the best on held-out windows; 0 keeps neither"""
     seed: int = 0
     """seed of weights, split and batches"""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
         require_at_least(self, 1, "steps", "batch_size", "validate_every")
-        require_at_least(self, 0, "warmup", "weight_decay")
+        require_at_least(self, 0, "warmup", "weight_decay", "n_checkpoints")
         require_above(self, 0, "learning_rate", "max_gradient")
         if self.precision not in ("float32", "bfloat16"):
             raise UserError(f"precision is {self.precision!r}, expected float32 or bfloat16: give one of these.")
@@ -82,6 +85,17 @@ Probe = Callable[[DecisionTransformer], Mapping[str, float]]
 """Measures a model during training, for the log."""
 
 
+@runtime_checkable
+class Keeper(Protocol):
+    """Keeps models that a training passes through. A training that is resumed may bring the same one again."""
+
+    def keep_step(self, model: DecisionTransformer, step: int) -> None:
+        """Keep the model after so many steps."""
+
+    def keep_best(self, model: DecisionTransformer, step: int, measured: Validation) -> None:
+        """Keep the model if none before predicted held-out actions better."""
+
+
 @dataclass(frozen=True)
 class Record:
     """What is kept of a training under way."""
@@ -92,6 +106,8 @@ class Record:
     """written at each measurement; a training that finds its own file here goes on from it"""
     probe: Probe | None = None
     """measured beside the validation"""
+    keeper: Keeper | None = None
+    """keeps the checkpoints that the config asks for"""
 
 
 def train_model(
@@ -112,10 +128,13 @@ def train_model(
     done = resume(record.resume_file, training) if record.resume_file else 0
     record.logbook.rewind(done)
     held_out = validation_windows(trajectories, split, config)
+    kept = checkpoint_steps(config)
     with progress("training the transformer", config.steps, completed=done) as bar:
         for step in range(done, config.steps):
             loss = _train_step(training, _batch(trajectories, split, config, step), items, config, step=step)
             bar.advance(note=f"loss {loss:.3f}")
+            if record.keeper and step + 1 in kept:
+                record.keeper.keep_step(model, step + 1)
             if (step + 1) % config.validate_every == 0 or step + 1 == config.steps:
                 _measure(model, validate(model, held_out, items), record, step=step + 1, train_loss=loss)
                 if record.resume_file:
@@ -129,6 +148,12 @@ def learning_rate(step: int, config: TrainConfig) -> float:
         return config.learning_rate * (step + 1) / config.warmup
     passed = (step - config.warmup) / max(config.steps - config.warmup, 1)
     return config.learning_rate * (0.1 + 0.45 * (1 + math.cos(math.pi * passed)))
+
+
+def checkpoint_steps(config: TrainConfig) -> tuple[int, ...]:
+    """Return the numbers of steps after which models are kept: log-spaced from the first to the last, each once."""
+    n_gaps = max(config.n_checkpoints - 1, 1)
+    return tuple(sorted({round(config.steps ** (index / n_gaps)) for index in range(config.n_checkpoints)}))
 
 
 def action_loss(logits: Float[Tensor, "batch slot action"], windows: Windows) -> Float[Tensor, ""]:
@@ -172,7 +197,8 @@ def _train_step(
     model, optimizer = training.model, training.optimizer
     for group in optimizer.param_groups:
         group["lr"] = learning_rate(step, config)
-    loss = _packed_loss(model, pack(batch), items, config.precision)
+    packs = pack(batch, cut=not config.model.attend_to_padding)
+    loss = _packed_loss(model, packs, items, config.precision)
     optimizer.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), config.max_gradient)
@@ -199,6 +225,8 @@ def _packed_loss(
 def _measure(model: DecisionTransformer, measured: Validation, record: Record, *, step: int, train_loss: float) -> None:
     probed = record.probe(model) if record.probe else {}
     record.logbook.write(step=step, train_loss=train_loss, loss=measured.loss, accuracy=measured.accuracy, **probed)
+    if record.keeper:
+        record.keeper.keep_best(model, step, measured)
 
 
 def _optimizer(model: DecisionTransformer, config: TrainConfig) -> torch.optim.AdamW:

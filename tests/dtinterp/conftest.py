@@ -1,8 +1,13 @@
 """Small real inputs that the tests of several floors share."""
 
+import os
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 import torch
 from jaxtyping import Float32, Int64
+from pydantic import TypeAdapter
 from torch import Tensor
 
 from dtinterp.agents.policy import Decision, Observation
@@ -11,11 +16,16 @@ from dtinterp.demonstrations.collect import Share, collect
 from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.model.config import ModelConfig
+from dtinterp.model.published import read_published
+from dtinterp.model.storage import load_model
 from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.state_graph import StateGraph, state_graph
 from environments.vocabulary import one_hot
 from environments.worlds import GraphWorlds
 
+ROOT = Path(__file__).parents[2]
+IMPORTED = ROOT / "checkpoints" / "models" / "memory-gated-mlp"
+DOWNLOADED = ROOT.parent / "shared" / "data" / "MemoryGatedMLP.pt"
 STATIC = "MiniGrid-MemoryS7FixedStartStatic-v0"
 
 
@@ -62,3 +72,47 @@ def model() -> DecisionTransformer:
         for parameter in model.parameters():
             parameter.normal_(std=0.3, generator=rng)
     return model.eval()
+
+
+@pytest.fixture(scope="session")
+def draw_model() -> Callable[..., DecisionTransformer]:
+    """Untrained models of any shape, every weight of which matters, those of the norms too."""
+
+    def draw(seed: int = 0, **shape: bool | float | str) -> DecisionTransformer:
+        small = {"d_model": 16, "n_heads": 2, "d_mlp": 24} | shape
+        rng = torch.Generator().manual_seed(seed)
+        model = DecisionTransformer(TypeAdapter(ModelConfig).validate_python(small), rng)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(torch.randn(parameter.shape, generator=rng) * 0.2)
+        return model.eval()
+
+    return draw
+
+
+@pytest.fixture(
+    params=[
+        {},
+        {"act_fn": "silu", "gated_mlp": True},
+        {"normalization_type": "none", "act_fn": "relu"},
+        {"normalization_type": "LNPre", "position_embedding": True},
+        {"normalization_type": "RMS", "gated_mlp": True, "return_to_go": False},
+        {"normalization_type": "RMSPre", "time_embedding": False},
+        {"position_embedding": True, "attend_to_padding": True, "gated_mlp": True, "act_fn": "relu"},
+    ],
+    ids=lambda options: "-".join(map(str, options.values())) or "default",
+)
+def variant(request: pytest.FixtureRequest, draw_model: Callable[..., DecisionTransformer]) -> DecisionTransformer:
+    """A small model of each kind."""
+    return draw_model(**request.param)
+
+
+@pytest.fixture(scope="session")
+def published() -> DecisionTransformer:
+    """The published MemoryDT with gated MLPs: as imported, or from the file that was downloaded."""
+    if IMPORTED.exists():
+        return load_model(IMPORTED).model
+    file = Path(os.environ.get("DTINTERP_PUBLISHED_MODEL", DOWNLOADED))
+    if not file.exists():
+        pytest.skip(f"the published model is neither at {IMPORTED} nor at {file} (DTINTERP_PUBLISHED_MODEL)")
+    return read_published(file).model

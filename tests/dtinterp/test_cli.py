@@ -82,6 +82,14 @@ def test_a_missing_artefact_is_named(capsys, tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+def test_a_checkpoint_that_is_none_is_named(capsys, tmp_path):
+    (tmp_path / "model.pt").write_bytes(b"no checkpoint")
+    assert "is truncated, damaged, or no checkpoint of torch: fetch it again" in said(
+        capsys, "import-model", tmp_path / "model.pt", "--out", tmp_path / "model"
+    )
+    assert not (tmp_path / "model").exists()
+
+
 def test_an_unknown_sampler_is_named(capsys, tmp_path):
     assert "the sampler is 'hot=1'" in said(
         capsys, "collect", "--agent", tmp_path, "--sampler", "hot=1:100", "--out", tmp_path / "demonstrations"

@@ -32,6 +32,18 @@ def test_rows_are_those_of_the_cache_and_know_where_they_came_from(model, window
     assert rows.site == site
 
 
+@pytest.mark.parametrize("site", SITES)
+def test_the_rows_of_a_clone_stand_at_its_own_observation_tokens(draw_model, windows, items, site):
+    clone = draw_model(return_to_go=False)
+    with torch.no_grad():
+        _, cache = clone.run_with_cache(windows, items)
+    at_slots = cache[site] if site == SITES[0] else cache[site][:, ::2]
+    torch.testing.assert_close(harvest(clone, windows, items, site).value, at_slots[windows.mask])
+    plain = logits_at_rows(clone, windows, items, site=site, edit=None)
+    same = logits_at_rows(clone, windows, items, site=site, edit=lambda rows: rows)
+    torch.testing.assert_close(same, plain, atol=1e-5, rtol=1e-5)
+
+
 def test_a_rows_step_leads_back_to_the_frame_it_embeds(model, trajectories, windows, items):
     rows = harvest(model, windows, items, "hook_obs_embed")
     frames = items[trajectories.frame_id[rows.step].long()]

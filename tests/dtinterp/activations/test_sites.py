@@ -65,3 +65,12 @@ def test_only_observation_tokens_are_edited(model, windows, items, site):
     assert torch.equal(changed, expected)
     torch.testing.assert_close(slots_at(site, after), slots_at(site, before) + 1.0)
     assert not torch.allclose(plain[windows.mask], edited[windows.mask])
+
+
+def test_a_clone_is_edited_at_its_own_observation_tokens(draw_model, windows, items):
+    clone, site, seen = draw_model(return_to_go=False), "blocks.1.hook_resid_pre", []
+    run(clone, windows, items, (site, lambda activation, **_: seen.append(activation.clone())))
+    pushing = splice(site, lambda vectors: vectors + 1.0, clone.cfg.observation_tokens)
+    run(clone, windows, items, pushing, (site, lambda activation, **_: seen.append(activation.clone())))
+    changed = (seen[1] != seen[0]).any(-1)
+    assert torch.equal(changed, (torch.arange(19) % 2 == 0).expand_as(changed))

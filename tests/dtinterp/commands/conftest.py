@@ -14,7 +14,9 @@ from dtinterp.model.training import TrainConfig
 
 AGENT = AgentConfig("MiniGrid-MemoryS7FixedStartStatic-v0", steps=8192, n_worlds=128, n_rollout=32, d_hidden=16)
 COLLECTION = CollectConfig(("temperature=1:4000", "temperature=5:2000"), n_worlds=20)
-TRAINING = TrainConfig(ModelConfig(d_model=16, n_heads=2, d_mlp=16), steps=12, batch_size=32, validate_every=6)
+TRAINING = TrainConfig(
+    ModelConfig(d_model=16, n_heads=2, d_mlp=16), steps=12, batch_size=32, validate_every=6, n_checkpoints=3
+)
 
 
 @dataclass(frozen=True)

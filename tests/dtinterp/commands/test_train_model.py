@@ -1,10 +1,17 @@
-import pytest
+from dataclasses import replace
 
-from dtinterp.commands.train_model import N_EPISODES, TARGETS, calibration_of, train_model
+import pytest
+import torch
+from pydantic import TypeAdapter
+
+from dtinterp.commands.train_model import N_EPISODES, TARGETS, calibration_of, coded, train_model
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.foundation.errors import UserError
+from dtinterp.model.breakdown import Breakdown
+from dtinterp.model.frames import ordinal
 from dtinterp.model.storage import load_model
 from dtinterp.report.results import calibration_of as recorded_calibration
+from environments.vocabulary import one_hot
 
 
 def test_a_model_is_calibrated_for_each_return_and_sampler(folders):
@@ -24,6 +31,27 @@ def test_the_outcomes_of_a_calibration_add_up(folders):
     assert fares.success.estimate + fares.failure.estimate + fares.timeout.estimate == pytest.approx(1)
 
 
+def test_held_out_actions_are_reported_by_slot_return_and_sampler(folders):
+    found = TypeAdapter(Breakdown).validate_python(load_model(folders.model).artefact.manifest.metrics["validation"])
+    assert set(found.by_sampler) == {"temperature=1", "temperature=5"}
+    assert "slot 10" in found.by_slot
+    assert found.overall.loss.n == found.by_slot["slot 10"].loss.n
+
+
+def test_models_are_kept_on_the_way_and_the_last_is_the_model_itself(folders):
+    kept = folders.root / "model.steps"
+    assert sorted(path.name for path in kept.iterdir()) == ["best", "step-000001", "step-000003", "step-000012"]
+    last, model = load_model(kept / "step-000012").model, load_model(folders.model).model
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(last.parameters(), model.parameters(), strict=True))
+
+
+def test_models_of_another_training_are_not_overwritten(folders):
+    with pytest.raises(UserError, match=r"model\.steps holds models of another training: remove it"):
+        train_model(
+            replace(load_model(folders.model).config, seed=1), folders.demonstrations, folders.model, replace=True
+        )
+
+
 def test_nothing_unfinished_is_left(folders):
     assert not list(folders.root.glob("*unfinished*"))
 
@@ -31,3 +59,10 @@ def test_nothing_unfinished_is_left(folders):
 def test_a_model_is_not_trained_on_something_else(folders, tmp_path):
     with pytest.raises(UserError, match="is of kind agent, expected demonstrations"):
         train_model(load_model(folders.model).config, folders.agent, tmp_path / "model")
+
+
+def test_frames_are_coded_as_the_model_reads_them(trajectories):
+    assert torch.equal(coded(trajectories.frames, 980), one_hot(trajectories.frames))
+    assert torch.equal(coded(trajectories.frames, 147), ordinal(trajectories.frames))
+    with pytest.raises(UserError, match=r"n_items is 20, expected 980 \(one-hot\) or 147 \(ordinal\)"):
+        coded(trajectories.frames, 20)

@@ -36,6 +36,12 @@ def test_a_cut_window_keeps_its_end(windows):
     assert torch.equal(last_slots(windows, 3).frame_id, windows.frame_id[:, -3:])
 
 
+def test_windows_whose_pads_are_attended_to_keep_them_all(windows):
+    (only,) = pack(repeated(windows), cut=False)
+    assert only.windows.n_slots == windows.n_slots
+    assert int(only.count.sum()) == len(windows) + 7
+
+
 def test_batches_without_short_windows_are_one_pack(windows):
     (only,) = pack(windows[windows.mask.all(dim=1)])
     assert only.windows.n_slots == windows.n_slots

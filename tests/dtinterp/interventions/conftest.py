@@ -15,6 +15,7 @@ from dtinterp.interventions.scenarios import FORWARD, LEFT, RIGHT, Scenarios, de
 from dtinterp.interventions.specification import Specification
 from dtinterp.model.config import ModelConfig
 from dtinterp.model.layers import Block
+from dtinterp.model.normalization import LayerNorm
 from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.state_graph import StateGraph
 from environments.vocabulary import item_index
@@ -53,13 +54,14 @@ def planted_model() -> DecisionTransformer:
         for parameter in model.parameters():
             parameter.zero_()
         for norm in (block.ln1, block.ln2, model.ln_final):
-            norm.w.fill_(1.0)
+            cast(LayerNorm, norm).w.fill_(1.0)
         noise = torch.randn(980, silent.shape[1], generator=torch.Generator().manual_seed(1))
         model.W_obs.copy_(0.02 * noise @ silent.T)
         for sign, thing in ((1, "key"), (-1, "ball")):
             for x, y in CELLS:
                 model.W_obs[item_index(f"{thing} ({x},{y})")] += sign * instruction
             model.W_obs[item_index(f"{thing} (1,6)")] += sign * target
+        assert model.W_time is not None
         model.W_time.copy_(20 * walking.expand(51, -1))
         model.W_time[TURNING_TIME] = 0.0
         attention, mlp = block.attn, block.mlp

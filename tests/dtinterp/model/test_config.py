@@ -1,4 +1,5 @@
 import pytest
+from pydantic import TypeAdapter
 
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.config import ModelConfig
@@ -9,8 +10,28 @@ def test_ten_slots_are_29_tokens():
     assert ModelConfig(n_slots=9).n_ctx == 26
 
 
+def test_where_no_return_is_asked_for_a_slot_has_two_tokens():
+    config = ModelConfig(return_to_go=False)
+    assert config.n_ctx == 19
+    assert list(range(19))[config.observation_tokens] == list(range(0, 19, 2))
+    assert list(range(29))[ModelConfig().observation_tokens] == list(range(1, 29, 3))
+
+
 def test_heads_fill_the_width():
     assert ModelConfig(d_model=256, n_heads=8).d_head == 32
+
+
+def test_a_config_without_the_options_means_what_it_always_meant():
+    written = {"act_fn": "gelu", "d_mlp": 256, "d_model": 128, "max_time": 50, "n_actions": 7}
+    written |= {"n_heads": 4, "n_items": 980, "n_layers": 2, "n_slots": 10}
+    assert TypeAdapter(ModelConfig).validate_python(written) == ModelConfig(
+        normalization_type="LN",
+        gated_mlp=False,
+        time_embedding=True,
+        position_embedding=False,
+        return_to_go=True,
+        attend_to_padding=False,
+    )
 
 
 @pytest.mark.parametrize(
@@ -20,9 +41,15 @@ def test_heads_fill_the_width():
         ({"n_heads": 0}, "n_heads is 0, expected at least 1"),
         ({"n_layers": -1}, "n_layers is -1, expected at least 1"),
         ({"max_time": -1}, "max_time is -1, expected at least 0"),
-        ({"act_fn": "tanh"}, "act_fn is 'tanh', expected gelu or relu"),
+        ({"n_actions": 8}, "n_actions is 8, expected at most 7, which stands for a pad"),
     ],
 )
 def test_an_impossible_shape_is_refused(shape, sentence):
     with pytest.raises(UserError, match=sentence):
         ModelConfig(**shape)
+
+
+@pytest.mark.parametrize("option", [{"act_fn": "tanh"}, {"normalization_type": "batch"}])
+def test_an_option_of_no_known_kind_is_refused_where_a_config_is_read(option):
+    with pytest.raises(ValueError, match=next(iter(option))):
+        TypeAdapter(ModelConfig).validate_python(option)

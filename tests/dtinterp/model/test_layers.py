@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from dtinterp.model.config import ModelConfig
-from dtinterp.model.layers import MLP, Attention, Block, LayerNorm
+from dtinterp.model.layers import MLP, Attention, Block, GatedMLP
 from dtinterp.model.tokens import OBSERVATION, allowed_attention
 
 CONFIG = ModelConfig(d_model=12, n_heads=3, d_mlp=20, n_slots=4)
@@ -33,13 +33,6 @@ def allowed():
     return allowed_attention(torch.arange(4) >= 4 - n_real[:, None])
 
 
-def test_the_norm_is_torchs_layer_norm_on_both_paths(x):
-    norm = randomised(LayerNorm(12))
-    theirs = functional.layer_norm(x, (12,), norm.w, norm.b)
-    torch.testing.assert_close(norm.hooked(x), theirs, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(norm.fused(x), theirs, atol=1e-5, rtol=1e-5)
-
-
 def test_attention_is_torchs_multihead_attention_on_both_paths(x, allowed):
     attention = randomised(Attention(CONFIG))
     peer = nn.MultiheadAttention(12, 3, batch_first=True)
@@ -61,6 +54,50 @@ def test_the_mlp_is_two_matrices_and_a_nonlinearity_on_both_paths(x, act_fn, act
     expected = activation(x @ mlp.W_in + mlp.b_in) @ mlp.W_out + mlp.b_out
     torch.testing.assert_close(mlp.hooked(x), expected)
     torch.testing.assert_close(mlp.fused(x), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("act_fn", "activation"), [("gelu", functional.gelu), ("relu", torch.relu), ("silu", functional.silu)]
+)
+def test_the_gated_mlp_multiplies_two_views_of_its_input_on_both_paths(x, act_fn, activation):
+    mlp = randomised(GatedMLP(ModelConfig(d_model=12, n_heads=3, d_mlp=20, act_fn=act_fn, gated_mlp=True)))
+    gate, linear = activation(x @ mlp.W_gate + mlp.b_gate), x @ mlp.W_in + mlp.b_linear
+    expected = (gate * linear + mlp.b_in) @ mlp.W_out + mlp.b_out
+    torch.testing.assert_close(mlp.hooked(x), expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(mlp.fused(x), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_the_hooks_of_a_gated_mlp_show_what_transformer_lens_shows_there(x):
+    mlp = randomised(GatedMLP(ModelConfig(d_model=12, n_heads=3, d_mlp=20, act_fn="relu", gated_mlp=True)))
+    seen = {}
+    for name in ("hook_pre", "hook_pre_linear", "hook_post"):
+        getattr(mlp, name).add_hook(lambda tensor, name=name, **_: seen.update({name: tensor}))
+    written = mlp.hooked(x)
+    assert torch.equal(seen["hook_post"], seen["hook_pre"].relu() * seen["hook_pre_linear"] + mlp.b_in)
+    assert torch.equal(written, seen["hook_post"] @ mlp.W_out + mlp.b_out)
+
+
+def test_what_the_heads_write_adds_up_to_what_attention_writes(x, allowed):
+    attention = randomised(Attention(CONFIG))
+    unheard = attention.hooked(x, allowed)
+    seen = []
+    attention.hook_result.add_hook(lambda tensor, **_: seen.append(tensor))
+    torch.testing.assert_close(attention.hooked(x, allowed), unheard, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(seen[0].sum(dim=2) + attention.b_O, unheard, atol=1e-5, rtol=1e-5)
+
+
+def test_a_head_that_a_hook_silences_writes_nothing(x, allowed):
+    attention = randomised(Attention(CONFIG))
+    silent = randomised(Attention(CONFIG))
+    with torch.no_grad():
+        silent.W_O[1] = 0.0
+
+    def silence(tensor, **_):
+        tensor[:, :, 1] = 0.0
+        return tensor
+
+    attention.hook_result.add_hook(silence)
+    torch.testing.assert_close(attention.hooked(x, allowed), silent.hooked(x, allowed), atol=1e-5, rtol=1e-5)
 
 
 def test_a_block_computes_the_chosen_tokens_as_it_would_all(x, allowed):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from dtinterp.dataset.packing import pack
 from dtinterp.dataset.split import split
 from dtinterp.dataset.windows import window
 from dtinterp.foundation.errors import UserError
@@ -18,7 +19,9 @@ from dtinterp.model.training import (
     TrainConfig,
     _batch,
     _optimizer,
+    _packed_loss,
     action_loss,
+    checkpoint_steps,
     learning_rate,
     train_model,
     validate,
@@ -112,6 +115,29 @@ def interrupted_at(n_measurements):
     return probe
 
 
+class Kept:
+    """Remembers what a training would have kept."""
+
+    def __init__(self):
+        self.steps, self.measured = {}, {}
+
+    def keep_step(self, model, step):
+        self.steps[step] = weights(model)
+
+    def keep_best(self, model, step, measured):
+        self.measured[step] = (weights(model), measured)
+
+
+def test_models_are_kept_at_log_spaced_steps_and_at_every_measurement(train):
+    kept = Kept()
+    trained = train(replace(TINY, n_checkpoints=4), record=Record(keeper=kept))
+    assert list(kept.steps) == [1, 3, 7, 20]
+    assert list(kept.measured) == [7, 14, 20]
+    assert torch.equal(kept.steps[20], weights(trained))
+    assert torch.equal(kept.steps[7], kept.measured[7][0])
+    assert not torch.equal(kept.steps[3], kept.steps[7])
+
+
 @pytest.mark.parametrize("n_measurements", [0, 1, 2])
 def test_an_interrupted_training_goes_on_to_the_same_bits_and_the_same_log(train, tmp_path, n_measurements):
     whole = train(record=Record(Logbook(tmp_path / "whole.jsonl"), None, lambda _: {"probed": 1.0}))
@@ -199,13 +225,34 @@ def test_the_learning_rate_rises_then_falls_to_a_tenth():
     assert rates[-1] == pytest.approx(0.2, abs=1e-4)
 
 
+def test_an_interrupted_training_keeps_the_models_that_the_whole_one_keeps(train, tmp_path):
+    whole, parts = Kept(), Kept()
+    config = replace(TINY, n_checkpoints=4)
+    train(config, record=Record(keeper=whole))
+    record = Record(resume_file=tmp_path / "run.safetensors", keeper=parts)
+    with pytest.raises(PlugPulledError):
+        train(config, record=replace(record, probe=interrupted_at(1)))
+    train(config, record=record)
+    assert list(parts.steps) == list(whole.steps)
+    assert all(torch.equal(parts.steps[step], whole.steps[step]) for step in whole.steps)
+    assert all(torch.equal(parts.measured[step][0], whole.measured[step][0]) for step in whole.measured)
+
+
+def test_checkpoints_are_log_spaced_from_the_first_step_to_the_last():
+    steps = checkpoint_steps(TrainConfig(steps=10_000, n_checkpoints=5))
+    assert steps == (1, 10, 100, 1000, 10_000)
+    assert checkpoint_steps(TrainConfig(steps=10_000)) == ()
+    assert checkpoint_steps(TrainConfig(steps=3, n_checkpoints=20)) == (1, 2, 3)
+
+
 @pytest.mark.parametrize("warmup", [0, 5, 50])
 def test_any_warmup_gives_positive_rates(warmup):
     config = TrainConfig(steps=5, warmup=warmup)
     assert all(0 < learning_rate(step, config) <= config.learning_rate for step in range(5))
 
 
-def test_only_matrices_inside_the_blocks_decay(model):
+def test_only_matrices_inside_the_blocks_decay(draw_model):
+    model = draw_model(gated_mlp=True, position_embedding=True)
     decayed, spared = _optimizer(model, TrainConfig(weight_decay=0.3)).param_groups
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     assert (decayed["weight_decay"], spared["weight_decay"]) == (0.3, 0.0)
@@ -229,6 +276,7 @@ def test_bfloat16_trains_much_as_float32_does(train, trajectories, sides, items)
         ({"batch_size": -1}, "batch_size is -1, expected at least 1"),
         ({"learning_rate": 0.0}, "learning_rate is 0.0, expected a number above 0"),
         ({"warmup": -1}, "warmup is -1, expected at least 0"),
+        ({"n_checkpoints": -1}, "n_checkpoints is -1, expected at least 0"),
         ({"held_out": 1.0}, "held_out is 1.0, expected a share between 0 and 1"),
         ({"precision": "float16"}, "precision is 'float16', expected float32 or bfloat16"),
     ],
@@ -236,6 +284,29 @@ def test_bfloat16_trains_much_as_float32_does(train, trajectories, sides, items)
 def test_what_cannot_be_run_is_refused(change, sentence):
     with pytest.raises(UserError, match=sentence):
         TrainConfig(**change)
+
+
+@pytest.mark.parametrize("option", [{"attend_to_padding": True, "position_embedding": True}, {"return_to_go": False}])
+def test_packed_windows_give_the_loss_of_the_windows_themselves(draw_model, windows, items, option):
+    model = draw_model(**option)
+    packs = pack(windows, cut=not model.cfg.attend_to_padding)
+    whole = action_loss(model(windows, items), windows)
+    torch.testing.assert_close(_packed_loss(model, packs, items, "float32"), whole, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"gated_mlp": True, "act_fn": "silu", "normalization_type": "RMS"},
+        {"attend_to_padding": True, "position_embedding": True, "n_slots": 9},
+        {"return_to_go": False, "time_embedding": False, "normalization_type": "none"},
+    ],
+)
+def test_every_kind_of_model_learns(train, trajectories, sides, items, options):
+    config = replace(TINY, model=replace(TINY.model, **options), steps=100, learning_rate=1e-2)
+    held_out = validation_windows(trajectories, sides, config)
+    fresh = validate(DecisionTransformer(config.model, generator(config.seed, "model/weights")), held_out, items)
+    assert validate(train(config), held_out, items).loss < fresh.loss - 0.05
 
 
 def test_facts_never_reach_the_model(train, trajectories, items):

@@ -28,31 +28,32 @@ def padded(windows: Windows, n_pads: int) -> Windows:
     )
 
 
-def random_model(seed: int, **shape) -> DecisionTransformer:
-    model = DecisionTransformer(ModelConfig(**shape), torch.Generator().manual_seed(seed))
-    rng = torch.Generator().manual_seed(seed + 1)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=rng) * 0.1)
-    return model.eval()
-
-
 def hooked_logits(model, windows, items):
     return model.run_with_hooks(windows, items, fwd_hooks=[("hook_obs_embed", lambda _, **__: None)])
 
 
-@given(
-    seed=st.integers(0, 1000),
-    n_layers=st.integers(1, 3),
-    n_heads=st.sampled_from([1, 2, 4]),
-    act_fn=st.sampled_from(["gelu", "relu"]),
+SHAPES = st.fixed_dictionaries(
+    {
+        "n_layers": st.integers(1, 3),
+        "n_heads": st.sampled_from([1, 2, 4]),
+        "act_fn": st.sampled_from(["gelu", "relu", "silu"]),
+        "normalization_type": st.sampled_from(["none", "LN", "LNPre", "RMS", "RMSPre"]),
+        "gated_mlp": st.booleans(),
+        "time_embedding": st.booleans(),
+        "position_embedding": st.booleans(),
+        "return_to_go": st.booleans(),
+        "attend_to_padding": st.booleans(),
+    }
 )
-@settings(max_examples=15, deadline=None)
-def test_the_fused_path_and_the_hooked_path_agree(windows, items, seed, n_layers, n_heads, act_fn):
-    model = random_model(seed, d_model=16, d_mlp=24, n_layers=n_layers, n_heads=n_heads, act_fn=act_fn)
+
+
+@given(seed=st.integers(0, 1000), shape=SHAPES)
+@settings(max_examples=25, deadline=None)
+def test_the_fused_path_and_the_hooked_path_agree(draw_model, windows, items, seed, shape):
+    model = draw_model(seed, **shape)
     with torch.no_grad():
-        fused, hooked = model(windows, items), hooked_logits(model, windows, items)
-    torch.testing.assert_close(fused[windows.mask], hooked[windows.mask], atol=1e-5, rtol=1e-5)
+        fused, hooked = model(windows, items)[windows.mask], hooked_logits(model, windows, items)[windows.mask]
+    torch.testing.assert_close(fused, hooked, atol=1e-5 * float(hooked.abs().max().clamp(min=1)), rtol=0)
 
 
 def test_the_fused_path_runs_only_when_nothing_listens(model):
@@ -62,38 +63,103 @@ def test_the_fused_path_runs_only_when_nothing_listens(model):
     assert not model.is_listened_to()
 
 
+MASKING = [{}, {"position_embedding": True}, {"return_to_go": False}]
+
+
+@pytest.mark.parametrize("options", MASKING, ids=str)
 @pytest.mark.parametrize("n_pads", [1, 4, 9])
 @pytest.mark.parametrize("n_real", [1, 3])
-def test_left_padding_by_any_amount_changes_no_logit_of_a_real_slot(model, windows, items, n_pads, n_real):
-    wide = DecisionTransformer(replace(model.cfg, n_slots=20), torch.Generator())
-    wide.load_state_dict(model.state_dict())
+def test_left_padding_by_any_amount_changes_no_logit_of_a_real_slot(
+    draw_model, windows, items, options, n_pads, n_real
+):
+    model = draw_model(n_slots=20, **options)
     short = Windows(**{name: column[:, -n_real:] for name, column in vars(windows).items()})
     with torch.no_grad():
-        plain, shifted = wide(short, items), wide(padded(short, n_pads), items)
+        plain, shifted = model(short, items), model(padded(short, n_pads), items)
     torch.testing.assert_close(shifted[:, n_pads:][short.mask], plain[short.mask], atol=1e-5, rtol=1e-5)
 
 
-def test_what_stands_in_a_pad_changes_nothing(model, windows, items):
-    scribbled = replace(
+def scribbled(windows: Windows, n_frames: int) -> Windows:
+    """The windows with nonsense in their pads."""
+    return replace(
         windows,
         rtg=torch.where(windows.mask, windows.rtg, 5.0),
-        frame_id=torch.where(windows.mask, windows.frame_id, len(items) - 1),
+        frame_id=torch.where(windows.mask, windows.frame_id, n_frames - 1),
         action=torch.where(windows.mask, windows.action, 3),
         time=torch.where(windows.mask, windows.time, 17),
     )
+
+
+@pytest.mark.parametrize("options", MASKING, ids=str)
+def test_what_stands_in_a_pad_changes_nothing(draw_model, windows, items, options):
+    model = draw_model(**options)
     with torch.no_grad():
-        assert torch.equal(model(windows, items)[windows.mask], model(scribbled, items)[windows.mask])
+        plain, other = model(windows, items), model(scribbled(windows, len(items)), items)
+    assert torch.equal(plain[windows.mask], other[windows.mask])
+
+
+def test_a_pad_that_is_attended_to_holds_no_frame_and_asks_for_the_first_return(draw_model, windows, items):
+    model = draw_model(attend_to_padding=True, position_embedding=True)
+    first = windows.mask.int().argmax(1)
+    explicit = replace(
+        windows,
+        rtg=torch.where(windows.mask, windows.rtg, windows.rtg[torch.arange(len(windows)), first][:, None]),
+        frame_id=torch.where(windows.mask, windows.frame_id, len(items)),
+        mask=torch.ones_like(windows.mask),
+    )
+    with_blank = torch.cat([items, torch.zeros(1, items.shape[1])])
+    with torch.no_grad():
+        ours, plain = model(windows, items), model(explicit, with_blank)
+    torch.testing.assert_close(ours, plain, atol=1e-5, rtol=1e-5)
+
+
+def test_a_pad_that_is_attended_to_matters(draw_model, windows, items):
+    model = draw_model(attend_to_padding=True)
+    is_padded = ~windows.mask.all(dim=1)
+    masking = draw_model()
+    masking.load_state_dict(model.state_dict())
+    with torch.no_grad():
+        seen, unseen = model(windows, items)[:, -1], masking(windows, items)[:, -1]
+    assert not torch.isclose(seen[is_padded], unseen[is_padded]).all(dim=1).any()
+    torch.testing.assert_close(seen[~is_padded], unseen[~is_padded], atol=1e-5, rtol=1e-5)
+
+
+def test_a_clone_is_told_no_return(draw_model, windows, items):
+    clone = draw_model(return_to_go=False)
+    with torch.no_grad():
+        _, cache = clone.run_with_cache(windows, items)
+        assert torch.equal(clone(windows, items), clone(replace(windows, rtg=windows.rtg + 1), items))
+    assert "hook_rtg_embed" not in cache
+    assert cache["blocks.0.hook_resid_pre"].shape[1] == clone.cfg.n_ctx == 19
+
+
+@pytest.mark.parametrize("n_actions", [3, 7])
+def test_a_pad_has_its_own_action_whatever_their_number(draw_model, windows, items, n_actions):
+    model = draw_model(n_actions=n_actions)
+    few = replace(windows, action=torch.where(windows.mask, windows.action % n_actions, PAD_ACTION))
+    _, cache = model.run_with_cache(few, items)
+    assert torch.equal(cache["hook_action_embed"][~few.mask], model.W_action[-1].expand(int((~few.mask).sum()), -1))
+    assert torch.equal(cache["hook_action_embed"][few.mask], model.W_action[few.action[few.mask]])
+
+
+def test_a_model_without_times_knows_no_time_limit(draw_model, windows, items):
+    late = replace(windows, time=windows.time + 1000)
+    model = draw_model(time_embedding=False)
+    with torch.no_grad():
+        assert torch.equal(model(late, items), model(windows, items))
 
 
 @pytest.mark.parametrize("column", ["rtg", "frame_id", "action"])
-def test_a_later_token_never_changes_an_earlier_logit(model, windows, items, column):
+def test_a_later_token_never_changes_an_earlier_logit(variant, windows, items, column):
     later = getattr(windows, column).clone()
     later[:, 6:] = (later[:, 6:] + 1) % 7
     with torch.no_grad():
-        before, after = model(windows, items), model(replace(windows, **{column: later}), items)
+        before, after = variant(windows, items), variant(replace(windows, **{column: later}), items)
     first_changed = 7 if column == "action" else 6  # the action of a slot is read only after that slot's decision
-    assert torch.equal(before[:, :first_changed], after[:, :first_changed])
-    assert not torch.allclose(before[:, first_changed:], after[:, first_changed:])
+    earlier = windows.mask[:, :first_changed]
+    assert torch.equal(before[:, :first_changed][earlier], after[:, :first_changed][earlier])
+    is_read = column != "rtg" or variant.cfg.return_to_go
+    assert torch.allclose(before[:, first_changed:], after[:, first_changed:]) is not is_read
 
 
 def test_each_slot_reads_its_own_observation(model, windows, items):
@@ -125,21 +191,44 @@ def test_the_cache_accumulates_to_the_logits(model, windows, items):
     torch.testing.assert_close(by_hand, logits, atol=1e-4, rtol=1e-4)
 
 
-def test_transformer_lens_takes_the_residual_stream_apart(model, windows, items):
-    _, tensors = model.run_with_cache(windows, items)
-    cache = ActivationCache(tensors, model)
+def test_transformer_lens_takes_the_residual_stream_apart(variant, windows, items):
+    _, tensors = variant.run_with_cache(windows, items)
+    cache = ActivationCache(tensors, variant)
     parts, labels = cache.decompose_resid(return_labels=True)
-    assert labels == ["0_attn_out", "0_mlp_out", "1_attn_out", "1_mlp_out"]
-    torch.testing.assert_close(
-        cache["blocks.0.hook_resid_pre"] + parts.sum(0), cache["blocks.1.hook_resid_post"], atol=1e-4, rtol=1e-4
-    )
+    embeddings = ["embed", "pos_embed"] if variant.cfg.position_embedding else ["embed"]
+    assert labels == [*embeddings, "0_attn_out", "0_mlp_out", "1_attn_out", "1_mlp_out"]
+    torch.testing.assert_close(parts.sum(0), cache["blocks.1.hook_resid_post"], atol=1e-4, rtol=1e-4)
     heads, labels = cache.stack_head_results(return_labels=True)
-    assert labels == [f"L{layer}H{head}" for layer in range(2) for head in range(4)]
+    assert labels == [f"L{layer}H{head}" for layer in range(2) for head in range(2)]
     torch.testing.assert_close(
-        heads[:4].sum(0) + model.blocks[0].attn.b_O, cache["blocks.0.hook_attn_out"], atol=1e-4, rtol=1e-4
+        heads[:2].sum(0) + variant.blocks[0].attn.b_O, cache["blocks.0.hook_attn_out"], atol=1e-4, rtol=1e-4
     )
     running, _ = cache.accumulated_resid(return_labels=True)
     assert torch.equal(running[-1], cache["blocks.1.hook_resid_post"])
+
+
+def test_transformer_lens_norms_a_decomposition_as_the_model_norms_the_whole(variant, windows, items):
+    logits, tensors = variant.run_with_cache(windows, items)
+    cache = ActivationCache(tensors, variant)
+    written, _ = cache.decompose_resid(return_labels=True)
+    parts = cache.apply_ln_to_stack(written)[:, :, variant.cfg.observation_tokens]
+    weights = dict(variant.ln_final.named_parameters())
+    scaled = parts.sum(0) * weights.get("w", 1.0) + weights.get("b", 0.0)
+    torch.testing.assert_close(scaled @ variant.W_U + variant.b_U, logits, atol=1e-4, rtol=1e-4)
+
+
+def test_the_hooks_have_transformer_lens_names(draw_model):
+    names = set(draw_model(n_layers=1, gated_mlp=True, position_embedding=True).hook_dict)
+    attention = ("q", "k", "v", "attn_scores", "pattern", "z", "result")
+    block = ("hook_resid_pre", "hook_resid_mid", "hook_resid_post", "hook_attn_out", "hook_mlp_out")
+    norms = ("blocks.0.ln1", "blocks.0.ln2", "ln_final")
+    assert names == {
+        *("hook_rtg_embed", "hook_obs_embed", "hook_action_embed", "hook_time_embed", "hook_embed", "hook_pos_embed"),
+        *(f"blocks.0.{name}" for name in block),
+        *(f"blocks.0.attn.hook_{name}" for name in attention),
+        *(f"blocks.0.mlp.hook_{name}" for name in ("pre", "pre_linear", "post")),
+        *(f"{norm}.hook_{name}" for norm in norms for name in ("scale", "normalized")),
+    }
 
 
 def test_the_large_model_has_more_than_a_million_parameters():
@@ -148,7 +237,7 @@ def test_the_large_model_has_more_than_a_million_parameters():
 
 
 def test_two_models_of_one_seed_are_equal_to_the_bit():
-    one, other = random_model(5), random_model(5)
+    one, other = (DecisionTransformer(ModelConfig(), torch.Generator().manual_seed(5)) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
 
@@ -160,3 +249,24 @@ def test_windows_longer_than_the_model_are_refused(model, windows, items):
 def test_times_beyond_the_model_are_refused(model, windows, items):
     with pytest.raises(UserError, match="time 51, the model knows times up to 50"):
         model(replace(windows, time=torch.full_like(windows.time, 51)), items)
+
+
+def test_frames_coded_otherwise_are_refused(draw_model, windows, items):
+    with pytest.raises(UserError, match="the frames are coded in 980 numbers, the model reads 147: code them"):
+        draw_model(n_items=147)(windows, items)
+
+
+def test_short_windows_are_refused_where_pads_are_attended_to(draw_model, windows, items):
+    short = Windows(**{name: column[:, -3:] for name, column in vars(windows).items()})
+    with pytest.raises(UserError, match="the windows have 3 slots, the model attends to its pads and needs all 10"):
+        draw_model(attend_to_padding=True)(short, items)
+
+
+def test_transformer_lens_own_transformer_computes_the_same(variant, windows, items, rebuild, embedded):
+    full = windows[windows.mask.all(dim=1)]  # their transformer masks no pads
+    with torch.no_grad():
+        for name, weight in variant.named_parameters():
+            if name.endswith(("b_gate", "b_linear")):
+                weight.zero_()
+        theirs = rebuild(variant)(embedded(variant, full, items))[:, variant.cfg.observation_tokens]
+        torch.testing.assert_close(variant(full, items), theirs, atol=1e-4, rtol=1e-4)

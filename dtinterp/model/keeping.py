@@ -1,0 +1,47 @@
+"""Models that a training passes through become artefacts in a folder of their own."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dtinterp.foundation.artefact import Artefact, read_artefact
+from dtinterp.foundation.errors import UserError
+from dtinterp.model.storage import KIND, load_model, save_model
+from dtinterp.model.training import TrainConfig, Validation
+from dtinterp.model.transformer import DecisionTransformer
+
+BEST = "best"
+
+
+@dataclass(frozen=True)
+class CheckpointFolder:
+    """Keeps `step-000123` after so many steps, and `best`, each an artefact like the model itself."""
+
+    path: Path
+    config: TrainConfig
+    demonstrations: Artefact
+
+    def keep_step(self, model: DecisionTransformer, step: int) -> None:
+        """Write the model as it is after so many steps."""
+        self._write(f"step-{step:06d}", model, {"step": step})
+
+    def keep_best(self, model: DecisionTransformer, step: int, measured: Validation) -> None:
+        """Write the model if its held-out loss is no higher than that of the best so far."""
+        if measured.loss <= self._lowest_loss():
+            self._write(BEST, model, {"step": step, "loss": measured.loss, "accuracy": measured.accuracy})
+
+    def require_own(self) -> None:
+        """Raise `UserError` where a model of another training is; those of this one will be written again."""
+        for folder in self.path.glob("[!.]*"):  # what a kill left half-written has a dot
+            kept = load_model(folder)
+            parents = kept.artefact.manifest.parents.values()
+            if kept.training != self.config or self.demonstrations.manifest.digest not in parents:
+                raise UserError(f"{self.path} holds models of another training: remove it, or give another --out.")
+
+    def _lowest_loss(self) -> float:
+        if not (self.path / BEST).exists():
+            return float("inf")
+        loss = read_artefact(self.path / BEST, kind=KIND).manifest.metrics["loss"]
+        return float(str(loss))
+
+    def _write(self, name: str, model: DecisionTransformer, metrics: dict[str, int | float]) -> None:
+        save_model(self.path / name, model, self.config, parent=self.demonstrations, metrics=metrics, replace=True)

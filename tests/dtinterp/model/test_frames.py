@@ -1,0 +1,18 @@
+import torch
+
+from dtinterp.model.frames import ordinal
+
+
+def test_each_number_stands_where_one_hot_items_of_its_cell_do(trajectories):
+    numbers = ordinal(trajectories.frames)
+    assert numbers.shape == (len(trajectories.frames), 147)
+    for channel, x, y in ((0, 2, 6), (1, 3, 0), (2, 6, 5)):
+        assert torch.equal(numbers[:, 49 * channel + 7 * x + y], trajectories.frames[:, x, y, channel].float())
+
+
+def test_a_model_of_ordinal_frames_reads_them(draw_model, trajectories, windows):
+    model = draw_model(n_items=147)
+    numbers = ordinal(trajectories.frames)
+    _, cache = model.run_with_cache(windows, numbers)
+    expected = numbers[windows.frame_id] @ model.W_obs
+    torch.testing.assert_close(cache["hook_obs_embed"], expected, atol=1e-4, rtol=1e-4)
