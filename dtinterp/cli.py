@@ -75,11 +75,9 @@ def run(name: str, words: Sequence[str]) -> int:
     except (UserError, WorldError) as mistake:
         print(f"dtinterp {name}: {mistake}", file=sys.stderr)
         return USER_MISTAKE
-    except KeyboardInterrupt:
-        print(
-            f"dtinterp {name}: interrupted; what existed is as it was, and a training goes on when called again.",
-            file=sys.stderr,
-        )
+    except KeyboardInterrupt as interruption:
+        usual = "interrupted; what existed is as it was, and a training goes on when called again."
+        print(f"dtinterp {name}: {str(interruption) or usual}", file=sys.stderr)
         return INTERRUPTED
     print(_shown(made))
     return 0

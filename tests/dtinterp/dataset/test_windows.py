@@ -64,7 +64,7 @@ def test_a_window_never_leaves_its_episode(trajectories):
 
 
 def test_windows_hold_nothing_of_the_facts(trajectories):
-    scrambled = replace(trajectories, facts=torch.randint_like(trajectories.facts, 9))
+    scrambled = replace(trajectories, fact_table=torch.randint_like(trajectories.fact_table, 9))
     chosen = torch.arange(0, trajectories.n_steps, 97)
     ours, theirs = window(trajectories, chosen), window(scrambled, chosen)
     assert all(torch.equal(getattr(ours, field.name), getattr(theirs, field.name)) for field in fields(Windows))
