@@ -78,7 +78,7 @@ def load_trajectories(path: Path) -> tuple[Trajectories, Artefact]:
     artefact = read_artefact(path, kind=KIND)
     settings = TypeAdapter(_Settings).validate_python(artefact.config)
     tensors = {name: artefact.tensors[name] for name in (*TABLES, *COLUMNS)}
-    return Trajectories(**vars(settings), **tensors), artefact
+    return Trajectories(**{**vars(settings), **tensors}), artefact
 
 
 def n_bytes(tensors: Mapping[str, Tensor]) -> int:

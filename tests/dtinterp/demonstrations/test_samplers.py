@@ -138,7 +138,9 @@ def slow_probabilities(sampler, logits):
             weights = [1.0 for _ in actions]
         case EpsilonGreedy(epsilon):
             weights = [epsilon / len(logits) + (1 - epsilon) * (action == by_preference[0]) for action in actions]
-        case UniformMixture(epsilon):
+        case _:
+            assert isinstance(sampler, UniformMixture)
+            epsilon = sampler.epsilon
             total = sum(math.exp(logit) for logit in logits)
             weights = [epsilon / len(logits) + (1 - epsilon) * math.exp(logit) / total for logit in logits]
     return [weight / sum(weights) for weight in weights]
