@@ -32,14 +32,25 @@ COLUMN_TYPES = {
 
 
 def save_trajectories(
-    path: Path, trajectories: Trajectories, *, parent: Artefact | None, seed: int, replace: bool = False
+    path: Path,
+    trajectories: Trajectories,
+    *,
+    parent: Artefact | None,
+    seed: int,
+    replace: bool = False,
+    origin: Mapping[str, JSON] | None = None,
 ) -> Artefact:
     """Write trajectories, with their quality and their bytes per step as metrics.
 
-    `parent` is the agent that they were collected from; None where they come from elsewhere.
+    `parent` is the agent that they were collected from; None where they come from elsewhere, and `origin` says whence.
     """
     tensors = {name: getattr(trajectories, name) for name in (*TABLES, *COLUMNS)}
-    content = Content(KIND, _config(trajectories), tensors, _metrics(trajectories))
+    content = Content(
+        KIND,
+        _config(trajectories),
+        tensors,
+        {**_metrics(trajectories), **({} if origin is None else {"origin": origin})},
+    )
     parents = () if parent is None else (parent,)
     return write_artefact(path, content, parents=parents, seed=seed, replace=replace)
 
