@@ -91,6 +91,7 @@ def _image_spec(env_id: str) -> EnvSpec:
 def _episodes(trajectories: Trajectories) -> Iterator["EpisodeBuffer"]:
     from minari.data_collector.episode_buffer import EpisodeBuffer
 
+    has_facts = bool(trajectories.fact_names)
     for first, length, terminated in zip(
         trajectories.first_step.tolist(), trajectories.length.tolist(), trajectories.terminated.tolist(), strict=True
     ):
@@ -102,7 +103,7 @@ def _episodes(trajectories: Trajectories) -> Iterator["EpisodeBuffer"]:
             rewards=trajectories.reward[steps].tolist(),
             terminations=[False] * (length - 1) + [terminated],
             truncations=[False] * (length - 1) + [not terminated],
-            infos={FACTS: _rows(trajectories.fact_table, trajectories.fact_id, shown)},
+            infos={FACTS: _rows(trajectories.fact_table, trajectories.fact_id, shown)} if has_facts else {},
         )
 
 

@@ -71,6 +71,19 @@ def test_windows_hold_nothing_of_the_facts(trajectories):
     assert {field.name for field in fields(Windows)} == {"rtg", "frame_id", "action", "time", "mask", "step"}
 
 
+def test_windows_are_the_same_where_there_are_no_facts_at_all(trajectories):
+    no_facts = {"fact_table": torch.empty(1, 0, dtype=torch.int16), "fact_id": torch.zeros_like(trajectories.fact_id)}
+    chosen = torch.arange(0, trajectories.n_steps, 97)
+    ours, theirs = window(trajectories, chosen), window(replace(trajectories, **no_facts, fact_names=()), chosen)
+    assert all(torch.equal(getattr(ours, field.name), getattr(theirs, field.name)) for field in fields(Windows))
+
+
+def test_the_facts_of_a_window_are_found_by_its_steps(trajectories):
+    windows = window(trajectories, torch.arange(0, trajectories.n_steps, 97))
+    time = trajectories.facts[windows.step[windows.mask], trajectories.fact_names.index("time")]
+    assert torch.equal(time.long(), windows.time[windows.mask])
+
+
 @pytest.mark.parametrize("step", [-1, 10**6])
 def test_steps_outside_the_trajectories_are_refused(trajectories, step):
     with pytest.raises(ValueError, match=rf"steps run from .*{step}.*, expected 0 to {trajectories.n_steps - 1}"):

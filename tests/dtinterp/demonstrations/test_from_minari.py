@@ -137,6 +137,12 @@ def test_a_dataset_that_does_not_say_its_world_is_refused(trajectories, tmp_path
     assert from_minari(folder, env_id=WORLD).trajectories.env_id == WORLD
 
 
+def test_a_world_that_is_not_there_is_refused(trajectories, tmp_path):
+    folder = to_minari(trajectories, tmp_path, "walks-v0")
+    with pytest.raises(ValueError, match="There is no environment 'Nowhere-v0'"):
+        from_minari(folder, env_id="Nowhere-v0")
+
+
 def test_a_world_that_no_id_stands_for_is_refused(collected_by_minari):
     folder = collected_by_minari(ImgObsWrapper(gymnasium.make(WORLD, max_steps=40)))
     with pytest.raises(UserError, match=r"made in MiniGrid-MemoryS7-v0 with \{'max_steps': 40\}, .*: give --env-id"):

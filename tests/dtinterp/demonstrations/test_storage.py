@@ -162,6 +162,17 @@ def test_a_damaged_shard_is_named(graph, wilful, agent, tmp_path, name):
         load_trajectories(tmp_path / "recorded")
 
 
+def test_facts_travel_with_their_steps(graph, wilful, agent, tmp_path):
+    record_trajectories(tmp_path / "recorded", collection_in(graph, wilful), rng(), parent=agent, seed=4)
+    back, _ = load_trajectories(tmp_path / "recorded")
+    assert back.fact_names == graph.fact_names
+    seen_in = graph.frames[graph.frame_id]  # state view view 3
+    shown = {(*facts[:-1], frame.tobytes()) for facts, frame in zip(graph.facts.tolist(), seen_in, strict=True)}
+    for facts, frame_id, time in zip(back.facts.tolist(), back.frame_id.tolist(), back.time.tolist(), strict=True):
+        assert (*facts[:-1], back.frames[frame_id].numpy().tobytes()) in shown
+        assert facts[-1] == time
+
+
 def test_demonstrations_that_ship_open():
     trajectories, artefact = load_trajectories(Path("checkpoints/demonstrations/memory-movable"))
     metrics = artefact.manifest.metrics

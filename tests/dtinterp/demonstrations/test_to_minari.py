@@ -1,4 +1,4 @@
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -68,3 +68,11 @@ def test_what_exists_is_not_overwritten(trajectories, tmp_path):
 
 def test_an_id_may_have_a_namespace(trajectories, tmp_path):
     assert to_minari(trajectories, tmp_path, "grid/memory/walks-v2") == tmp_path / "grid" / "memory" / "walks-v2"
+
+
+def test_what_has_no_facts_goes_there_and_back_too(trajectories, tmp_path):
+    no_facts = {"fact_table": torch.empty(1, 0, dtype=torch.int16), "fact_id": torch.zeros_like(trajectories.fact_id)}
+    bare = replace(trajectories, **no_facts, fact_names=())
+    back = from_minari(to_minari(bare, tmp_path, "walks-v0")).trajectories
+    assert back.fact_names == ()
+    assert torch.equal(back.action, trajectories.action)
