@@ -5,7 +5,7 @@
     python benchmarks/dictionaries.py --quick                            fewer steps
     python benchmarks/dictionaries.py --threads 1 --clock cpu            in processor time, where others are at work
 
-All learn TopK dictionaries of 1,024 features from the same planted rows of length 256, on the same number of threads, in
+All learn TopK dictionaries of 1,024 features from the same planted rows of length 256, on as many threads, in
 float32, with the same batch. A rate is the median over steps after the first ones, start-up left out, in rows times
 dictionaries per second. Runs alone are measured on a few of the sixteen and taken for all. SAELens runs with dense
 activations, since its option of sparse ones stops with an error on the processor under torch 2.13. Nothing is asserted.

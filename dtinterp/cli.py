@@ -26,6 +26,10 @@ COMMANDS = {
     "study": Command("dtinterp.study:run_study", "study a model from its windows to the report"),
     "train-agent": Command("dtinterp.commands.train_agent:train_agent", "train an agent in a MiniGrid world"),
     "collect": Command("dtinterp.commands.collect:collect", "record an agent's demonstrations"),
+    "export": Command("dtinterp.commands.export:export", "write demonstrations as a Minari dataset"),
+    "import-demonstrations": Command(
+        "dtinterp.commands.import_demonstrations:import_demonstrations", "make demonstrations of a Minari dataset"
+    ),
     "train-model": Command(
         "dtinterp.commands.train_model:train_model", "train a decision transformer, or go on with it"
     ),
@@ -76,11 +80,9 @@ def run(name: str, words: Sequence[str]) -> int:
     except (UserError, WorldError) as mistake:
         print(f"dtinterp {name}: {mistake}", file=sys.stderr)
         return USER_MISTAKE
-    except KeyboardInterrupt:
-        print(
-            f"dtinterp {name}: interrupted; what existed is as it was, and a training goes on when called again.",
-            file=sys.stderr,
-        )
+    except KeyboardInterrupt as interruption:
+        usual = "interrupted; what existed is as it was, and a training goes on when called again."
+        print(f"dtinterp {name}: {str(interruption) or usual}", file=sys.stderr)
         return INTERRUPTED
     print(_shown(made))
     return 0

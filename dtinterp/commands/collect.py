@@ -7,9 +7,8 @@ from dtinterp.agents.items import FrameItems
 from dtinterp.agents.network import AgentPolicy
 from dtinterp.agents.storage import load_agent
 from dtinterp.commands.train_agent import AGENT
-from dtinterp.demonstrations.collect import PUBLISHED_RECIPE, parse_share
-from dtinterp.demonstrations.collect import collect as collect_trajectories
-from dtinterp.demonstrations.storage import save_trajectories
+from dtinterp.demonstrations.collect import PUBLISHED_RECIPE, Collection, parse_shares
+from dtinterp.demonstrations.storage import record_trajectories
 from dtinterp.foundation.artefact import Artefact, refuse_existing
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
@@ -23,7 +22,11 @@ class CollectConfig:
     """Which demonstrations are collected."""
 
     sampler: tuple[str, ...] = PUBLISHED_RECIPE
-    """shares SAMPLER:STEPS, where SAMPLER is temperature=T, greedy, top-k=K or uniform=EPSILON"""
+    """shares SAMPLER:STEPS, several words or one quoted text; SAMPLER is temperature=T (softmax of logits / T), greedy,
+    top-k=K or bottom-k=K (softmax over the K most or least preferred actions), uniform, epsilon-greedy=E (uniform with
+    chance E, else greedy) or uniform=E (uniform with chance E, else temperature 1)"""
+    env_id: str | None = None
+    """world that is meant; refused where the agent was trained in another one"""
     n_worlds: int = 16
     """worlds stepped in parallel"""
     seed: int = 0
@@ -42,6 +45,8 @@ def collect(
 ) -> Artefact:
     """Record an agent's demonstrations, by default the published recipe at temperatures 1 and 5.
 
+    Ctrl-C ends the collection and keeps the episodes that have ended, as an artefact that says it is not complete.
+
     Args:
         config: which demonstrations.
         agent: folder of the agent, as train-agent wrote it.
@@ -49,10 +54,12 @@ def collect(
         replace: write it anew where it exists.
     """
     refuse_existing(out, replace=replace)
-    shares = [parse_share(text) for text in config.sampler]
+    shares = parse_shares(config.sampler)
     trained = load_agent(agent)
-    layouts = generator(config.seed, "demonstrations/layouts")
-    worlds = make_worlds(trained.config.env_id, config.n_worlds, generator=layouts)
-    policy = AgentPolicy(trained.network, FrameItems(worlds))
-    trajectories = collect_trajectories(policy, worlds, shares, generator(config.seed, "demonstrations/actions"))
-    return save_trajectories(out, trajectories, parent=trained.artefact, seed=config.seed, replace=replace)
+    env_id = trained.config.env_id
+    if config.env_id not in (None, env_id):
+        raise UserError(f"{agent} was trained in {env_id}, not in {config.env_id}: give an agent of that world.")
+    worlds = make_worlds(env_id, config.n_worlds, generator=generator(config.seed, "demonstrations/layouts"))
+    collection = Collection(AgentPolicy(trained.network, FrameItems(worlds)), worlds, shares)
+    rng = generator(config.seed, "demonstrations/actions")
+    return record_trajectories(out, collection, rng, parent=trained.artefact, seed=config.seed, replace=replace)

@@ -1,12 +1,12 @@
 """Steps become a training side and a held-out side that share no episode content."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Int64
 from torch import Tensor
 
+from dtinterp.demonstrations.contents import episode_content
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.errors import UserError
 
@@ -61,16 +61,3 @@ def _sides(trajectories: Trajectories, is_held_out: Bool[Tensor, " step"], n_con
         held_out_frames=is_unseen.nonzero().squeeze(-1),
         n_contents=n_contents,
     )
-
-
-def episode_content(trajectories: Trajectories) -> Int64[Tensor, " episode"]:
-    """Number the distinct (frames, actions) sequences in order of first appearance."""
-    frames, actions = trajectories.frame_id.numpy(), trajectories.action.numpy()
-    number: defaultdict[tuple[bytes, bytes], int] = defaultdict(lambda: len(number))
-    ends = torch.cumsum(trajectories.length.long(), 0).tolist()
-    starts = trajectories.first_step.tolist()
-    contents = [
-        number[frames[start:end].tobytes(), actions[start:end].tobytes()]
-        for start, end in zip(starts, ends, strict=True)
-    ]
-    return torch.tensor(contents, dtype=torch.int64)

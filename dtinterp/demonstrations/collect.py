@@ -1,19 +1,22 @@
 """A policy in a world becomes trajectories."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Generic
 
 import torch
-from einops import rearrange
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float32, Int8, Int32
 from torch import Tensor
 
 from dtinterp.agents.policy import MemoryT, Policy
+from dtinterp.demonstrations.episodes import WholeEpisodes, whole_episodes
+from dtinterp.demonstrations.interning import FactNumbers, FrameNumbers
 from dtinterp.demonstrations.rollout import Step, roll_out
 from dtinterp.demonstrations.samplers import Sampler, parse_sampler, sampler_name
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.logbook import progress
+from dtinterp.foundation.interruption import StopRequest
+from dtinterp.foundation.logbook import Bar, progress
 from environments.worlds import Worlds
 
 
@@ -42,70 +45,108 @@ def parse_share(text: str) -> Share:
     return Share(parse_sampler(sampler), int(steps))
 
 
-def collect(
-    policy: Policy[MemoryT], worlds: Worlds, shares: Sequence[Share], generator: torch.Generator
-) -> Trajectories:
-    """Roll the policy out under each sampler in turn and keep the whole episodes.
-
-    An episode that is still going on when a share ends is dropped, never glued to the next.
-    """
-    parts = []
-    with progress("collecting demonstrations", sum(share.n_steps for share in shares)) as bar:
-        for index, share in enumerate(shares):
-            rows = []
-            steps = roll_out(
-                policy, worlds, share.sampler, n_steps=-(-share.n_steps // worlds.n_worlds), generator=generator
-            )
-            for step in steps:
-                rows.append(step)
-                bar.advance(worlds.n_worlds, sampler_name(share.sampler))
-            parts.append(_Columns.of(rows, sampler=index))
-    return _intern(parts, worlds, tuple(sampler_name(share.sampler) for share in shares))
+def parse_shares(texts: Sequence[str]) -> tuple[Share, ...]:
+    """Read shares, one a text or several with spaces between them; none may give a sampler twice."""
+    shares = tuple(parse_share(word) for text in texts for word in text.split())
+    names = [sampler_name(share.sampler) for share in shares]
+    if not shares:
+        raise UserError("there is no sampler, expected at least one share, for example temperature=5:320000.")
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"the sampler {name} is given {names.count(name)} times, expected one share of each.")
+    return shares
 
 
 @dataclass(frozen=True)
-class _Columns:
-    """The whole episodes of one share, world after world."""
+class Recorded:
+    """What some episodes add to the columns of trajectories."""
 
-    step: dict[str, Tensor]
-    length: Int64[Tensor, " episode"]
+    frame_id: Int32[Tensor, " step"]
+    fact_id: Int32[Tensor, " step"]
+    action: Int8[Tensor, " step"]
+    reward: Float32[Tensor, " step"]
+    length: Int32[Tensor, " episode"]
     terminated: Bool[Tensor, " episode"]
-    sampler: int
-
-    @classmethod
-    def of(cls, rows: Sequence[Step], *, sampler: int) -> "_Columns":
-        columns = {
-            name: rearrange([getattr(row, name) for row in rows], "time world ... -> world time ...")
-            for name in ("frame_id", "facts", "action", "reward", "terminated", "is_last")
-        }
-        is_whole = columns["is_last"].flip(1).cumsum(1).flip(1) > 0  # some episode ends here or later
-        step = {name: column[is_whole] for name, column in columns.items()}
-        end = step["is_last"].nonzero().squeeze(-1)
-        length = torch.diff(end, prepend=end.new_tensor([-1]))
-        return cls(step=step, length=length, terminated=step["terminated"][end], sampler=sampler)
+    sampler: Int8[Tensor, " episode"]
 
 
-def _intern(parts: Sequence[_Columns], worlds: Worlds, samplers: tuple[str, ...]) -> Trajectories:
-    """Join the shares and keep only the frames that were seen."""
-    step = {name: torch.cat([part.step[name] for part in parts]) for name in parts[0].step}
-    length = torch.cat([part.length for part in parts])
-    if len(length) == 0:
-        raise UserError(
-            f"no episode of {worlds.env_id} ended in the steps asked for (an episode may take {worlds.max_steps}): "
-            "ask for more steps."
+COLUMNS = tuple(field.name for field in fields(Recorded))
+
+
+class Collection(Generic[MemoryT]):
+    """A policy in worlds under several samplers, one after the other.
+
+    What it holds does not grow with the steps: the episodes still going on, the numbers of frames and facts, and the
+    few thousand steps that are handed on together.
+    """
+
+    def __init__(self, policy: Policy[MemoryT], worlds: Worlds, shares: Sequence[Share]) -> None:
+        """Nothing was collected yet."""
+        self._policy, self._worlds, self._shares = policy, worlds, shares
+        self._frames, self._facts = FrameNumbers(), FactNumbers(len(worlds.fact_names))
+        self.n_steps_taken = 0
+        """over all worlds, those of dropped episodes included"""
+
+    @property
+    def n_steps_asked(self) -> int:
+        """Steps over all worlds; a share is rounded up to steps of all worlds."""
+        return sum(self._n_rows(share) * self._worlds.n_worlds for share in self._shares)
+
+    def episodes(self, generator: torch.Generator, stop: StopRequest | None = None) -> Iterator[Recorded]:
+        """Roll the policy out under each sampler in turn and yield the whole episodes as they end.
+
+        An episode that is still going on when a share ends, or a stop is requested, is dropped, never glued to the
+        next.
+        """
+        with progress("collecting demonstrations", self.n_steps_asked) as bar:
+            for index, share in enumerate(self._shares):
+                steps = self._steps(share, generator, bar, stop or StopRequest())
+                for part in whole_episodes(steps, n_worlds=self._worlds.n_worlds):
+                    yield self._recorded(part, sampler=index)
+
+    def trajectories(self, columns: Mapping[str, Tensor]) -> Trajectories:
+        """Return the columns with the tables that they point into. Raises `UserError` where no episode ended."""
+        if len(columns["length"]) == 0:
+            raise UserError(
+                f"no episode of {self._worlds.env_id} ended in the steps asked for (an episode may take "
+                f"{self._worlds.max_steps}): ask for more steps."
+            )
+        return Trajectories(
+            env_id=self._worlds.env_id,
+            max_steps=self._worlds.max_steps,
+            frames=self._worlds.frames[self._frames.seen],
+            fact_table=self._facts.table,
+            fact_names=tuple(self._worlds.fact_names),
+            samplers=tuple(sampler_name(share.sampler) for share in self._shares),
+            **columns,
         )
-    seen, frame_id = torch.unique(step["frame_id"], return_inverse=True)
-    return Trajectories(
-        env_id=worlds.env_id,
-        max_steps=worlds.max_steps,
-        frames=worlds.frames[seen],
-        frame_id=frame_id.int(),
-        action=step["action"].to(torch.int8),
-        reward=step["reward"],
-        facts=step["facts"],
-        length=length.int(),
-        terminated=torch.cat([part.terminated for part in parts]),
-        sampler=torch.cat([torch.full((len(part.length),), part.sampler, dtype=torch.int8) for part in parts]),
-        fact_names=tuple(worlds.fact_names),
-        samplers=samplers,
-    )
+
+    def _n_rows(self, share: Share) -> int:
+        return -(-share.n_steps // self._worlds.n_worlds)
+
+    def _steps(self, share: Share, generator: torch.Generator, bar: Bar, stop: StopRequest) -> Iterator[Step]:
+        steps = roll_out(self._policy, self._worlds, share.sampler, n_steps=self._n_rows(share), generator=generator)
+        while not stop.is_made and (step := next(steps, None)):
+            self.n_steps_taken += self._worlds.n_worlds
+            bar.advance(self._worlds.n_worlds, sampler_name(share.sampler))
+            yield step
+
+    def _recorded(self, episodes: WholeEpisodes, *, sampler: int) -> Recorded:
+        return Recorded(
+            frame_id=self._frames.of(episodes.frame_id),
+            fact_id=self._facts.of(episodes.facts),
+            action=episodes.action.to(torch.int8),
+            reward=episodes.reward,
+            length=episodes.length.int(),
+            terminated=episodes.terminated,
+            sampler=torch.full((len(episodes.length),), sampler, dtype=torch.int8),
+        )
+
+
+def collect(
+    policy: Policy[MemoryT], worlds: Worlds, shares: Sequence[Share], generator: torch.Generator
+) -> Trajectories:
+    """Collect in memory: roll the policy out under each sampler in turn and keep the whole episodes."""
+    collection = Collection(policy, worlds, shares)
+    parts = list(collection.episodes(generator))
+    return collection.trajectories({name: torch.cat([getattr(part, name) for part in parts]) for name in COLUMNS})

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from dtinterp.agents.policy import MemoryT, Policy, first_observation, next_observation
 from dtinterp.demonstrations.samplers import Sampler, draw
+from dtinterp.foundation.errors import UserError
 from environments.worlds import Worlds
 
 
@@ -33,11 +34,20 @@ class Step:
 def roll_out(
     policy: Policy[MemoryT], worlds: Worlds, sampler: Sampler, *, n_steps: int, generator: torch.Generator
 ) -> Iterator[Step]:
-    """Reset the worlds and yield `n_steps` steps of each."""
+    """Reset the worlds and yield `n_steps` steps of each.
+
+    Raises `UserError` for a policy that has another number of actions than the worlds.
+    """
     observation = first_observation(worlds.reset())
     memory = policy.start(worlds.n_worlds)
     for _ in range(n_steps):
         decision = policy.act(observation, memory)
+        n_actions = decision.logits.shape[-1]
+        if n_actions != worlds.n_actions:
+            raise UserError(
+                f"the policy chooses among {n_actions} actions, but {worlds.env_id} has {worlds.n_actions}: give a "
+                "policy for this world."
+            )
         facts = worlds.facts()
         action = draw(sampler, decision.logits, generator)
         outcome = worlds.step(action)

@@ -1,5 +1,6 @@
 """Logits become actions."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -42,6 +43,35 @@ class TopK:
 
 
 @dataclass(frozen=True)
+class BottomK:
+    """Draw from the softmax over the `k` least preferred actions: a demonstrator that means ill."""
+
+    k: int
+
+    def __post_init__(self) -> None:
+        """Refuse to choose among no actions."""
+        if self.k < 1:
+            raise UserError(f"bottom-k keeps {self.k} actions, expected at least 1.")
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Draw any action alike, whatever is preferred."""
+
+
+@dataclass(frozen=True)
+class EpsilonGreedy:
+    """With probability `epsilon` any action alike, the best one included; otherwise the most preferred action."""
+
+    epsilon: float
+
+    def __post_init__(self) -> None:
+        """Refuse what is no probability."""
+        if not 0 <= self.epsilon <= 1:
+            raise UserError(f"epsilon is {self.epsilon}, expected a number from 0 to 1.")
+
+
+@dataclass(frozen=True)
 class UniformMixture:
     """With probability `epsilon` any action alike, otherwise softmax(logits)."""
 
@@ -53,7 +83,9 @@ class UniformMixture:
             raise UserError(f"the uniform share is {self.epsilon}, expected a number from 0 to 1.")
 
 
-Sampler = Temperature | Greedy | TopK | UniformMixture
+Sampler = Temperature | Greedy | TopK | BottomK | Uniform | EpsilonGreedy | UniformMixture
+FORMS = "temperature=T, greedy, top-k=K, bottom-k=K, uniform, epsilon-greedy=EPSILON or uniform=EPSILON"
+"""How samplers are written."""
 
 
 def probabilities(sampler: Sampler, logits: Float32[Tensor, "world action"]) -> Float32[Tensor, "world action"]:
@@ -62,11 +94,15 @@ def probabilities(sampler: Sampler, logits: Float32[Tensor, "world action"]) -> 
         case Temperature(value):
             return torch.softmax(logits / value, dim=-1)
         case Greedy():
-            return torch.nn.functional.one_hot(logits.argmax(-1), logits.shape[-1]).float()
+            return _best(logits)
         case TopK(k):
-            kept = logits.topk(min(k, logits.shape[-1]), dim=-1).indices
-            is_dropped = torch.ones_like(logits, dtype=torch.bool).scatter(-1, kept, False)
-            return torch.softmax(logits.masked_fill(is_dropped, -torch.inf), dim=-1)
+            return _softmax_over(logits, logits.topk(min(k, logits.shape[-1]), dim=-1).indices)
+        case BottomK(k):
+            return _softmax_over(logits, logits.topk(min(k, logits.shape[-1]), dim=-1, largest=False).indices)
+        case Uniform():
+            return torch.full_like(logits, 1 / logits.shape[-1])
+        case EpsilonGreedy(epsilon):
+            return epsilon / logits.shape[-1] + (1 - epsilon) * _best(logits)
         case UniformMixture(epsilon):
             return epsilon / logits.shape[-1] + (1 - epsilon) * torch.softmax(logits, dim=-1)
 
@@ -89,28 +125,46 @@ def sampler_name(sampler: Sampler) -> str:
             return "greedy"
         case TopK(k):
             return f"top-k={k}"
+        case BottomK(k):
+            return f"bottom-k={k}"
+        case Uniform():
+            return "uniform"
+        case EpsilonGreedy(epsilon):
+            return f"epsilon-greedy={_shortest(epsilon)}"
         case UniformMixture(epsilon):
             return f"uniform={_shortest(epsilon)}"
 
 
 def parse_sampler(text: str) -> Sampler:
-    """Read `temperature=1`, `greedy`, `top-k=2` or `uniform=0.1`. Raises `UserError` for anything else."""
+    """Read a sampler as `FORMS` has it, such as `temperature=1`. Raises `UserError` for anything else."""
+    name, has_value, value = text.partition("=")
+    kinds = _WITH_VALUE if has_value else _BARE
     try:
-        match text.split("="):
-            case ["temperature", value]:
-                return Temperature(float(value))
-            case ["greedy"]:
-                return Greedy()
-            case ["top-k", value]:
-                return TopK(int(value))
-            case ["uniform", value]:
-                return UniformMixture(float(value))
-            case _:
-                raise ValueError("no such sampler")
-    except ValueError:
-        raise UserError(
-            f"the sampler is {text!r}, expected temperature=T, greedy, top-k=K or uniform=EPSILON."
-        ) from None
+        return kinds[name](value)
+    except (KeyError, ValueError):
+        raise UserError(f"the sampler is {text!r}, expected {FORMS}.") from None
+
+
+_BARE: dict[str, Callable[[str], Sampler]] = {"greedy": lambda _: Greedy(), "uniform": lambda _: Uniform()}
+_WITH_VALUE: dict[str, Callable[[str], Sampler]] = {
+    "temperature": lambda value: Temperature(float(value)),
+    "top-k": lambda value: TopK(int(value)),
+    "bottom-k": lambda value: BottomK(int(value)),
+    "epsilon-greedy": lambda value: EpsilonGreedy(float(value)),
+    "uniform": lambda value: UniformMixture(float(value)),
+}
+
+
+def _best(logits: Float32[Tensor, "world action"]) -> Float32[Tensor, "world action"]:
+    """Return certainty of the most preferred action, the first one among equals."""
+    return torch.nn.functional.one_hot(logits.argmax(-1), logits.shape[-1]).float()
+
+
+def _softmax_over(
+    logits: Float32[Tensor, "world action"], kept: Int64[Tensor, "world kept"]
+) -> Float32[Tensor, "world action"]:
+    is_dropped = torch.ones_like(logits, dtype=torch.bool).scatter(-1, kept, False)
+    return torch.softmax(logits.masked_fill(is_dropped, -torch.inf), dim=-1)
 
 
 def _shortest(value: float) -> str:

@@ -1,61 +1,95 @@
-"""Trajectories become an artefact and back."""
+"""Trajectories become an artefact, in one go or as they are collected, and back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import torch
-from jaxtyping import Bool
 from pydantic import TypeAdapter
+from safetensors.torch import load_file
 from torch import Tensor
 
+from dtinterp.agents.policy import MemoryT
+from dtinterp.demonstrations.collect import COLUMNS, Collection
+from dtinterp.demonstrations.quality import quality
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.artefact import JSON, Artefact, Content, Draft, drafted, read_artefact, write_artefact
+from dtinterp.foundation.growing import GrowingTensor
+from dtinterp.foundation.interruption import Interrupted, stop_request
 
 KIND = "demonstrations"
-COLUMNS = ("frames", "frame_id", "action", "reward", "length", "terminated", "sampler")
-FACT_TABLE, FACT_ID = "fact_table", "fact_id"
+TABLES = ("frames", "fact_table")
+"""What the columns point into."""
+COLUMN_TYPES = {
+    "frame_id": torch.int32,
+    "fact_id": torch.int32,
+    "action": torch.int8,
+    "reward": torch.float32,
+    "length": torch.int32,
+    "terminated": torch.bool,
+    "sampler": torch.int8,
+}
 
 
 def save_trajectories(
-    path: Path, trajectories: Trajectories, *, parent: Artefact, seed: int, replace: bool = False
+    path: Path,
+    trajectories: Trajectories,
+    *,
+    parent: Artefact | None,
+    seed: int,
+    replace: bool = False,
+    origin: Mapping[str, JSON] | None = None,
 ) -> Artefact:
-    """Write trajectories collected from the agent `parent`, with their quality and their bytes per step as metrics.
+    """Write trajectories, with their quality and their bytes per step as metrics.
 
-    Facts are interned as frames are: few distinct rows occur.
+    `parent` is the agent that they were collected from; None where they come from elsewhere, and `origin` says whence.
     """
-    fact_table, fact_id = torch.unique(trajectories.facts, dim=0, return_inverse=True)
-    tensors = {name: getattr(trajectories, name) for name in COLUMNS}
-    tensors |= {FACT_TABLE: fact_table, FACT_ID: fact_id.int()}
+    tensors = {name: getattr(trajectories, name) for name in (*TABLES, *COLUMNS)}
     content = Content(
-        kind=KIND,
-        config={field.name: getattr(trajectories, field.name) for field in fields(_Settings)},
-        tensors=tensors,
-        metrics={**quality(trajectories), "bytes_per_step": round(n_bytes(tensors) / trajectories.n_steps, 2)},
+        KIND,
+        _config(trajectories),
+        tensors,
+        {**_metrics(trajectories), **({} if origin is None else {"origin": origin})},
     )
-    return write_artefact(path, content, parents=(parent,), seed=seed, replace=replace)
+    parents = () if parent is None else (parent,)
+    return write_artefact(path, content, parents=parents, seed=seed, replace=replace)
+
+
+def record_trajectories(
+    path: Path,
+    collection: Collection[MemoryT],
+    generator: torch.Generator,
+    *,
+    parent: Artefact,
+    seed: int,
+    replace: bool = False,
+) -> Artefact:
+    """Collect demonstrations of the agent `parent` and write them as they come.
+
+    Ctrl-C ends the collection, not its results: `Interrupted` is raised when what ended so far stands in its place, as
+    an artefact that says `complete: false`.
+    """
+    with drafted(path, replace=replace) as draft:
+        trajectories = collection.trajectories(_grown(draft, collection, generator))
+        is_complete = collection.n_steps_taken == collection.n_steps_asked
+        counts = {"complete": is_complete, "n_steps_asked": collection.n_steps_asked}
+        tables = {name: getattr(trajectories, name) for name in TABLES}
+        content = Content(KIND, _config(trajectories), tensors=tables, metrics={**_metrics(trajectories), **counts})
+        artefact = draft.finish(content, parents=(parent,), seed=seed)
+    if not is_complete:
+        raise Interrupted(
+            f"interrupted; {path} keeps the {trajectories.n_steps} steps of whole episodes that there were of the "
+            f"{collection.n_steps_asked} asked for, and says that it is not complete."
+        )
+    return artefact
 
 
 def load_trajectories(path: Path) -> tuple[Trajectories, Artefact]:
-    """Read trajectories and their artefact. Raises `UserError` where there are none, or damaged ones."""
+    """Map trajectories and read their artefact. Raises `UserError` where there are none, or damaged ones."""
     artefact = read_artefact(path, kind=KIND)
     settings = TypeAdapter(_Settings).validate_python(artefact.config)
-    columns = {name: artefact.tensors[name] for name in COLUMNS}
-    facts = artefact.tensors[FACT_TABLE][artefact.tensors[FACT_ID].long()]
-    return Trajectories(**{**vars(settings), **columns}, facts=facts), artefact
-
-
-def quality(trajectories: Trajectories) -> Mapping[str, JSON]:
-    """Return counts, and for each sampler its mean return, mean length and share of rewarded episodes."""
-    return {
-        "n_steps": trajectories.n_steps,
-        "n_episodes": trajectories.n_episodes,
-        "n_distinct_frames": len(trajectories.frames),
-        "by_sampler": {
-            name: _fares(trajectories, trajectories.sampler == index)
-            for index, name in enumerate(trajectories.samplers)
-        },
-    }
+    tensors = {name: artefact.tensors[name] for name in (*TABLES, *COLUMNS)}
+    return Trajectories(**{**vars(settings), **tensors}), artefact
 
 
 def n_bytes(tensors: Mapping[str, Tensor]) -> int:
@@ -71,13 +105,24 @@ class _Settings:
     samplers: tuple[str, ...]
 
 
-def _fares(trajectories: Trajectories, chosen: Bool[Tensor, " episode"]) -> Mapping[str, JSON]:
-    if not chosen.any():
-        return {"n_episodes": 0}
-    returns = trajectories.episode_return[chosen]
-    return {
-        "n_episodes": int(chosen.sum()),
-        "mean_return": round(returns.mean().item(), 4),
-        "mean_length": round(trajectories.length[chosen].float().mean().item(), 2),
-        "share_rewarded": round((returns > 0).float().mean().item(), 4),
-    }
+def _grown(draft: Draft, collection: Collection[MemoryT], generator: torch.Generator) -> Mapping[str, Tensor]:
+    """Return the columns as they stand on the disk when the collection is over."""
+    columns = [GrowingTensor(draft.folder, name, COLUMN_TYPES[name]) for name in COLUMNS]
+    with stop_request() as stop:
+        for part in collection.episodes(generator, stop):
+            for column in columns:
+                column.append(getattr(part, column.name))
+    for column in columns:
+        column.close()
+    if stop.is_made and columns[-1].n_rows == 0:
+        raise Interrupted("interrupted before any episode ended; nothing was kept.")
+    return {column.name: load_file(column.file)[column.name] for column in columns}
+
+
+def _config(trajectories: Trajectories) -> Mapping[str, JSON]:
+    return {field.name: getattr(trajectories, field.name) for field in fields(_Settings)}
+
+
+def _metrics(trajectories: Trajectories) -> Mapping[str, JSON]:
+    stored = n_bytes({name: getattr(trajectories, name) for name in (*TABLES, *COLUMNS)})
+    return {**asdict(quality(trajectories)), "bytes_per_step": round(stored / trajectories.n_steps, 2)}

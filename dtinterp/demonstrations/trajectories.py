@@ -10,7 +10,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Trajectories:
-    """Whole episodes, one after the other; frames are interned, so a step costs four bytes instead of a picture."""
+    """Whole episodes, one after the other; frames are interned, so a step costs four bytes instead of a picture.
+
+    The columns may be mapped from a file: nothing here writes into them, and what is written never reaches the file.
+    """
 
     env_id: str
     max_steps: int
@@ -21,8 +24,10 @@ class Trajectories:
     """what was seen before acting"""
     action: Int8[Tensor, " step"]
     reward: Float32[Tensor, " step"]
-    facts: Int16[Tensor, "step fact"]
-    """the truth about the world at that step; never shown to a model"""
+    fact_table: Int16[Tensor, "situation fact"]
+    """the distinct truths about the world; no columns where nobody recorded any"""
+    fact_id: Int32[Tensor, " step"]
+    """the truth about the world at that step, a row of the table; never shown to a model"""
     length: Int32[Tensor, " episode"]
     """steps"""
     terminated: Bool[Tensor, " episode"]
@@ -36,10 +41,11 @@ class Trajectories:
         """Refuse episodes that don't add up to the steps, and frames or samplers that are in no table."""
         if int(self.length.sum()) != len(self.frame_id):
             raise ValueError(f"episodes of {int(self.length.sum())} steps, but {len(self.frame_id)} steps are there")
-        if self.facts.shape[1] != len(self.fact_names):
-            raise ValueError(f"{self.facts.shape[1]} facts per step, but {len(self.fact_names)} names")
+        if self.fact_table.shape[1] != len(self.fact_names):
+            raise ValueError(f"{self.fact_table.shape[1]} facts per step, but {len(self.fact_names)} names")
         _require_range("length", self.length, 1, self.max_steps)
         _require_range("frame_id", self.frame_id, 0, len(self.frames) - 1)
+        _require_range("fact_id", self.fact_id, 0, len(self.fact_table) - 1)
         _require_range("sampler", self.sampler, 0, len(self.samplers) - 1)
 
     @property
@@ -51,6 +57,11 @@ class Trajectories:
     def n_episodes(self) -> int:
         """Whole episodes."""
         return len(self.length)
+
+    @property
+    def facts(self) -> Int16[Tensor, "step fact"]:
+        """The facts of each step, gathered anew at each call."""
+        return self.fact_table[self.fact_id.long()]
 
     @cached_property
     def first_step(self) -> Int64[Tensor, " episode"]:

@@ -38,6 +38,10 @@ def align(
 
 
 def _varying(facts: Int16[Tensor, "row fact"], fact_names: tuple[str, ...]) -> tuple[FactValue, ...]:
+    if not fact_names:
+        raise UserError(
+            "these demonstrations carry no facts to describe features by: give some that were collected here."
+        )
     seen = [(name, column.unique().tolist()) for name, column in zip(fact_names, facts.T, strict=True)]
     found = tuple(FactValue(name, value) for name, values in seen if len(values) > 1 for value in values)
     if not found:

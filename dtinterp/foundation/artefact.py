@@ -4,13 +4,14 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from safetensors.torch import load, save
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from dtinterp import __version__
@@ -23,9 +24,10 @@ from dtinterp.foundation.manifest import (
     TENSORS,
     Manifest,
     as_json,
+    is_part,
     read_manifest,
     seal,
-    sha256,
+    sha256_of_file,
 )
 
 RECORDED_PACKAGES = ("torch", "numpy", "minigrid", "gymnasium", "transformer-lens", "scikit-learn")
@@ -43,7 +45,11 @@ class Content:
 
 @dataclass(frozen=True)
 class Artefact:
-    """A folder `{config.json, tensors.safetensors, manifest.json}` whose hashes were checked."""
+    """A folder `{config.json, tensors*.safetensors, manifest.json}` whose hashes were checked.
+
+    The tensors are mapped, not read: a page comes from the disk when it is looked at. The mapping is private, so what
+    is written into a tensor never reaches the file.
+    """
 
     path: Path
     config: Mapping[str, JSON]
@@ -70,16 +76,39 @@ def write_artefact(
     The folder is filled under a temporary name on the same file system, synced, read back and renamed into place: it is
     there whole or not at all. Raises `UserError` where `refuse_existing` does.
     """
+    with drafted(path, replace=replace) as draft:
+        return draft.finish(content, parents=parents, seed=seed, device=device)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An artefact under way: a folder beside the place that it will have."""
+
+    folder: Path
+    """what was grown here under a name of `TENSOR_FILES` becomes part of the artefact"""
+    path: Path
+
+    def finish(self, content: Content, *, parents: Sequence[Artefact], seed: int, device: str = "cpu") -> Artefact:
+        """Add `content`, seal the folder, read it back and rename it into place."""
+        _fill(self.folder, content, parents=parents, seed=seed, device=device)
+        written = read_artefact(self.folder, kind=content.kind)
+        _put_in_place(self.folder, self.path)
+        return replace(written, path=self.path)
+
+
+@contextmanager
+def drafted(path: Path, *, replace: bool = False) -> Iterator[Draft]:
+    """Begin the artefact `path` under a temporary name on the same file system; unless it is finished, nothing stays.
+
+    Raises `UserError` where `refuse_existing` does.
+    """
     refuse_existing(path, replace=replace)
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
-        _fill(draft, content, parents=parents, seed=seed, device=device)
-        written = read_artefact(draft, kind=content.kind)
-        _put_in_place(draft, path)
+        yield Draft(folder, path)
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return Artefact(path, written.config, written.tensors, written.manifest)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_artefact(path: Path, *, kind: str, parent: Artefact | None = None) -> Artefact:
@@ -90,13 +119,17 @@ def read_artefact(path: Path, *, kind: str, parent: Artefact | None = None) -> A
     """
     folder = _standing(path)
     manifest = read_manifest(folder, kind=kind)
-    contents = {name: _read_checked(folder / name, manifest.files[name]) for name in (CONFIG, TENSORS)}
+    for name, digest in manifest.files.items():
+        _require_undamaged(folder / name, digest)
     if parent is not None and parent.manifest.digest not in manifest.parents.values():
         raise UserError(
             f"{path} was not made from {parent.path} (it records {_listed(manifest.parents)}): "
             "make it again from that parent."
         )
-    return Artefact(path, json.loads(contents[CONFIG]), load(contents[TENSORS]), manifest)
+    tensors = {}
+    for name in manifest.files.keys() - {CONFIG}:
+        tensors |= load_file(folder / name)
+    return Artefact(path, json.loads((folder / CONFIG).read_bytes()), tensors, manifest)
 
 
 def refuse_existing(path: Path, *, replace: bool) -> None:
@@ -108,7 +141,7 @@ def refuse_existing(path: Path, *, replace: bool) -> None:
     standing = _standing(path)
     if standing.exists() and not replace:
         raise UserError(f"{path} exists already: give another --out, or --replace to write it anew.")
-    strangers = _names_in(standing) - {CONFIG, TENSORS, MANIFEST}
+    strangers = {name for name in _names_in(standing) if not is_part(name)}
     if strangers:
         raise UserError(f"{path} holds {min(strangers)}, which is no part of an artefact: give another --out.")
     ground = next(folder for folder in path.absolute().parents if folder.exists())
@@ -133,14 +166,13 @@ def keep_log(path: Path) -> None:
 
 
 def _fill(folder: Path, content: Content, *, parents: Sequence[Artefact], seed: int, device: str) -> None:
-    files = {
-        CONFIG: as_json(content.config),
-        TENSORS: save({name: _owned(tensor) for name, tensor in content.tensors.items()}),
-    }
+    (folder / CONFIG).write_bytes(as_json(content.config))
+    (folder / TENSORS).write_bytes(save({name: _owned(tensor) for name, tensor in content.tensors.items()}))
+    files = sorted(folder.iterdir())
     manifest = Manifest(
         kind=content.kind,
         schema=SCHEMA,
-        files={name: sha256(data) for name, data in files.items()},
+        files={file.name: sha256_of_file(file) for file in files},
         parents=_lineage(parents),
         seed=seed,
         code=__version__,
@@ -148,10 +180,9 @@ def _fill(folder: Path, content: Content, *, parents: Sequence[Artefact], seed: 
         device=device,
         metrics=content.metrics,
     )
-    for name, data in {**files, MANIFEST: seal(manifest)}.items():
-        (folder / name).write_bytes(data)
-        _sync(folder / name)
-    _sync(folder)
+    (folder / MANIFEST).write_bytes(seal(manifest))
+    for file in (*files, folder / MANIFEST, folder):
+        _sync(file)
 
 
 def _owned(tensor: Tensor) -> Tensor:
@@ -210,15 +241,13 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _read_checked(file: Path, digest: str) -> bytes:
+def _require_undamaged(file: Path, digest: str) -> None:
     if not file.is_file():
         raise UserError(f"{file} is missing: restore it, or make the artefact again.")
-    data = file.read_bytes()
-    if sha256(data) != digest:
+    if sha256_of_file(file) != digest:
         raise UserError(
             f"{file} is damaged (its hash differs from the manifest's): restore it, or make the artefact again."
         )
-    return data
 
 
 def _listed(parents: Mapping[str, str]) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,6 +13,8 @@ from dtinterp.foundation.errors import UserError
 
 SCHEMA = 1
 TENSORS = "tensors.safetensors"
+TENSOR_FILES = "tensors*.safetensors"
+"""The files that tensors are in: `TENSORS`, and `tensors.NAME.safetensors` for each tensor that was grown on disk."""
 CONFIG = "config.json"
 MANIFEST = "manifest.json"
 
@@ -25,7 +28,7 @@ class Manifest:
     kind: str
     schema: int
     files: Mapping[str, str]
-    """sha256 of the config and of the tensors"""
+    """sha256 of the config and of each file of tensors"""
     parents: Mapping[str, str]
     """digest of each parent artefact, by kind and name"""
     seed: int
@@ -68,9 +71,20 @@ def read_manifest(folder: Path, *, kind: str) -> Manifest:
     return Manifest(**entries)
 
 
+def is_part(name: str) -> bool:
+    """Whether an artefact may have a file of this name."""
+    return name in (CONFIG, MANIFEST) or fnmatchcase(name, TENSOR_FILES)
+
+
 def sha256(data: bytes) -> str:
     """Return the hash in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
+
+
+def sha256_of_file(file: Path) -> str:
+    """Return the hash of a file's content, which is never in memory as a whole."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def as_json(value: object) -> bytes:
@@ -89,10 +103,12 @@ def _entries(file: Path) -> dict[str, Any]:
 
 
 def _is_complete(entries: Mapping[str, JSON]) -> bool:
-    """Whether these are a manifest's fields, and name just the files that an artefact has."""
+    """Whether these are a manifest's fields, and name only files that an artefact may have, and those it must."""
     files = entries.get("files")
     return (
         entries.keys() == {field.name for field in fields(Manifest)}
         and isinstance(files, Mapping)
-        and files.keys() == {CONFIG, TENSORS}
+        and files.keys() >= {CONFIG, TENSORS}
+        and MANIFEST not in files
+        and all(is_part(name) and "/" not in name for name in files)
     )

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter
 
 from dtinterp.demonstrations.evaluate import Evaluation
+from dtinterp.demonstrations.quality import Quality, quality
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.score import DictionaryScore
@@ -91,10 +93,10 @@ class StudyResults:
         """What the model achieves for each return asked of it, by sampler; empty where it was never calibrated."""
         return calibration_of(self.model.artefact)
 
-    @property
-    def demonstrated(self) -> "Demonstrated":
-        """How the demonstrations fare, as their artefact records it."""
-        return TypeAdapter(Demonstrated).validate_python(self.demonstrations.artefact.manifest.metrics)
+    @cached_property
+    def demonstrated(self) -> Quality:
+        """What the demonstrations are worth as data; judged anew, since artefacts of older versions record less."""
+        return quality(self.demonstrations.value)
 
     @property
     def demonstrator(self) -> Mapping[str, Evaluation]:
@@ -107,25 +109,6 @@ class StudyResults:
         sourced = (self.demonstrations, self.model, *self.dictionaries, *self.features, self.equivalence)
         intervention = () if self.intervention is None else (self.intervention.artefact,)
         return (self.agent, *(each.artefact for each in sourced), *intervention)
-
-
-@dataclass(frozen=True)
-class Fared:
-    """What the episodes of one sampler came to."""
-
-    n_episodes: int
-    mean_return: float | None = None
-    mean_length: float | None = None
-    """steps"""
-    share_rewarded: float | None = None
-
-
-@dataclass(frozen=True)
-class Demonstrated:
-    """What the demonstrations came to."""
-
-    bytes_per_step: float
-    by_sampler: Mapping[str, Fared]
 
 
 def calibration_of(model: Artefact) -> Mapping[str, Sequence[CalibrationPoint]]:

@@ -4,14 +4,23 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from dtinterp.demonstrations.quality import Quality, SamplerQuality
 from dtinterp.equivalence.certify import EquivalenceReport
 from dtinterp.foundation.statistics import Interval
 from dtinterp.report.results import ScoredDictionary
+from environments.vocabulary import ACTIONS
 
 
 def dictionary_table(scored: Sequence[ScoredDictionary]) -> pd.DataFrame:
     """Return one row per dictionary: what it costs, what it keeps, and how wide it is beside what it saw."""
     return pd.DataFrame([_dictionary_row(each) for each in scored])
+
+
+def demonstration_table(quality: Quality) -> pd.DataFrame:
+    """Return one row per sampler: how its episodes fared, and how often it took each action."""
+    n_actions = max((len(each.action_share) for each in quality.by_sampler.values()), default=0)
+    rows = [_sampler_row(name, each, n_actions) for name, each in quality.by_sampler.items()]
+    return pd.DataFrame(rows, dtype=object)  # or None would become a number
 
 
 def agreement_table(report: EquivalenceReport) -> pd.DataFrame:
@@ -66,6 +75,20 @@ def certificate_table(report: EquivalenceReport) -> pd.DataFrame:
 def in_words(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the table with intervals written out, for whoever cannot show them otherwise."""
     return frame.map(lambda value: str(value) if isinstance(value, Interval) else value)
+
+
+def _sampler_row(name: str, each: SamplerQuality, n_actions: int) -> dict[str, object]:
+    lengths = each.length
+    shares = each.action_share or (None,) * n_actions
+    return {
+        "sampler": name,
+        "episodes": each.n_episodes,
+        "success": each.success,
+        "mean return": each.mean_return,
+        "mean length (steps)": each.mean_length,
+        "shortest, median, longest": lengths and f"{lengths.shortest}, {lengths.median}, {lengths.longest}",
+        **dict(zip(ACTIONS, shares, strict=False)),
+    }
 
 
 def _dictionary_row(each: ScoredDictionary) -> dict[str, object]:

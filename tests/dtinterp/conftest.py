@@ -1,9 +1,13 @@
 """Small real inputs that the tests of several floors share."""
 
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import gymnasium
+import numpy as np
 import pytest
 import torch
 from jaxtyping import Float32, Int64
@@ -116,3 +120,37 @@ def published() -> DecisionTransformer:
     if not file.exists():
         pytest.skip(f"the published model is neither at {IMPORTED} nor at {file} (DTINTERP_PUBLISHED_MODEL)")
     return read_published(file).model
+
+
+@pytest.fixture
+def collected_by_minari(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Makes datasets of random episodes with Minari's own collector, in a root of this test's own."""
+    minari = pytest.importorskip("minari")
+    pytest.importorskip("h5py")
+    pytest.importorskip("jax")  # the collector builds its episodes with it
+    root = tmp_path / "minari"
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(root))
+
+    def made(env: gymnasium.Env, dataset_id: str = "random-v0", *, n_steps: int = 400, **options: Any) -> Path:
+        collector = minari.DataCollector(env, observation_space=storable(env.observation_space), **options)
+        rng = np.random.default_rng(0)
+        collector.reset(seed=0)
+        for step in range(n_steps):
+            *_, terminated, truncated, _ = collector.step(rng.choice(7, p=[0.2, 0.2, 0.5, 0.025, 0.025, 0.025, 0.025]))
+            if terminated or truncated:
+                collector.reset(seed=1 + step)
+        with warnings.catch_warnings(action="ignore"):  # of authors that are not named, and of folders left behind
+            collector.create_dataset(dataset_id=dataset_id, algorithm_name="random")
+        collector._tmp_dir.cleanup()
+        monkeypatch.delenv("MINARI_DATASETS_PATH")
+        return root / dataset_id
+
+    return made
+
+
+def storable(space: gymnasium.Space) -> gymnasium.Space:
+    """A MiniGrid observation space as Minari can write it down: it knows no space of missions."""
+    if not isinstance(space, gymnasium.spaces.Dict):
+        return space
+    letters = "abcdefghijklmnopqrstuvwxyz "
+    return gymnasium.spaces.Dict({**space.spaces, "mission": gymnasium.spaces.Text(200, charset=letters)})

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dtinterp.cli import COMMANDS, main
+from dtinterp.foundation.interruption import Interrupted
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
@@ -94,6 +95,36 @@ def test_an_unknown_sampler_is_named(capsys, tmp_path):
     assert "the sampler is 'hot=1'" in said(
         capsys, "collect", "--agent", tmp_path, "--sampler", "hot=1:100", "--out", tmp_path / "demonstrations"
     )
+
+
+@pytest.mark.parametrize(
+    ("sampler", "sentence"),
+    [
+        ("lukewarm:100", "the sampler is 'lukewarm', expected temperature=T, greedy, top-k=K, bottom-k=K, uniform,"),
+        ("greedy:0", "greedy is to give 0 steps, expected at least 1."),
+        ("greedy:10 greedy:20", "the sampler greedy is given 2 times, expected one share of each."),
+    ],
+)
+def test_impossible_shares_are_named(capsys, tmp_path, sampler, sentence):
+    words = ("collect", "--agent", tmp_path, "--sampler", sampler, "--out", tmp_path / "demonstrations")
+    assert sentence in said(capsys, *words)
+
+
+def test_an_interrupted_command_says_what_it_kept(capsys, monkeypatch):
+    def doctor():
+        """Stop halfway."""
+        raise Interrupted("interrupted; half of it is kept.")
+
+    monkeypatch.setattr("dtinterp.commands.doctor.doctor", doctor)
+    assert main(["doctor"]) == 130
+    assert capsys.readouterr().err == "dtinterp doctor: interrupted; half of it is kept.\n"
+
+
+def test_what_is_no_minari_dataset_is_named(capsys, tmp_path):
+    pytest.importorskip("minari")
+    words = ("import-demonstrations", tmp_path / "nobody", "--from", "minari", "--out", tmp_path / "demonstrations")
+    assert f"{tmp_path / 'nobody'} holds no Minari dataset" in said(capsys, *words)
+    assert not any(tmp_path.iterdir())
 
 
 def test_what_exists_is_not_overwritten(capsys, tmp_path):

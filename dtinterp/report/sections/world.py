@@ -1,13 +1,15 @@
 """A world and its demonstrations become the section that shows the task."""
 
-import pandas as pd
+from pydantic import TypeAdapter
 
+from dtinterp.foundation.artefact import Artefact
 from dtinterp.interventions.scenarios import CONFIGURATIONS, configuration_names
 from dtinterp.report.evidence import cite, count, percentage, source
 from dtinterp.report.html import Html, element, join, words
 from dtinterp.report.layout import figure_block, paragraph, section, table_block, table_html
 from dtinterp.report.pictures import frame_picture, in_words, standalone
 from dtinterp.report.results import StudyResults
+from dtinterp.report.tables import demonstration_table
 from environments.facts import FACT_VALUES, FACTS
 from environments.graph.state_graph import StateGraph, state_graph
 from environments.rendering import png_data_uri, render_state
@@ -46,11 +48,14 @@ def world_section(results: StudyResults) -> Html:
             cite(f"{count(trajectories.n_episodes)} episodes", artefact),
             ", ",
             cite(f"{count(trajectories.n_steps)} steps", artefact),
-            f", stored at {results.demonstrated.bytes_per_step:.1f} bytes a step.",
+            f", stored at {_bytes_per_step(artefact):.1f} bytes a step; ",
+            cite(f"{count(results.demonstrated.n_distinct_episodes)} episodes differ", artefact),
+            " in frames or actions, all others are duplicates.",
         ),
         table_block(
-            table_html(_samplers(results)),
-            "What was demonstrated, by the sampler that drew the actions.",
+            table_html(demonstration_table(results.demonstrated)),
+            "What was demonstrated, by the sampler that drew the actions. A success is an episode that the world ended "
+            "with a step that paid. The last columns are the share of the steps in which each action was taken.",
             source=source(artefact),
         ),
         *_agent(results),
@@ -77,17 +82,9 @@ def _start_name(graph: StateGraph, state: int) -> str:
     return configuration_names()[CONFIGURATIONS.index(words_of)]
 
 
-def _samplers(results: StudyResults) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "sampler": sampler,
-            "episodes": fared.n_episodes,
-            "mean return": fared.mean_return,
-            "share rewarded": fared.share_rewarded,
-            "mean length (steps)": fared.mean_length,
-        }
-        for sampler, fared in results.demonstrated.by_sampler.items()
-    )
+def _bytes_per_step(artefact: Artefact) -> float:
+    """Return what a step takes in the artefact's files, small tables included."""
+    return TypeAdapter(float).validate_python(artefact.manifest.metrics["bytes_per_step"])
 
 
 def _agent(results: StudyResults) -> list[Html]:

@@ -26,6 +26,21 @@ def test_a_collection_in_which_no_episode_ends_is_refused(folders, tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+def test_one_quoted_text_is_as_good_as_several_words(folders, tmp_path):
+    words = CollectConfig(("temperature=1:400", "greedy:200"), n_worlds=4)
+    text = CollectConfig(("temperature=1:400 greedy:200",), n_worlds=4)
+    one, other = (collect(config, folders.agent, tmp_path / str(place)) for place, config in enumerate((words, text)))
+    assert one.manifest.files == other.manifest.files
+
+
+def test_an_agent_of_another_world_is_refused(folders, tmp_path):
+    config = CollectConfig(("greedy:400",), env_id="MiniGrid-MemoryS7-v0")
+    sentence = r"agent was trained in \S+Static-v0, not in MiniGrid-MemoryS7-v0: give an agent of that world"
+    with pytest.raises(UserError, match=sentence):
+        collect(config, folders.agent, tmp_path / "walks")
+    assert not any(tmp_path.iterdir())
+
+
 def test_a_collection_of_nothing_is_refused():
     with pytest.raises(UserError, match="n_worlds is 0"):
         CollectConfig(n_worlds=0)

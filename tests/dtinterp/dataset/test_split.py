@@ -1,9 +1,7 @@
-from dataclasses import replace
-
 import pytest
 import torch
 
-from dtinterp.dataset.split import COMMON, episode_content, split
+from dtinterp.dataset.split import COMMON, split
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.errors import UserError
 
@@ -23,7 +21,8 @@ def made_of(episodes: list[str]) -> Trajectories:
         frame_id=torch.tensor([ord(letter) - ord("a") for letter in letters], dtype=torch.int32),
         action=torch.full((n_steps,), 2, dtype=torch.int8),
         reward=torch.zeros(n_steps),
-        facts=torch.zeros(n_steps, 1, dtype=torch.int16),
+        fact_table=torch.zeros(1, 1, dtype=torch.int16),
+        fact_id=torch.zeros(n_steps, dtype=torch.int32),
         length=torch.tensor([len(episode) for episode in episodes], dtype=torch.int32),
         terminated=torch.ones(len(episodes), dtype=torch.bool),
         sampler=torch.zeros(len(episodes), dtype=torch.int8),
@@ -65,13 +64,6 @@ def test_held_out_frames_are_those_that_training_never_shows():
     shown = set(trajectories.frame_id[sides.train].tolist())
     assert set(sides.held_out_frames.tolist()) == set(range(26)) - shown
     assert (set(trajectories.frame_id[sides.held_out].tolist()) - {0}) <= set(sides.held_out_frames.tolist())
-
-
-def test_contents_are_numbered_as_they_appear():
-    trajectories = made_of(["ab", "c", "ab", "abc", "c"])
-    assert episode_content(trajectories).tolist() == [0, 1, 0, 2, 1]
-    acted = replace(trajectories, action=torch.tensor([2, 2, 2, 2, 1, 2, 2, 2, 2], dtype=torch.int8))
-    assert episode_content(acted).tolist() == [0, 1, 2, 3, 1]
 
 
 def test_what_a_good_agent_repeats_is_never_held_out():

@@ -64,11 +64,24 @@ def test_a_window_never_leaves_its_episode(trajectories):
 
 
 def test_windows_hold_nothing_of_the_facts(trajectories):
-    scrambled = replace(trajectories, facts=torch.randint_like(trajectories.facts, 9))
+    scrambled = replace(trajectories, fact_table=torch.randint_like(trajectories.fact_table, 9))
     chosen = torch.arange(0, trajectories.n_steps, 97)
     ours, theirs = window(trajectories, chosen), window(scrambled, chosen)
     assert all(torch.equal(getattr(ours, field.name), getattr(theirs, field.name)) for field in fields(Windows))
     assert {field.name for field in fields(Windows)} == {"rtg", "frame_id", "action", "time", "mask", "step"}
+
+
+def test_windows_are_the_same_where_there_are_no_facts_at_all(trajectories):
+    no_facts = {"fact_table": torch.empty(1, 0, dtype=torch.int16), "fact_id": torch.zeros_like(trajectories.fact_id)}
+    chosen = torch.arange(0, trajectories.n_steps, 97)
+    ours, theirs = window(trajectories, chosen), window(replace(trajectories, **no_facts, fact_names=()), chosen)
+    assert all(torch.equal(getattr(ours, field.name), getattr(theirs, field.name)) for field in fields(Windows))
+
+
+def test_the_facts_of_a_window_are_found_by_its_steps(trajectories):
+    windows = window(trajectories, torch.arange(0, trajectories.n_steps, 97))
+    time = trajectories.facts[windows.step[windows.mask], trajectories.fact_names.index("time")]
+    assert torch.equal(time.long(), windows.time[windows.mask])
 
 
 @pytest.mark.parametrize("step", [-1, 10**6])

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from dtinterp.demonstrations.collect import PUBLISHED_RECIPE, Share, collect, parse_share
+from dtinterp.demonstrations.collect import PUBLISHED_RECIPE, Collection, Share, collect, parse_share, parse_shares
+from dtinterp.demonstrations.episodes import N_ROWS
 from dtinterp.demonstrations.rollout import roll_out
 from dtinterp.demonstrations.samplers import Greedy, Temperature, UniformMixture
 from dtinterp.foundation.errors import UserError
@@ -128,3 +129,32 @@ def test_text_that_is_no_share_is_refused_in_a_sentence(text):
 def test_an_empty_share_is_refused():
     with pytest.raises(UserError, match="greedy is to give 0 steps, expected at least 1"):
         parse_share("greedy:0")
+
+
+@pytest.mark.parametrize(
+    "texts", [["temperature=1:10 greedy:20"], ["temperature=1:10", "greedy:20"], ["  temperature=1:10\tgreedy:20 "]]
+)
+def test_shares_are_one_quoted_text_or_several_words(texts):
+    assert parse_shares(texts) == (Share(Temperature(1.0), 10), Share(Greedy(), 20))
+
+
+@pytest.mark.parametrize("texts", [[], ["", "  "]])
+def test_no_share_at_all_is_refused(texts):
+    with pytest.raises(UserError, match="there is no sampler, expected at least one share, for example temperature=5"):
+        parse_shares(texts)
+
+
+def test_a_sampler_that_is_given_twice_is_refused():
+    with pytest.raises(UserError, match="the sampler temperature=1 is given 2 times, expected one share of each"):
+        parse_shares(["temperature=1:10 greedy:10", "temperature=1.0:20"])
+
+
+def test_what_a_collection_holds_does_not_grow_with_the_steps(graph, wilful):
+    """The largest part handed on, of any field, is the same for four times the steps."""
+    sizes = []
+    for n_steps in (80_000, 320_000):
+        collection = Collection(wilful, worlds_of(graph, 64), [Share(Temperature(1.0), n_steps)])
+        parts = [len(part.frame_id) for part in collection.episodes(torch.Generator().manual_seed(1))]
+        sizes.append((len(parts), max(parts)))
+    assert sizes[0][0] < sizes[1][0]
+    assert sizes[1][1] <= N_ROWS + 64 * graph.max_steps

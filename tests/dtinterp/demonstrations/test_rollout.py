@@ -1,7 +1,10 @@
+import pytest
 import torch
 
+from dtinterp.agents.policy import Decision
 from dtinterp.demonstrations.rollout import roll_out
 from dtinterp.demonstrations.samplers import Greedy, Temperature, probabilities
+from dtinterp.foundation.errors import UserError
 from environments.worlds import GraphWorlds
 
 
@@ -42,3 +45,16 @@ def test_a_rollout_begins_with_a_reset(graph, wilful):
         for _ in range(2)
     )
     assert torch.equal(torch.stack(one), torch.stack(other))
+
+
+def test_a_policy_for_a_world_of_other_actions_is_refused(graph):
+    class Foreign:
+        def start(self, n_worlds):
+            return torch.zeros(n_worlds)
+
+        def act(self, observation, memory):
+            return Decision(torch.zeros(len(observation.frame_id), 4), memory)
+
+    steps = roll_out(Foreign(), worlds_of(graph), Greedy(), n_steps=9, generator=torch.Generator())
+    with pytest.raises(UserError, match=r"the policy chooses among 4 actions, but MiniGrid-\S+ has 7: give a policy"):
+        next(steps)

@@ -7,9 +7,13 @@ from hypothesis import strategies as st
 
 from dtinterp.demonstrations.samplers import (
     COLDEST,
+    FORMS,
+    BottomK,
+    EpsilonGreedy,
     Greedy,
     Temperature,
     TopK,
+    Uniform,
     UniformMixture,
     draw,
     parse_sampler,
@@ -22,6 +26,9 @@ SAMPLERS = st.one_of(
     st.floats(COLDEST, 1e12).map(Temperature),
     st.just(Greedy()),
     st.integers(1, 9).map(TopK),
+    st.integers(1, 9).map(BottomK),
+    st.just(Uniform()),
+    st.floats(0, 1).map(EpsilonGreedy),
     st.floats(0, 1).map(UniformMixture),
 )
 LOGITS = torch.tensor([[1.0, 0.0, 2.0, -1.0], [0.5, 0.5, 0.25, 0.5]])
@@ -49,6 +56,9 @@ def test_a_printed_sampler_is_parsed_back(sampler):
         (Temperature(0.5), "temperature=0.5"),
         (Greedy(), "greedy"),
         (TopK(2), "top-k=2"),
+        (BottomK(3), "bottom-k=3"),
+        (Uniform(), "uniform"),
+        (EpsilonGreedy(0.25), "epsilon-greedy=0.25"),
         (UniformMixture(0.1), "uniform=0.1"),
     ],
 )
@@ -58,10 +68,13 @@ def test_names_are_short(sampler, name):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "warm", "temperature", "temperature=", "temperature=hot", "greedy=", "greedy=1", "top-k=1.5", "uniform=1=2"],
+    [
+        *("", "warm", "temperature", "temperature=", "temperature=hot", "greedy=", "greedy=1", "top-k=1.5"),
+        *("bottom-k", "bottom-k=many", "uniform=", "uniform=1=2", "epsilon-greedy", "epsilon=0.1", "=", "=1"),
+    ],
 )
 def test_text_that_is_no_sampler_is_refused_in_a_sentence(text):
-    sentence = f"^the sampler is '{text}', expected temperature=T, greedy, top-k=K or uniform=EPSILON.$"
+    sentence = f"^the sampler is '{text}', expected {FORMS}.$"
     with pytest.raises(UserError, match=sentence):
         parse_sampler(text)
 
@@ -73,6 +86,9 @@ def test_text_that_is_no_sampler_is_refused_in_a_sentence(text):
         ("temperature=nan", "the temperature is nan, expected at least 1e-06"),
         ("temperature=-1", "the temperature is -1.0, expected at least 1e-06"),
         ("top-k=0", "top-k keeps 0 actions, expected at least 1"),
+        ("bottom-k=0", "bottom-k keeps 0 actions, expected at least 1"),
+        ("epsilon-greedy=-0.1", "epsilon is -0.1, expected a number from 0 to 1"),
+        ("epsilon-greedy=nan", "epsilon is nan, expected a number from 0 to 1"),
         ("uniform=1.1", "the uniform share is 1.1, expected a number from 0 to 1"),
         ("uniform=nan", "the uniform share is nan, expected a number from 0 to 1"),
     ],
@@ -105,7 +121,55 @@ def test_a_uniform_mixture_adds_the_same_chance_to_every_action():
     assert torch.equal(probabilities(UniformMixture(1.0), LOGITS), torch.full((2, 4), 0.25))
 
 
-@pytest.mark.parametrize("sampler", [Temperature(0.7), Greedy(), TopK(2), UniformMixture(0.3)])
+def slow_probabilities(sampler, logits):
+    """The distribution of one world, action by action, as the samplers' own sentences say it."""
+    actions = range(len(logits))
+    by_preference = sorted(actions, key=lambda action: -logits[action])
+    match sampler:
+        case Temperature(value):
+            weights = [math.exp(logit / value) for logit in logits]
+        case TopK(k):
+            weights = [math.exp(logits[action]) if action in by_preference[:k] else 0.0 for action in actions]
+        case BottomK(k):
+            weights = [math.exp(logits[action]) if action in by_preference[::-1][:k] else 0.0 for action in actions]
+        case Greedy():
+            weights = [float(action == by_preference[0]) for action in actions]
+        case Uniform():
+            weights = [1.0 for _ in actions]
+        case EpsilonGreedy(epsilon):
+            weights = [epsilon / len(logits) + (1 - epsilon) * (action == by_preference[0]) for action in actions]
+        case _:
+            assert isinstance(sampler, UniformMixture)
+            epsilon = sampler.epsilon
+            total = sum(math.exp(logit) for logit in logits)
+            weights = [epsilon / len(logits) + (1 - epsilon) * math.exp(logit) / total for logit in logits]
+    return [weight / sum(weights) for weight in weights]
+
+
+@settings(deadline=None)
+@given(sampler=SAMPLERS, seed=st.integers(0, 1000))
+def test_probabilities_are_those_of_a_slow_loop(sampler, seed):
+    logits = torch.randn(3, 7, generator=torch.Generator().manual_seed(seed))
+    if isinstance(sampler, Temperature):
+        sampler = Temperature(max(sampler.value, 0.05))  # the loop's exponentials overflow where it is colder
+    expected = torch.tensor([slow_probabilities(sampler, row) for row in logits.tolist()])
+    torch.testing.assert_close(probabilities(sampler, logits), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_bottom_k_keeps_exactly_the_worst_even_among_equals():
+    assert ((probabilities(BottomK(2), LOGITS) > 0).sum(-1) == 2).all()
+    assert torch.equal(probabilities(BottomK(9), LOGITS), probabilities(Temperature(1.0), LOGITS))
+
+
+def test_epsilon_greedy_goes_from_the_best_action_to_any_action():
+    assert torch.equal(probabilities(EpsilonGreedy(0.0), LOGITS), probabilities(Greedy(), LOGITS))
+    assert torch.equal(probabilities(EpsilonGreedy(1.0), LOGITS), probabilities(Uniform(), LOGITS))
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [Temperature(0.7), Greedy(), TopK(2), BottomK(2), Uniform(), EpsilonGreedy(0.4), UniformMixture(0.3)],
+)
 def test_draws_follow_the_probabilities(sampler):
     logits = LOGITS[:1].expand(20_000, -1)
     actions = draw(sampler, logits, torch.Generator().manual_seed(0))

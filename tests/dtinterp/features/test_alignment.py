@@ -102,3 +102,8 @@ def test_facts_that_never_change_are_refused() -> None:
         UserError, match="No fact varies over the 200 rows: describe features on rows from more than one"
     ):
         align(_value(), torch.ones(N_ROWS, 3, dtype=torch.int16), NAMES)
+
+
+def test_rows_without_facts_are_refused():
+    with pytest.raises(UserError, match="these demonstrations carry no facts to describe features by: give some"):
+        align(_value(), _facts()[:, :0], ())

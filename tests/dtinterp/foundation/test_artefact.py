@@ -5,8 +5,17 @@ import pytest
 import torch
 
 from dtinterp.foundation import artefact as artefact_module
-from dtinterp.foundation.artefact import Content, begin_log, keep_log, read_artefact, refuse_existing, write_artefact
+from dtinterp.foundation.artefact import (
+    Content,
+    begin_log,
+    drafted,
+    keep_log,
+    read_artefact,
+    refuse_existing,
+    write_artefact,
+)
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.growing import GrowingTensor
 
 FILES = ("config.json", "manifest.json", "tensors.safetensors")
 CONTENT = Content(
@@ -221,3 +230,63 @@ def test_the_old_log_stands_beside_its_artefact_until_the_new_one_is_kept(tmp_pa
     keep_log(tmp_path / "model")
     assert names_in(tmp_path) == ["model.jsonl"]
     assert (tmp_path / "model.jsonl").read_text() == "new\n"
+
+
+def test_what_was_grown_in_a_draft_becomes_part_of_the_artefact(tmp_path):
+    with drafted(tmp_path / "model") as draft:
+        grown = GrowingTensor(draft.folder, "step", torch.int32)
+        grown.append(torch.arange(5, dtype=torch.int32))
+        grown.close()
+        draft.finish(CONTENT, parents=(), seed=3)
+    back = read_artefact(tmp_path / "model", kind="model")
+    assert back.tensors.keys() == {*CONTENT.tensors, "step"}
+    assert torch.equal(back.tensors["step"], torch.arange(5, dtype=torch.int32))
+    assert names_in(tmp_path / "model") == sorted([*FILES, "tensors.step.safetensors"])
+    assert names_in(tmp_path) == ["model"]
+    write_artefact(tmp_path / "model", CHANGED, parents=(), seed=3, replace=True)
+    assert names_in(tmp_path / "model") == list(FILES)
+
+
+@pytest.mark.parametrize("damage", ["flip", "remove"])
+def test_a_damaged_shard_is_noticed(tmp_path, damage):
+    with drafted(tmp_path / "model") as draft:
+        grown = GrowingTensor(draft.folder, "step", torch.int32)
+        grown.append(torch.arange(5, dtype=torch.int32))
+        grown.close()
+        draft.finish(CONTENT, parents=(), seed=3)
+    shard = tmp_path / "model" / "tensors.step.safetensors"
+    data = bytearray(shard.read_bytes())
+    data[-1] ^= 1
+    shard.unlink()
+    if damage == "flip":
+        shard.write_bytes(bytes(data))
+    with pytest.raises(UserError, match=r"tensors.step.safetensors is (damaged|missing).*: restore it, or make"):
+        read_artefact(tmp_path / "model", kind="model")
+
+
+def test_a_draft_that_is_not_finished_leaves_nothing(tmp_path):
+    with drafted(tmp_path / "model") as draft:
+        (draft.folder / "tensors.step.safetensors").write_bytes(b"half")
+        assert len(names_in(tmp_path)) == 1
+    assert names_in(tmp_path) == []
+
+
+@pytest.mark.usefixtures("made")
+def test_what_is_written_into_a_tensor_never_reaches_the_file(tmp_path):
+    tensor = read_artefact(tmp_path / "model", kind="model").tensors["weight"]
+    tensor.fill_(9.0)
+    assert torch.equal(read_artefact(tmp_path / "model", kind="model").tensors["weight"], CONTENT.tensors["weight"])
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux lists a process's mappings")
+@pytest.mark.usefixtures("made")
+def test_tensors_are_mapped_and_not_copied(tmp_path):
+    tensors = read_artefact(tmp_path / "model", kind="model").tensors
+    file = str(tmp_path / "model" / "tensors.safetensors")
+    spans = [
+        [int(end, 16) for end in line.split()[0].split("-")]
+        for line in Path("/proc/self/maps").read_text().splitlines()
+        if line.endswith(file)
+    ]
+    place = tensors["weight"].data_ptr()
+    assert any(begin <= place < end for begin, end in spans)

@@ -310,7 +310,7 @@ def test_every_kind_of_model_learns(train, trajectories, sides, items, options):
 
 
 def test_facts_never_reach_the_model(train, trajectories, items):
-    scrambled = replace(trajectories, facts=torch.randint_like(trajectories.facts, 9))
+    scrambled = replace(trajectories, fact_table=torch.randint_like(trajectories.fact_table, 9))
     model, other = train(), train(data=scrambled)
     chosen = torch.arange(0, trajectories.n_steps, 50)
     assert torch.equal(weights(model), weights(other))

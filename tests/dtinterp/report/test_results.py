@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from dtinterp.demonstrations.quality import quality
 from dtinterp.foundation.errors import UserError
 from dtinterp.report.results import Sourced, StudyResults
 
@@ -57,5 +58,6 @@ def test_a_model_that_was_never_calibrated_has_no_points(results: StudyResults) 
 def test_what_was_demonstrated_is_read_by_sampler(results: StudyResults) -> None:
     fared = results.demonstrated.by_sampler
     assert list(fared) == ["temperature=1", "temperature=5"]
+    assert results.demonstrated == quality(results.demonstrations.value)
     assert sum(each.n_episodes for each in fared.values()) == results.demonstrations.value.n_episodes
     assert results.demonstrator["temperature=1"].success.n == 8

@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import pytest
 
+from dtinterp.demonstrations.quality import SamplerQuality
 from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.report.layout import table_html
 from dtinterp.report.results import StudyResults
-from dtinterp.report.tables import agreement_table, certificate_table, dictionary_table, in_words
+from dtinterp.report.tables import agreement_table, certificate_table, demonstration_table, dictionary_table, in_words
 
 
 def test_a_dictionarys_width_stands_beside_its_distinct_inputs_and_their_rank(results: StudyResults) -> None:
@@ -14,6 +18,15 @@ def test_a_dictionarys_width_stands_beside_its_distinct_inputs_and_their_rank(re
         assert row[columns.index("width")] == each.dictionary.width
         assert row[columns.index("L0")] == each.score.l0
         assert row[columns.index("distinct inputs")] == each.score.n_distinct
+
+
+def test_a_sampler_without_episodes_has_a_row_of_dashes(results: StudyResults) -> None:
+    judged = replace(results.demonstrated, by_sampler={"greedy": SamplerQuality(0), **results.demonstrated.by_sampler})
+    table = demonstration_table(judged)
+    assert table["sampler"].tolist() == ["greedy", "temperature=1", "temperature=5"]
+    row = table_html(table).split("<td>greedy</td>")[1].split("</tr>")[0]
+    assert "nan" not in row
+    assert row.count("–") == len(table.columns) - 2
 
 
 def test_every_comparison_shows_its_controls(report: EquivalenceReport) -> None:

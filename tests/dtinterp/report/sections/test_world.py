@@ -15,7 +15,16 @@ def test_states_and_frames_are_those_of_the_state_graph(results: StudyResults) -
     assert f">{len(results.demonstrations.value.frames)} of them</a>" in section
 
 
-def test_every_sampler_has_a_row(results: StudyResults) -> None:
+def test_every_sampler_has_a_row_with_its_success_and_its_actions(results: StudyResults) -> None:
     section = world_section(results)
-    for sampler in results.demonstrated.by_sampler:
-        assert f"<td>{sampler}</td>" in section
+    for sampler, judged in results.demonstrated.by_sampler.items():
+        row = section.split(f"<td>{sampler}</td>")[1].split("</tr>")[0]
+        assert f">{judged.n_episodes}</td>" in row
+        assert judged.success is not None
+        assert f'<span class="number">{judged.success.estimate:.2f}' in row
+        assert f">{judged.action_share[2]:.3g}</td>" in row
+    assert "forward</th>" in section
+
+
+def test_duplicates_are_counted(results: StudyResults) -> None:
+    assert f"{results.demonstrated.n_distinct_episodes} episodes differ" in world_section(results)

@@ -1,0 +1,29 @@
+"""What our demonstrations and Minari's datasets have in common."""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from dtinterp.foundation.errors import UserError
+
+OWN_METADATA = "dtinterp"
+"""Key of a dataset's metadata under which an export keeps what Minari has no place for."""
+FACTS = "facts"
+"""Key of an episode's infos under which an export keeps the facts; rows as observations, the last one a repetition."""
+
+
+@dataclass(frozen=True)
+class OwnMetadata:
+    """What Minari has no place for."""
+
+    max_steps: int
+    fact_names: tuple[str, ...]
+    samplers: tuple[str, ...]
+    sampler: tuple[int, ...]
+    """of each episode"""
+
+
+def require_minari() -> None:
+    """Raise `UserError` unless Minari is there, and h5py, with which it stores episodes."""
+    missing = [name for name in ("minari", "h5py") if find_spec(name) is None]
+    if missing:
+        raise UserError(f"{' and '.join(missing)} is not installed: run pip install 'dtinterp[minari]' first.")

@@ -1,0 +1,52 @@
+"""Rows become a tensor on disk that was never in memory as a whole."""
+
+import json
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+HEADER_BYTES = 256
+"""Room that is kept for the header, its own length included; a multiple of eight, so that the rows are aligned."""
+
+_NAMES = {
+    torch.bool: "BOOL",
+    torch.uint8: "U8",
+    torch.int8: "I8",
+    torch.int16: "I16",
+    torch.int32: "I32",
+    torch.int64: "I64",
+    torch.float32: "F32",
+}
+"""What safetensors calls the types."""
+
+
+class GrowingTensor:
+    """One tensor in a safetensors file of its own, to which rows are appended.
+
+    The format wants the length in front of the rows, where it may be padded with spaces; so the header is written last,
+    into room that was kept for it.
+    """
+
+    def __init__(self, folder: Path, name: str, dtype: torch.dtype) -> None:
+        """Begin the file `tensors.NAME.safetensors` with no rows."""
+        self.name, self.dtype, self.n_rows = name, dtype, 0
+        self.file = folder / f"tensors.{name}.safetensors"
+        self._file = self.file.open("wb")
+        self._file.write(bytes(HEADER_BYTES))
+
+    def append(self, rows: Tensor) -> None:
+        """Write rows behind those that are there. Raises ValueError for another type or for more than one axis."""
+        if rows.dtype != self.dtype or rows.dim() != 1:
+            raise ValueError(f"rows of {self.name} are {rows.dtype} of {rows.dim()} axes, expected {self.dtype} of one")
+        self._file.write(rows.contiguous().cpu().numpy().tobytes())
+        self.n_rows += len(rows)
+
+    def close(self) -> None:
+        """Write the header; from now on the file is a whole safetensors file."""
+        end = self.n_rows * self.dtype.itemsize
+        entry = {"dtype": _NAMES[self.dtype], "shape": [self.n_rows], "data_offsets": [0, end]}
+        room = HEADER_BYTES - 8
+        self._file.seek(0)
+        self._file.write(room.to_bytes(8, "little") + json.dumps({self.name: entry}).encode().ljust(room))
+        self._file.close()
