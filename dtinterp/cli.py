@@ -12,6 +12,7 @@ from pathlib import Path
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
+HOW_IT_STANDS = "interrupted; what existed is as it was, and a training goes on when called again."
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Command:
 
 COMMANDS = {
     "study": Command("dtinterp.study:run_study", "study a model from its windows to the report"),
-    "train-agent": Command("dtinterp.commands.train_agent:train_agent", "train an agent in a MiniGrid world"),
+    "train-agent": Command("dtinterp.commands.train_agent:train_agent", "train an agent, or go on with it"),
     "collect": Command("dtinterp.commands.collect:collect", "record an agent's demonstrations"),
     "train-model": Command(
         "dtinterp.commands.train_model:train_model", "train a decision transformer, or go on with it"
@@ -75,11 +76,8 @@ def run(name: str, words: Sequence[str]) -> int:
     except (UserError, WorldError) as mistake:
         print(f"dtinterp {name}: {mistake}", file=sys.stderr)
         return USER_MISTAKE
-    except KeyboardInterrupt:
-        print(
-            f"dtinterp {name}: interrupted; what existed is as it was, and a training goes on when called again.",
-            file=sys.stderr,
-        )
+    except KeyboardInterrupt as interruption:
+        print(f"dtinterp {name}: {str(interruption) or HOW_IT_STANDS}", file=sys.stderr)
         return INTERRUPTED
     print(_shown(made))
     return 0
