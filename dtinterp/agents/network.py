@@ -20,7 +20,11 @@ class RecurrentActorCritic(nn.Module):
     def __init__(
         self, *, n_items: int, n_actions: int, d_hidden: int, generator: torch.Generator, core: Core = "gru"
     ) -> None:
-        """Initialise orthogonally, the policy head small (Andrychowicz et al. 2021, arXiv:2006.05990, §3.2)."""
+        """Initialise orthogonally, the heads small (Andrychowicz et al. 2021, arXiv:2006.05990, §3.2).
+
+        A policy that begins without preferences explores; values that begin at zero promise nothing to whoever avoids
+        the end of an episode.
+        """
         super().__init__()
         self.core: Core = core
         self.d_hidden = d_hidden
@@ -74,7 +78,7 @@ class RecurrentActorCritic(nn.Module):
         return torch.stack(states)
 
     def _initialise(self, generator: torch.Generator) -> None:
-        gains = {"policy_head.weight": 0.01, "embed.weight": 2**0.5}
+        gains = {"policy_head.weight": 0.01, "value_head.weight": 0.01, "embed.weight": 2**0.5}
         for name, parameter in self.named_parameters():
             if parameter.dim() == 2:
                 nn.init.orthogonal_(parameter, gain=gains.get(name, 1.0), generator=generator)

@@ -92,7 +92,7 @@ def test_a_runner_put_aside_goes_on_as_if_nothing_had_happened(graph):
 def test_worlds_that_cannot_be_put_aside_are_refused(recall):
     network = RecurrentActorCritic(n_items=980, n_actions=2, d_hidden=8, generator=torch.Generator())
     runner = Runner(network, recall, torch.Generator())
-    with pytest.raises(UserError, match="the worlds of Recall-v0 cannot be put aside"):
+    with pytest.raises(UserError, match="the worlds of Table-v0 cannot be put aside"):
         runner.state_dict()
 
 

@@ -6,7 +6,12 @@ import pytest
 import torch
 
 from dtinterp.agents.config import AgentConfig
+from dtinterp.agents.items import FrameItems
+from dtinterp.agents.network import AgentPolicy
+from dtinterp.agents.rollout import Runner
 from dtinterp.agents.training import Record, train_agent
+from dtinterp.demonstrations.evaluate import evaluate
+from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Logbook
 from environments.batched.layouts import draw_layouts
@@ -40,6 +45,58 @@ class InterruptedLog(Logbook):
         super().write(**row)
         if row["update"] == self.update:
             signal.raise_signal(signal.SIGINT)
+
+
+G = 0.9
+"""Discount of the probe worlds."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("probe", "worth", "action"),
+    [
+        ("1 constant value", {2: 1.0}, {}),
+        ("2 value from the observation", {0: 1.0, 1: -1.0}, {}),
+        ("3 discounting", {0: G, 1: 1.0}, {}),
+        ("4 reward from the action", {2: 1.0}, {2: 0}),
+        ("5 reward from observation and action", {0: 1.0, 1: 1.0}, {0: 0, 1: 1}),
+        ("6 the first action decides on the second reward", {2: G, 0: 1.0}, {2: 0}),
+        ("7 memory of the first observation", {0: G, 1: G, 2: 1.0}, {}),
+    ],
+    indirect=["probe"],
+)
+def test_in_a_probe_world_values_and_actions_are_what_they_must_be(probe, worth, action):
+    config = AgentConfig(
+        steps=32 * 8 * 100, n_worlds=32, n_rollout=8, d_hidden=32, n_minibatches=2, learning_rate=5e-3, discount=G
+    )
+    network = train_agent(probe, config, Record()).network
+    rollout = Runner(network, probe, torch.Generator().manual_seed(1)).roll(16)
+    assert set(rollout.frame_id.unique().tolist()) == set(worth)
+    for frame, value in worth.items():
+        values = rollout.value[rollout.frame_id == frame]
+        torch.testing.assert_close(values, torch.full_like(values, value), atol=0.05, rtol=0)
+    for frame, right in action.items():
+        assert (rollout.action[rollout.frame_id == frame] == right).float().mean() > 0.97
+
+
+def test_without_a_core_nobody_remembers(recall):
+    config = AgentConfig(
+        steps=64 * 8 * 40, n_worlds=64, n_rollout=8, core="none", d_hidden=16, n_minibatches=2, learning_rate=5e-3
+    )
+    network = train_agent(recall, config, Record()).network
+    rollout = Runner(network, recall, torch.Generator().manual_seed(1)).roll(200)
+    assert rollout.reward[rollout.is_last].mean() == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("core", ["gru", "lstm"])
+def test_it_learns_to_act_on_what_it_saw_before(recall, core):
+    config = AgentConfig(
+        steps=64 * 8 * 80, n_worlds=64, n_rollout=8, core=core, d_hidden=32, n_minibatches=2, learning_rate=5e-3
+    )
+    network = train_agent(recall, config, Record()).network
+    policy = AgentPolicy(network, FrameItems(recall))
+    judged = evaluate(policy, recall, Greedy(), generator=torch.Generator().manual_seed(1))
+    assert judged.success.estimate == 1.0
 
 
 @pytest.mark.parametrize("core", ["gru", "lstm", "none"])
