@@ -20,10 +20,10 @@ class RecurrentActorCritic(nn.Module):
     def __init__(
         self, *, n_items: int, n_actions: int, d_hidden: int, generator: torch.Generator, core: Core = "gru"
     ) -> None:
-        """Initialise orthogonally, the heads small (Andrychowicz et al. 2021, arXiv:2006.05990, §3.2).
+        """Initialise orthogonally, the policy head small (Andrychowicz et al. 2021, arXiv:2006.05990, §3.2).
 
-        A policy that begins without preferences explores; values that begin at zero promise nothing to whoever avoids
-        the end of an episode.
+        The value head is smaller than orthogonal, too: large values that no reward stands behind promise something to
+        whoever avoids the end of an episode, and small ones teach the core little (docs/agents.md has the figures).
         """
         super().__init__()
         self.core: Core = core
@@ -78,7 +78,7 @@ class RecurrentActorCritic(nn.Module):
         return torch.stack(states)
 
     def _initialise(self, generator: torch.Generator) -> None:
-        gains = {"policy_head.weight": 0.01, "value_head.weight": 0.01, "embed.weight": 2**0.5}
+        gains = {"policy_head.weight": 0.01, "value_head.weight": 0.3, "embed.weight": 2**0.5}
         for name, parameter in self.named_parameters():
             if parameter.dim() == 2:
                 nn.init.orthogonal_(parameter, gain=gains.get(name, 1.0), generator=generator)
