@@ -12,6 +12,7 @@ from pathlib import Path
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
+HOW_IT_STANDS = "interrupted; what existed is as it was, and a training goes on when called again."
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Command:
 
 COMMANDS = {
     "study": Command("dtinterp.study:run_study", "study a model from its windows to the report"),
-    "train-agent": Command("dtinterp.commands.train_agent:train_agent", "train an agent in a MiniGrid world"),
+    "train-agent": Command("dtinterp.commands.train_agent:train_agent", "train an agent, or go on with it"),
     "collect": Command("dtinterp.commands.collect:collect", "record an agent's demonstrations"),
     "export": Command("dtinterp.commands.export:export", "write demonstrations as a Minari dataset"),
     "import-demonstrations": Command(
@@ -81,8 +82,7 @@ def run(name: str, words: Sequence[str]) -> int:
         print(f"dtinterp {name}: {mistake}", file=sys.stderr)
         return USER_MISTAKE
     except KeyboardInterrupt as interruption:
-        usual = "interrupted; what existed is as it was, and a training goes on when called again."
-        print(f"dtinterp {name}: {str(interruption) or usual}", file=sys.stderr)
+        print(f"dtinterp {name}: {str(interruption) or HOW_IT_STANDS}", file=sys.stderr)
         return INTERRUPTED
     print(_shown(made))
     return 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from dtinterp.agents.ppo import AgentConfig
+from dtinterp.agents.config import AgentConfig
 from dtinterp.commands.certify import certify
 from dtinterp.commands.collect import CollectConfig, collect
 from dtinterp.commands.describe import DescribeConfig, describe

@@ -3,11 +3,12 @@
 This is for worlds that the twin refuses, such as those with moving obstacles.
 """
 
+from collections.abc import Mapping
 from typing import cast
 
 import torch
 from gymnasium.spaces import Discrete
-from jaxtyping import Int16, Int64, UInt8
+from jaxtyping import Bool, Int16, Int64, UInt8
 from minigrid.core.constants import OBJECT_TO_IDX
 from minigrid.minigrid_env import MiniGridEnv
 from torch import Tensor
@@ -66,7 +67,9 @@ class MiniGridWorlds:
     def reset(self) -> Int64[Tensor, " world"]:
         """Begin the first episode of every world, the same one each time, and return the ids of the frames shown."""
         self._episode = [0] * self.n_worlds
+        self._done: list[list[int]] = [[] for _ in range(self.n_worlds)]
         self._image = [self._begin(world) for world in range(self.n_worlds)]
+        self._last = list(self._image)
         return self._shown()
 
     def step(self, action: Int64[Tensor, " world"]) -> Outcome:
@@ -79,13 +82,33 @@ class MiniGridWorlds:
         reward, terminated, truncated = (
             torch.tensor(column, device=self._device) for column in zip(*taken, strict=True)
         )
+        frame_id = self._shown()
         return Outcome(
-            frame_id=self._shown(),
+            frame_id=frame_id,
             reward=reward.float(),
             terminated=terminated,
             truncated=truncated,
             success=reward > 0,
+            cut_frame_id=self._cut(truncated & ~terminated, frame_id),
         )
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return which episode each world is in, what was done in it, and the frames by their ids."""
+        lengths = torch.tensor([len(done) for done in self._done])
+        done = torch.tensor([action for done in self._done for action in done], dtype=torch.int64)
+        return {"episode": torch.tensor(self._episode), "length": lengths, "done": done, "frames": self.frames}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what worlds made in the same way returned, by doing in each episode what was done in it."""
+        self._id_of_frame, self._distinct = {}, []
+        for frame in state["frames"].cpu():
+            self._number(frame)
+        self._stacked = state["frames"].to(self._device)
+        self._episode = state["episode"].tolist()
+        self._image = [self._begin(world) for world in range(self.n_worlds)]
+        for world, done in enumerate(state["done"].split(state["length"].tolist())):
+            for action in done.tolist():
+                self._step(world, action)
 
     def facts(self) -> Int16[Tensor, "world fact"]:
         """Return the facts of the states that the worlds are in now, time included."""
@@ -93,16 +116,24 @@ class MiniGridWorlds:
         return torch.tensor(rows, dtype=torch.int16, device=self._device)
 
     def _begin(self, world: int) -> Tensor:
+        self._done[world] = []
         observation, _ = self._envs[world].reset(seed=self.first_seed[world] + self._episode[world])
         return torch.from_numpy(observation["image"])
 
     def _step(self, world: int, action: int) -> tuple[float, bool, bool]:
         observation, reward, terminated, truncated, _ = self._envs[world].step(action)
+        self._done[world].append(action)
         self._image[world] = torch.from_numpy(observation["image"])
+        self._last[world] = self._image[world]
         if terminated or truncated:
             self._episode[world] += 1
             self._image[world] = self._begin(world)
         return float(reward), bool(terminated), bool(truncated)
+
+    def _cut(self, is_cut: Bool[Tensor, " world"], frame_id: Int64[Tensor, " world"]) -> Int64[Tensor, " world"]:
+        """Return the ids of the frames now shown, but of the last frame where the time limit cut an episode short."""
+        last = [self._number(self._last[world]) for world in is_cut.nonzero()[:, 0].tolist()]
+        return frame_id.masked_scatter(is_cut, torch.tensor(last, dtype=torch.int64, device=self._device))
 
     def _shown(self) -> Int64[Tensor, " world"]:
         return torch.tensor([self._number(image) for image in self._image], device=self._device)

@@ -1,11 +1,13 @@
 """Layouts into worlds for agents: the batched twin behind the `Worlds` protocol, with interned frames."""
 
+from collections.abc import Mapping
+
 import torch
 from jaxtyping import Int16, Int64, UInt8
 from minigrid.core.actions import Actions
 from torch import Tensor
 
-from environments.batched.episodes import Episodes
+from environments.batched.episodes import Advance, Episodes
 from environments.batched.facts import fact_names, facts_of_states, target_is_visible
 from environments.batched.interning import FrameTable
 from environments.batched.layouts import Layouts
@@ -78,13 +80,15 @@ class TwinWorlds:
 
         Raises ValueError for an action that the world does not have.
         """
-        verdict = self.episodes.step(action).verdict
+        advance = self.episodes.step(action)
+        verdict, frame_id = advance.verdict, self._show()
         return Outcome(
-            frame_id=self._show(),
+            frame_id=frame_id,
             reward=verdict.reward,
             terminated=verdict.terminated,
             truncated=verdict.truncated,
             success=verdict.success,
+            cut_frame_id=self._cut(advance, frame_id),
         )
 
     def facts(self) -> Int16[Tensor, "world fact"]:
@@ -92,6 +96,25 @@ class TwinWorlds:
         facts = facts_of_states(self.state, self._setting)
         since = self._since_target[:, None].to(torch.int16)
         return torch.cat([facts[:, :-1], since, facts[:, -1:]], dim=1)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return all that changes while the worlds are stepped, as tensors that later steps leave alone."""
+        frames, episodes = self._table.state_dict(), self.episodes.state_dict()
+        return {**frames, **episodes, "since_target": self._since_target}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what worlds made in the same way returned."""
+        self._table.load_state_dict(state)
+        self.episodes.load_state_dict(state)
+        self._since_target = state["since_target"].to(self._since_target.device)
+
+    def _cut(self, advance: Advance, frame_id: Int64[Tensor, " world"]) -> Int64[Tensor, " world"]:
+        """Return the ids of the frames now shown, but of the last frame where the time limit cut an episode short."""
+        is_cut = (advance.verdict.truncated & ~advance.verdict.terminated)[advance.ended]
+        if not is_cut.any():
+            return frame_id
+        last = self._table.intern(look(advance.final[is_cut.nonzero()[:, 0]], self._setting))
+        return frame_id.index_put((advance.ended[is_cut],), last)
 
     def _show(self) -> Int64[Tensor, " world"]:
         """Return the ids of the frames now shown, and note where they show the target."""

@@ -1,5 +1,6 @@
 """Actions into outcomes, for many episodes of one world at once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -28,6 +29,11 @@ class Outcome:
     truncated: Bool[Tensor, " world"]
     success: Bool[Tensor, " world"]
     """Whether the episode ended at the matching target."""
+    cut_frame_id: Int64[Tensor, " world"] | None = None
+    """Where the time limit cut an episode short, the frame that it would have gone on from; elsewhere `frame_id`.
+
+    None where the worlds do not tell.
+    """
 
 
 @runtime_checkable
@@ -55,6 +61,19 @@ class Worlds(Protocol):
 
     def facts(self) -> Int16[Tensor, "world fact"]:
         """Return the facts of the states that the worlds are in now, time included."""
+        ...
+
+
+@runtime_checkable
+class Suspendable(Protocol):
+    """Worlds that can be put aside in the middle of their episodes, and equal ones go on from there later."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return all that changes while the worlds are stepped, as tensors that later steps leave alone."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what worlds made in the same way returned."""
         ...
 
 
@@ -109,12 +128,14 @@ class GraphWorlds:
         next_state = self._next_state[self._state, action]
         self._state = torch.where(ended, self._start[self._world, self._episode], next_state)
         self._time = torch.where(ended, 0, time)
+        frame_id = self._frame_id[self._state]
         return Outcome(
-            frame_id=self._frame_id[self._state],
+            frame_id=frame_id,
             reward=torch.where(success, self._reward[time], 0.0),
             terminated=terminated,
             truncated=truncated,
             success=success,
+            cut_frame_id=torch.where(truncated & ~terminated, self._frame_id[next_state], frame_id),
         )
 
     @property
@@ -127,6 +148,15 @@ class GraphWorlds:
         facts = self._facts[self._state]
         facts[:, -1] = self._time.to(torch.int16)
         return facts
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return all that changes while the worlds are stepped, as tensors that later steps leave alone."""
+        return {"episode": self._episode, "time": self._time, "state": self._state}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what worlds made in the same way returned."""
+        device = self._world.device
+        self._episode, self._time, self._state = (state[name].to(device) for name in ("episode", "time", "state"))
 
     def _require_actions(self, action: Int64[Tensor, " world"]) -> None:
         smallest, largest = (int(value) for value in action.aminmax())

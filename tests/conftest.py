@@ -50,9 +50,9 @@ def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _write_subject(folder: Path) -> None:
+    from dtinterp.agents.config import AgentConfig
     from dtinterp.agents.items import FrameItems
     from dtinterp.agents.network import AgentPolicy, RecurrentActorCritic
-    from dtinterp.agents.ppo import AgentConfig
     from dtinterp.agents.storage import save_agent
     from dtinterp.commands.train_model import calibration_of
     from dtinterp.demonstrations.collect import Share, collect

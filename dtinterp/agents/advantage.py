@@ -9,22 +9,22 @@ def generalised_advantage(
     reward: Float32[Tensor, "time world"],
     value: Float32[Tensor, "time world"],
     is_last: Bool[Tensor, "time world"],
-    next_value: Float32[Tensor, " world"],
+    value_after: Float32[Tensor, "time world"],
     *,
     discount: float,
     decay: float,
 ) -> Float32[Tensor, "time world"]:
     """Return the generalised advantage estimate (Schulman et al. 2016, arXiv:1506.02438, eq. 16).
 
-    `next_value` is the value after the last row. Nothing is bootstrapped across `is_last`: in these worlds the time
-    limit belongs to the task, since the reward falls with time and is gone at the limit.
+    `value_after` is the value of what each step led to; it counts even where the episode ends (`is_last`), so it is
+    zero where nothing follows, and the value of the last frame where something would have. No other term crosses the
+    end of an episode.
     """
+    surprise = reward + discount * value_after - value
+    weight = discount * decay * ~is_last
     advantage = torch.zeros_like(reward)
-    running = torch.zeros_like(next_value)
+    running = torch.zeros_like(reward[0])
     for step in reversed(range(len(reward))):
-        goes_on = (~is_last[step]).float()
-        surprise = reward[step] + discount * next_value * goes_on - value[step]
-        running = surprise + discount * decay * goes_on * running
+        running = surprise[step] + weight[step] * running
         advantage[step] = running
-        next_value = value[step]
     return advantage

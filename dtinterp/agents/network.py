@@ -1,66 +1,84 @@
-"""Frames become preferences and a value, through a recurrent core."""
+"""Frames become preferences and a value, through a core that remembers."""
 
 import torch
 from jaxtyping import Bool, Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dtinterp.agents.cores import N_GATES, N_PARTS, Core, gru, lstm
 from dtinterp.agents.items import FrameItems
 from dtinterp.agents.policy import Decision, Observation
 
 
 class RecurrentActorCritic(nn.Module):
-    """One-hot frames → linear → GRU (Cho et al. 2014, arXiv:1406.1078) → action logits and value.
+    """One-hot frames → linear → core → action logits and value.
 
     A world has few distinct frames, so all that depends on the frame alone (its embedding and what it sends into the
     gates) is computed once per distinct frame and gathered for the steps.
     """
 
-    def __init__(self, *, n_items: int, n_actions: int, d_hidden: int, generator: torch.Generator) -> None:
-        """Initialise orthogonally, the policy head small (Andrychowicz et al. 2021, arXiv:2006.05990, §3.2)."""
+    def __init__(
+        self, *, n_items: int, n_actions: int, d_hidden: int, generator: torch.Generator, core: Core = "gru"
+    ) -> None:
+        """Initialise orthogonally, the policy head small (Andrychowicz et al. 2021, arXiv:2006.05990, §3.2).
+
+        The value head is smaller than orthogonal, too: large values that no reward stands behind promise something to
+        whoever avoids the end of an episode, and small ones teach the core little (docs/agents.md has the figures).
+        """
         super().__init__()
+        self.core: Core = core
         self.d_hidden = d_hidden
         self.embed = nn.Linear(n_items, d_hidden)
-        self.from_frame = nn.Linear(d_hidden, 3 * d_hidden)
-        self.from_hidden = nn.Linear(d_hidden, 3 * d_hidden)
+        self.from_frame = nn.Linear(d_hidden, N_GATES[core] * d_hidden)
+        if core != "none":
+            self.from_hidden = nn.Linear(d_hidden, N_GATES[core] * d_hidden)
         self.policy_head = nn.Linear(d_hidden, n_actions)
         self.value_head = nn.Linear(d_hidden, 1)
         self._initialise(generator)
 
     def gates(self, items: Float32[Tensor, "frame item"]) -> Float32[Tensor, "frame gate"]:
-        """Return what each distinct frame sends into the reset, update and candidate gates."""
+        """Return what each distinct frame sends into the core."""
         return self.from_frame(torch.relu(self.embed(items)))
+
+    def fresh(self, n_worlds: int) -> Float32[Tensor, "world d_memory"]:
+        """Return the memory of worlds in which nothing was seen yet: zeros."""
+        return self.value_head.weight.new_zeros(n_worlds, N_PARTS[self.core] * self.d_hidden)
 
     def advance(
         self,
         gates: Float32[Tensor, "world gate"],
         is_first: Bool[Tensor, " world"],
-        hidden: Float32[Tensor, "world d_hidden"],
-    ) -> Float32[Tensor, "world d_hidden"]:
-        """Return the next hidden state; it starts from zero where an episode begins."""
-        hidden = hidden * ~is_first[:, None]
-        frame_reset, frame_update, frame_candidate = gates.chunk(3, dim=-1)
-        own_reset, own_update, own_candidate = self.from_hidden(hidden).chunk(3, dim=-1)
-        reset = torch.sigmoid(frame_reset + own_reset)
-        update = torch.sigmoid(frame_update + own_update)
-        candidate = torch.tanh(frame_candidate + reset * own_candidate)
-        return torch.lerp(candidate, hidden, update)
+        memory: Float32[Tensor, "world d_memory"],
+    ) -> Float32[Tensor, "world d_memory"]:
+        """Return the next memory; it starts from zero where an episode begins."""
+        memory = memory * ~is_first[:, None]
+        match self.core:
+            case "gru":
+                return gru(gates, self.from_hidden(memory), memory)
+            case "lstm":
+                return lstm(gates, self.from_hidden(self.hidden_of(memory)), memory)
+            case "none":
+                return torch.tanh(gates)
+
+    def hidden_of(self, memory: Float32[Tensor, "*shape d_memory"]) -> Float32[Tensor, "*shape d_hidden"]:
+        """Return the part of the memory that actions and values are read from."""
+        return memory[..., : self.d_hidden]
 
     def unroll(
         self,
         gates: Float32[Tensor, "time world gate"],
         is_first: Bool[Tensor, "time world"],
-        hidden: Float32[Tensor, "world d_hidden"],
+        memory: Float32[Tensor, "world d_memory"],
     ) -> Float32[Tensor, "time world d_hidden"]:
         """Return the hidden state after each step of whole sequences."""
         states = []
         for gate, first in zip(gates.unbind(), is_first.unbind(), strict=True):
-            hidden = self.advance(gate, first, hidden)
-            states.append(hidden)
+            memory = self.advance(gate, first, memory)
+            states.append(self.hidden_of(memory))
         return torch.stack(states)
 
     def _initialise(self, generator: torch.Generator) -> None:
-        gains = {"policy_head.weight": 0.01, "embed.weight": 2**0.5}
+        gains = {"policy_head.weight": 0.01, "value_head.weight": 0.3, "embed.weight": 2**0.5}
         for name, parameter in self.named_parameters():
             if parameter.dim() == 2:
                 nn.init.orthogonal_(parameter, gain=gains.get(name, 1.0), generator=generator)
@@ -69,21 +87,30 @@ class RecurrentActorCritic(nn.Module):
 
 
 class FrameGates:
-    """What each frame sends into the gates of a network that stays as it is, computed once per frame."""
+    """What frames send into the core of a network that stays as it is, computed once for each frame that is shown."""
 
     @torch.no_grad()
     def __init__(self, network: RecurrentActorCritic, items: FrameItems) -> None:
-        """Compute them for the frames known already."""
+        """Compute nothing yet."""
         self._network, self._items = network, items
-        self._table = network.gates(items.table)
+        self._table = network.gates(items.of(torch.empty(0, dtype=torch.int64)))
+        self._is_known = torch.empty(0, dtype=torch.bool, device=self._table.device)
 
     @torch.no_grad()
     def of(self, frame_id: Int64[Tensor, " world"]) -> Float32[Tensor, "world gate"]:
         """Return the gates of the frames that worlds show now."""
-        n_known, items = len(self._table), self._items.table
-        if len(items) > n_known:
-            self._table = torch.cat([self._table, self._network.gates(items[n_known:])])
+        self._make_room()
+        unknown = frame_id[~self._is_known[frame_id]].unique()
+        if len(unknown):
+            self._table[unknown] = self._network.gates(self._items.of(unknown))
+            self._is_known[unknown] = True
         return functional.embedding(frame_id, self._table)
+
+    def _make_room(self) -> None:
+        n_new = self._items.n_frames - len(self._is_known)
+        if n_new:
+            self._table = torch.cat([self._table, self._table.new_empty(n_new, self._table.shape[1])])
+            self._is_known = torch.cat([self._is_known, self._is_known.new_zeros(n_new)])
 
 
 class AgentPolicy:
@@ -94,14 +121,14 @@ class AgentPolicy:
         self.network = network
         self._gates = FrameGates(network, items)
 
-    def start(self, n_worlds: int) -> Float32[Tensor, "world d_hidden"]:
-        """Return a hidden state of zeros."""
-        return self.network.value_head.weight.new_zeros(n_worlds, self.network.d_hidden)
+    def start(self, n_worlds: int) -> Float32[Tensor, "world d_memory"]:
+        """Return a memory of zeros."""
+        return self.network.fresh(n_worlds)
 
     @torch.no_grad()
     def act(
-        self, observation: Observation, memory: Float32[Tensor, "world d_hidden"]
-    ) -> Decision[Float32[Tensor, "world d_hidden"]]:
-        """Return the logits of each action and the next hidden state."""
-        hidden = self.network.advance(self._gates.of(observation.frame_id), observation.is_first, memory)
-        return Decision(self.network.policy_head(hidden), hidden)
+        self, observation: Observation, memory: Float32[Tensor, "world d_memory"]
+    ) -> Decision[Float32[Tensor, "world d_memory"]]:
+        """Return the logits of each action and the next memory."""
+        memory = self.network.advance(self._gates.of(observation.frame_id), observation.is_first, memory)
+        return Decision(self.network.policy_head(self.network.hidden_of(memory)), memory)

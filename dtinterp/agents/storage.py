@@ -7,11 +7,13 @@ from pathlib import Path
 import torch
 from pydantic import TypeAdapter
 
+from dtinterp.agents.config import AgentConfig
 from dtinterp.agents.network import RecurrentActorCritic
-from dtinterp.agents.ppo import AgentConfig
 from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
 
 KIND = "agent"
+TRAINING = "training"
+"""Name of the measurement that says what training took; the others say how the agent fares, by sampler."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,12 @@ def save_agent(
     *,
     metrics: Mapping[str, JSON],
     replace: bool = False,
+    device: str = "cpu",
 ) -> Artefact:
     """Write the network, how it was trained and how it fares."""
     shape = {"n_items": network.embed.in_features, "n_actions": network.policy_head.out_features}
     content = Content(KIND, {"training": asdict(config), "shape": shape}, network.state_dict(), metrics)
-    return write_artefact(path, content, parents=(), seed=config.seed, replace=replace)
+    return write_artefact(path, content, parents=(), seed=config.seed, replace=replace, device=device)
 
 
 def load_agent(path: Path) -> TrainedAgent:
@@ -46,6 +49,7 @@ def load_agent(path: Path) -> TrainedAgent:
         n_actions=settings.shape.n_actions,
         d_hidden=settings.training.d_hidden,
         generator=torch.Generator(),
+        core=settings.training.core,
     )
     network.load_state_dict(dict(artefact.tensors))
     return TrainedAgent(network.eval(), settings.training, artefact)

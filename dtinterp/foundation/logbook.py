@@ -16,16 +16,22 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from dtinterp.foundation.tracking import Tracker, Untracked
+
 
 class Logbook:
-    """An append-only JSONL file; with no path it forgets everything."""
+    """An append-only JSONL file, and curves where a tracker draws them; with no path there is no file."""
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, tracker: Tracker | None = None) -> None:
         """Open nothing yet: the file appears with the first row."""
         self.path = path
+        self.tracker = tracker or Untracked()
 
     def write(self, **row: int | float | str | None) -> None:
-        """Append one row, stamped with the wall clock in seconds."""
+        """Append one row, stamped with the wall clock in seconds; the tracker draws its numbers over its `step`."""
+        step = row.get("step")
+        if isinstance(step, int):
+            self.tracker.write(step, {name: value for name, value in row.items() if isinstance(value, float)})
         if self.path is None:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)

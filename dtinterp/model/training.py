@@ -20,9 +20,9 @@ from dtinterp.foundation.artefact import JSON
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Logbook, progress
 from dtinterp.foundation.ranges import require_above, require_at_least
+from dtinterp.foundation.resume import Training, resume, suspend
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.config import ModelConfig
-from dtinterp.model.resume import Training, resume, suspend
 from dtinterp.model.transformer import DecisionTransformer
 
 DECAYED = {"W_Q", "W_K", "W_V", "W_O", "W_in", "W_gate", "W_out"}

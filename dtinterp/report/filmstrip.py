@@ -1,9 +1,10 @@
-"""A window becomes a strip of pictures, every slot with its env time, its action, or the word pad."""
+"""A window or an episode becomes a strip of pictures, each with its env time and its action, or the word pad."""
 
 from collections.abc import Callable
 from typing import TypeAlias
 
 from dtinterp.dataset.windows import Windows
+from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.certificates import WorstSwap
 from dtinterp.report.html import Html, element, join
 from environments.vocabulary import ACTIONS
@@ -22,6 +23,25 @@ def filmstrip(windows: Windows, draw: Draw, *, swap: WorstSwap | None = None) ->
         raise ValueError(f"a strip shows 1 window, got {len(windows)}")
     slots = [_slot(windows, slot, draw, swap) for slot in range(windows.n_slots)]
     return element("div", element("div", join(slots), class_="strip"), class_="scroll")
+
+
+def episode_strip(trajectories: Trajectories, episode: int, draw: Draw, *, n_most: int = 20) -> Html:
+    """Return the strip of a whole episode, or of its beginning where it takes more than `n_most` steps."""
+    first = int(trajectories.length[:episode].sum())
+    length = int(trajectories.length[episode])
+    steps = range(first, first + min(length, n_most))
+    shown = [_step(trajectories, step, step - first, draw) for step in steps]
+    paid = float(trajectories.reward[first : first + length].sum())
+    end = element("span", f"return {paid:.3f}" if length <= n_most else f"… {length} steps", class_="slot-note")
+    return element(
+        "div", element("div", join([*shown, element("div", end, class_="slot")]), class_="strip"), class_="scroll"
+    )
+
+
+def _step(trajectories: Trajectories, step: int, time: int, draw: Draw) -> Html:
+    moment = element("span", f"t = {time}", class_="slot-time")
+    said = element("span", ACTIONS[int(trajectories.action[step])], class_="slot-action")
+    return element("div", moment, draw(int(trajectories.frame_id[step])), said, class_="slot")
 
 
 def _slot(windows: Windows, slot: int, draw: Draw, swap: WorstSwap | None) -> Html:

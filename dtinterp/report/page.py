@@ -50,7 +50,7 @@ def page(results: StudyResults) -> str:
     draw = _album(frames)
     sections = join(
         [
-            world_section(results),
+            world_section(results, draw),
             model_section(results),
             dictionaries_section(results),
             features_section(results, draw),

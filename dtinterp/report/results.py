@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter
 
+from dtinterp.agents.storage import TRAINING
 from dtinterp.demonstrations.evaluate import Evaluation
 from dtinterp.demonstrations.quality import Quality, quality
 from dtinterp.demonstrations.trajectories import Trajectories
@@ -101,7 +102,8 @@ class StudyResults:
     @property
     def demonstrator(self) -> Mapping[str, Evaluation]:
         """How the agent fares in fresh episodes, by sampler; empty where its artefact records nothing."""
-        return TypeAdapter(dict[str, Evaluation]).validate_python(self.agent.manifest.metrics)
+        judged = {name: value for name, value in self.agent.manifest.metrics.items() if name != TRAINING}
+        return TypeAdapter(dict[str, Evaluation]).validate_python(judged)
 
     @property
     def artefacts(self) -> tuple[Artefact, ...]:

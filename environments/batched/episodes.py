@@ -1,6 +1,7 @@
 """Layouts into endless episodes in many worlds: a world whose episode ends begins its next one in the same step."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Float64, Int64
@@ -78,6 +79,16 @@ class Episodes:
         final = self._state[ended]
         self._begin_next(ended)
         return Advance(verdict, ended, final)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return copies of the states and of how far each world has come."""
+        return {"episode": self._episode.clone(), "layout": self._layout.clone(), **vars(self._state.clone())}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from there, in worlds made from the same layouts and an equal generator."""
+        device = self._key.device
+        self._episode, self._layout = state["episode"].to(device), state["layout"].to(device)
+        self._state = State(**{field.name: state[field.name] for field in fields(State)}).to(device)
 
     def put(self, state: State) -> None:
         """Go on from another state of the same worlds, which is copied. Raises ValueError if its sizes differ."""

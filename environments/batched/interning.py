@@ -1,5 +1,7 @@
 """Cells in view into frame ids: a growing table of distinct frames, numbered in order of discovery, on any device."""
 
+from collections.abc import Mapping
+
 import torch
 from jaxtyping import Int32, Int64, UInt8
 from torch import Tensor
@@ -54,6 +56,18 @@ class FrameTable:
         if not torch.equal(self._cells.index_select(0, frame_id), shown):
             raise RuntimeError("Two different frames have the same hash of 64 bits; no such pair was known.")
         return frame_id
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the cells of the frames in the order of their ids."""
+        return {"cells": self._cells[: self._n_frames].clone()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Know just these frames, by these ids."""
+        cells = state["cells"].to(self._cells.device)
+        self._n_frames = len(cells)
+        self._cells = torch.cat([cells, cells.new_zeros(max(_FIRST_ROOM, len(cells)), cells.shape[1])])
+        self._key, self._id_of_key = (cells * self._factor).sum(1).sort()
+        self._frames = frames_of(self._cells[:0], self._view)
 
     def _find(self, key: Int64[Tensor, " world"]) -> Int64[Tensor, " world"]:
         """Return where each key stands among the known ones, -1 where it is unknown."""

@@ -45,6 +45,35 @@ def test_reset_goes_back_to_the_same_first_episodes() -> None:
     assert torch.equal(worlds.frames[worlds.reset()], first)
 
 
+def test_a_cut_episode_tells_the_frame_that_it_would_have_gone_on_from() -> None:
+    worlds, env = _worlds("MiniGrid-Empty-5x5-v0", n_worlds=2), make("MiniGrid-Empty-5x5-v0")
+    env.reset(seed=worlds.first_seed[0])
+    for _ in range(worlds.max_steps - 1):
+        env.step(0)
+        outcome = worlds.step(torch.tensor([0, 0]))
+        assert outcome.cut_frame_id is not None
+        assert torch.equal(outcome.cut_frame_id, outcome.frame_id)
+    last, outcome = env.step(2)[0]["image"], worlds.step(torch.tensor([2, 2]))
+    assert outcome.truncated.all()
+    assert outcome.cut_frame_id is not None
+    assert np.array_equal(worlds.frames[outcome.cut_frame_id[0]].numpy(), last)
+    assert outcome.cut_frame_id[0] != outcome.frame_id[0]
+
+
+def test_worlds_put_aside_go_on_as_if_nothing_had_happened() -> None:
+    worlds, other, rng = _worlds(), _worlds(), np.random.default_rng(0)
+    for _ in range(150):
+        worlds.step(torch.tensor(rng.integers(0, 3, 4)))
+    other.load_state_dict(worlds.state_dict())
+    for _ in range(150):
+        action = torch.tensor(rng.integers(0, 3, 4))
+        ours, theirs = other.step(action), worlds.step(action)
+        for one, twin in zip(vars(ours).values(), vars(theirs).values(), strict=True):
+            assert torch.equal(one, twin)
+    assert torch.equal(other.frames, worlds.frames)
+    assert torch.equal(other.facts(), worlds.facts())
+
+
 def test_facts_say_where_the_agent_is_and_what_it_sees() -> None:
     worlds = _worlds()
     facts = dict(zip(worlds.fact_names, worlds.facts().T.tolist(), strict=True))

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 import torch
 
+from dtinterp.agents.config import AgentConfig
 from dtinterp.agents.items import FrameItems
 from dtinterp.agents.network import AgentPolicy
-from dtinterp.agents.ppo import AgentConfig, train_agent
+from dtinterp.agents.training import Record, train_agent
 from dtinterp.demonstrations.collect import Share, collect
 from dtinterp.demonstrations.samplers import Temperature
-from dtinterp.foundation.logbook import Logbook
+from environments.batched.dynamics import step as step_once
 from environments.batched.layouts import draw_layouts
+from environments.batched.sight import observe
 from environments.batched.sight import overview as look_from_above
 from environments.graph.starts import exhaustive_layouts
 from environments.graph.state_graph import state_graph
@@ -123,7 +125,7 @@ def test_agents_and_demonstrations_run_on_the_twin_as_they_run_on_a_graph(env_id
     """Frames may be numbered differently, so what is compared are the episodes themselves."""
     config = AgentConfig(env_id=env_id, steps=2 * 16 * 8, n_worlds=16, n_rollout=8, d_hidden=16)
     worlds = _twin(env_id, 16, explore=True)
-    network = train_agent(worlds, config, Logbook(None))
+    network = train_agent(worlds, config, Record()).network
     policy = AgentPolicy(network, FrameItems(worlds))
     shares = [Share(Temperature(1.0), 16 * worlds.max_steps)]
     trajectories = collect(policy, worlds, shares, torch.Generator().manual_seed(0))
@@ -133,3 +135,42 @@ def test_agents_and_demonstrations_run_on_the_twin_as_they_run_on_a_graph(env_id
     known = {frame.tobytes() for frame in graph.frames}
     assert {frame.tobytes() for frame in trajectories.frames.numpy()} <= known
     assert trajectories.length.max() <= worlds.max_steps
+
+
+def test_a_cut_episode_tells_the_frame_that_it_would_have_gone_on_from() -> None:
+    """Every world shows, at its time limit, what one that has no limit yet shows after the same actions."""
+    twin, rng = _twin(n_worlds=64), np.random.default_rng(2)
+    first, n_cut = twin.reset(), 0
+    for step in range(1, 101):
+        graph_free = twin.state.clone()
+        action = torch.tensor(rng.choice(7, size=64, p=[0.4, 0.4, 0.02, 0.06, 0.06, 0.06, 0.0]))
+        outcome = twin.step(action)
+        is_cut = outcome.truncated & ~outcome.terminated
+        assert outcome.cut_frame_id is not None
+        assert torch.equal(outcome.cut_frame_id[~is_cut], outcome.frame_id[~is_cut])
+        graph_free.time.zero_()
+        moved, _ = step_once(graph_free, action, twin.episodes.setting)
+        shown = observe(moved, twin.episodes.setting)
+        assert torch.equal(twin.frames[outcome.cut_frame_id][is_cut], shown[is_cut])
+        n_cut += int(is_cut.sum())
+        assert is_cut.any() <= (step >= twin.max_steps)
+    assert n_cut > 64
+    assert first.shape == (64,)
+
+
+@pytest.mark.parametrize("explore", [False, True])
+def test_worlds_put_aside_go_on_as_if_nothing_had_happened(*, explore: bool) -> None:
+    worlds, other, rng = _twin(explore=explore), _twin(explore=explore), np.random.default_rng(3)
+    for _ in range(70):
+        worlds.step(torch.tensor(rng.integers(0, 7, 32)))
+    state = worlds.state_dict()
+    actions = torch.tensor(rng.integers(0, 7, (70, 32)))
+    expected = [(worlds.step(action), worlds.facts()) for action in actions]
+    other.load_state_dict(state)
+    for action, (outcome, facts) in zip(actions, expected, strict=True):
+        ours = other.step(action)
+        assert all(
+            torch.equal(one, twin) for one, twin in zip(vars(ours).values(), vars(outcome).values(), strict=True)
+        )
+        assert torch.equal(other.facts(), facts)
+    assert torch.equal(other.frames, worlds.frames)

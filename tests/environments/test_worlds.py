@@ -203,3 +203,29 @@ def test_an_action_that_the_world_does_not_have_is_named(action: int) -> None:
 def test_no_worlds_are_refused() -> None:
     with pytest.raises(ValueError, match=r"number of worlds is 0; at least 1 is needed"):
         _worlds(STATIC, 0)
+
+
+def test_worlds_put_aside_go_on_as_if_nothing_had_happened() -> None:
+    worlds, other = (GraphWorlds(state_graph(STATIC), 8, generator=_generator(0)) for _ in range(2))
+    rng = _generator(1)
+    for action in torch.randint(7, (70, 8), generator=rng):
+        worlds.step(action)
+    other.load_state_dict(worlds.state_dict())
+    for action in torch.randint(7, (70, 8), generator=rng):
+        ours, theirs = other.step(action), worlds.step(action)
+        for one, twin in zip(vars(ours).values(), vars(theirs).values(), strict=True):
+            assert torch.equal(one, twin)
+        assert torch.equal(other.facts(), worlds.facts())
+
+
+def test_a_cut_episode_tells_the_frame_that_it_would_have_gone_on_from() -> None:
+    graph = state_graph(STATIC)
+    worlds = GraphWorlds(graph, 8, generator=_generator(0))
+    turn, n_cut = torch.zeros(8, dtype=torch.int64), 0
+    for _ in range(2 * worlds.max_steps):
+        turned = torch.tensor(graph.frame_id[graph.next_state[worlds.state, 0]], dtype=torch.int64)
+        outcome = worlds.step(turn)
+        assert outcome.cut_frame_id is not None
+        assert torch.equal(outcome.cut_frame_id, torch.where(outcome.truncated, turned, outcome.frame_id))
+        n_cut += int(outcome.truncated.sum())
+    assert n_cut == 16

@@ -2,9 +2,11 @@
 
 from pydantic import TypeAdapter
 
+from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.artefact import Artefact
 from dtinterp.interventions.scenarios import CONFIGURATIONS, configuration_names
 from dtinterp.report.evidence import cite, count, percentage, source
+from dtinterp.report.filmstrip import Draw, episode_strip
 from dtinterp.report.html import Html, element, join, words
 from dtinterp.report.layout import figure_block, paragraph, section, table_block, table_html
 from dtinterp.report.pictures import frame_picture, in_words, standalone
@@ -18,7 +20,7 @@ N_STARTS = 4
 """Starts that are shown; a world of many lengths has more."""
 
 
-def world_section(results: StudyResults) -> Html:
+def world_section(results: StudyResults, draw: Draw) -> Html:
     """Return the section on the world, what the agent sees of it, and what was demonstrated."""
     graph = state_graph(results.env_id)
     trajectories, artefact = results.demonstrations.value, results.demonstrations.artefact
@@ -59,6 +61,7 @@ def world_section(results: StudyResults) -> Html:
             source=source(artefact),
         ),
         *_agent(results),
+        *_episodes(results, draw),
     )
 
 
@@ -102,3 +105,23 @@ def _agent(results: StudyResults) -> list[Html]:
             "The demonstrator itself succeeds in ", join(shares, ", "), f" of {count(n_episodes)} fresh episodes."
         )
     ]
+
+
+def _episodes(results: StudyResults, draw: Draw) -> list[Html]:
+    """Show the demonstrator at work: under each sampler, the episode of median length."""
+    trajectories = results.demonstrations.value
+    return [
+        figure_block(
+            episode_strip(trajectories, _typical(trajectories, sampler), draw),
+            f"The demonstrator at work, its actions drawn by {name}: the first of its episodes of median length.",
+            source=source(results.demonstrations.artefact),
+        )
+        for sampler, name in enumerate(trajectories.samplers)
+    ]
+
+
+def _typical(trajectories: Trajectories, sampler: int) -> int:
+    """Return the first episode of a sampler whose length is the median."""
+    episodes = (trajectories.sampler == sampler).nonzero()[:, 0]
+    lengths = trajectories.length[episodes]
+    return int(episodes[int((lengths == lengths.median()).nonzero()[0, 0])])

@@ -29,6 +29,14 @@ def test_a_table_that_did_not_grow_is_not_made_again(graph):
     assert items.table is items.table
 
 
+def test_chosen_frames_are_encoded_without_the_table(graph):
+    worlds = growing_worlds(graph, explore=True)
+    chosen = torch.tensor([3, 0, 3])
+    items = FrameItems(worlds)
+    assert torch.equal(items.of(chosen), one_hot(worlds.frames)[chosen])
+    assert items.n_frames == len(worlds.frames)
+
+
 def test_an_agent_acts_alike_whether_frames_are_known_beforehand_or_met_on_the_way(graph):
     rng = torch.Generator().manual_seed(2)
     network = RecurrentActorCritic(n_items=980, n_actions=7, d_hidden=8, generator=rng)

@@ -1,29 +1,15 @@
-import json
+from dataclasses import replace
 
 import pytest
 import torch
 
-from dtinterp.agents.items import FrameItems
-from dtinterp.agents.network import AgentPolicy, RecurrentActorCritic
-from dtinterp.agents.ppo import AgentConfig, _loss, train_agent
+from dtinterp.agents.config import AgentConfig
+from dtinterp.agents.network import RecurrentActorCritic
+from dtinterp.agents.ppo import Lesson, improve, lesson_of, ppo_loss
 from dtinterp.agents.rollout import Runner
-from dtinterp.demonstrations.evaluate import evaluate
-from dtinterp.demonstrations.samplers import Greedy
-from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.logbook import Logbook
 from environments.worlds import GraphWorlds
 
 TINY = AgentConfig(steps=4 * 8 * 3, n_worlds=8, n_rollout=4, d_hidden=8, n_minibatches=2)
-
-
-def test_it_learns_to_act_on_what_it_saw_before(recall):
-    config = AgentConfig(
-        steps=64 * 8 * 60, n_worlds=64, n_rollout=8, d_hidden=16, n_minibatches=2, learning_rate=5e-3, discount=0.9
-    )
-    network = train_agent(recall, config, Logbook())
-    policy = AgentPolicy(network, FrameItems(recall))
-    judged = evaluate(policy, recall, Greedy(), generator=torch.Generator().manual_seed(1))
-    assert judged.success.estimate == 1.0
 
 
 @pytest.fixture
@@ -35,16 +21,16 @@ def under_way(graph):
         network.policy_head.weight.normal_(std=0.7, generator=rng)
     runner = Runner(network, GraphWorlds(graph, 8, generator=rng), rng)
     runner.roll(5)
-    return network, runner.roll(60), runner.items.table
+    return network, lesson_of(runner.roll(60), runner.items, TINY)
 
 
-def slow_loss(network, rollout, advantage, items, group):
+def slow_loss(network, lesson, group, config):
     """Equation 9, one step of one world at a time."""
-    config = TINY
+    rollout, advantage, items = lesson.rollout, lesson.advantage, lesson.items.table
     gains = advantage[:, group].flatten()
     policy, value, entropy = [], [], []
     for world in group.tolist():
-        hidden = rollout.hidden[world : world + 1]
+        hidden = rollout.memory[world : world + 1]
         for step in range(len(rollout.action)):
             gates = network.gates(items[rollout.frame_id[step, world]][None])
             hidden = network.advance(gates, rollout.is_first[step, world][None], hidden)
@@ -52,64 +38,91 @@ def slow_loss(network, rollout, advantage, items, group):
             ratio = chances[rollout.action[step, world]] / rollout.log_prob[step, world].exp()
             gain = (advantage[step, world] - gains.mean()) / gains.std()
             policy.append(min(ratio * gain, ratio.clamp(1 - config.clip, 1 + config.clip) * gain))
-            target = advantage[step, world] + rollout.value[step, world]
-            value.append((network.value_head(hidden)[0, 0] - target) ** 2)
+            old, now = rollout.value[step, world], network.value_head(hidden)[0, 0]
+            target = advantage[step, world] + old
+            errors = [(now - target) ** 2]
+            if config.clip_value:
+                errors.append((old + (now - old).clamp(-config.clip, config.clip) - target) ** 2)
+            value.append(max(errors))
             entropy.append(-(chances * chances.log()).sum())
     means = [torch.stack(each).mean() for each in (policy, value, entropy)]
     return -means[0] + config.value_weight * means[1] - config.entropy * means[2]
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("clip_value", [False, True])
 @pytest.mark.parametrize("drift", [0.0, 0.3])
-def test_the_loss_is_that_of_a_slow_loop_before_and_after_the_policy_moves(under_way, drift):
-    network, rollout, items = under_way
+def test_the_loss_is_that_of_a_slow_loop_before_and_after_the_policy_moves(under_way, drift, clip_value):
+    network, lesson = under_way
+    config = replace(TINY, clip_value=clip_value)
     rng = torch.Generator().manual_seed(1)
     for parameter in network.parameters():
         parameter.add_(drift * torch.randn(parameter.shape, generator=rng))
-    advantage, group = torch.randn(60, 8, generator=rng), torch.tensor([6, 1, 3])
-    ours = _loss(network, rollout, advantage, items=items, group=group, config=TINY)
-    torch.testing.assert_close(ours, slow_loss(network, rollout, advantage, items, group), atol=1e-5, rtol=1e-4)
+    lesson = replace(lesson, advantage=torch.randn(60, 8, generator=rng))
+    group = torch.tensor([6, 1, 3])
+    ours = ppo_loss(network, lesson, group, config, entropy_weight=config.entropy)
+    torch.testing.assert_close(ours, slow_loss(network, lesson, group, config), atol=1e-5, rtol=1e-4)
 
 
-def trained(graph, config):
-    worlds = GraphWorlds(graph, config.n_worlds, generator=torch.Generator().manual_seed(0))
-    network = train_agent(worlds, config, Logbook())
-    return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+@torch.no_grad()
+def test_a_clipped_value_is_not_rewarded_for_moving_further_than_it_may(under_way):
+    network, lesson = under_way
+    lesson = replace(lesson, advantage=torch.ones(60, 8))  # so that each value should rise by one
+    network.value_head.bias.add_(0.5)
+
+    def value_loss(*, clip_value: bool) -> float:
+        config = replace(TINY, clip_value=clip_value, clip=0.2, value_weight=1.0)
+        without = replace(config, value_weight=0.0)
+        with_it, without_it = (
+            ppo_loss(network, lesson, torch.arange(8), each, entropy_weight=0.0) for each in (config, without)
+        )
+        return (with_it - without_it).item()
+
+    assert value_loss(clip_value=False) == pytest.approx(0.5**2, abs=1e-4)
+    assert value_loss(clip_value=True) == pytest.approx(0.8**2, abs=1e-4)
 
 
-def test_one_seed_gives_the_same_bits_and_another_seed_others(graph):
-    assert torch.equal(trained(graph, TINY), trained(graph, TINY))
-    other = AgentConfig(**{**vars(TINY), "seed": 1})
-    assert not torch.isclose(trained(graph, TINY), trained(graph, other)).all()
-
-
-def test_the_log_has_a_row_per_update(graph, tmp_path):
-    worlds = GraphWorlds(graph, TINY.n_worlds, generator=torch.Generator().manual_seed(0))
-    train_agent(worlds, TINY, Logbook(tmp_path / "log.jsonl"))
-    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert [row["steps"] for row in rows] == [32, 64, 96]
-    assert all(0 <= row["success"] <= 1 for row in rows)
+def learnt(under_way, config, passed) -> torch.Tensor:
+    """The weights after one improvement."""
+    network, lesson = under_way
+    copy = RecurrentActorCritic(n_items=980, n_actions=7, d_hidden=8, generator=torch.Generator())
+    copy.load_state_dict(network.state_dict())
+    optimizer = torch.optim.Adam(copy.parameters(), lr=1.0)
+    improve(copy, optimizer, lesson, config, passed=passed, rng=torch.Generator().manual_seed(0))
+    return torch.cat([parameter.detach().flatten() for parameter in copy.parameters()])
 
 
 @pytest.mark.parametrize(
-    ("change", "sentence"),
+    ("config", "half"),
     [
+        (replace(TINY, learning_rate_schedule="linear"), {"learning_rate": TINY.learning_rate / 2}),
         (
-            {"n_worlds": 10, "n_minibatches": 4},
-            "n_worlds is 10, expected a multiple of n_minibatches, 4",
+            replace(TINY, learning_rate_schedule="constant", entropy=0.4, entropy_schedule="linear"),
+            {"entropy": 0.2},
         ),
-        (
-            {"n_worlds": 4, "n_rollout": 1, "steps": 8},
-            "n_rollout is 1, expected at least 2",
-        ),
-        ({"steps": 100}, "steps is 100, expected at least one rollout, 16384: ask for more steps"),
-        ({"n_minibatches": 0}, "n_minibatches is 0, expected at least 1"),
-        ({"n_worlds": 0}, "n_worlds is 0, expected at least 1"),
-        ({"discount": 1.5}, "discount is 1.5, expected a number from 0 to 1"),
-        ({"learning_rate": 0.0}, "learning_rate is 0.0, expected a number above 0"),
-        ({"entropy": -0.1}, "entropy is -0.1, expected at least 0"),
     ],
 )
-def test_what_cannot_be_run_is_refused(change, sentence):
-    with pytest.raises(UserError, match=sentence):
-        AgentConfig(**change)
+def test_half_way_a_linear_schedule_is_at_half_its_start(under_way, config, half):
+    constant = replace(config, learning_rate_schedule="constant", entropy_schedule="constant")
+    assert torch.equal(learnt(under_way, config, 0.5), learnt(under_way, replace(constant, **half), 0.5))
+    assert torch.equal(learnt(under_way, config, 0.0), learnt(under_way, constant, 0.0))
+    assert not torch.equal(learnt(under_way, config, 0.5), learnt(under_way, constant, 0.5))
+
+
+def test_each_frame_of_a_group_is_embedded_once(under_way, monkeypatch):
+    network, lesson = under_way
+    shown, of = [], type(lesson.items).of
+    monkeypatch.setattr(type(lesson.items), "of", lambda items, frame_id: shown.append(frame_id) or of(items, frame_id))
+    group = torch.tensor([2, 5])
+    ppo_loss(network, lesson, group, TINY, entropy_weight=0.0)
+    assert [sorted(frames.tolist()) for frames in shown] == [
+        sorted(set(lesson.rollout.frame_id[:, group].flatten().tolist()))
+    ]
+
+
+def test_a_lesson_holds_the_advantages_of_its_rollout(under_way):
+    _, lesson = under_way
+    assert isinstance(lesson, Lesson)
+    rollout = lesson.rollout
+    last = rollout.reward[-1] + TINY.discount * rollout.value_after[-1] - rollout.value[-1]
+    torch.testing.assert_close(lesson.advantage[-1], last)

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from dtinterp.agents.config import AgentConfig
 from dtinterp.agents.network import RecurrentActorCritic
-from dtinterp.agents.ppo import AgentConfig
 from dtinterp.agents.storage import load_agent, save_agent
 from dtinterp.foundation.artefact import Content, write_artefact
 from dtinterp.foundation.errors import UserError

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dtinterp.agents.ppo import AgentConfig
+from dtinterp.agents.config import AgentConfig
 from dtinterp.commands.collect import CollectConfig, collect
 from dtinterp.commands.train_agent import train_agent
 from dtinterp.commands.train_model import train_model

@@ -1,10 +1,16 @@
 import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter
 
-from dtinterp.agents.storage import load_agent
-from dtinterp.commands.train_agent import N_EPISODES, judge, train_agent
+from dtinterp.agents.config import AgentConfig
+from dtinterp.agents.storage import TRAINING, load_agent
+from dtinterp.cli import INTERRUPTED
+from dtinterp.commands.train_agent import N_EPISODES, ON_TRAINING_LAYOUTS, fresh_worlds, judge, train_agent
 from dtinterp.demonstrations.evaluate import Evaluation
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.foundation.artefact import Artefact
@@ -12,7 +18,8 @@ from dtinterp.foundation.logbook import Logbook
 
 
 def recorded(agent: Artefact) -> dict[str, Evaluation]:
-    return TypeAdapter(dict[str, Evaluation]).validate_python(agent.manifest.metrics)
+    judged = {name: value for name, value in agent.manifest.metrics.items() if name != TRAINING}
+    return TypeAdapter(dict[str, Evaluation]).validate_python(judged)
 
 
 def test_an_agent_is_judged_over_fresh_episodes_under_both_samplers(folders):
@@ -23,7 +30,7 @@ def test_an_agent_is_judged_over_fresh_episodes_under_both_samplers(folders):
 
 def test_a_stored_agent_fares_as_its_manifest_says(folders):
     trained = load_agent(folders.agent)
-    assert judge(trained.network, trained.config.env_id, Greedy()) == recorded(trained.artefact)["greedy"]
+    assert judge(trained.network, fresh_worlds(trained.config.env_id), Greedy()) == recorded(trained.artefact)["greedy"]
 
 
 def test_training_is_logged_beside_the_agent(folders):
@@ -35,11 +42,51 @@ def test_an_interrupted_replacement_loses_neither_the_agent_nor_its_log(folders,
     shutil.copytree(folders.agent, agent)
     shutil.copy(folders.root / "agent.jsonl", tmp_path / "agent.jsonl")
     before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
-    monkeypatch.setattr(Logbook, "write", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    monkeypatch.setattr(Logbook, "write", killed)
+    with pytest.raises(MemoryError):
         train_agent(load_agent(agent).config, agent, replace=True)
     assert {file: file.read_bytes() for file in before} == before
 
 
-def interrupted(*_, **__):
-    raise KeyboardInterrupt
+def killed(*_, **__):
+    raise MemoryError
+
+
+def test_the_artefact_says_what_training_took_and_where(folders):
+    manifest = load_agent(folders.agent).artefact.manifest
+    spent = TypeAdapter(dict[str, float]).validate_python(manifest.metrics[TRAINING])
+    assert spent["steps"] == 8192
+    assert spent["seconds"] > 0
+    assert manifest.device == "cpu"
+
+
+ROOT = Path(__file__).parents[3]
+LAVA = AgentConfig("MiniGrid-LavaGapS5-v0", steps=2048, n_worlds=64, n_layouts=8, n_rollout=16, d_hidden=8)
+
+
+def test_where_layouts_are_drawn_the_agent_is_also_judged_on_those_of_training(tmp_path):
+    fares = recorded(train_agent(LAVA, tmp_path / "agent"))
+    assert set(fares) == {"greedy", "temperature=1", ON_TRAINING_LAYOUTS}
+
+
+@pytest.mark.slow
+def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
+    words = "--env-id MiniGrid-MemoryS7FixedStartStatic-v0 --steps 81920 --n-rollout 16 --d-hidden 8 --device cpu"
+    main = "import sys; from dtinterp.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", main, "train-agent", *words.split(), "--out"]
+    stopped = subprocess.Popen([*command, str(tmp_path / "stopped")], stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    log = tmp_path / "stopped.unfinished.jsonl"
+    while not (log.exists() and log.read_text().count("\n") >= 2):
+        assert stopped.poll() is None
+    stopped.send_signal(signal.SIGINT)
+    _, said = stopped.communicate()
+    assert stopped.returncode == INTERRUPTED
+    assert "of 40 updates" in said
+    assert "give the same command again to go on" in said
+    for name in ("stopped", "whole"):
+        subprocess.run([*command, str(tmp_path / name)], check=True, capture_output=True, cwd=ROOT)
+    tensors = [
+        load_agent(tmp_path / name).artefact.manifest.files["tensors.safetensors"] for name in ("stopped", "whole")
+    ]
+    assert tensors[0] == tensors[1]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["stopped", "stopped.jsonl", "whole", "whole.jsonl"]

@@ -4,7 +4,7 @@ import torch
 from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.certificates import WorstSwap
-from dtinterp.report.filmstrip import filmstrip
+from dtinterp.report.filmstrip import episode_strip, filmstrip
 from dtinterp.report.html import Html
 from environments.vocabulary import ACTIONS
 
@@ -50,3 +50,23 @@ def test_a_swap_shows_the_stand_in_at_its_slot_and_frames_the_decision(trajector
 def test_several_windows_are_refused(trajectories: Trajectories) -> None:
     with pytest.raises(ValueError, match="a strip shows 1 window, got 2"):
         filmstrip(window(trajectories, torch.tensor([2, 3])), _draw)
+
+
+def test_an_episode_shows_its_frames_times_and_actions_in_order_and_what_it_paid(trajectories: Trajectories) -> None:
+    length = trajectories.length.tolist()
+    episode = next(index for index, steps in enumerate(length) if index and steps <= 20)
+    first = sum(length[:episode])
+    *slots, end = episode_strip(trajectories, episode, _draw).split('<div class="slot">')[1:]
+    assert len(slots) == length[episode]
+    for time, slot in enumerate(slots):
+        assert f">t = {time}<" in slot
+        assert f"<frame {int(trajectories.frame_id[first + time])}>" in slot
+        assert f">{ACTIONS[int(trajectories.action[first + time])]}<" in slot
+    assert f"return {float(trajectories.reward[first : first + len(slots)].sum()):.3f}" in end
+
+
+def test_a_long_episode_is_cut_and_says_how_long_it_was(trajectories: Trajectories) -> None:
+    episode = int(trajectories.length.argmax())
+    *slots, end = episode_strip(trajectories, episode, _draw, n_most=3).split('<div class="slot">')[1:]
+    assert len(slots) == 3
+    assert f"… {int(trajectories.length[episode])} steps" in end

@@ -1,22 +1,27 @@
+from dtinterp.report.html import Html
 from dtinterp.report.results import StudyResults
 from dtinterp.report.sections.world import world_section
 
 
+def _draw(frame: int) -> Html:
+    return Html(f"<frame {frame}>")
+
+
 def test_every_configuration_is_shown_from_above_and_from_within(results: StudyResults) -> None:
-    section = world_section(results)
+    section = world_section(results, _draw)
     for name in ("Key,Key-Ball", "Key,Ball-Key", "Ball,Ball-Key", "Ball,Key-Ball"):
         assert section.count(f'alt="the world from above, {name}"') == 1
     assert section.count('class="frame large"') == 4
 
 
 def test_states_and_frames_are_those_of_the_state_graph(results: StudyResults) -> None:
-    section = world_section(results)
+    section = world_section(results, _draw)
     assert "160 states that show 96 distinct observations" in section
     assert f">{len(results.demonstrations.value.frames)} of them</a>" in section
 
 
 def test_every_sampler_has_a_row_with_its_success_and_its_actions(results: StudyResults) -> None:
-    section = world_section(results)
+    section = world_section(results, _draw)
     for sampler, judged in results.demonstrated.by_sampler.items():
         row = section.split(f"<td>{sampler}</td>")[1].split("</tr>")[0]
         assert f">{judged.n_episodes}</td>" in row
@@ -27,4 +32,15 @@ def test_every_sampler_has_a_row_with_its_success_and_its_actions(results: Study
 
 
 def test_duplicates_are_counted(results: StudyResults) -> None:
-    assert f"{results.demonstrated.n_distinct_episodes} episodes differ" in world_section(results)
+    assert f"{results.demonstrated.n_distinct_episodes} episodes differ" in world_section(results, _draw)
+
+
+def test_under_each_sampler_the_demonstrator_is_shown_at_work_in_an_episode_of_median_length(
+    results: StudyResults,
+) -> None:
+    trajectories = results.demonstrations.value
+    strips = world_section(results, _draw).split("The demonstrator at work")[:-1]
+    assert len(strips) == len(trajectories.samplers)
+    for sampler, strip in enumerate(strips):
+        median = int(trajectories.length[trajectories.sampler == sampler].median())
+        assert strip.split("<figure")[-1].count("<frame") == min(median, 20)

@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from dtinterp.foundation.errors import UserError
-from dtinterp.model.resume import Training, resume, suspend
+from dtinterp.foundation.resume import Training, prefixed, resume, suspend, under
 
 IDENTITY = {"seed": 0, "learning_rate": 0.1, "precision": "float32"}
 
@@ -40,6 +42,32 @@ def test_a_resumed_training_is_the_uninterrupted_one_to_the_bit(tmp_path):
     assert torch.equal(weights(second), weights(whole))
 
 
+class Counter:
+    """Something else that changes during a training."""
+
+    def __init__(self) -> None:
+        self.count = torch.tensor(0)
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        return {"count": self.count}
+
+    def load_state_dict(self, state) -> None:
+        self.count = state["count"]
+
+
+def test_what_else_changed_comes_back_under_its_name(tmp_path):
+    first, second = ({"worlds": Counter(), "tally": Counter()} for _ in range(2))
+    first["worlds"].count += 3
+    suspend(tmp_path / "run.safetensors", replace(training_of(0), carried=first), 4)
+    resume(tmp_path / "run.safetensors", replace(training_of(1), carried=second))
+    assert (second["worlds"].count, second["tally"].count) == (3, 0)
+
+
+def test_parts_keep_apart_and_come_back():
+    parts = prefixed("a", {"x": torch.tensor(1)}) | prefixed("ab", {"x": torch.tensor(2)})
+    assert under("a", parts) == {"x": torch.tensor(1)}
+
+
 def test_without_a_file_it_starts_from_nothing(tmp_path):
     training = training_of(0)
     before = weights(training)
@@ -73,7 +101,7 @@ def test_the_old_file_stays_whole_until_the_new_one_is(tmp_path, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dtinterp.model.resume.os.fsync", interrupt)
+    monkeypatch.setattr("dtinterp.foundation.resume.os.fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         suspend(path, training_of(1), 8)
     assert resume(path, training_of(2)) == 4

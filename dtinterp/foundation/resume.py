@@ -3,8 +3,9 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,6 +16,19 @@ from dtinterp.foundation.artefact import JSON
 from dtinterp.foundation.errors import UserError
 
 
+@runtime_checkable
+class Carried(Protocol):
+    """What else changes during a training, such as worlds in the middle of their episodes."""
+
+    def state_dict(self) -> Mapping[str, Tensor]:
+        """Return all of it as tensors."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from there."""
+        ...
+
+
 @dataclass(frozen=True)
 class Training:
     """What changes while a model is trained, and what tells this training from others."""
@@ -23,17 +37,21 @@ class Training:
     optimizer: torch.optim.Optimizer
     identity: Mapping[str, JSON]
     """its settings and the hash of its data, by name"""
+    carried: Mapping[str, Carried] = field(default_factory=dict)
+    """what else changes, by name"""
 
 
 def suspend(path: Path, training: Training, step: int) -> None:
     """Write a training with its number of finished steps; the old file stays whole until the new one is."""
-    tensors = {f"model/{name}": tensor for name, tensor in training.model.state_dict().items()}
+    tensors = prefixed("model", training.model.state_dict())
     for index, state in training.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer/{index}/{name}": tensor for name, tensor in state.items()}
+        tensors |= prefixed(f"optimizer/{index}", state)
+    for name, carried in training.carried.items():
+        tensors |= prefixed(f"carried/{name}", carried.state_dict())
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".draft")
     metadata = {"step": json.dumps(step), "identity": json.dumps(dict(training.identity))}
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, draft, metadata)
+    save_file({name: tensor.clone().contiguous() for name, tensor in tensors.items()}, draft, metadata)
     with draft.open("rb") as file:
         os.fsync(file.fileno())
     draft.replace(path)
@@ -51,13 +69,26 @@ def resume(path: Path, training: Training) -> int:
     except (SafetensorError, KeyError, ValueError):
         raise UserError(f"{path} is damaged or no training under way: remove it to train from the start.") from None
     _require_same(path, found.identity, training.identity)
-    training.model.load_state_dict(_under("model/", found.tensors))
+    training.model.load_state_dict(under("model", found.tensors))
     states: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in _under("optimizer/", found.tensors).items():
+    for name, tensor in under("optimizer", found.tensors).items():
         index, _, kind = name.partition("/")
         states.setdefault(int(index), {})[kind] = tensor
     training.optimizer.load_state_dict({**training.optimizer.state_dict(), "state": states})
+    for name, carried in training.carried.items():
+        carried.load_state_dict(under(f"carried/{name}", found.tensors))
     return found.step
+
+
+def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of a part under its name, for a whole that has several parts."""
+    return {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}
+
+
+def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of the part of this name, as the part itself names them."""
+    start = f"{prefix}/"
+    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
 
 
 @dataclass(frozen=True)
@@ -82,7 +113,3 @@ def _require_same(path: Path, old: Mapping[str, JSON], new: Mapping[str, JSON]) 
             f"{path} is a training under way with {', '.join(differences)}: "
             "ask for the same again to go on, or remove the file to train from the start."
         )
-
-
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

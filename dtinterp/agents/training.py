@@ -1,0 +1,150 @@
+"""Batched worlds become a trained agent; an interrupted training goes on where it stopped."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dtinterp.agents.config import AgentConfig
+from dtinterp.agents.network import RecurrentActorCritic
+from dtinterp.agents.ppo import improve, lesson_of
+from dtinterp.agents.rollout import Runner
+from dtinterp.agents.tally import Tally
+from dtinterp.foundation.devices import device_of
+from dtinterp.foundation.interruption import Interrupted, stop_request
+from dtinterp.foundation.logbook import Logbook, progress
+from dtinterp.foundation.resume import Training, resume, suspend
+from dtinterp.foundation.seeding import generator
+from environments.vocabulary import ITEMS
+from environments.worlds import Worlds
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is kept of a training under way."""
+
+    logbook: Logbook = field(default_factory=Logbook)
+    """a row per update"""
+    resume_file: Path | None = None
+    """written every few updates and at Ctrl-C; a training that finds its own file here goes on from it"""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A trained network and what it took."""
+
+    network: RecurrentActorCritic
+    n_steps: int
+    """environment steps, over all worlds"""
+    seconds: float
+    """wall-clock, interruptions left out"""
+
+
+def train_agent(worlds: Worlds, config: AgentConfig, record: Record) -> Learned:
+    """Train an agent in `worlds`, which must be on the config's device; same config, same machine, same bits.
+
+    A training resumed from `record.resume_file` is the uninterrupted one to the bit. Ctrl-C is heard between two
+    updates: it saves the training and raises `Interrupted`, which says how to go on. Raises `UserError` where that
+    file is damaged or of another training.
+    """
+    pupil = _Pupil(worlds, config)
+    done = resume(record.resume_file, pupil.training) if record.resume_file else 0
+    record.logbook.rewind(done * config.steps_per_update)
+    with progress("training the agent", config.n_updates, completed=done) as bar, stop_request() as stop:
+        while done < config.n_updates and not pupil.tally.has_reached(config.stop_at):
+            pupil.learn(done / config.n_updates)
+            done += 1
+            record.logbook.write(update=done, step=done * config.steps_per_update, **pupil.measured())
+            bar.advance(note=pupil.note())
+            if record.resume_file and (stop.is_made or done % config.save_every == 0):
+                suspend(record.resume_file, pupil.training, done)
+            if stop.is_made:
+                raise Interrupted(_how_to_go_on(record.resume_file, done, config))
+    return Learned(pupil.network, done * config.steps_per_update, pupil.stopwatch.seconds)
+
+
+class _Pupil:
+    """A network that learns, and everything that changes while it does."""
+
+    def __init__(self, worlds: Worlds, config: AgentConfig) -> None:
+        device = device_of(config.device)
+        self._config = config
+        self._rng = generator(config.seed, "agent/actions", device)
+        self.network = RecurrentActorCritic(
+            n_items=len(ITEMS),
+            n_actions=worlds.n_actions,
+            d_hidden=config.d_hidden,
+            generator=generator(config.seed, "agent/weights"),
+            core=config.core,
+        ).to(device)
+        self._runner = Runner(self.network, worlds, self._rng, time_limit=config.time_limit)
+        optimizer = torch.optim.Adam(self.network.parameters(), lr=config.learning_rate, eps=1e-5)
+        self.tally, self.stopwatch = Tally(), Stopwatch()
+        carried = {"runner": self._runner, "tally": self.tally, "stopwatch": self.stopwatch}
+        self.training = Training(self.network, optimizer, asdict(config), carried)
+
+    def learn(self, passed: float) -> None:
+        """Roll out and improve once, when a share `passed` of the training is over."""
+        self.stopwatch.start()
+        rollout = self._runner.roll(self._config.n_rollout)
+        self.stopwatch.lap()
+        lesson = lesson_of(rollout, self._runner.items, self._config)
+        improve(self.network, self.training.optimizer, lesson, self._config, passed=passed, rng=self._rng)
+        self.tally.add(rollout)
+        self.stopwatch.stop(rollout.reward.numel())
+
+    def measured(self) -> dict[str, float]:
+        """Return what the log keeps of the last update."""
+        return {name: round(value, 4) for name, value in (self.tally.last() | self.stopwatch.rates).items()}
+
+    def note(self) -> str:
+        """Return what stands behind the progress bar."""
+        latest, rates = self.tally.latest(), self.stopwatch.rates
+        return (
+            f"success {latest['success']:.1%} · return {latest['return']:.3f} · length {latest['length']:.1f} · "
+            f"{rates['steps_per_second']:,.0f} steps/s"
+        )
+
+
+class Stopwatch:
+    """Times updates, and adds up their seconds over interruptions."""
+
+    def __init__(self) -> None:
+        """Begin at zero."""
+        self.seconds = 0.0
+        self.rates: dict[str, float] = {}
+
+    def start(self) -> None:
+        """An update begins with its rollout."""
+        self._began = time.perf_counter()
+
+    def lap(self) -> None:
+        """The rollout is over and the gradient steps begin."""
+        self._rolled = time.perf_counter()
+
+    def stop(self, n_steps: int) -> None:
+        """The update is over; its rollout had so many environment steps."""
+        now = time.perf_counter()
+        spent = {"": now - self._began, "rollout_": self._rolled - self._began, "update_": now - self._rolled}
+        self.rates = {f"{name}steps_per_second": n_steps / seconds for name, seconds in spent.items()}
+        self.seconds += spent[""]
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the seconds so far."""
+        return {"seconds": torch.tensor(self.seconds, dtype=torch.float64)}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from there."""
+        self.seconds = state["seconds"].item()
+
+
+def _how_to_go_on(resume_file: Path | None, done: int, config: AgentConfig) -> str:
+    if resume_file is None:
+        return f"interrupted after {done} of {config.n_updates} updates."
+    return (
+        f"interrupted after {done} of {config.n_updates} updates, which {resume_file} keeps: "
+        "give the same command again to go on."
+    )
