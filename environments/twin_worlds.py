@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import torch
-from jaxtyping import Int16, Int64, UInt8
+from jaxtyping import Int16, Int64, Shaped, UInt8
 from minigrid.core.actions import Actions
 from torch import Tensor
 
@@ -75,7 +75,7 @@ class TwinWorlds:
         self._since_target = torch.full_like(self.state.time, -1)
         return self._show()
 
-    def step(self, action: Int64[Tensor, " world"]) -> Outcome:
+    def step(self, action: Shaped[Tensor, "..."]) -> Outcome:
         """Take one action in every world; a world whose episode ends begins its next one at once.
 
         Raises ValueError for an action that the world does not have.

@@ -14,7 +14,7 @@ from environments.batched.cells import THING_OF_CODE, WALL, Thing, cell_of_code,
 from environments.batched.dynamics import Verdict, step
 from environments.batched.families import family_of, make
 from environments.batched.layouts import setting_of, state_of
-from environments.batched.rules import OpenDoor, OpenRedThenBlue, PickUpTarget, Rule
+from environments.batched.rules import DoneBeside, Fetch, OpenDoor, OpenRedThenBlue, PickUpTarget, PutNear, Rule
 from environments.batched.sight import observe
 from environments.batched.state import State, concatenated
 
@@ -52,7 +52,7 @@ def put_state(env: MiniGridEnv, state: State) -> None:
 
 def _point_at_parameters(env: MiniGridEnv, state: State, objects: Sequence[WorldObj | None]) -> None:
     """Make the environment's own names for its targets say what the state's parameters say."""
-    first, second = state.parameters[0].tolist()
+    first, second, third = state.parameters[0].tolist()
     rule = _rule_of(env)
     places = [divmod(number, env.height) for number in (first, second)]
     if isinstance(rule, OpenRedThenBlue):
@@ -65,10 +65,20 @@ def _point_at_parameters(env: MiniGridEnv, state: State, objects: Sequence[World
     for name, value in (("success_pos", places[0]), ("failure_pos", places[1]), ("target_pos", places[0])):
         if hasattr(env, name):
             setattr(env, name, value)
-    if hasattr(env, "move_pos"):  # PutNear
-        mover = THING_OF_CODE[first]
-        vars(env).update(move_type=mover.kind, moveColor=mover.colour, target_pos=places[1])
-    if hasattr(env, "targetColor"):  # Fetch
+    _name_targets(env, first, second, third)
+
+
+def _name_targets(env: MiniGridEnv, first: int, second: int, third: int) -> None:
+    """Say in the environment's own words what the codes among the parameters stand for."""
+    rule = _rule_of(env)
+    if isinstance(rule, DoneBeside):
+        landmark = THING_OF_CODE[second]
+        vars(env).update(targetType=landmark.kind, target_color=landmark.colour)
+    if isinstance(rule, PutNear):
+        mover, target = THING_OF_CODE[first], THING_OF_CODE[third]
+        vars(env).update(move_type=mover.kind, moveColor=mover.colour, target_pos=divmod(second, env.height))
+        vars(env).update(target_type=target.kind, target_color=target.colour)
+    if isinstance(rule, Fetch):
         vars(env).update(targetType=THING_OF_CODE[first].kind, targetColor=THING_OF_CODE[first].colour)
 
 
@@ -148,6 +158,11 @@ def state_of_running(env: MiniGridEnv) -> dict[str, torch.Tensor]:
 @pytest.fixture
 def beside() -> Callable[..., Beside]:
     return Beside
+
+
+@pytest.fixture(name="world_object")
+def made_world_object() -> Callable[[Thing], WorldObj | None]:
+    return world_object
 
 
 @pytest.fixture
