@@ -1,6 +1,7 @@
 """Trajectories become an artefact, in one go or as they are collected, and back."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -107,13 +108,13 @@ class _Settings:
 
 def _grown(draft: Draft, collection: Collection[MemoryT], generator: torch.Generator) -> Mapping[str, Tensor]:
     """Return the columns as they stand on the disk when the collection is over."""
-    columns = [GrowingTensor(draft.folder, name, COLUMN_TYPES[name]) for name in COLUMNS]
-    with stop_request() as stop:
+    with ExitStack() as opened, stop_request() as stop:
+        columns = [
+            opened.enter_context(closing(GrowingTensor(draft.folder, name, COLUMN_TYPES[name]))) for name in COLUMNS
+        ]
         for part in collection.episodes(generator, stop):
             for column in columns:
                 column.append(getattr(part, column.name))
-    for column in columns:
-        column.close()
     if stop.is_made and columns[-1].n_rows == 0:
         raise Interrupted("interrupted before any episode ended; nothing was kept.")
     return {column.name: load_file(column.file)[column.name] for column in columns}

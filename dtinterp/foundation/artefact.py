@@ -127,7 +127,7 @@ def read_artefact(path: Path, *, kind: str, parent: Artefact | None = None) -> A
             "make it again from that parent."
         )
     tensors = {}
-    for name in manifest.files.keys() - {CONFIG}:
+    for name in sorted(manifest.files.keys() - {CONFIG}):
         tensors |= load_file(folder / name)
     return Artefact(path, json.loads((folder / CONFIG).read_bytes()), tensors, manifest)
 

@@ -7,6 +7,7 @@ import torch
 from pydantic import TypeAdapter
 from safetensors.torch import load_file
 
+from dtinterp.agents.policy import Decision
 from dtinterp.demonstrations.collect import COLUMNS, Collection, Share, collect
 from dtinterp.demonstrations.quality import Quality, quality
 from dtinterp.demonstrations.samplers import Temperature, UniformMixture
@@ -142,6 +143,19 @@ def test_an_interruption_before_any_episode_ended_leaves_nothing(graph, wilful, 
     collection = collection_in(graph, Impatient(wilful, 2))
     with pytest.raises(Interrupted, match=r"^interrupted before any episode ended; nothing was kept\.$"):
         record_trajectories(tmp_path / "recorded", collection, rng(), parent=agent, seed=4)
+    assert [path.name for path in tmp_path.iterdir()] == ["agent"]
+
+
+def test_a_collection_that_fails_leaves_nothing(graph, agent, tmp_path):
+    class Foreign:
+        def start(self, n_worlds):
+            return torch.zeros(n_worlds)
+
+        def act(self, observation, memory):
+            return Decision(torch.zeros(len(observation.frame_id), 4), memory)
+
+    with pytest.raises(UserError, match="the policy chooses among 4 actions"):
+        record_trajectories(tmp_path / "recorded", collection_in(graph, Foreign()), rng(), parent=agent, seed=4)
     assert [path.name for path in tmp_path.iterdir()] == ["agent"]
 
 
