@@ -10,9 +10,6 @@ from environments.registration import SUPPORTED_IDS
 from environments.twin_worlds import TwinWorlds
 from environments.worlds import Worlds
 
-FEWEST_TWIN_WORLDS = 4
-"""Below so many worlds MiniGrid is at least as fast as the twin (benchmarks/worlds.py), and steps them itself."""
-
 N_LAYOUTS = 1024
 """Layouts drawn for a world that has more of them than can be listed."""
 
@@ -25,12 +22,12 @@ def make_worlds(
     device: str | torch.device = "cpu",
     n_layouts: int = N_LAYOUTS,
 ) -> Worlds:
-    """Return worlds of any MiniGrid id: the twin's where it knows the rules and a batch pays, else MiniGrid's own.
+    """Return worlds of any MiniGrid id: the twin's where it knows the rules, else MiniGrid's own.
 
     Memory worlds begin with all their layouts, others with `n_layouts` that MiniGrid draws from consecutive seeds, of
     which the first comes from the generator. Raises ValueError for an id that is not MiniGrid's.
     """
-    if refusal(make(env_id)) or n_worlds < FEWEST_TWIN_WORLDS:
+    if refusal(make(env_id)):
         return MiniGridWorlds(env_id, n_worlds, generator=generator, device=device)
     if env_id in SUPPORTED_IDS:
         return TwinWorlds(exhaustive_layouts(env_id), n_worlds, generator=generator, device=device, explore=True)

@@ -1,7 +1,6 @@
 """An environment id into worlds that MiniGrid itself steps, one after the other, behind the same protocol as the twin.
 
-This is for worlds that the twin refuses, such as those with moving obstacles, and for so few worlds that a batch does
-not pay.
+This is for worlds that the twin refuses, such as those with moving obstacles.
 """
 
 from typing import cast

@@ -50,6 +50,7 @@ def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _write_subject(folder: Path) -> None:
+    from dtinterp.agents.items import FrameItems
     from dtinterp.agents.network import AgentPolicy, RecurrentActorCritic
     from dtinterp.agents.ppo import AgentConfig
     from dtinterp.agents.storage import save_agent
@@ -62,17 +63,15 @@ def _write_subject(folder: Path) -> None:
     from dtinterp.model.storage import save_model
     from dtinterp.model.training import TrainConfig
     from dtinterp.model.transformer import DecisionTransformer
-    from environments.graph.state_graph import state_graph
-    from environments.vocabulary import one_hot
-    from environments.worlds import GraphWorlds
+    from environments.making import make_worlds
 
     rng = torch.Generator().manual_seed(0)
-    graph = state_graph("MiniGrid-MemoryS7FixedStartStatic-v0")
-    worlds = GraphWorlds(graph, 8, generator=rng)
+    env_id = "MiniGrid-MemoryS7FixedStartStatic-v0"
+    worlds = make_worlds(env_id, 8, generator=rng)
     network = RecurrentActorCritic(n_items=980, n_actions=7, d_hidden=8, generator=rng)
-    policy = AgentPolicy(network, one_hot(worlds.frames))
+    policy = AgentPolicy(network, FrameItems(worlds))
     judged = {"temperature=1": asdict(evaluate(policy, worlds, Temperature(1.0), generator=rng))}
-    agent = save_agent(folder / "agents" / "wanderer", network, AgentConfig(env_id=graph.env_id), metrics=judged)
+    agent = save_agent(folder / "agents" / "wanderer", network, AgentConfig(env_id=env_id), metrics=judged)
     walks = collect(policy, worlds, [Share(Temperature(1.0), 2400), Share(Temperature(5.0), 2400)], rng)
     parent = save_trajectories(folder / "demonstrations" / "walks", walks, parent=agent, seed=0)
     config = TrainConfig(model=ModelConfig(d_model=16, n_layers=1, n_heads=2, d_mlp=16), held_out=0.3)
@@ -80,7 +79,7 @@ def _write_subject(folder: Path) -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.normal_(std=0.3, generator=rng)
-    points = calibration_of(model, graph.env_id, Greedy(), targets=(0.0, 0.892), n_episodes=8)
+    points = calibration_of(model, env_id, Greedy(), targets=(0.0, 0.892), n_episodes=8)
     metrics = {"calibration": {"greedy": [asdict(point) for point in points]}}
     save_model(folder / "models" / "novice", model, config, parent=parent, metrics=metrics)
 

@@ -1,10 +1,11 @@
 """Frames become preferences and a value, through a recurrent core."""
 
 import torch
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dtinterp.agents.items import FrameItems
 from dtinterp.agents.policy import Decision, Observation
 
 
@@ -67,24 +68,40 @@ class RecurrentActorCritic(nn.Module):
                 nn.init.zeros_(parameter)
 
 
-class AgentPolicy:
-    """A trained network that acts in worlds with a given frame table."""
+class FrameGates:
+    """What each frame sends into the gates of a network that stays as it is, computed once per frame."""
 
-    def __init__(self, network: RecurrentActorCritic, items: Float32[Tensor, "frame item"]) -> None:
-        """Compute the gates of the world's distinct frames once."""
+    @torch.no_grad()
+    def __init__(self, network: RecurrentActorCritic, items: FrameItems) -> None:
+        """Compute them for the frames known already."""
+        self._network, self._items = network, items
+        self._table = network.gates(items.table)
+
+    @torch.no_grad()
+    def of(self, frame_id: Int64[Tensor, " world"]) -> Float32[Tensor, "world gate"]:
+        """Return the gates of the frames that worlds show now."""
+        n_known, items = len(self._table), self._items.table
+        if len(items) > n_known:
+            self._table = torch.cat([self._table, self._network.gates(items[n_known:])])
+        return functional.embedding(frame_id, self._table)
+
+
+class AgentPolicy:
+    """A trained network that acts in worlds."""
+
+    def __init__(self, network: RecurrentActorCritic, items: FrameItems) -> None:
+        """Bind the network to the frames of the worlds it will act in."""
         self.network = network
-        with torch.no_grad():
-            self._gates = network.gates(items)
+        self._gates = FrameGates(network, items)
 
     def start(self, n_worlds: int) -> Float32[Tensor, "world d_hidden"]:
         """Return a hidden state of zeros."""
-        return self._gates.new_zeros(n_worlds, self.network.d_hidden)
+        return self.network.value_head.weight.new_zeros(n_worlds, self.network.d_hidden)
 
     @torch.no_grad()
     def act(
         self, observation: Observation, memory: Float32[Tensor, "world d_hidden"]
     ) -> Decision[Float32[Tensor, "world d_hidden"]]:
         """Return the logits of each action and the next hidden state."""
-        gates = functional.embedding(observation.frame_id, self._gates)
-        hidden = self.network.advance(gates, observation.is_first, memory)
+        hidden = self.network.advance(self._gates.of(observation.frame_id), observation.is_first, memory)
         return Decision(self.network.policy_head(hidden), hidden)

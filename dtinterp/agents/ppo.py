@@ -99,7 +99,7 @@ def train_agent(worlds: Worlds, config: AgentConfig, logbook: Logbook) -> Recurr
         for update in range(config.n_updates):
             optimizer.param_groups[0]["lr"] = config.learning_rate * (1 - update / config.n_updates)
             rollout = runner.roll(config.n_rollout)
-            _update(network, optimizer, rollout, items=runner.items, config=config, rng=rng)
+            _update(network, optimizer, rollout, items=runner.items.table, config=config, rng=rng)
             success = _success(rollout)
             logbook.write(update=update, steps=(update + 1) * rollout.reward.numel(), success=success)
             bar.advance(note=f"success {success:.2f}")

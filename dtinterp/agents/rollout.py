@@ -7,9 +7,9 @@ from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 from torch.nn import functional
 
-from dtinterp.agents.network import RecurrentActorCritic
+from dtinterp.agents.items import FrameItems
+from dtinterp.agents.network import FrameGates, RecurrentActorCritic
 from dtinterp.agents.policy import Observation, first_observation, next_observation
-from environments.vocabulary import one_hot
 from environments.worlds import Worlds
 
 
@@ -37,20 +37,20 @@ class Runner:
     def __init__(self, network: RecurrentActorCritic, worlds: Worlds, rng: torch.Generator) -> None:
         """Reset the worlds."""
         self.network, self.worlds, self.rng = network, worlds, rng
-        self.items = one_hot(worlds.frames)
+        self.items = FrameItems(worlds)
         self.observation = first_observation(worlds.reset())
-        self.hidden = self.items.new_zeros(worlds.n_worlds, network.d_hidden)
+        self.hidden = network.value_head.weight.new_zeros(worlds.n_worlds, network.d_hidden).detach()
 
     @torch.no_grad()
     def roll(self, n_steps: int) -> Rollout:
         """Act for `n_steps` in every world."""
-        gates, start = self.network.gates(self.items), self.hidden
+        gates, start = FrameGates(self.network, self.items), self.hidden
         rows = [self._step(gates) for _ in range(n_steps)]
         columns = {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
         peek = self._advance(gates, self.observation)
         return Rollout(**columns, hidden=start, next_value=self.network.value_head(peek).squeeze(-1))
 
-    def _step(self, gates: Float32[Tensor, "frame gate"]) -> dict[str, Tensor]:
+    def _step(self, gates: FrameGates) -> dict[str, Tensor]:
         seen = self.observation
         self.hidden = self._advance(gates, seen)
         log_probs = functional.log_softmax(self.network.policy_head(self.hidden), dim=-1)
@@ -68,5 +68,5 @@ class Runner:
             "success": outcome.success,
         }
 
-    def _advance(self, gates: Float32[Tensor, "frame gate"], seen: Observation) -> Float32[Tensor, "world d_hidden"]:
-        return self.network.advance(functional.embedding(seen.frame_id, gates), seen.is_first, self.hidden)
+    def _advance(self, gates: FrameGates, seen: Observation) -> Float32[Tensor, "world d_hidden"]:
+        return self.network.advance(gates.of(seen.frame_id), seen.is_first, self.hidden)

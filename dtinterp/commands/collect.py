@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from dtinterp.agents.items import FrameItems
 from dtinterp.agents.network import AgentPolicy
 from dtinterp.agents.storage import load_agent
 from dtinterp.commands.train_agent import AGENT
@@ -12,9 +13,7 @@ from dtinterp.demonstrations.storage import save_trajectories
 from dtinterp.foundation.artefact import Artefact, refuse_existing
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
-from environments.graph.state_graph import state_graph
-from environments.vocabulary import one_hot
-from environments.worlds import GraphWorlds
+from environments.making import make_worlds
 
 DEMONSTRATIONS = Path("results/demonstrations")
 
@@ -52,8 +51,8 @@ def collect(
     refuse_existing(out, replace=replace)
     shares = [parse_share(text) for text in config.sampler]
     trained = load_agent(agent)
-    graph = state_graph(trained.config.env_id)
-    worlds = GraphWorlds(graph, config.n_worlds, generator=generator(config.seed, "demonstrations/layouts"))
-    policy = AgentPolicy(trained.network, one_hot(worlds.frames))
+    layouts = generator(config.seed, "demonstrations/layouts")
+    worlds = make_worlds(trained.config.env_id, config.n_worlds, generator=layouts)
+    policy = AgentPolicy(trained.network, FrameItems(worlds))
     trajectories = collect_trajectories(policy, worlds, shares, generator(config.seed, "demonstrations/actions"))
     return save_trajectories(out, trajectories, parent=trained.artefact, seed=config.seed, replace=replace)

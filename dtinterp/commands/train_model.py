@@ -4,32 +4,27 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
-from jaxtyping import Float32, UInt8
-from torch import Tensor
-
+from dtinterp.agents.items import FrameItems, ShowsFrames
 from dtinterp.commands.collect import DEMONSTRATIONS
 from dtinterp.dataset.split import Split, split
 from dtinterp.demonstrations.evaluate import Evaluation, evaluate
 from dtinterp.demonstrations.samplers import Greedy, Sampler, Temperature, sampler_name
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.foundation.artefact import Artefact, log_beside, refuse_existing
+from dtinterp.foundation.artefact import Artefact, begin_log, keep_log, refuse_existing
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Logbook
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.breakdown import break_down
 from dtinterp.model.calibration import CalibrationPoint, calibrate
-from dtinterp.model.frames import ordinal
+from dtinterp.model.frames import OrdinalItems
 from dtinterp.model.keeping import CheckpointFolder
 from dtinterp.model.policy import WindowPolicy
 from dtinterp.model.storage import save_model
 from dtinterp.model.training import Probe, Record, TrainConfig, validation_windows
 from dtinterp.model.training import train_model as train
 from dtinterp.model.transformer import DecisionTransformer
-from environments.graph.state_graph import state_graph
-from environments.vocabulary import one_hot
-from environments.worlds import GraphWorlds
+from environments.making import make_worlds
 
 MODEL = Path("results/model")
 TARGETS = (0.0, 0.25, 0.5, 0.75, 0.892, 0.95)
@@ -61,12 +56,12 @@ def train_model(
     checkpoints.require_own()
     unfinished = out.with_name(f"{out.name}.unfinished.safetensors")
     record = Record(
-        logbook=Logbook(log_beside(out, fresh=not unfinished.exists())),
+        logbook=Logbook(begin_log(out, fresh=not unfinished.exists())),
         resume_file=unfinished,
         probe=success_probe(trajectories.env_id),
         keeper=checkpoints if config.n_checkpoints else None,
     )
-    items = coded(trajectories.frames, config.model.n_items)
+    items = coded(trajectories, config.model.n_items).table
     model = train(trajectories, sides, config, items=items, record=record).eval()
     held_out = validation_windows(trajectories, sides, config)
     metrics = {
@@ -79,6 +74,7 @@ def train_model(
         },
     }
     artefact = save_model(out, model, config, parent=parent, metrics=metrics, replace=replace)
+    keep_log(out)
     unfinished.unlink(missing_ok=True)
     return artefact
 
@@ -88,16 +84,16 @@ def split_of(trajectories: Trajectories, config: TrainConfig) -> Split:
     return split(trajectories, share=config.held_out, generator=generator(config.seed, "model/split"))
 
 
-def coded(frames: UInt8[Tensor, "frame view view 3"], n_items: int) -> Float32[Tensor, "frame item"]:
-    """Return the frame table as a model with so many inputs reads it.
+def coded(source: ShowsFrames, n_items: int) -> FrameItems:
+    """Return the frames of worlds or trajectories as a model with so many inputs reads them.
 
     Raises `UserError` where no coding has as many.
     """
     match n_items:
         case 980:
-            return one_hot(frames)
+            return FrameItems(source)
         case 147:
-            return ordinal(frames)
+            return OrdinalItems(source)
         case _:
             raise UserError(f"n_items is {n_items}, expected 980 (one-hot) or 147 (ordinal): give one of these.")
 
@@ -121,13 +117,12 @@ def calibration_of(
     n_episodes: int = N_EPISODES,
 ) -> list[CalibrationPoint]:
     """Return what the model achieves for each return asked of it; starts and draws are the same for every call."""
-    graph = state_graph(env_id)
+    worlds = make_worlds(env_id, n_episodes, generator=generator(0, "calibration/layouts"))
 
     def judge(policy: WindowPolicy) -> Evaluation:
-        worlds = GraphWorlds(graph, n_episodes, generator=generator(0, "calibration/layouts"))
         return evaluate(policy, worlds, sampler, generator=generator(0, "calibration/actions"))
 
-    return calibrate(model, coded(torch.tensor(graph.frames), model.cfg.n_items), targets=targets, judge=judge)
+    return calibrate(model, coded(worlds, model.cfg.n_items), targets=targets, judge=judge)
 
 
 def success_probe(env_id: str) -> Probe:

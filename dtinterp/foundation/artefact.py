@@ -116,12 +116,20 @@ def refuse_existing(path: Path, *, replace: bool) -> None:
         raise UserError(f"{path} cannot be written, since {ground} is no writable folder: give another --out.")
 
 
-def log_beside(path: Path, *, fresh: bool) -> Path:
-    """Return the JSONL log that stands beside the artefact `path`; `fresh` begins it anew."""
-    log = path.with_name(f"{path.name}.jsonl")
+def begin_log(path: Path, *, fresh: bool) -> Path:
+    """Return the JSONL log of the work on the artefact `path`; `fresh` begins it anew.
+
+    The log of an artefact that stands already stays beside it until `keep_log`.
+    """
+    log = path.with_name(f"{path.name}.unfinished.jsonl")
     if fresh:
         log.unlink(missing_ok=True)
     return log
+
+
+def keep_log(path: Path) -> None:
+    """Put the log of the finished artefact `path` beside it, as `NAME.jsonl`."""
+    begin_log(path, fresh=False).replace(path.with_name(f"{path.name}.jsonl"))
 
 
 def _fill(folder: Path, content: Content, *, parents: Sequence[Artefact], seed: int, device: str) -> None:

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
+from dtinterp.agents.items import FrameItems
 from dtinterp.agents.policy import Decision, Observation
 from dtinterp.dataset.packing import distinct
 from dtinterp.dataset.windows import Windows
@@ -20,10 +21,7 @@ from dtinterp.interventions.intervene import Intervention, first_frame, interven
 from dtinterp.interventions.specification import Specification
 from dtinterp.model.policy import WindowMemory, WindowPolicy
 from dtinterp.model.transformer import DecisionTransformer
-from environments.facts import FACTS
-from environments.graph.state_graph import StateGraph
-from environments.vocabulary import one_hot
-from environments.worlds import GraphWorlds
+from environments.worlds import Worlds
 
 
 class PatchedPolicy:
@@ -49,7 +47,7 @@ class PatchedPolicy:
         pushed = self.policy.act(observation, memory).memory
         shared = _shared(pushed.windows, [each.edit for each in self.interventions])
         chosen = [replace(each, edit=edit_of(each.edit, shared.first)) for each in self.interventions]
-        logits = intervene(self.policy.model, pushed.windows[shared.first], self.policy.items, chosen)
+        logits = intervene(self.policy.model, pushed.windows[shared.first], self.policy.items.table, chosen)
         return Decision(logits[:, -1][shared.member], pushed)
 
 
@@ -86,7 +84,7 @@ class ClosedLoop:
 
 def play_arms(
     model: DecisionTransformer,
-    graph: StateGraph,
+    worlds: Worlds,
     specification: Specification,
     *,
     dial: Dial,
@@ -94,7 +92,7 @@ def play_arms(
     controls: Float32[Tensor, "draw d_model"],
 ) -> tuple[ClosedLoop, ...]:
     """Play every sampler intact, with the direction set to either instruction, and with each control moved as far."""
-    stage = _Stage(model, graph, specification)
+    stage = _Stage(model, worlds, specification)
     same = dial.activation(specification.strength * stage.sign)
     opposite = dial.activation(-specification.strength * stage.sign)
     loops = []
@@ -116,15 +114,14 @@ def play_arms(
 class _Stage:
     """Worlds, model and starts that all arms share."""
 
-    def __init__(self, model: DecisionTransformer, graph: StateGraph, specification: Specification) -> None:
-        self.specification = specification
-        n_episodes = specification.closed_loop.n_episodes
-        self.worlds = GraphWorlds(graph, n_episodes, generator=generator(specification.seed, "interventions/starts"))
-        items = one_hot(self.worlds.frames)
-        self.policy = WindowPolicy(model, items, target_return=specification.target_return)
-        instruction = self.worlds.facts()[:, FACTS.index("instruction")]
+    def __init__(self, model: DecisionTransformer, worlds: Worlds, specification: Specification) -> None:
+        self.worlds, self.specification = worlds, specification
+        worlds.reset()
+        starts = worlds.facts()
+        self.policy = WindowPolicy(model, FrameItems(worlds), target_return=specification.target_return)
+        instruction = starts[:, worlds.fact_names.index("instruction")]
         self.sign = 1.0 - 2.0 * instruction.float()  # key 1, ball −1
-        self.is_first_of_start = _is_first_occurrence(self.worlds.state)
+        self.is_first_of_start = _is_first_occurrence(starts.unique(dim=0, return_inverse=True)[1])
 
     def play(self, sampler_name: str, edit: Edit | None) -> Episodes:
         """Play one episode in each world and keep those that count as samples."""

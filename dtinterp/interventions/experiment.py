@@ -26,6 +26,7 @@ from dtinterp.interventions.scenarios import (
 from dtinterp.interventions.specification import Specification, read_specification
 from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.state_graph import state_graph
+from environments.making import make_worlds
 
 RESULT = "result.json"
 
@@ -44,9 +45,10 @@ def run_experiment(specification: Specification, model: DecisionTransformer) -> 
     controls = random_directions(specification.n_draws, model.cfg.d_model, rng)
     dose = measure_dose(model, scenarios, specification, direction=direction.vector, controls=controls)
     decoyed = [with_complement(scenarios, cells) for cells in specification.decoys]
+    starts = generator(specification.seed, "interventions/starts")
     closed_loop = play_arms(
         model,
-        graph,
+        make_worlds(specification.world, specification.closed_loop.n_episodes, generator=starts),
         specification,
         dial=dial(specification, dose.projection, scenarios.sign),
         direction=direction.vector,

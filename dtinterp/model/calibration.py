@@ -3,9 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from jaxtyping import Float32
-from torch import Tensor
-
+from dtinterp.agents.items import FrameItems
 from dtinterp.demonstrations.evaluate import Evaluation
 from dtinterp.model.policy import WindowPolicy
 from dtinterp.model.transformer import DecisionTransformer
@@ -24,7 +22,7 @@ class CalibrationPoint:
 
 def calibrate(
     model: DecisionTransformer,
-    items: Float32[Tensor, "frame item"],
+    items: FrameItems,
     *,
     targets: Sequence[float],
     judge: Judge,

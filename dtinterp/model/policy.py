@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float32
 from torch import Tensor
 
+from dtinterp.agents.items import FrameItems
 from dtinterp.agents.policy import PAD_ACTION, Decision, Observation
 from dtinterp.dataset.packing import distinct
 from dtinterp.dataset.windows import Windows
@@ -35,12 +35,12 @@ class WindowPolicy:
     def __init__(
         self,
         model: DecisionTransformer,
-        items: Float32[Tensor, "frame item"],
+        items: FrameItems,
         *,
         target_return: float,
         hooks: Sequence[Hook] = (),
     ) -> None:
-        """Bind the model to the one-hot coded frame table of the worlds it will act in."""
+        """Bind the model to the frames of the worlds it will act in."""
         self.model, self.items = model, items
         self.target_return, self.hooks = target_return, hooks
 
@@ -53,8 +53,9 @@ class WindowPolicy:
         """Push the observation into the window and return the logits of its last slot."""
         windows = self._push(observation, memory.windows)
         each = distinct(windows)
-        batch = each.windows.to(self.items.device)
-        logits = self.model.run_with_hooks(batch, self.items, fwd_hooks=[*self.hooks]).to(each.member.device)
+        items = self.items.table
+        batch = each.windows.to(items.device)
+        logits = self.model.run_with_hooks(batch, items, fwd_hooks=[*self.hooks]).to(each.member.device)
         return Decision(logits[:, -1][each.member], WindowMemory(windows))
 
     def _push(self, observation: Observation, windows: Windows) -> Windows:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from dtinterp.agents.items import FrameItems
 from dtinterp.agents.network import AgentPolicy
 from dtinterp.agents.ppo import AgentConfig, train_agent
 from dtinterp.demonstrations.collect import Share, collect
@@ -14,7 +15,6 @@ from environments.batched.sight import overview as look_from_above
 from environments.graph.starts import exhaustive_layouts
 from environments.graph.state_graph import state_graph
 from environments.twin_worlds import SINCE_TARGET, TwinWorlds
-from environments.vocabulary import one_hot
 from environments.worlds import GraphWorlds, Worlds
 
 MOVABLE = "MiniGrid-MemoryS7FixedStart-v0"
@@ -124,7 +124,7 @@ def test_agents_and_demonstrations_run_on_the_twin_as_they_run_on_a_graph(env_id
     config = AgentConfig(env_id=env_id, steps=2 * 16 * 8, n_worlds=16, n_rollout=8, d_hidden=16)
     worlds = _twin(env_id, 16, explore=True)
     network = train_agent(worlds, config, Logbook(None))
-    policy = AgentPolicy(network, one_hot(worlds.frames))
+    policy = AgentPolicy(network, FrameItems(worlds))
     shares = [Share(Temperature(1.0), 16 * worlds.max_steps)]
     trajectories = collect(policy, worlds, shares, torch.Generator().manual_seed(0))
     assert trajectories.fact_names == worlds.fact_names

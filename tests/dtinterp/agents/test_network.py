@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from dtinterp.agents.items import FrameItems
 from dtinterp.agents.network import AgentPolicy, RecurrentActorCritic
 from dtinterp.agents.policy import Observation
 
@@ -80,9 +81,9 @@ def test_a_new_network_prefers_no_action():
 
 
 @torch.no_grad()
-def test_an_agent_acts_as_its_network_does_on_the_frames_themselves(network, items, sequence):
+def test_an_agent_acts_as_its_network_does_on_the_frames_themselves(network, trajectories, items, sequence):
     frame_id, is_first = sequence
-    policy = AgentPolicy(network, items)
+    policy = AgentPolicy(network, FrameItems(trajectories))
     memory = policy.start(5)
     hidden = torch.zeros(5, 12)
     for frames, begins in zip(frame_id, is_first, strict=True):

@@ -3,6 +3,7 @@ import json
 import pytest
 import torch
 
+from dtinterp.agents.items import FrameItems
 from dtinterp.agents.network import AgentPolicy, RecurrentActorCritic
 from dtinterp.agents.ppo import AgentConfig, _loss, train_agent
 from dtinterp.agents.rollout import Runner
@@ -10,7 +11,6 @@ from dtinterp.demonstrations.evaluate import evaluate
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Logbook
-from environments.vocabulary import one_hot
 from environments.worlds import GraphWorlds
 
 TINY = AgentConfig(steps=4 * 8 * 3, n_worlds=8, n_rollout=4, d_hidden=8, n_minibatches=2)
@@ -21,7 +21,7 @@ def test_it_learns_to_act_on_what_it_saw_before(recall):
         steps=64 * 8 * 60, n_worlds=64, n_rollout=8, d_hidden=16, n_minibatches=2, learning_rate=5e-3, discount=0.9
     )
     network = train_agent(recall, config, Logbook())
-    policy = AgentPolicy(network, one_hot(recall.frames))
+    policy = AgentPolicy(network, FrameItems(recall))
     judged = evaluate(policy, recall, Greedy(), generator=torch.Generator().manual_seed(1))
     assert judged.success.estimate == 1.0
 
@@ -35,7 +35,7 @@ def under_way(graph):
         network.policy_head.weight.normal_(std=0.7, generator=rng)
     runner = Runner(network, GraphWorlds(graph, 8, generator=rng), rng)
     runner.roll(5)
-    return network, runner.roll(60), runner.items
+    return network, runner.roll(60), runner.items.table
 
 
 def slow_loss(network, rollout, advantage, items, group):

@@ -20,7 +20,7 @@ def runner(graph):
 def test_what_the_update_recomputes_is_what_the_rollout_saw(runner):
     runner.roll(7)  # so that the second rollout begins in the middle of episodes
     rollout, network = runner.roll(60), runner.network
-    states = network.unroll(network.gates(runner.items)[rollout.frame_id], rollout.is_first, rollout.hidden)
+    states = network.unroll(network.gates(runner.items.table)[rollout.frame_id], rollout.is_first, rollout.hidden)
     log_probs = functional.log_softmax(network.policy_head(states), dim=-1)
     torch.testing.assert_close(log_probs.gather(-1, rollout.action[..., None]).squeeze(-1), rollout.log_prob)
     torch.testing.assert_close(network.value_head(states).squeeze(-1), rollout.value)

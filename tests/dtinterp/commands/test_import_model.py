@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from dtinterp.agents.items import FrameItems
 from dtinterp.commands.import_model import import_model
 from dtinterp.dataset.packing import last_slots
 from dtinterp.demonstrations.evaluate import play_episodes
@@ -72,7 +73,7 @@ def test_it_solves_as_many_configurations_in_six_steps_and_walks_to_the_wrong_ta
 ):
     worlds = GraphWorlds(state_graph(WORLD), 40, generator=torch.Generator().manual_seed(0))
     starts = GraphWorlds(state_graph(WORLD), 40, generator=torch.Generator().manual_seed(0)).reset()
-    policy = WindowPolicy(published, one_hot(worlds.frames), target_return=asked)
+    policy = WindowPolicy(published, FrameItems(worlds), target_return=asked)
     played = play_episodes(policy, worlds, Greedy(), generator=torch.Generator())
     solved = [played.success[starts == start].unique().tolist() for start in starts.unique()]
     assert sorted(solved) == [[False]] * (4 - n_solved) + [[True]] * n_solved  # each configuration always ends alike

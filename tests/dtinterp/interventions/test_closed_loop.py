@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from transformer_lens.hook_points import HookPoint
 
+from dtinterp.agents.items import FrameItems
 from dtinterp.agents.policy import first_observation, next_observation
 from dtinterp.demonstrations.evaluate import play_episodes
 from dtinterp.demonstrations.samplers import Greedy
@@ -20,7 +21,6 @@ from dtinterp.model.policy import WindowPolicy
 from dtinterp.model.transformer import DecisionTransformer
 from environments.facts import FACTS
 from environments.graph.state_graph import StateGraph
-from environments.vocabulary import one_hot
 from environments.worlds import GraphWorlds
 
 SITE = "blocks.0.hook_resid_pre"
@@ -33,7 +33,7 @@ def _worlds(graph: StateGraph, n_worlds: int) -> GraphWorlds:
 
 
 def _policy(model: DecisionTransformer, worlds: GraphWorlds) -> WindowPolicy:
-    return WindowPolicy(model, one_hot(worlds.frames), target_return=0.892)
+    return WindowPolicy(model, FrameItems(worlds), target_return=0.892)
 
 
 def test_without_interventions_the_policy_is_the_intact_one(
@@ -75,7 +75,7 @@ def test_the_patch_follows_the_first_frame_and_ends_when_it_has_left(
                 patched_by_hand[:, 3 * (9 - time) + 1] += torch.outer(coefficient, direction)
             return patched_by_hand
 
-        by_hand = random_model.run_with_hooks(memory.windows, patched.policy.items, fwd_hooks=[(SITE, patch)])
+        by_hand = random_model.run_with_hooks(memory.windows, patched.policy.items.table, fwd_hooks=[(SITE, patch)])
         torch.testing.assert_close(decision.logits, by_hand[:, -1].detach(), atol=1e-4, rtol=1e-4)
         action = torch.full((3,), TURN_LEFT)
         observation = next_observation(worlds.step(action), action)
@@ -98,7 +98,7 @@ def test_worlds_alike_but_for_their_coefficient_are_told_apart(
     for _ in range(5):
         decision = patched.act(observation, memory)
         memory = decision.memory
-        unshared = intervene(random_model, memory.windows, patched.policy.items, edits)[:, -1]
+        unshared = intervene(random_model, memory.windows, patched.policy.items.table, edits)[:, -1]
         torch.testing.assert_close(decision.logits, unshared, atol=1e-4, rtol=1e-4)
         assert len(decision.logits.round(decimals=3).unique(dim=0)) > 4
         action = torch.full((40,), FORWARD)
@@ -154,7 +154,14 @@ def test_the_other_instruction_leads_to_the_other_target_and_random_directions_d
 ) -> None:
     specification = specify(closed_loop={"samplers": [sampler], "n_episodes": 24, "n_draws": 3})
     controls = random_directions(3, planted_model.cfg.d_model, torch.Generator().manual_seed(0))
-    (loop,) = play_arms(planted_model, graph, specification, dial=DIAL, direction=planted_direction, controls=controls)
+    (loop,) = play_arms(
+        planted_model,
+        _worlds(graph, 24),
+        specification,
+        dial=DIAL,
+        direction=planted_direction,
+        controls=controls,
+    )
     n_samples = 4 if sampler == "greedy" else 24  # a greedy player shows one episode per start
     assert loop.sampler == sampler
     for arm in (loop.intact, loop.same):
@@ -176,7 +183,12 @@ def test_a_control_that_is_the_direction_itself_does_as_much(
 ) -> None:
     specification = specify(closed_loop={"samplers": ["greedy"], "n_episodes": 24, "n_draws": 1})
     (loop,) = play_arms(
-        planted_model, graph, specification, dial=DIAL, direction=planted_direction, controls=planted_direction[None]
+        planted_model,
+        _worlds(graph, 24),
+        specification,
+        dial=DIAL,
+        direction=planted_direction,
+        controls=planted_direction[None],
     )
     assert loop.control == loop.opposite
     assert loop.p_value == 1
@@ -189,8 +201,8 @@ def test_shares_of_endings_add_up_to_one(
     specify: Callable[..., Specification],
 ) -> None:
     """Eight steps leave room for two detours of six: some episodes end well, some elsewhere, some not."""
-    specification = specify(closed_loop={"samplers": ["uniform=0.4"], "n_episodes": 60, "n_draws": 1})
-    hurried = replace(graph, max_steps=8)
+    specification = specify(closed_loop={"samplers": ["uniform=0.4"], "n_episodes": 200, "n_draws": 1})
+    hurried = _worlds(replace(graph, max_steps=8), 200)
     controls = random_directions(1, planted_model.cfg.d_model, torch.Generator().manual_seed(0))
     (loop,) = play_arms(
         planted_model, hurried, specification, dial=DIAL, direction=planted_direction, controls=controls

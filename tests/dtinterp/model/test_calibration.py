@@ -1,3 +1,4 @@
+from dtinterp.agents.items import FrameItems
 from dtinterp.demonstrations.evaluate import Evaluation
 from dtinterp.foundation.statistics import Interval
 from dtinterp.model.calibration import CalibrationPoint, calibrate
@@ -8,8 +9,8 @@ def achieved(share: float) -> Evaluation:
     return Evaluation(interval, interval, interval, interval, interval)
 
 
-def test_each_return_asked_for_is_judged_by_itself_and_in_order(model, items):
-    asked = []
+def test_each_return_asked_for_is_judged_by_itself_and_in_order(model, trajectories):
+    asked, items = [], FrameItems(trajectories)
 
     def judge(policy):
         asked.append(policy)

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from dtinterp.agents.items import FrameItems
 from dtinterp.agents.policy import PAD_ACTION, Observation
 from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.collect import Share, collect
@@ -38,13 +39,18 @@ class Recorded:
 
 
 @pytest.fixture
+def known(trajectories):
+    return FrameItems(trajectories)
+
+
+@pytest.fixture
 def worlds(graph):
     return GraphWorlds(graph, 12, generator=torch.Generator().manual_seed(11))
 
 
 @pytest.mark.parametrize("sampler", [Greedy(), UniformMixture(0.5)])
 def test_it_acts_as_the_model_does_on_the_windows_of_what_was_recorded(model, worlds, sampler):
-    policy = Recorded(WindowPolicy(model, one_hot(worlds.frames), target_return=TARGET))
+    policy = Recorded(WindowPolicy(model, FrameItems(worlds), target_return=TARGET))
     recorded = collect(policy, worlds, [Share(sampler, 12 * 75)], torch.Generator().manual_seed(0))
     windows = window(recorded, torch.arange(recorded.n_steps))
     asked = replace(windows, rtg=TARGET * windows.mask)  # nothing is earned before an episode's last step
@@ -71,14 +77,14 @@ def slow_window(history, n_slots):
     }
 
 
-def test_it_remembers_what_a_slow_loop_remembers_even_where_every_step_pays(model, items):
+def test_it_remembers_what_a_slow_loop_remembers_even_where_every_step_pays(model, known):
     rng = torch.Generator().manual_seed(0)
-    policy = WindowPolicy(model, items, target_return=TARGET)
+    policy = WindowPolicy(model, known, target_return=TARGET)
     memory, histories = policy.start(4), [[] for _ in range(4)]
     for time in range(30):
         begins = torch.rand(4, generator=rng) < (1.0 if time == 0 else 0.1)
         seen = Observation(
-            frame_id=torch.randint(len(items), (4,), generator=rng),
+            frame_id=torch.randint(len(known.table), (4,), generator=rng),
             is_first=begins,
             last_action=torch.where(begins, PAD_ACTION, torch.randint(7, (4,), generator=rng)),
             last_reward=torch.where(begins, 0.0, torch.rand(4, generator=rng)),
@@ -96,8 +102,8 @@ def test_it_remembers_what_a_slow_loop_remembers_even_where_every_step_pays(mode
             assert memory.windows.rtg[world].tolist() == pytest.approx(expected["rtg"], abs=1e-5)
 
 
-def test_acting_leaves_the_old_memory_as_it_was(model, items):
-    policy = WindowPolicy(model, items, target_return=TARGET)
+def test_acting_leaves_the_old_memory_as_it_was(model, known):
+    policy = WindowPolicy(model, known, target_return=TARGET)
     start = policy.start(2)
     seen = Observation(torch.tensor([1, 2]), torch.tensor([True, True]), torch.tensor([7, 7]), torch.zeros(2))
     after = policy.act(seen, start).memory
@@ -109,8 +115,8 @@ def test_acting_leaves_the_old_memory_as_it_was(model, items):
     assert all(torch.equal(getattr(after.windows, name), column) for name, column in kept.items())
 
 
-def test_worlds_that_differ_in_their_return_alone_are_told_apart(model, items):
-    policy = WindowPolicy(model, items, target_return=TARGET)
+def test_worlds_that_differ_in_their_return_alone_are_told_apart(model, known):
+    policy = WindowPolicy(model, known, target_return=TARGET)
     begin = Observation(torch.tensor([1, 1, 1]), torch.ones(3, dtype=torch.bool), torch.full((3,), 7), torch.zeros(3))
     first = policy.act(begin, policy.start(3))
     later = Observation(
@@ -124,13 +130,13 @@ def test_worlds_that_differ_in_their_return_alone_are_told_apart(model, items):
     assert not torch.allclose(logits[0], logits[1])
 
 
-def test_hooks_patch_what_it_does(model, items):
+def test_hooks_patch_what_it_does(model, known):
     def blank(activation, **_):
         return torch.zeros_like(activation)
 
     seen = Observation(torch.tensor([1, 2]), torch.tensor([True, True]), torch.tensor([7, 7]), torch.zeros(2))
-    plain = WindowPolicy(model, items, target_return=TARGET)
-    blind = WindowPolicy(model, items, target_return=TARGET, hooks=[("hook_obs_embed", blank)])
+    plain = WindowPolicy(model, known, target_return=TARGET)
+    blind = WindowPolicy(model, known, target_return=TARGET, hooks=[("hook_obs_embed", blank)])
     sighted, unsighted = plain.act(seen, plain.start(2)).logits, blind.act(seen, blind.start(2)).logits
     assert not torch.allclose(sighted[0], sighted[1])
     torch.testing.assert_close(unsighted[0], unsighted[1])
