@@ -2,13 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
-from jaxtyping import Float32, UInt8
-from torch import Tensor
-
-from dtinterp.agents.items import FrameItems
+from dtinterp.agents.items import FrameItems, ShowsFrames
 from dtinterp.commands.collect import DEMONSTRATIONS
 from dtinterp.dataset.split import Split, split
 from dtinterp.demonstrations.evaluate import Evaluation, evaluate
@@ -29,7 +25,6 @@ from dtinterp.model.training import Probe, Record, TrainConfig, validation_windo
 from dtinterp.model.training import train_model as train
 from dtinterp.model.transformer import DecisionTransformer
 from environments.making import make_worlds
-from environments.vocabulary import one_hot
 
 MODEL = Path("results/model")
 TARGETS = (0.0, 0.25, 0.5, 0.75, 0.892, 0.95)
@@ -66,7 +61,7 @@ def train_model(
         probe=success_probe(trajectories.env_id),
         keeper=checkpoints if config.n_checkpoints else None,
     )
-    items = coded(trajectories.frames, config.model.n_items)
+    items = coded(trajectories, config.model.n_items).table
     model = train(trajectories, sides, config, items=items, record=record).eval()
     held_out = validation_windows(trajectories, sides, config)
     metrics = {
@@ -89,16 +84,16 @@ def split_of(trajectories: Trajectories, config: TrainConfig) -> Split:
     return split(trajectories, share=config.held_out, generator=generator(config.seed, "model/split"))
 
 
-def coded(frames: UInt8[Tensor, "frame view view 3"], n_items: int) -> Float32[Tensor, "frame item"]:
-    """Return the frame table as a model with so many inputs reads it.
+def coded(source: ShowsFrames, n_items: int) -> FrameItems:
+    """Return the frames of worlds or trajectories as a model with so many inputs reads them.
 
     Raises `UserError` where no coding has as many.
     """
     match n_items:
         case 980:
-            return one_hot(frames)
+            return FrameItems(source)
         case 147:
-            return ordinal(frames)
+            return FrameItems(source, ordinal)
         case _:
             raise UserError(f"n_items is {n_items}, expected 980 (one-hot) or 147 (ordinal): give one of these.")
 
@@ -127,8 +122,7 @@ def calibration_of(
     def judge(policy: WindowPolicy) -> Evaluation:
         return evaluate(policy, worlds, sampler, generator=generator(0, "calibration/actions"))
 
-    items = FrameItems(worlds, partial(coded, n_items=model.cfg.n_items))
-    return calibrate(model, items, targets=targets, judge=judge)
+    return calibrate(model, coded(worlds, model.cfg.n_items), targets=targets, judge=judge)
 
 
 def success_probe(env_id: str) -> Probe:

@@ -62,7 +62,14 @@ def test_a_model_is_not_trained_on_something_else(folders, tmp_path):
 
 
 def test_frames_are_coded_as_the_model_reads_them(trajectories):
-    assert torch.equal(coded(trajectories.frames, 980), one_hot(trajectories.frames))
-    assert torch.equal(coded(trajectories.frames, 147), ordinal(trajectories.frames))
+    assert torch.equal(coded(trajectories, 980).table, one_hot(trajectories.frames))
+    assert torch.equal(coded(trajectories, 147).table, ordinal(trajectories.frames))
     with pytest.raises(UserError, match=r"n_items is 20, expected 980 \(one-hot\) or 147 \(ordinal\)"):
-        coded(trajectories.frames, 20)
+        coded(trajectories, 20)
+
+
+def test_a_model_of_ordinal_frames_is_calibrated_like_any_other(draw_model):
+    (point,) = calibration_of(
+        draw_model(n_items=147), "MiniGrid-MemoryS7FixedStartStatic-v0", Greedy(), targets=(0.5,), n_episodes=4
+    )
+    assert point.evaluation.success.n == 4

@@ -1,5 +1,6 @@
 import torch
 
+from dtinterp.agents.items import FrameItems
 from dtinterp.model.frames import ordinal
 
 
@@ -16,3 +17,14 @@ def test_a_model_of_ordinal_frames_reads_them(draw_model, trajectories, windows)
     _, cache = model.run_with_cache(windows, numbers)
     expected = numbers[windows.frame_id] @ model.W_obs
     torch.testing.assert_close(cache["hook_obs_embed"], expected, atol=1e-4, rtol=1e-4)
+
+
+def test_a_table_grows_with_the_frames_that_were_shown(trajectories):
+    class Worlds:
+        frames = trajectories.frames[:3]
+
+    worlds = Worlds()
+    items = FrameItems(worlds, ordinal)
+    assert torch.equal(items.table, ordinal(trajectories.frames[:3]))
+    worlds.frames = trajectories.frames
+    assert torch.equal(items.table, ordinal(trajectories.frames))
