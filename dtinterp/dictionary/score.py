@@ -13,6 +13,7 @@ from dtinterp.dictionary.card import HeldOut
 from dtinterp.dictionary.dictionary import Codes, Dictionary, decode, encode, reconstruct
 from dtinterp.dictionary.distinct import distinct_rows, rank_of
 from dtinterp.dictionary.resampling import Resampled, resample
+from dtinterp.dictionary.rows import RowSource, as_rows
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval
 
@@ -78,7 +79,7 @@ class DictionaryScore:
 
 def score(
     dictionary: Dictionary,
-    rows: Float32[Tensor, "row d_model"],
+    rows: RowSource,
     *,
     target_action: Int64[Tensor, " row"],
     logits_with: LogitsWith,
@@ -91,13 +92,14 @@ def score(
     tells which rows are drawn together, such as their episode; without it every row stands alone. Raises `UserError`
     on rows of another length or with NaN, or where the counts disagree.
     """
-    codes = encode(dictionary, rows)
-    _check_counts(len(rows), target_action, cluster)
-    own_cluster = torch.arange(len(rows)) if cluster is None else cluster
-    columns = _row_columns(rows, decode(dictionary, codes), codes)
-    columns |= _arm_columns(dictionary, rows, target_action, logits_with)
+    table = as_rows(rows)
+    codes = encode(dictionary, table)
+    _check_counts(len(table), target_action, cluster)
+    own_cluster = torch.arange(len(table)) if cluster is None else cluster
+    columns = _row_columns(table, decode(dictionary, codes), codes)
+    columns |= _arm_columns(dictionary, table, target_action, logits_with)
     resampled = resample(columns, own_cluster.cpu().numpy(), generator)
-    distinct = distinct_rows(rows)
+    distinct = distinct_rows(table)
     return DictionaryScore(
         l0=resampled.ratio("active", "row"),
         fvu=resampled.ratio("error", "spread"),
@@ -108,7 +110,7 @@ def score(
         mean=_behaviour(resampled, "mean"),
         loss_recovered_from_zero=_recovered(resampled, "zero"),
         loss_recovered_from_mean=_recovered(resampled, "mean"),
-        n_rows=len(rows),
+        n_rows=len(table),
         n_distinct=len(distinct.value),
         rank=rank_of(distinct.value),
         width=dictionary.width,

@@ -1,3 +1,4 @@
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from dtinterp.dictionary.rows import RowSource, as_rows, normalise
+from dtinterp.dictionary.saelens import import_saelens
 from dtinterp.foundation.errors import UserError
 
 TABLE = torch.arange(24.0).view(6, 4)
@@ -64,6 +66,17 @@ def test_a_file_with_many_tensors_is_refused(tmp_path: Path) -> None:
     save_file({"keys": TABLE, "queries": TABLE + 1}, tmp_path / "two.safetensors")
     with pytest.raises(UserError, match=r"two\.safetensors holds keys, queries, expected one tensor"):
         as_rows(tmp_path / "two.safetensors")
+
+
+def test_the_documented_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Path(__file__).parents[3] / "docs" / "dictionaries.md"
+    example = page.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    (tmp_path / "example.py").write_text(example)
+    monkeypatch.chdir(tmp_path)
+    made = runpy.run_path("example.py")
+    assert made["rows"].shape == (6400, 32)
+    assert [member.width for member in made["members"]] == [64] * 5
+    assert import_saelens(tmp_path / "results" / "batchtopk").width == 64
 
 
 def test_normalised_rows_have_a_mean_norm_of_root_d_model() -> None:
