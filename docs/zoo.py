@@ -1,6 +1,6 @@
 """The agents that ship become a table in docs/agents.md, made from their manifests.
 
-    python docs/zoo.py
+python docs/zoo.py
 """
 
 from collections.abc import Mapping
