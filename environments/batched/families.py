@@ -6,6 +6,8 @@ for the one that it derives from.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.util import find_spec
 
 import gymnasium
 import numpy as np
@@ -37,6 +39,7 @@ from environments.batched.rules import (
     ReachGoal,
     Rule,
 )
+from environments.errors import WorldError
 from environments.memory import MovableMemoryEnv
 
 MINIGRID_VERSION = "3.2.0"
@@ -56,10 +59,10 @@ class Family:
 
 
 def family_of(env: MiniGridEnv) -> Family:
-    """Return the family of an environment. Raises ValueError, with the reason, if the twin does not know its rules."""
+    """Return the family of an environment. Raises WorldError, with the reason, if the twin does not know its rules."""
     reason = refusal(env)
     if reason:
-        raise ValueError(reason)
+        raise WorldError(reason)
     return _FAMILIES[type(env).step]
 
 
@@ -81,18 +84,24 @@ def refusal(env: MiniGridEnv) -> str | None:
 def make(env_id: str, **options: int) -> MiniGridEnv:
     """Return MiniGrid's environment of this id, without wrappers.
 
-    Raises ValueError for an id that is not MiniGrid's.
+    Raises WorldError for an id that is not MiniGrid's, and for one that needs packages which are missing.
     """
     if env_id not in gymnasium.registry:
-        raise ValueError(
-            f"There is no environment {env_id!r}; the twin's ids are environments.batched.families.TWIN_IDS."
+        nearest = get_close_matches(env_id, gymnasium.registry, n=1, cutoff=0)[0]
+        raise WorldError(
+            f"There is no environment {env_id!r}; the nearest id is {nearest!r}, docs/worlds.md has them all."
+        )
+    if env_id.startswith("MiniGrid-WFC-") and not all(map(find_spec, _WFC_PACKAGES)):
+        raise WorldError(
+            f"{env_id} needs {' and '.join(_WFC_PACKAGES)}; install them with `pip install 'minigrid[wfc]'`."
         )
     env = gymnasium.make(env_id, disable_env_checker=True, **options).unwrapped
     if not isinstance(env, MiniGridEnv):
-        raise ValueError(f"{env_id!r} is a {type(env).__name__}, not a MiniGrid environment.")
+        raise WorldError(f"{env_id!r} is a {type(env).__name__}, not a MiniGrid environment.")
     return env
 
 
+_WFC_PACKAGES = ("imageio", "networkx")
 _SHARED_METHODS = ("gen_obs", "gen_obs_grid", "get_view_exts", "_reward", "reset")
 
 
@@ -135,7 +144,7 @@ def _picked_code(env: _PickUpEnv) -> tuple[int, int]:
     code = code_of(thing_of(env.obj))
     n_alike = sum(thing is not None and code_of(thing_of(thing)) == code for thing in env.grid.grid)
     if n_alike > 1:
-        raise ValueError(
+        raise WorldError(
             f"{n_alike} objects look like the target of {type(env).__name__}; the twin tells objects by looks."
         )
     return code, 0

@@ -56,7 +56,7 @@ def test_an_unknown_command_is_named(capsys):
 
 
 def test_an_unknown_world_is_named(capsys, tmp_path):
-    assert "'MiniGrid-Nowhere-v0' is not supported" in said(
+    assert "There is no environment 'MiniGrid-Nowhere-v0'; the nearest id is" in said(
         capsys, "train-agent", "--env-id", "MiniGrid-Nowhere-v0", "--out", tmp_path / "agent"
     )
     assert not any(tmp_path.iterdir())

@@ -16,6 +16,7 @@ from environments.batched.rules import (
     PutNear,
     ReachGoal,
 )
+from environments.errors import WorldError
 
 RULES = {
     "Empty-8x8": ReachGoal(),
@@ -48,12 +49,18 @@ def test_every_listed_id_is_stepped_by_the_twin() -> None:
         assert refusal(make(env_id)) is None
 
 
+def test_worlds_whose_packages_are_missing_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("environments.batched.families._WFC_PACKAGES", ("imageio_that_nobody_has",))
+    with pytest.raises(WorldError, match=r"MiniGrid-WFC-MazeSimple-v0 needs imageio_that_nobody_has; install"):
+        make("MiniGrid-WFC-MazeSimple-v0")
+
+
 @pytest.mark.parametrize(
     ("env_id", "reason"),
     [
         ("MiniGrid-Dynamic-Obstacles-5x5-v0", r"DynamicObstaclesEnv moves its obstacles at random.*use MiniGridWorlds"),
         ("BabyAI-GoToRedBall-v0", r"GoToRedBall is a BabyAI level: a verifier of instructions"),
-        ("MiniGrid-Labyrinth-v0", r"There is no environment 'MiniGrid-Labyrinth-v0'"),
+        ("MiniGrid-Labyrinth-v0", r"There is no environment 'MiniGrid-Labyrinth-v0'; the nearest id is 'MiniGrid-"),
         ("CartPole-v1", r"'CartPole-v1' is a CartPoleEnv, not a MiniGrid environment"),
     ],
 )
