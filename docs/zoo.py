@@ -16,9 +16,8 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "agents.md"
 AGENTS = ROOT / "checkpoints" / "agents"
 BEGIN, END = "<!-- the zoo, written by docs/zoo.py -->\n", "<!-- end of the zoo -->\n"
-HEAD = """| agent | made by `dtinterp train-agent` with | greedy | sampled | sampled, on training layouts | steps | minutes |
-|---|---|---:|---:|---:|---:|---:|
-"""
+COLUMNS = ("agent", "options", "greedy", "sampled", "sampled, on training layouts", "steps", "minutes")
+HEAD = f"| {' | '.join(COLUMNS)} |\n|---|---|---:|---:|---:|---:|---:|\n"
 
 
 def page() -> str:
