@@ -80,6 +80,8 @@ app: setup
 
 docs: setup
 	$(BIN)/python docs/commands.py
+	$(BIN)/python docs/zoo.py
+	$(BIN)/python docs/curves.py
 
 bench: setup
 	@for file in benchmarks/*.py; do echo $$file; $(BIN)/python $$file || exit 1; done

@@ -93,3 +93,8 @@ def test_the_readme_opens_with_the_two_commands() -> None:
 def test_the_command_reference_is_what_the_commands_say() -> None:
     documentation = runpy.run_path(str(ROOT / "docs" / "commands.py"))
     assert documentation["PAGE"].read_text(encoding="utf-8") == documentation["reference"]()
+
+
+def test_the_zoo_is_what_the_manifests_say() -> None:
+    documentation = runpy.run_path(str(ROOT / "docs" / "zoo.py"))
+    assert documentation["PAGE"].read_text(encoding="utf-8") == documentation["page"]()

@@ -25,7 +25,7 @@ class AgentConfig:
 
     env_id: str = "MiniGrid-MemoryS7FixedStart-v0"
     """world to learn, a registered gymnasium id"""
-    steps: int = 1_000_000
+    steps: int = 2_000_000
     """environment steps in all, over all worlds"""
     n_worlds: int = 128
     """worlds stepped in parallel"""
@@ -35,9 +35,9 @@ class AgentConfig:
     """steps of each world between two updates"""
     core: Core = "gru"
     """what remembers: gru, lstm, or none for worlds where the present frame tells all that counts"""
-    d_hidden: int = 64
+    d_hidden: int = 128
     """width of the core"""
-    learning_rate: float = 7e-4
+    learning_rate: float = 5e-4
     """Adam's step size at the start"""
     learning_rate_schedule: Schedule = "linear"
     """constant, or linear: it falls to zero"""

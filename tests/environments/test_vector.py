@@ -3,16 +3,23 @@
 import gymnasium
 import numpy as np
 import pytest
+import torch
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
-from environments.batched.layouts import draw_layouts
+from dtinterp.agents.config import AgentConfig
+from dtinterp.agents.rollout import Runner
+from dtinterp.agents.training import Record, train_agent
+from environments.batched.drawing import parse_drawing
+from environments.batched.layouts import Layouts, draw_layouts, uniform
 from environments.registration import SUPPORTED_IDS
+from environments.twin_worlds import TwinWorlds
 from environments.vector import TwinVectorEnv
 
+FORWARD = 2
 DOORS = "MiniGrid-DoorKey-5x5-v0"
 
 
@@ -133,3 +140,52 @@ def test_an_agent_of_stable_baselines_trains_on_the_twin() -> None:
     after = list(agent.policy.parameters())
     assert any((one != two).any() for one, two in zip(before, after, strict=True))
     assert all(parameter.isfinite().all() for parameter in after)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # another library's, on its way
+def test_sb3_contribs_recurrent_ppo_and_ours_agree_on_what_to_do_and_what_it_is_worth() -> None:
+    """The goal is one step ahead, so the best action is forward and pays 1 − 0.9 / 100."""
+    contrib = pytest.importorskip("sb3_contrib")
+    layouts = _goal_ahead()
+    theirs = contrib.RecurrentPPO(
+        "MultiInputLstmPolicy",
+        AsVecEnv(TwinVectorEnv(layouts, 16)),
+        n_steps=16,
+        batch_size=128,
+        n_epochs=5,
+        learning_rate=1e-2,
+        ent_coef=0.0,
+        policy_kwargs={"net_arch": [], "lstm_hidden_size": 16},
+        seed=0,
+    )
+    theirs.learn(24 * 16 * 16)
+    observation, _ = TwinVectorEnv(layouts, 1).reset()
+    action, _ = theirs.predict(dict(observation), deterministic=True)
+    seen = theirs.policy.obs_to_tensor(dict(observation))[0]
+    state = (torch.zeros(1, 1, 16), torch.zeros(1, 1, 16))
+    their_value = theirs.policy.predict_values(seen, state, torch.ones(1)).item()
+
+    worlds = TwinWorlds(layouts, 16, generator=torch.Generator().manual_seed(0))
+    config = AgentConfig(
+        steps=24 * 16 * 16, n_worlds=16, n_rollout=16, d_hidden=16, learning_rate=1e-2, entropy=0.0, device="cpu"
+    )
+    network = train_agent(worlds, config, Record()).network
+    rollout = Runner(network, worlds, torch.Generator().manual_seed(0)).roll(4)
+    our_value = rollout.value[rollout.is_first].mean().item()
+
+    assert action[0] == FORWARD
+    assert (rollout.action == FORWARD).float().mean() > 0.95
+    assert (our_value, their_value) == pytest.approx((0.991, 0.991), abs=0.02)
+
+
+def _goal_ahead() -> Layouts:
+    setting = draw_layouts("MiniGrid-Empty-5x5-v0", range(1)).setting
+    drawing = """
+        # # # # #
+        # . . . #
+        # . . . #
+        # . > Gg #
+        # # # # #
+    """
+    return uniform(setting, [parse_drawing(drawing, setting)])

@@ -1,3 +1,6 @@
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -7,6 +10,7 @@ from dtinterp.agents.storage import load_agent, save_agent
 from dtinterp.foundation.artefact import Content, write_artefact
 from dtinterp.foundation.errors import UserError
 
+SHIPPED = Path(__file__).parents[3] / "checkpoints" / "agents" / "memory-movable"
 CONFIG = AgentConfig(d_hidden=6, seed=5, learning_rate=0.1)
 
 
@@ -24,6 +28,22 @@ def test_a_saved_agent_comes_back_to_the_bit(network, tmp_path):
     assert not back.network.training
     for name, tensor in network.state_dict().items():
         assert torch.equal(back.network.state_dict()[name], tensor)
+
+
+@pytest.mark.parametrize("core", ["gru", "lstm", "none"])
+def test_an_agent_comes_back_with_its_core(core, tmp_path):
+    rng = torch.Generator().manual_seed(0)
+    network = RecurrentActorCritic(n_items=980, n_actions=3, d_hidden=6, generator=rng, core=core)
+    save_agent(tmp_path / "agent", network, replace(CONFIG, core=core), metrics={}, device="cuda")
+    back = load_agent(tmp_path / "agent")
+    assert (back.network.core, back.config.core, back.artefact.manifest.device) == (core, core, "cuda")
+
+
+def test_the_agent_that_ships_was_trained_before_there_were_cores_and_schedules():
+    config = load_agent(SHIPPED).config
+    assert (config.core, config.learning_rate_schedule, config.entropy_schedule) == ("gru", "linear", "constant")
+    assert (config.time_limit, config.clip_value, config.stop_at) == ("end", False, None)
+    assert (config.n_worlds, config.d_hidden, config.value_weight) == (512, 128, 0.5)
 
 
 def test_what_is_no_agent_is_refused(tmp_path):
