@@ -1,40 +1,38 @@
-"""An environment id into worlds that MiniGrid itself steps, one after the other, behind the same protocol as the twin.
+"""An environment id into worlds that MiniGrid itself steps, behind the same protocol as the twin.
 
-This is for worlds that the twin refuses, such as those with moving obstacles.
+This is for worlds that the twin refuses, such as those with moving obstacles; gymnasium's vector environment holds
+them.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import cast
 
+import numpy as np
 import torch
 from gymnasium.spaces import Discrete
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from jaxtyping import Bool, Int16, Int64, Shaped, UInt8
-from minigrid.core.constants import OBJECT_TO_IDX
+from minigrid.envs.dynamicobstacles import DynamicObstaclesEnv
 from minigrid.minigrid_env import MiniGridEnv
 from torch import Tensor
 
 from environments.batched.dynamics import require_actions
+from environments.batched.facts import fact_names, facts_of_states
 from environments.batched.families import make
+from environments.batched.layouts import state_beside
+from environments.batched.rules import ReachGoal, parameter_row
+from environments.batched.setting import Setting
+from environments.batched.state import concatenated
 from environments.worlds import Outcome
-
-FACT_NAMES = (
-    "x",
-    "y",
-    "direction",
-    "carrying",
-    *(f"{kind}_visible" for kind in ("door", "key", "ball", "box", "goal")),
-    "time",
-)
-"""The facts that can be read from any MiniGrid environment."""
-
-_VISIBLE = [OBJECT_TO_IDX[name.removesuffix("_visible")] for name in FACT_NAMES if name.endswith("_visible")]
 
 
 class MiniGridWorlds:
     """Worlds of any MiniGrid id, each an environment of its own.
 
     Episode k of world w begins from a seed that is drawn up front from w and k, so it does not depend on what a policy
-    does.
+    does. The facts are those of the twin's worlds with a goal; where something else is the target, as in BabyAI's
+    levels, those of the target are left out.
     """
 
     def __init__(
@@ -43,19 +41,24 @@ class MiniGridWorlds:
         """Make the environments and begin the first episodes. Raises ValueError unless there is at least one world."""
         if n_worlds < 1:
             raise ValueError(f"The number of worlds is {n_worlds}; at least 1 is needed.")
-        self._envs: list[MiniGridEnv] = [make(env_id) for _ in range(n_worlds)]
+        self._vector = SyncVectorEnv([partial(make, env_id)] * n_worlds, autoreset_mode=AutoresetMode.DISABLED)
+        self._envs = cast(list[MiniGridEnv], self._vector.envs)
         first = self._envs[0]
         self.env_id = env_id
         self.n_worlds = n_worlds
         self.n_actions = int(cast(Discrete, first.action_space).n)
-        self.max_steps = first.max_steps
-        self.fact_names = FACT_NAMES
         self._device = device
         self.first_seed = torch.randint(2**31, (n_worlds,), generator=generator, device=generator.device).tolist()
         self._id_of_frame: dict[bytes, int] = {}
         self._distinct: list[Tensor] = []
         self._stacked = torch.empty(0, 0, 0, 3, dtype=torch.uint8)
         self.reset()
+        self._setting = _setting(first, env_id)
+        self.max_steps = max(env.max_steps for env in self._envs)  # a BabyAI level draws it with its instruction
+        names = fact_names(self._setting)
+        has_goal = isinstance(first, DynamicObstaclesEnv)
+        self._columns = [column for column, name in enumerate(names) if has_goal or not name.startswith("target")]
+        self.fact_names = tuple(names[column] for column in self._columns)
 
     @property
     def frames(self) -> UInt8[Tensor, "frame view view 3"]:
@@ -66,11 +69,9 @@ class MiniGridWorlds:
 
     def reset(self) -> Int64[Tensor, " world"]:
         """Begin the first episode of every world, the same one each time, and return the ids of the frames shown."""
-        self._episode = [0] * self.n_worlds
+        self._episode = np.zeros(self.n_worlds, dtype=np.int64)
         self._done: list[list[int]] = [[] for _ in range(self.n_worlds)]
-        self._image = [self._begin(world) for world in range(self.n_worlds)]
-        self._last = list(self._image)
-        return self._shown()
+        return self._shown(self._begin(np.ones(self.n_worlds, dtype=bool)))
 
     def step(self, action: Shaped[Tensor, "..."]) -> Outcome:
         """Take one action in every world; a world whose episode ends begins its next one at once.
@@ -78,25 +79,31 @@ class MiniGridWorlds:
         Raises ValueError for an action that the world does not have.
         """
         action = require_actions(action, self.n_worlds, self.n_actions)
-        taken = [self._step(world, act) for world, act in enumerate(action.tolist())]
-        reward, terminated, truncated = (
-            torch.tensor(column, device=self._device) for column in zip(*taken, strict=True)
-        )
-        frame_id = self._shown()
+        observation, reward, terminated, truncated, _ = self._vector.step(action.cpu().numpy())
+        for world, act in enumerate(action.tolist()):
+            self._done[world].append(act)
+        ended = terminated | truncated
+        self._episode += ended
+        frame_id = self._shown(self._begin(ended) if ended.any() else observation["image"])
         return Outcome(
             frame_id=frame_id,
-            reward=reward.float(),
-            terminated=terminated,
-            truncated=truncated,
-            success=reward > 0,
-            cut_frame_id=self._cut(truncated & ~terminated, frame_id),
+            reward=torch.tensor(reward, dtype=torch.float32, device=self._device),
+            terminated=torch.tensor(terminated, device=self._device),
+            truncated=torch.tensor(truncated, device=self._device),
+            success=torch.tensor(reward > 0, device=self._device),
+            cut_frame_id=self._cut(truncated & ~terminated, observation["image"], frame_id),
         )
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return which episode each world is in, what was done in it, and the frames by their ids."""
         lengths = torch.tensor([len(done) for done in self._done])
         done = torch.tensor([action for done in self._done for action in done], dtype=torch.int64)
-        return {"episode": torch.tensor(self._episode), "length": lengths, "done": done, "frames": self.frames}
+        return {
+            "episode": torch.from_numpy(self._episode.copy()),
+            "length": lengths,
+            "done": done,
+            "frames": self.frames,
+        }
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go on from what worlds made in the same way returned, by doing in each episode what was done in it."""
@@ -104,39 +111,39 @@ class MiniGridWorlds:
         for frame in state["frames"].cpu():
             self._number(frame)
         self._stacked = state["frames"].to(self._device)
-        self._episode = state["episode"].tolist()
-        self._image = [self._begin(world) for world in range(self.n_worlds)]
+        self._episode = state["episode"].cpu().numpy().copy()
+        self._begin(np.ones(self.n_worlds, dtype=bool))
         for world, done in enumerate(state["done"].split(state["length"].tolist())):
-            for action in done.tolist():
-                self._step(world, action)
+            self._done[world] = done.tolist()
+            for action in self._done[world]:
+                self._envs[world].step(action)
 
     def facts(self) -> Int16[Tensor, "world fact"]:
         """Return the facts of the states that the worlds are in now, time included."""
-        rows = [self._facts(env, image) for env, image in zip(self._envs, self._image, strict=True)]
-        return torch.tensor(rows, dtype=torch.int16, device=self._device)
+        parameters = parameter_row(self._setting.rule, ())
+        state = concatenated([state_beside(env, parameters) for env in self._envs])
+        return facts_of_states(state, self._setting)[:, self._columns].to(self._device)
 
-    def _begin(self, world: int) -> Tensor:
-        self._done[world] = []
-        observation, _ = self._envs[world].reset(seed=self.first_seed[world] + self._episode[world])
-        return torch.from_numpy(observation["image"])
+    def _begin(self, world: Bool[np.ndarray, " world"]) -> UInt8[np.ndarray, "world view view 3"]:
+        """Begin the present episode of some of the worlds, and return what all of them show."""
+        for begun in world.nonzero()[0]:
+            self._done[begun] = []
+        seed = [first + int(episode) for first, episode in zip(self.first_seed, self._episode, strict=True)]
+        observation, _ = self._vector.reset(seed=seed, options={"reset_mask": world})
+        return observation["image"]
 
-    def _step(self, world: int, action: int) -> tuple[float, bool, bool]:
-        observation, reward, terminated, truncated, _ = self._envs[world].step(action)
-        self._done[world].append(action)
-        self._image[world] = torch.from_numpy(observation["image"])
-        self._last[world] = self._image[world]
-        if terminated or truncated:
-            self._episode[world] += 1
-            self._image[world] = self._begin(world)
-        return float(reward), bool(terminated), bool(truncated)
-
-    def _cut(self, is_cut: Bool[Tensor, " world"], frame_id: Int64[Tensor, " world"]) -> Int64[Tensor, " world"]:
+    def _cut(
+        self,
+        is_cut: Bool[np.ndarray, " world"],
+        images: UInt8[np.ndarray, "world view view 3"],
+        frame_id: Int64[Tensor, " world"],
+    ) -> Int64[Tensor, " world"]:
         """Return the ids of the frames now shown, but of the last frame where the time limit cut an episode short."""
-        last = [self._number(self._last[world]) for world in is_cut.nonzero()[:, 0].tolist()]
-        return frame_id.masked_scatter(is_cut, torch.tensor(last, dtype=torch.int64, device=self._device))
+        return frame_id.masked_scatter(torch.tensor(is_cut, device=self._device), self._shown(images[is_cut]))
 
-    def _shown(self) -> Int64[Tensor, " world"]:
-        return torch.tensor([self._number(image) for image in self._image], device=self._device)
+    def _shown(self, images: UInt8[np.ndarray, "world view view 3"]) -> Int64[Tensor, " world"]:
+        numbers = [self._number(torch.from_numpy(image)) for image in images]
+        return torch.tensor(numbers, dtype=torch.int64, device=self._device)
 
     def _number(self, image: UInt8[Tensor, "view view 3"]) -> int:
         number = self._id_of_frame.setdefault(image.numpy().tobytes(), len(self._distinct))
@@ -144,7 +151,15 @@ class MiniGridWorlds:
             self._distinct.append(image)
         return number
 
-    def _facts(self, env: MiniGridEnv, image: UInt8[Tensor, "view view 3"]) -> list[int]:
-        carrying = OBJECT_TO_IDX["empty" if env.carrying is None else env.carrying.type]
-        seen = [int((image[..., 0] == kind).sum()) for kind in _VISIBLE]
-        return [int(env.agent_pos[0]), int(env.agent_pos[1]), int(env.agent_dir), carrying, *seen, env.step_count]
+
+def _setting(env: MiniGridEnv, env_id: str) -> Setting:
+    """Return what an environment shares with the twin's worlds, as far as its facts need it."""
+    return Setting(
+        env_id=env_id,
+        width=env.width,
+        height=env.height,
+        max_steps=env.max_steps,
+        rule=ReachGoal(),
+        view=env.agent_view_size,
+        sees_through_walls=env.see_through_walls,
+    )

@@ -97,6 +97,15 @@ class TwinWorlds:
         since = self._since_target[:, None].to(torch.int16)
         return torch.cat([facts[:, :-1], since, facts[:, -1:]], dim=1)
 
+    def put(self, state: State, *, episode: Int64[Tensor, " world"] | None = None) -> Int64[Tensor, " world"]:
+        """Go on from another state of the same worlds and return the ids of the frames shown; see `Episodes.put`.
+
+        Whether the target was in sight before is not part of a state, so it counts as not seen until it is.
+        """
+        self.episodes.put(state, episode=episode)
+        self._since_target = torch.full_like(self.state.time, -1)
+        return self._show()
+
     def state_dict(self) -> dict[str, Tensor]:
         """Return all that changes while the worlds are stepped, as tensors that later steps leave alone."""
         frames, episodes = self._table.state_dict(), self.episodes.state_dict()

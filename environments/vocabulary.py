@@ -1,9 +1,9 @@
-"""Frames into vectors over 980 items, one item per thing that one cell of the view can hold, and back."""
+"""Frames into vectors over items, one item per thing that one cell can hold, and back; the usual frame has 980."""
 
 import torch
 from jaxtyping import Float, UInt8
 from minigrid.core.actions import Actions
-from minigrid.core.constants import COLOR_TO_IDX, OBJECT_TO_IDX, STATE_TO_IDX
+from minigrid.core.constants import COLOR_TO_IDX, DIR_TO_VEC, OBJECT_TO_IDX, STATE_TO_IDX
 from torch import Tensor
 
 ACTIONS: tuple[str, ...] = tuple(action.name for action in Actions)
@@ -15,9 +15,11 @@ VIEW = 7
 CHANNELS: tuple[tuple[str, ...], ...] = (tuple(OBJECT_TO_IDX), tuple(COLOR_TO_IDX), tuple(STATE_TO_IDX))
 """The values that each channel of a frame can take: objects, colours, door states."""
 
-_N_CELLS = VIEW * VIEW
-_N_VALUES = tuple(len(values) for values in CHANNELS)
-_FIRST_VALUE = (0, _N_VALUES[0], _N_VALUES[0] + _N_VALUES[1])
+N_VALUES: tuple[int, int, int] = (len(OBJECT_TO_IDX), len(COLOR_TO_IDX), len(STATE_TO_IDX))
+"""How many values each channel of a frame can take."""
+
+N_VALUES_FROM_ABOVE: tuple[int, int, int] = (*N_VALUES[:2], len(DIR_TO_VEC))
+"""The same for a world seen from above, where the state of the agent's cell is its direction, which has one more."""
 
 ITEMS: tuple[str, ...] = tuple(
     f"{value} ({x},{y})" for values in CHANNELS for value in values for x in range(VIEW) for y in range(VIEW)
@@ -44,19 +46,26 @@ def item_name(index: int) -> str:
     return ITEMS[index]
 
 
-def one_hot(frames: UInt8[Tensor, "*shape 7 7 3"]) -> Float[Tensor, "*shape 980"]:
-    """Return one vector per frame, float32, with a one at each of its 147 items: object, colour and state of 49 cells.
+def one_hot(
+    frames: UInt8[Tensor, "*shape width height 3"], n_values: tuple[int, int, int] = N_VALUES
+) -> Float[Tensor, "*shape item"]:
+    """Return one vector per frame, float32, with a one at each of its items: object, colour and state of each cell.
 
-    Raises ValueError for a value that its channel does not have.
+    Item `width height value + height x + y` stands for a value, numbered through the three channels, at the cell
+    (x, y). Views of 7 by 7 have the 980 ITEMS, with 147 ones; frames of other sizes have the same values in other
+    cells, and pictures of whole worlds take N_VALUES_FROM_ABOVE. Raises ValueError for a value that its channel does
+    not have.
     """
-    for channel, n_values in enumerate(_N_VALUES):
+    for channel, n_of_channel in enumerate(n_values):
         largest = int(frames[..., channel].max()) if frames.numel() else 0
-        if largest >= n_values:
-            raise ValueError(f"Channel {channel} of a frame holds {largest}; its values are 0 to {n_values - 1}.")
-    first_value = torch.tensor(_FIRST_VALUE, device=frames.device)
-    cell = torch.arange(_N_CELLS, device=frames.device).reshape(VIEW, VIEW, 1)
-    item = ((frames + first_value) * _N_CELLS + cell).flatten(-3)  # *shape 147
-    vectors = torch.zeros(*frames.shape[:-3], len(ITEMS), device=frames.device)
+        if largest >= n_of_channel:
+            raise ValueError(f"Channel {channel} of a frame holds {largest}; its values are 0 to {n_of_channel - 1}.")
+    width, height = frames.shape[-3:-1]
+    n_cells = width * height
+    first_value = torch.tensor([0, n_values[0], n_values[0] + n_values[1]], device=frames.device)
+    cell = torch.arange(n_cells, device=frames.device).reshape(width, height, 1)
+    item = ((frames + first_value) * n_cells + cell).flatten(-3)  # *shape one
+    vectors = torch.zeros(*frames.shape[:-3], sum(n_values) * n_cells, device=frames.device)
     return vectors.scatter_(-1, item, 1.0)
 
 
@@ -66,7 +75,7 @@ def decode(vectors: Float[Tensor, "*shape 980"]) -> UInt8[Tensor, "*shape 7 7 3"
     Raises ValueError for a vector that is not the one-hot vector of a frame.
     """
     cells = vectors.unflatten(-1, (-1, VIEW, VIEW)).movedim(-3, -1)  # *shape x y value
-    frames = torch.stack([block.argmax(-1) for block in cells.split(_N_VALUES, dim=-1)], dim=-1).to(torch.uint8)
+    frames = torch.stack([block.argmax(-1) for block in cells.split(N_VALUES, dim=-1)], dim=-1).to(torch.uint8)
     if not torch.equal(one_hot(frames).to(vectors.dtype), vectors):
         raise ValueError(
             "A vector is not one-hot: every cell of a frame has exactly one object, one colour and one state."

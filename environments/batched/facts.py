@@ -63,8 +63,10 @@ def fact_names(setting: Setting) -> tuple[str, ...]:
 def facts_of_states(state: State, setting: Setting) -> Int16[Tensor, "world fact"]:
     """Return the facts of each world, in the order of `fact_names`.
 
-    Coordinates are grid cells, y growing southwards; -1 where the target lies nowhere. An object that is carried counts
-    as visible, since the frame shows it. Kinds and colours are MiniGrid's numbers, with `empty` and red for nothing.
+    Coordinates are grid cells, y growing southwards; -1 where the target lies nowhere. Where the rule names a cell,
+    they and the visibility are that cell's, though the target may have been carried off. An object that is carried
+    counts as visible, since the frame shows it. Kinds and colours are MiniGrid's numbers, with `empty` and red for
+    nothing. The instruction of a memory task is what its targets make it, whatever an edit put into the starting room.
     """
     sight = _sight(look(state, setting), state, setting)
     if isinstance(setting.rule, MatchMemory):

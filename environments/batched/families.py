@@ -41,6 +41,7 @@ from environments.batched.rules import (
 )
 from environments.errors import WorldError
 from environments.memory import MovableMemoryEnv
+from environments.registration import TWIN_PREFIX, twin_ids
 
 MINIGRID_VERSION = "3.2.0"
 """The version of MiniGrid whose source the rules were read from, and with which the twin was found equal."""
@@ -87,8 +88,9 @@ def make(env_id: str, **options: int) -> MiniGridEnv:
     Raises WorldError for an id that is not MiniGrid's, for one that needs packages which are missing, and for a view
     that MiniGrid does not have.
     """
-    if env_id not in gymnasium.registry:
-        nearest = get_close_matches(env_id, gymnasium.registry, n=1, cutoff=0)[0]
+    known = [known_id for known_id in gymnasium.registry if not known_id.startswith(TWIN_PREFIX)]
+    if env_id not in known:
+        nearest = get_close_matches(env_id, known, n=1, cutoff=0)[0]
         raise WorldError(
             f"There is no environment {env_id!r}; the nearest id is {nearest!r}, docs/worlds.md has them all."
         )
@@ -183,17 +185,5 @@ _FAMILIES: dict[object, Family] = {
 }
 
 
-def _twin_ids() -> tuple[str, ...]:
-    """Return the ids of MiniGrid and ours whose classes are not refused and need no extra packages."""
-    ours = "environments.memory:"
-    return tuple(
-        env_id
-        for env_id, spec in gymnasium.registry.items()
-        if env_id.startswith("MiniGrid-")
-        and str(spec.entry_point).startswith(("minigrid.envs:", ours))
-        and "DynamicObstacles" not in str(spec.entry_point)
-    )
-
-
-TWIN_IDS: tuple[str, ...] = _twin_ids()
+TWIN_IDS: tuple[str, ...] = twin_ids()
 """Every registered id that the twin steps."""

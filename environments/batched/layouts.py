@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 from minigrid.minigrid_env import MiniGridEnv
 from torch import Tensor
 
@@ -106,6 +106,11 @@ def setting_of(env: MiniGridEnv, env_id: str) -> Setting:
 def state_of(env: MiniGridEnv) -> State:
     """Return the state that an environment is in, as a batch of one world."""
     family = family_of(env)
+    return state_beside(env, parameter_row(family.rule, family.parameters(env)))
+
+
+def state_beside(env: MiniGridEnv, parameters: Int64[Tensor, "1 parameter"]) -> State:
+    """Return the state that an environment of any kind is in, with the parameters of a rule that it may not play by."""
     objects = [env.grid.get(x, y) for x in range(env.width) for y in range(env.height)]
     codes = torch.tensor([*(code_of(thing_of(thing)) for thing in objects), code_of(WALL)])
     x, y = (int(coordinate) for coordinate in env.agent_pos)
@@ -115,5 +120,5 @@ def state_of(env: MiniGridEnv) -> State:
         direction=torch.tensor([int(env.agent_dir)]),
         hand=torch.tensor([code_of(thing_of(env.carrying))], dtype=torch.int32),
         time=torch.tensor([env.step_count]),
-        parameters=parameter_row(family.rule, family.parameters(env)),
+        parameters=parameters,
     )

@@ -74,6 +74,47 @@ def test_worlds_put_aside_go_on_as_if_nothing_had_happened() -> None:
     assert torch.equal(other.facts(), worlds.facts())
 
 
+@pytest.mark.parametrize("env_id", [MOVING, "MiniGrid-Dynamic-Obstacles-Random-6x6-v0"])
+def test_starts_do_not_depend_on_what_is_done(env_id: str) -> None:
+    """Obstacles draw random numbers as they move; every episode begins from its own seed all the same."""
+    starts = []
+    for seed in (1, 2):
+        worlds, rng = _worlds(env_id), np.random.default_rng(seed)
+        seen: list[list[int]] = [[] for _ in range(4)]
+        for _ in range(150):
+            outcome = worlds.step(torch.tensor(rng.choice(3, 4, p=[0.1, 0.2, 0.7])))
+            for world in (outcome.terminated | outcome.truncated).nonzero()[:, 0].tolist():
+                seen[world].append(worlds.frames[outcome.frame_id[world]].numpy().tobytes())
+        starts.append(seen)
+    for one, other in zip(*starts, strict=True):
+        shared = min(len(one), len(other))
+        assert shared > 5
+        assert one[:shared] == other[:shared]
+
+
+@pytest.mark.parametrize("env_id", [MOVING, "MiniGrid-Dynamic-Obstacles-16x16-v0", "BabyAI-GoToRedBall-v0"])
+def test_facts_are_what_a_slow_look_at_minigrids_objects_finds(env_id: str) -> None:
+    worlds, env, rng = _worlds(env_id, 1), make(env_id), np.random.default_rng(0)
+    env.reset(seed=worlds.first_seed[0])
+    for _ in range(40):
+        facts = dict(zip(worlds.fact_names, worlds.facts()[0].tolist(), strict=True))
+        view, is_seen = env.gen_obs_grid()
+        seen = [view.get(x, y) for x in range(7) for y in range(7) if is_seen[x, y]]
+        for kind in ("door", "key", "ball", "box", "goal", "lava"):
+            assert facts[f"{kind}_visible"] == sum(thing is not None and thing.type == kind for thing in seen)
+        assert (facts["x"], facts["y"], facts["direction"]) == (*env.agent_pos, env.agent_dir)
+        assert facts["time"] == env.step_count
+        if env_id == "BabyAI-GoToRedBall-v0":
+            assert not any(name.startswith("target") for name in facts)
+        else:
+            assert (facts["target_x"], facts["target_y"]) == (env.width - 2, env.height - 2)
+            assert facts["target_visible"] == facts["goal_visible"]
+        action = int(rng.integers(0, 3))
+        worlds.step(torch.tensor([action]))
+        if any(env.step(action)[2:4]):
+            break
+
+
 def test_facts_say_where_the_agent_is_and_what_it_sees() -> None:
     worlds = _worlds()
     facts = dict(zip(worlds.fact_names, worlds.facts().T.tolist(), strict=True))
@@ -82,8 +123,16 @@ def test_facts_say_where_the_agent_is_and_what_it_sees() -> None:
     assert facts["time"] == [0] * 4
 
 
+def test_a_level_whose_time_limit_is_drawn_has_one() -> None:
+    assert _worlds("BabyAI-GoToRedBall-v0").max_steps > 0
+
+
 def test_bad_calls_are_refused() -> None:
     with pytest.raises(ValueError, match=r"An action is 3; actions are 0 to 2"):
         _worlds().step(torch.tensor([0, 0, 3, 0]))
+    with pytest.raises(ValueError, match=r"There are 1 actions for 4 worlds"):
+        _worlds().step(torch.tensor([1]))
+    with pytest.raises(ValueError, match=r"The actions are torch\.float32; actions are integers, 0 to 2"):
+        _worlds().step(torch.full((4,), 1.7))
     with pytest.raises(ValueError, match=r"number of worlds is 0"):
         _worlds(n_worlds=0)

@@ -3,9 +3,22 @@
 import numpy as np
 import pytest
 import torch
+from minigrid.wrappers import FullyObsWrapper, OneHotPartialObsWrapper
 
+from environments.batched.families import make
+from environments.batched.layouts import setting_of, state_of
+from environments.batched.sight import observe
 from environments.graph.state_graph import state_graph
-from environments.vocabulary import ACTIONS, CHANNELS, ITEMS, decode, item_index, item_name, one_hot
+from environments.vocabulary import (
+    ACTIONS,
+    CHANNELS,
+    ITEMS,
+    N_VALUES_FROM_ABOVE,
+    decode,
+    item_index,
+    item_name,
+    one_hot,
+)
 
 SIZES = (11, 6, 3)
 
@@ -64,6 +77,48 @@ def test_one_hot_agrees_with_a_slow_loop_over_names() -> None:
     vectors = one_hot(frames)
     assert vectors.dtype == torch.float32
     assert torch.equal(vectors, expected)
+
+
+def _cell_by_cell(vectors: torch.Tensor, picture: np.ndarray) -> np.ndarray:
+    """A vector laid out as MiniGrid's wrapper lays it out: [x, y, value]."""
+    width, height, _ = picture.shape
+    return vectors.unflatten(-1, (-1, width, height)).movedim(-3, -1).numpy().astype(np.uint8)
+
+
+@pytest.mark.parametrize("agent_view_size", [3, 5, 7, 9, 11])
+def test_views_of_any_size_are_the_vectors_of_minigrids_wrapper(agent_view_size: int) -> None:
+    env = make("MiniGrid-DoorKey-8x8-v0", agent_view_size=agent_view_size)
+    wrapped = OneHotPartialObsWrapper(env)
+    for seed in range(3):
+        expected = wrapped.reset(seed=seed)[0]["image"]
+        for action in (0, 2, 1, 2, 3, 5):
+            image = observe(state_of(env), setting_of(env, ""))[0]
+            assert np.array_equal(_cell_by_cell(one_hot(image), expected), expected)
+            expected = wrapped.step(action)[0]["image"]
+
+
+@pytest.mark.parametrize("env_id", ["MiniGrid-DoorKey-8x8-v0", "MiniGrid-RedBlueDoors-6x6-v0"])
+def test_whole_worlds_are_the_vectors_of_minigrids_wrapper(env_id: str) -> None:
+    """A world that faces north is one for ours only: MiniGrid's wrapper has no room for its fourth direction."""
+    env = make(env_id)
+    wrapped, n_compared = OneHotPartialObsWrapper(FullyObsWrapper(env)), 0
+    for seed in range(8):
+        picture = FullyObsWrapper(env).reset(seed=seed)[0]["image"]
+        vectors = one_hot(torch.from_numpy(picture), N_VALUES_FROM_ABOVE)
+        assert vectors.sum() == picture.size
+        assert np.array_equal(np.stack(_read(vectors, picture), axis=-1), picture)
+        if env.agent_dir < 3:
+            expected = wrapped.reset(seed=seed)[0]["image"]
+            assert np.array_equal(_cell_by_cell(vectors, picture)[..., :20], expected)
+            n_compared += 1
+    assert n_compared > 3
+
+
+def _read(vectors: torch.Tensor, picture: np.ndarray) -> list[np.ndarray]:
+    """The channels of the picture that a vector stands for."""
+    blocks = np.split(_cell_by_cell(vectors, picture), np.cumsum(N_VALUES_FROM_ABOVE)[:2], axis=-1)
+    assert all((block.sum(-1) == 1).all() for block in blocks)
+    return [block.argmax(-1) for block in blocks]
 
 
 def test_a_single_frame_needs_no_leading_axis() -> None:

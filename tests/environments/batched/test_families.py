@@ -99,4 +99,6 @@ def test_a_view_that_minigrid_does_not_have_is_refused(size: int) -> None:
 
 
 def test_our_own_ids_are_among_them() -> None:
-    assert {env_id for env_id in gymnasium.registry if "FixedStart" in env_id} <= set(TWIN_IDS)
+    assert {env_id for env_id in gymnasium.registry if env_id.startswith("MiniGrid-") and "Fixed" in env_id} <= set(
+        TWIN_IDS
+    )
