@@ -12,6 +12,7 @@ from pathlib import Path
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
+HOW_IT_STANDS = "interrupted; what existed is as it was, and a training goes on when called again."
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,7 @@ def run(name: str, words: Sequence[str]) -> int:
         print(f"dtinterp {name}: {mistake}", file=sys.stderr)
         return USER_MISTAKE
     except KeyboardInterrupt as interruption:
-        usual = "interrupted; what existed is as it was, and a training goes on when called again."
-        print(f"dtinterp {name}: {str(interruption) or usual}", file=sys.stderr)
+        print(f"dtinterp {name}: {str(interruption) or HOW_IT_STANDS}", file=sys.stderr)
         return INTERRUPTED
     print(_shown(made))
     return 0
