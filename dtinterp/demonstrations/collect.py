@@ -15,7 +15,7 @@ from dtinterp.demonstrations.rollout import Step, roll_out
 from dtinterp.demonstrations.samplers import Sampler, parse_sampler, sampler_name
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.interruption import StopRequest
+from dtinterp.foundation.interruption import Interruption
 from dtinterp.foundation.logbook import Bar, progress
 from environments.worlds import Worlds
 
@@ -92,15 +92,15 @@ class Collection(Generic[MemoryT]):
         """Steps over all worlds; a share is rounded up to steps of all worlds."""
         return sum(self._n_rows(share) * self._worlds.n_worlds for share in self._shares)
 
-    def episodes(self, generator: torch.Generator, stop: StopRequest | None = None) -> Iterator[Recorded]:
+    def episodes(self, generator: torch.Generator, interruption: Interruption | None = None) -> Iterator[Recorded]:
         """Roll the policy out under each sampler in turn and yield the whole episodes as they end.
 
-        An episode that is still going on when a share ends, or a stop is requested, is dropped, never glued to the
+        An episode that is still going on when a share ends, or Ctrl-C was pressed, is dropped, never glued to the
         next.
         """
         with progress("collecting demonstrations", self.n_steps_asked) as bar:
             for index, share in enumerate(self._shares):
-                steps = self._steps(share, generator, bar, stop or StopRequest())
+                steps = self._steps(share, generator, bar, interruption or Interruption())
                 for part in whole_episodes(steps, n_worlds=self._worlds.n_worlds):
                     yield self._recorded(part, sampler=index)
 
@@ -124,9 +124,9 @@ class Collection(Generic[MemoryT]):
     def _n_rows(self, share: Share) -> int:
         return -(-share.n_steps // self._worlds.n_worlds)
 
-    def _steps(self, share: Share, generator: torch.Generator, bar: Bar, stop: StopRequest) -> Iterator[Step]:
+    def _steps(self, share: Share, generator: torch.Generator, bar: Bar, interruption: Interruption) -> Iterator[Step]:
         steps = roll_out(self._policy, self._worlds, share.sampler, n_steps=self._n_rows(share), generator=generator)
-        while not stop.is_made and (step := next(steps, None)):
+        while not interruption.is_asked and (step := next(steps, None)):
             self.n_steps_taken += self._worlds.n_worlds
             bar.advance(self._worlds.n_worlds, sampler_name(share.sampler))
             yield step

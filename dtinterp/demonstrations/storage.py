@@ -16,7 +16,7 @@ from dtinterp.demonstrations.quality import quality
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.artefact import JSON, Artefact, Content, Draft, drafted, read_artefact, write_artefact
 from dtinterp.foundation.growing import GrowingTensor
-from dtinterp.foundation.interruption import Interrupted, stop_request
+from dtinterp.foundation.interruption import noted_interruption
 
 KIND = "demonstrations"
 TABLES = ("frames", "fact_table")
@@ -67,8 +67,8 @@ def record_trajectories(
 ) -> Artefact:
     """Collect demonstrations of the agent `parent` and write them as they come.
 
-    Ctrl-C ends the collection, not its results: `Interrupted` is raised when what ended so far stands in its place, as
-    an artefact that says `complete: false`.
+    Ctrl-C ends the collection, not its results: KeyboardInterrupt is raised, with a sentence, when what ended so far
+    stands in its place as an artefact that says `complete: false`.
     """
     with drafted(path, replace=replace) as draft:
         trajectories = collection.trajectories(_grown(draft, collection, generator))
@@ -78,7 +78,7 @@ def record_trajectories(
         content = Content(KIND, _config(trajectories), tensors=tables, metrics={**_metrics(trajectories), **counts})
         artefact = draft.finish(content, parents=(parent,), seed=seed)
     if not is_complete:
-        raise Interrupted(
+        raise KeyboardInterrupt(
             f"interrupted; {path} keeps the {trajectories.n_steps} steps of whole episodes that there were of the "
             f"{collection.n_steps_asked} asked for, and says that it is not complete."
         )
@@ -108,15 +108,15 @@ class _Settings:
 
 def _grown(draft: Draft, collection: Collection[MemoryT], generator: torch.Generator) -> Mapping[str, Tensor]:
     """Return the columns as they stand on the disk when the collection is over."""
-    with ExitStack() as opened, stop_request() as stop:
+    with ExitStack() as opened, noted_interruption() as interruption:
         columns = [
             opened.enter_context(closing(GrowingTensor(draft.folder, name, COLUMN_TYPES[name]))) for name in COLUMNS
         ]
-        for part in collection.episodes(generator, stop):
+        for part in collection.episodes(generator, interruption):
             for column in columns:
                 column.append(getattr(part, column.name))
-    if stop.is_made and columns[-1].n_rows == 0:
-        raise Interrupted("interrupted before any episode ended; nothing was kept.")
+    if interruption.is_asked and columns[-1].n_rows == 0:
+        raise KeyboardInterrupt("interrupted before any episode ended; nothing was kept.")
     return {column.name: load_file(column.file)[column.name] for column in columns}
 
 

@@ -1,43 +1,32 @@
-"""Ctrl-C becomes a request to stop, so that what was done so far can be kept."""
+"""Ctrl-C becomes a question that long work asks itself between two steps."""
 
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 
-class Interrupted(KeyboardInterrupt):
-    """A command stopped when asked to; its one sentence says what was kept."""
+class Interruption:
+    """Whether Ctrl-C was pressed; pressed once more, it interrupts at once."""
 
+    is_asked = False
 
-class StopRequest:
-    """Whether somebody asked to stop."""
-
-    def __init__(self) -> None:
-        """Nobody did yet."""
-        self.is_made = False
+    def ask(self, _signal: int, _frame: FrameType | None) -> None:
+        """Note the first Ctrl-C. Raises KeyboardInterrupt at the second."""
+        if self.is_asked:
+            raise KeyboardInterrupt
+        self.is_asked = True
 
 
 @contextmanager
-def stop_request() -> Iterator[StopRequest]:
-    """Let the first Ctrl-C in the block only ask for a stop; a second one stops at once.
+def noted_interruption() -> Iterator[Interruption]:
+    """Note Ctrl-C while the block runs, so that it can save its state first.
 
-    Python hears signals in its main thread alone, so in any other thread nothing changes.
+    Call it from the main thread, which alone hears signals.
     """
-    request = StopRequest()
-    if threading.current_thread() is not threading.main_thread():
-        yield request
-        return
-
-    usual = signal.getsignal(signal.SIGINT)
-
-    def note(_number: int, _frame: FrameType | None) -> None:
-        request.is_made = True
-        signal.signal(signal.SIGINT, usual)
-
-    signal.signal(signal.SIGINT, note)
+    interruption = Interruption()
+    before = signal.signal(signal.SIGINT, interruption.ask)
     try:
-        yield request
+        yield interruption
     finally:
-        signal.signal(signal.SIGINT, usual)
+        signal.signal(signal.SIGINT, before)

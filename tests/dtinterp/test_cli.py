@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from dtinterp.cli import COMMANDS, main
-from dtinterp.foundation.interruption import Interrupted
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
@@ -113,7 +112,7 @@ def test_impossible_shares_are_named(capsys, tmp_path, sampler, sentence):
 def test_an_interrupted_command_says_what_it_kept(capsys, monkeypatch):
     def doctor():
         """Stop halfway."""
-        raise Interrupted("interrupted; half of it is kept.")
+        raise KeyboardInterrupt("interrupted; half of it is kept.")
 
     monkeypatch.setattr("dtinterp.commands.doctor.doctor", doctor)
     assert main(["doctor"]) == 130

@@ -14,7 +14,6 @@ from dtinterp.demonstrations.samplers import Temperature, UniformMixture
 from dtinterp.demonstrations.storage import TABLES, load_trajectories, record_trajectories, save_trajectories
 from dtinterp.foundation.artefact import Content, write_artefact
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.interruption import Interrupted
 from environments.worlds import GraphWorlds
 
 SHARES = [Share(Temperature(1.0), 1600), Share(UniformMixture(0.5), 801)]
@@ -117,7 +116,7 @@ def test_an_interrupted_collection_keeps_the_episodes_that_ended(graph, wilful, 
     sentence = (
         r"^interrupted; .*recorded keeps the \d+ steps of whole episodes .* of the 2408 asked for, .* not complete"
     )
-    with pytest.raises(Interrupted, match=sentence):
+    with pytest.raises(KeyboardInterrupt, match=sentence):
         record_trajectories(tmp_path / "recorded", collection, rng(), parent=agent, seed=4)
     back, artefact = load_trajectories(tmp_path / "recorded")
     assert artefact.manifest.metrics["complete"] is False
@@ -141,7 +140,7 @@ def test_an_interrupted_collection_keeps_the_episodes_that_ended(graph, wilful, 
 
 def test_an_interruption_before_any_episode_ended_leaves_nothing(graph, wilful, agent, tmp_path):
     collection = collection_in(graph, Impatient(wilful, 2))
-    with pytest.raises(Interrupted, match=r"^interrupted before any episode ended; nothing was kept\.$"):
+    with pytest.raises(KeyboardInterrupt, match=r"^interrupted before any episode ended; nothing was kept\.$"):
         record_trajectories(tmp_path / "recorded", collection, rng(), parent=agent, seed=4)
     assert [path.name for path in tmp_path.iterdir()] == ["agent"]
 

@@ -1,40 +1,27 @@
 import signal
-import threading
 
 import pytest
 
-from dtinterp.foundation.interruption import Interrupted, stop_request
+from dtinterp.foundation.interruption import noted_interruption
 
 
-def test_the_first_interrupt_asks_and_the_second_one_stops():
-    with stop_request() as stop:
-        assert not stop.is_made
+def test_ctrl_c_is_noted_and_the_work_goes_on():
+    with noted_interruption() as interruption:
+        assert not interruption.is_asked
         signal.raise_signal(signal.SIGINT)
-        assert stop.is_made
+        assert interruption.is_asked
+
+
+def test_the_second_ctrl_c_interrupts_at_once():
+    with noted_interruption() as interruption:
+        signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
+    assert interruption.is_asked
 
 
-def test_afterwards_an_interrupt_is_what_it_was():
-    usual = signal.getsignal(signal.SIGINT)
-    with stop_request():
-        assert signal.getsignal(signal.SIGINT) is not usual
-    assert signal.getsignal(signal.SIGINT) is usual
-
-
-def test_another_thread_goes_on_without_signals():
-    made = []
-
-    def work():
-        with stop_request() as stop:
-            made.append(stop.is_made)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert made == [False]
-
-
-def test_an_interrupted_command_is_no_error_that_code_swallows():
-    assert issubclass(Interrupted, KeyboardInterrupt)
-    assert str(Interrupted("kept it")) == "kept it"
+def test_afterwards_ctrl_c_is_what_it_was():
+    before = signal.getsignal(signal.SIGINT)
+    with noted_interruption():
+        assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before
