@@ -26,6 +26,10 @@ class DecisionTransformer(HookedRootModule):
     When no hook listens the fused path runs, otherwise the hooked one; they agree within 1e-5 in float32.
     """
 
+    hook_rtg_embed: HookPoint
+    hook_time_embed: HookPoint
+    hook_pos_embed: HookPoint
+
     def __init__(self, config: ModelConfig, generator: torch.Generator) -> None:
         """Initialise as minGPT does: N(0, 0.02), the projections into the residual stream scaled by 1/√(2·layers)."""
         super().__init__()
@@ -35,9 +39,10 @@ class DecisionTransformer(HookedRootModule):
         self.W_action = nn.Parameter(torch.empty(config.n_actions + 1, config.d_model))
         self.W_time = _weight(config.time_embedding, config.max_time + 1, config.d_model)
         self.W_pos = _weight(config.position_embedding, config.n_ctx, config.d_model)
-        self.hook_rtg_embed, self.hook_obs_embed = HookPoint(), HookPoint()
-        self.hook_action_embed, self.hook_time_embed = HookPoint(), HookPoint()
-        self.hook_embed, self.hook_pos_embed = HookPoint(), HookPoint()
+        self.hook_obs_embed, self.hook_action_embed, self.hook_embed = HookPoint(), HookPoint(), HookPoint()
+        for kind, weight in (("rtg", self.W_rtg), ("time", self.W_time), ("pos", self.W_pos)):
+            if weight is not None:  # a hook at what a model lacks would never be called
+                self.add_module(f"hook_{kind}_embed", HookPoint())
         self.blocks = nn.ModuleList([Block(config) for _ in range(config.n_layers)])
         self.ln_final: Norm = norm_of(config.normalization_type, config.d_model)
         self.W_U = nn.Parameter(torch.empty(config.d_model, config.n_actions))

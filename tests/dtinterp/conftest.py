@@ -88,7 +88,7 @@ def draw_model() -> Callable[..., DecisionTransformer]:
         model = DecisionTransformer(TypeAdapter(ModelConfig).validate_python(small), rng)
         with torch.no_grad():
             for parameter in model.parameters():
-                parameter.add_(torch.randn(parameter.shape, generator=rng) * 0.2)
+                parameter.add_(torch.randn(parameter.shape, generator=rng) * 0.1)
         return model.eval()
 
     return draw

@@ -133,6 +133,19 @@ def test_a_clone_is_told_no_return(draw_model, windows, items):
     assert cache["blocks.0.hook_resid_pre"].shape[1] == clone.cfg.n_ctx == 19
 
 
+@pytest.mark.parametrize(
+    ("options", "hook"),
+    [
+        ({"return_to_go": False}, "hook_rtg_embed"),
+        ({"time_embedding": False}, "hook_time_embed"),
+        ({"position_embedding": False}, "hook_pos_embed"),
+    ],
+)
+def test_what_a_model_lacks_cannot_be_hooked(draw_model, windows, items, options, hook):
+    with pytest.raises((KeyError, ValueError), match=hook):
+        draw_model(**options).run_with_hooks(windows, items, fwd_hooks=[(hook, lambda *_, **__: None)])
+
+
 @pytest.mark.parametrize("n_actions", [3, 7])
 def test_a_pad_has_its_own_action_whatever_their_number(draw_model, windows, items, n_actions):
     model = draw_model(n_actions=n_actions)
