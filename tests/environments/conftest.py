@@ -2,7 +2,7 @@
 object; and the sentence that says where the twin differs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -95,7 +95,7 @@ def _point_at_parameters(env: MiniGridEnv, state: State, objects: Sequence[World
         vars(env).update(door=objects[first])
     if isinstance(rule, PickUpTarget):
         alike = [made for made in (*objects, env.carrying) if made and thing_of(made) == THING_OF_CODE[first]]
-        vars(env).update(obj=alike[0] if alike else Box("red"))
+        vars(env).update(obj=alike[0] if alike else world_object(THING_OF_CODE[first]))
     for name, value in (("success_pos", places[0]), ("failure_pos", places[1]), ("target_pos", places[0])):
         if hasattr(env, name):
             setattr(env, name, value)
@@ -155,7 +155,7 @@ class Scene:
 Facts = Callable[[MiniGridEnv], dict[str, int]]
 
 
-def read_scene(env: MiniGridEnv, parameters: tuple[int, ...], image: np.ndarray, facts: dict[str, int]) -> Scene:
+def read_scene(env: MiniGridEnv, parameters: Iterable[int], image: np.ndarray, facts: dict[str, int]) -> Scene:
     """Read an environment object by object."""
     cells, width, height = env.grid.grid, env.width, env.height
     codes = [_code(cells[y * width + x]) for x in range(width) for y in range(height)]
@@ -165,7 +165,7 @@ def read_scene(env: MiniGridEnv, parameters: tuple[int, ...], image: np.ndarray,
         direction=int(env.agent_dir),
         hand=_code(env.carrying),
         time=env.step_count,
-        parameters=parameters,
+        parameters=tuple(parameters),
         image=image,
         facts=facts,
     )
@@ -244,18 +244,23 @@ def assert_twin_agrees(watched: Watched) -> None:
     Since each move begins where the one before it led, this is the same as letting the twin walk by itself.
     """
     moves, setting = watched.moves, watched.setting
-    before, after = (state_of_scenes([getattr(move, end) for move in moves]) for end in ("before", "after"))
-    assert_frames(observe(before, setting).numpy(), [move.before.image for move in moves], list(map(str, moves)))
-    assert_facts(before, [move.before.facts for move in moves], list(map(str, moves)), setting)
+    names = [str(move) for move in moves]
+    before = state_of_scenes([move.before for move in moves])
+    assert_scenes(before, [move.before for move in moves], [f"before {name}" for name in names], setting)
     stepped, verdict = step(before, torch.tensor([move.action for move in moves]), setting)
-    names = [f"after {move}" for move in moves]
     rewards, terminated, truncated = (np.array(column) for column in zip(*(move.told for move in moves), strict=True))
     assert_column("reward", verdict.reward.numpy(), rewards.astype(np.float32), names)
     assert_column("success", verdict.success.numpy(), rewards > 0, names)
     assert_column("terminated", verdict.terminated.numpy(), terminated, names)
     assert_column("truncated", verdict.truncated.numpy(), truncated, names)
-    assert_states(stepped, after, names, setting)
-    assert_frames(observe(stepped, setting).numpy(), [move.after.image for move in moves], names)
+    assert_scenes(stepped, [move.after for move in moves], [f"after {name}" for name in names], setting)
+
+
+def assert_scenes(ours: State, theirs: Sequence[Scene], names: Sequence[str], setting: Setting) -> None:
+    """Compare states, frames and facts."""
+    assert_states(ours, state_of_scenes(theirs), names, setting)
+    assert_frames(observe(ours, setting).numpy(), [scene.image for scene in theirs], names)
+    assert_facts(ours, [scene.facts for scene in theirs], names, setting)
 
 
 def assert_column(what: str, ours: np.ndarray, theirs: np.ndarray, names: Sequence[str]) -> None:
@@ -307,9 +312,18 @@ def agrees() -> Callable[[Watched], None]:
 
 
 @pytest.fixture
-def scene_of() -> Callable[[MiniGridEnv, tuple[int, ...]], Scene]:
-    """Reads what a running environment is like, image and facts aside."""
-    return lambda env, parameters: read_scene(env, parameters, np.empty(0), {})
+def same_column() -> Callable[..., None]:
+    return assert_column
+
+
+@pytest.fixture
+def same_scenes() -> Callable[..., None]:
+    return assert_scenes
+
+
+@pytest.fixture
+def scene_of() -> Callable[..., Scene]:
+    return read_scene
 
 
 @pytest.fixture

@@ -111,7 +111,7 @@ def _moves(env: MiniGridEnv, state: State, put: Callable, scene_of: Callable) ->
         env.grid.grid = list(begin["cells"])
         _, reward, terminated, _, _ = env.step(action)
         outcome = (SUCCESS if reward else FAILURE) if terminated else CONTINUES
-        made[action] = outcome, scene_of(env, tuple(state.parameters[0].tolist()))
+        made[action] = outcome, scene_of(env, state.parameters[0].tolist(), np.empty(0), {})
     return [made[action] for action in Actions]
 
 
