@@ -8,6 +8,7 @@ from environments.graph.starts import exhaustive_layouts
 from environments.minigrid_worlds import MiniGridWorlds
 from environments.registration import SUPPORTED_IDS
 from environments.twin_worlds import TwinWorlds
+from environments.vector import TwinVectorEnv
 from environments.worlds import Worlds
 
 N_LAYOUTS = 1024
@@ -34,3 +35,24 @@ def make_worlds(
     first_seed = int(torch.randint(2**31, (), generator=generator, device=generator.device))
     layouts = draw_layouts(env_id, range(first_seed, first_seed + n_layouts))
     return TwinWorlds(layouts, n_worlds, generator=generator, device=device)
+
+
+def make_vector(
+    num_envs: int,
+    env_id: str,
+    *,
+    seed: int = 0,
+    device: str | torch.device = "cpu",
+    n_layouts: int = N_LAYOUTS,
+    **options: int,
+) -> TwinVectorEnv:
+    """Return the twin of an id as gymnasium's vector environment: what `gymnasium.make_vec` calls for `twin/` ids.
+
+    Memory worlds without `options`, which go to MiniGrid, begin with all their layouts, other worlds with those of the
+    seeds 0 to n_layouts - 1. Raises ValueError for a world that the twin cannot step, with the reason.
+    """
+    if env_id in SUPPORTED_IDS and not options:
+        layouts = exhaustive_layouts(env_id)
+    else:
+        layouts = draw_layouts(env_id, range(n_layouts), **options)
+    return TwinVectorEnv(layouts, num_envs, seed=seed, device=device)

@@ -7,7 +7,7 @@ from typing import cast
 
 import torch
 from gymnasium.spaces import Discrete
-from jaxtyping import Int16, Int64, UInt8
+from jaxtyping import Int16, Int64, Shaped, UInt8
 from minigrid.core.constants import OBJECT_TO_IDX
 from minigrid.minigrid_env import MiniGridEnv
 from torch import Tensor
@@ -69,12 +69,12 @@ class MiniGridWorlds:
         self._image = [self._begin(world) for world in range(self.n_worlds)]
         return self._shown()
 
-    def step(self, action: Int64[Tensor, " world"]) -> Outcome:
+    def step(self, action: Shaped[Tensor, "..."]) -> Outcome:
         """Take one action in every world; a world whose episode ends begins its next one at once.
 
         Raises ValueError for an action that the world does not have.
         """
-        require_actions(action, self.n_actions)
+        action = require_actions(action, self.n_worlds, self.n_actions)
         taken = [self._step(world, act) for world, act in enumerate(action.tolist())]
         reward, terminated, truncated = (
             torch.tensor(column, device=self._device) for column in zip(*taken, strict=True)

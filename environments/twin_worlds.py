@@ -1,7 +1,7 @@
 """Layouts into worlds for agents: the batched twin behind the `Worlds` protocol, with interned frames."""
 
 import torch
-from jaxtyping import Int16, Int64, UInt8
+from jaxtyping import Int16, Int64, Shaped, UInt8
 from minigrid.core.actions import Actions
 from torch import Tensor
 
@@ -73,7 +73,7 @@ class TwinWorlds:
         self._since_target = torch.full_like(self.state.time, -1)
         return self._show()
 
-    def step(self, action: Int64[Tensor, " world"]) -> Outcome:
+    def step(self, action: Shaped[Tensor, "..."]) -> Outcome:
         """Take one action in every world; a world whose episode ends begins its next one at once.
 
         Raises ValueError for an action that the world does not have.
@@ -92,6 +92,15 @@ class TwinWorlds:
         facts = facts_of_states(self.state, self._setting)
         since = self._since_target[:, None].to(torch.int16)
         return torch.cat([facts[:, :-1], since, facts[:, -1:]], dim=1)
+
+    def put(self, state: State, *, episode: Int64[Tensor, " world"] | None = None) -> Int64[Tensor, " world"]:
+        """Go on from another state of the same worlds and return the ids of the frames shown; see `Episodes.put`.
+
+        Whether the target was in sight before is not part of a state, so it counts as not seen until it is.
+        """
+        self.episodes.put(state, episode=episode)
+        self._since_target = torch.full_like(self.state.time, -1)
+        return self._show()
 
     def _show(self) -> Int64[Tensor, " world"]:
         """Return the ids of the frames now shown, and note where they show the target."""

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Bool, Float32, Int16, Int64, UInt8
+from jaxtyping import Bool, Float32, Int16, Int64, Shaped, UInt8
 from torch import Tensor
 
+from environments.batched.dynamics import require_actions
 from environments.graph.exploration import CONTINUES, SUCCESS
 from environments.graph.state_graph import StateGraph
 
@@ -93,12 +94,12 @@ class GraphWorlds:
         self._state = self._start[:, 0]
         return self._frame_id[self._state]
 
-    def step(self, action: Int64[Tensor, " world"]) -> Outcome:
+    def step(self, action: Shaped[Tensor, "..."]) -> Outcome:
         """Take one action in every world; a world whose episode ends begins its next one at once.
 
         Raises ValueError for an action that the world does not have.
         """
-        self._require_actions(action)
+        action = require_actions(action, self.n_worlds, self.n_actions)
         time = self._time + 1
         outcome = self._outcome[self._state, action]
         terminated = outcome != CONTINUES
@@ -127,13 +128,6 @@ class GraphWorlds:
         facts = self._facts[self._state]
         facts[:, -1] = self._time.to(torch.int16)
         return facts
-
-    def _require_actions(self, action: Int64[Tensor, " world"]) -> None:
-        smallest, largest = (int(value) for value in action.aminmax())
-        if smallest < 0 or largest >= self.n_actions:
-            raise ValueError(
-                f"An action is {smallest if smallest < 0 else largest}; actions are 0 to {self.n_actions - 1}."
-            )
 
 
 def _reward_after(max_steps: int) -> Float32[Tensor, " time"]:

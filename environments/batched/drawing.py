@@ -9,7 +9,8 @@
 One word per cell: `.` nothing, `#` a wall, else a letter for the thing and one for its colour (r g b p y e, where e is
 grey): `W` wall, `F` floor, `O` open door, `D` closed door, `L` locked door, `K` key, `A` ball, `B` box, `G` goal, `V`
 lava. A box names what it holds in brackets. The agent is an arrow, `>` `v` `<` `^`, after what it stands on, if
-anything. Lines below the grid may say what it carries, the time, and the parameters of the world's rule.
+anything. Lines below the grid may say what it carries and the time; where the world's rule has parameters, a line says
+them.
 """
 
 import re
@@ -20,6 +21,7 @@ import torch
 from environments.batched.cells import EMPTY, THING_OF_CODE, WALL, Thing, cell_of_code, code_of, codes_of
 from environments.batched.layouts import CPU
 from environments.batched.legality import require_legal
+from environments.batched.rules import parameter_row
 from environments.batched.setting import Setting
 from environments.batched.state import State
 
@@ -31,17 +33,20 @@ _DOORS = {"O": "open", "D": "closed", "L": "locked"}
 _COLOURS = {"r": "red", "g": "green", "b": "blue", "p": "purple", "y": "yellow", "e": "grey"}
 _WORD = re.compile(r"(?P<thing>[.#]|[A-Z][a-z])?(\((?P<contents>[A-Z][a-z])\))?(?P<agent>[>v<^])?")
 _KEYWORDS = ("carrying", "time", "parameters")
+"""What a line below the grid begins with; each may be there once."""
+
+_LARGEST_NUMBER = 2**31 - 1
 
 
 def parse_drawing(drawing: str, setting: Setting) -> State:
     """Return the state that a drawing shows, as a batch of one world.
 
     Raises ValueError for a drawing of another size than the setting's grid, with no agent or more than one, with a word
-    that means nothing, or of an illegal state.
+    that means nothing, with other numbers below the grid than the world's rule has parameters, or of an illegal state.
     """
     lines = [line.split() for line in drawing.strip().splitlines() if line.strip()]
     grid = [line for line in lines if line[0] not in _KEYWORDS]
-    notes = {line[0]: line[1:] for line in lines if line[0] in _KEYWORDS}
+    notes = _notes([line for line in lines if line[0] in _KEYWORDS])
     if len(grid) != setting.height or any(len(row) != setting.width for row in grid):
         raise ValueError(
             f"The drawing has {len(grid)} rows of {sorted({len(row) for row in grid})} cells; {setting.env_id} is "
@@ -57,11 +62,9 @@ def parse_drawing(drawing: str, setting: Setting) -> State:
         grid=cell_of_code(CPU).index_select(0, codes)[None],
         position=torch.tensor([agents[0][0]]),
         direction=torch.tensor([agents[0][1]]),
-        hand=torch.tensor(
-            [code_of(_parse_word(word).thing) for word in notes.get("carrying", ["."])], dtype=torch.int32
-        ),
-        time=torch.tensor([_number(word) for word in notes.get("time", ["0"])]),
-        parameters=torch.tensor([[_number(word) for word in notes.get("parameters", ["0", "0"])]]),
+        hand=torch.tensor([_carried(notes.get("carrying", ["."]))], dtype=torch.int32),
+        time=torch.tensor([_number(_only(notes.get("time", ["0"]), "time"))]),
+        parameters=parameter_row(setting.rule, [_number(word) for word in notes.get("parameters", [])]),
     )
     require_legal(state, setting)
     return state
@@ -84,9 +87,33 @@ def draw(state: State, setting: Setting) -> str:
         lines.append(f"carrying {_word(THING_OF_CODE[int(state.hand)])}")
     if int(state.time):
         lines.append(f"time {int(state.time)}")
-    if state.parameters.any():
-        lines.append("parameters " + " ".join(str(number) for number in state.parameters[0].tolist()))
+    if setting.rule.parameters:
+        numbers = state.parameters[0, : len(setting.rule.parameters)].tolist()
+        lines.append("parameters " + " ".join(str(number) for number in numbers))
     return "\n".join(lines) + "\n"
+
+
+def _notes(lines: list[list[str]]) -> dict[str, list[str]]:
+    """Return the words after each keyword. Raises ValueError for a keyword that is there twice."""
+    keywords = [line[0] for line in lines]
+    for keyword in keywords:
+        if keywords.count(keyword) > 1:
+            raise ValueError(f"The drawing says {keyword!r} {keywords.count(keyword)} times; once is enough.")
+    return {line[0]: line[1:] for line in lines}
+
+
+def _only(words: list[str], keyword: str) -> str:
+    if len(words) != 1:
+        raise ValueError(f"The drawing says {' '.join([keyword, *words])!r}; exactly one word follows {keyword!r}.")
+    return words[0]
+
+
+def _carried(words: list[str]) -> int:
+    word = _only(words, "carrying")
+    spot = _parse_word(word)
+    if spot.direction is not None:
+        raise ValueError(f"The drawing says that the agent carries {word!r}; it cannot carry an agent.")
+    return code_of(spot.thing)
 
 
 @dataclass(frozen=True)
@@ -133,4 +160,6 @@ def _word(thing: Thing) -> str:
 def _number(word: str) -> int:
     if not word.isdecimal():
         raise ValueError(f"{word!r} below the drawing is no number; time and parameters are written in digits.")
+    if int(word) > _LARGEST_NUMBER:
+        raise ValueError(f"{word} below the drawing is too large; numbers go up to {_LARGEST_NUMBER}.")
     return int(word)

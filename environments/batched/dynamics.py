@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Bool, Float32, Int64, Shaped
 from minigrid.core.actions import Actions
 from minigrid.core.constants import DIR_TO_VEC
 from torch import Tensor
@@ -31,12 +31,12 @@ class Verdict:
         return self.terminated | self.truncated
 
 
-def step(state: State, action: Int64[Tensor, " world"], setting: Setting) -> tuple[State, Verdict]:
+def step(state: State, action: Shaped[Tensor, "..."], setting: Setting) -> tuple[State, Verdict]:
     """Take one action in every world. The state is used up: its grid is written in place and belongs to the next one.
 
-    Raises ValueError for an action that MiniGrid does not have.
+    Raises ValueError as `require_actions` does.
     """
-    require_actions(action)
+    action = require_actions(action, len(state))
     tables = _tables(setting, action.device)
     front = state.position + tables.stride.index_select(0, state.direction)
     front_code = codes_of(state.grid.gather(1, front[:, None])[:, 0])
@@ -68,13 +68,26 @@ def step(state: State, action: Int64[Tensor, " world"], setting: Setting) -> tup
     return after, _judge(moment, after.time, setting)
 
 
-def require_actions(action: Int64[Tensor, " world"], n_actions: int = len(Actions)) -> None:
-    """Raise ValueError unless every action is one of the world's, 0 to n_actions - 1."""
-    if not action.numel():
-        return
-    smallest, largest = (int(value) for value in action.aminmax())
-    if smallest < 0 or largest >= n_actions:
-        raise ValueError(f"An action is {smallest if smallest < 0 else largest}; actions are 0 to {n_actions - 1}.")
+def require_actions(
+    action: Shaped[Tensor, "..."], n_worlds: int | None = None, n_actions: int = len(Actions)
+) -> Int64[Tensor, " world"]:
+    """Return the actions, whatever their integer type, as the 64-bit numbers that tables are looked up with.
+
+    Raises ValueError unless they are a row of integers, one for each of `n_worlds` where that is given, and each is one
+    of the world's, 0 to n_actions - 1.
+    """
+    if action.is_floating_point() or action.is_complex() or action.dtype == torch.bool:
+        raise ValueError(f"The actions are {action.dtype}; actions are integers, 0 to {n_actions - 1}.")
+    if action.ndim != 1:
+        raise ValueError(f"The actions have shape {tuple(action.shape)}; give a row of them, one for each world.")
+    if n_worlds is not None and len(action) != n_worlds:
+        raise ValueError(f"There are {len(action)} actions for {n_worlds} worlds; give each world one.")
+    action = action.long()
+    if len(action):
+        smallest, largest = (int(value) for value in action.aminmax())
+        if smallest < 0 or largest >= n_actions:
+            raise ValueError(f"An action is {smallest if smallest < 0 else largest}; actions are 0 to {n_actions - 1}.")
+    return action
 
 
 def _judge(moment: Moment, time: Int64[Tensor, " world"], setting: Setting) -> Verdict:

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import compress
 
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Int64, UInt8
 from minigrid.core.constants import IDX_TO_COLOR, IDX_TO_OBJECT, OBJECT_TO_IDX, STATE_TO_IDX
 from torch import Tensor
 
 from environments.batched.cells import COLOURS, EMPTY, THING_OF_CODE, WALL, Thing, cell_of_code, code_of, codes_of
 from environments.batched.layouts import CPU
-from environments.batched.legality import require_legal
+from environments.batched.legality import is_legal, require_legal
+from environments.batched.rules import Parameter, PickUpTarget, parameter_row
 from environments.batched.setting import Setting
-from environments.batched.state import State
+from environments.batched.state import State, concatenated
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,21 @@ Edit = Place | Remove | Move | Recolour
 
 
 def edited(state: State, edit: Edit, setting: Setting) -> State:
-    """Return a copy of a batch of one world with one change. Raises ValueError for a change that is not legal."""
+    """Return a copy of a batch of one world with one change. Raises ValueError for a change that is not legal.
+
+    The world goes on as MiniGrid's does when the same is done to its objects. MiniGrid knows the doors to open and the
+    target to pick up by identity, so the rule's parameters follow these; what it knows by place or by words, such as
+    the cell to stand beside or the colour to fetch, stays as it was.
+    """
     if len(state) != 1:
         raise ValueError(f"An edit changes one world, and the state has {len(state)}; choose one of them.")
+    after = _changed(state, edit, setting)
+    require_legal(after, setting)
+    return after
+
+
+def _changed(state: State, edit: Edit, setting: Setting) -> State:
+    """Return the state after an edit, legal or not. Raises ValueError where there is nothing to edit, or no room."""
     match edit:
         case Place(x, y, thing):
             _require_empty(state, setting.cell(x, y), setting)
@@ -74,18 +88,40 @@ def edited(state: State, edit: Edit, setting: Setting) -> State:
             }
         case Recolour(x, y, colour):
             changes = {setting.cell(x, y): replace(_editable(state, setting.cell(x, y), setting), colour=colour)}
-    after = state.clone()
+    after = replace(state.clone(), parameters=_followed(state, edit, setting))
     for cell, thing in changes.items():
         after.grid[0, cell] = cell_of_code(state.grid.device)[code_of(thing)]
-    require_legal(after, setting)
     return after
+
+
+def _followed(state: State, edit: Edit, setting: Setting) -> Int64[Tensor, "1 parameter"]:
+    """Return the parameters after an edit: a door that is moved keeps its part, and so does a recoloured target."""
+    parameters = state.parameters.clone()
+    match edit:
+        case Move(x, y, to_x, to_y) if Parameter.DOOR in setting.rule.parameters:
+            used = parameters[:, : len(setting.rule.parameters)]
+            used[used == setting.cell(x, y)] = setting.cell(to_x, to_y)
+        case Recolour(x, y, colour) if isinstance(setting.rule, PickUpTarget):
+            thing = _thing_at(state, setting.cell(x, y))
+            if code_of(thing) == int(parameters[0, 0]):
+                parameters[0, 0] = code_of(replace(thing, colour=colour))
+    return parameters
 
 
 def each_edit(state: State, setting: Setting, *, things: tuple[Thing, ...] = ()) -> Iterator[Edit]:
     """Yield the legal single edits of a world inside its outer wall.
 
-    They are removals, recolourings and moves of what is there, and these things in every empty cell.
+    They are removals, recolourings and moves of what is there, and these things in every empty cell, as far as `edited`
+    does not refuse them.
     """
+    edits = list(_imaginable_edits(state, setting, things=things))
+    if edits:
+        legal = is_legal(concatenated([_changed(state, edit, setting) for edit in edits]), setting)
+        yield from compress(edits, legal.tolist())
+
+
+def _imaginable_edits(state: State, setting: Setting, *, things: tuple[Thing, ...]) -> Iterator[Edit]:
+    """Yield every edit for which there is something to edit, and room."""
     thing_at = [THING_OF_CODE[code] for code in codes_of(state.grid[0, :-1]).tolist()]
     free = [cell for cell in range(setting.n_cells) if _is_inside(cell, setting) and cell != int(state.position)]
     empty = [cell for cell in free if thing_at[cell] == EMPTY]
@@ -104,13 +140,13 @@ def _edits_of(cell: int, thing: Thing, setting: Setting) -> Iterator[Edit]:
         yield from (Recolour(x, y, colour) for colour in COLOURS if colour != thing.colour)
 
 
-def state_of_image(
-    image: UInt8[Tensor, "width height 3"], setting: Setting, parameters: tuple[int, int] = (0, 0)
-) -> State:
+def state_of_image(image: UInt8[Tensor, "width height 3"], setting: Setting, parameters: tuple[int, ...] = ()) -> State:
     """Return the state that a picture from above shows, the inverse of `environments.batched.sight.overview`.
 
-    Nothing is carried, boxes are empty and the agent stands on nothing, since the picture cannot say otherwise. Raises
-    ValueError for a picture of another size, without exactly one agent, or with something that MiniGrid does not have.
+    The parameters of the world's rule, which no picture shows, are given beside it. Nothing is carried, boxes are empty
+    and the agent stands on nothing, since the picture cannot say otherwise. Raises ValueError for a picture of another
+    size, without exactly one agent, or with something that MiniGrid does not have, for another number of parameters
+    than the rule goes by, and for an illegal state.
     """
     if tuple(image.shape) != (setting.width, setting.height, 3):
         raise ValueError(
@@ -129,7 +165,7 @@ def state_of_image(
         direction=torch.tensor([direction]),
         hand=torch.zeros(1, dtype=torch.int32),
         time=torch.zeros(1, dtype=torch.int64),
-        parameters=torch.tensor([parameters]),
+        parameters=parameter_row(setting.rule, parameters),
     )
     require_legal(state, setting)
     return state

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int64, Shaped
 from torch import Tensor
 
 from environments.batched.dynamics import Verdict, step
 from environments.batched.layouts import Layouts
+from environments.batched.legality import require_legal
 from environments.batched.state import State
 
 _GOLDEN_GAMMA = 0x9E3779B97F4A7C15 - 2**64
@@ -56,6 +57,11 @@ class Episodes:
         return self._state
 
     @property
+    def episode(self) -> Int64[Tensor, " world"]:
+        """How many episodes each world has ended."""
+        return self._episode
+
+    @property
     def layout(self) -> Int64[Tensor, " world"]:
         """The layout that each world's present episode began with."""
         return self._layout
@@ -66,27 +72,37 @@ class Episodes:
         self._layout = self._draw(self._key, self._episode)
         self._state = self._start[self._layout]
 
-    def step(self, action: Int64[Tensor, " world"]) -> Advance:
+    def begin_next(self) -> None:
+        """Begin the next episode of every world, wherever the present one stands."""
+        self._begin_next(torch.arange(self.n_worlds, device=self._key.device))
+
+    def step(self, action: Shaped[Tensor, "..."]) -> Advance:
         """Take one action in every world and begin the next episode where one ended.
 
         Raises ValueError for actions that MiniGrid does not have, or for another number of them than of worlds.
         """
-        if action.shape[0] != self.n_worlds:
-            raise ValueError(f"There are {action.shape[0]} actions for {self.n_worlds} worlds; give each world one.")
         self._state, verdict = step(self._state, action, self.setting)
         ended = verdict.ended.nonzero()[:, 0]
         final = self._state[ended]
         self._begin_next(ended)
         return Advance(verdict, ended, final)
 
-    def put(self, state: State) -> None:
-        """Go on from another state of the same worlds, which is copied. Raises ValueError if its sizes differ."""
+    def put(self, state: State, *, episode: Int64[Tensor, " world"] | None = None) -> None:
+        """Go on from another state of the same worlds, which is copied.
+
+        With `episode`, a copy of what the property of that name was, later episodes begin as they did from there;
+        without it each world goes on counting. Raises ValueError if sizes differ or MiniGrid could not be there.
+        """
         if state.grid.shape != self._state.grid.shape:
             raise ValueError(
                 f"The state has {len(state)} worlds of {state.grid.shape[1] - 1} cells; "
                 f"these are {self.n_worlds} worlds of {self.setting.n_cells} cells."
             )
+        require_legal(state, self.setting)
         self._state = state.clone()
+        if episode is not None:
+            self._episode = episode.clone()
+            self._layout = self._draw(self._key, self._episode)
 
     def _begin_next(self, world: Int64[Tensor, " ended"]) -> None:
         if not len(world):

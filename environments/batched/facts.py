@@ -121,7 +121,7 @@ class _Fork:
 
 
 def _fork(state: State, setting: Setting) -> _Fork:
-    success, failure = state.parameters.unbind(1)
+    success, failure, _ = state.parameters.unbind(1)
     is_top_correct = success % setting.height < setting.height // 2
     upper, lower = torch.where(is_top_correct, success, failure), torch.where(is_top_correct, failure, success)
     return _Fork(top=upper - 1, bottom=lower + 1, is_top_correct=is_top_correct)
@@ -183,15 +183,27 @@ class _Target:
 
 def _target(state: State, sight: _Sight, setting: Setting) -> _Target:
     """Return the target of each world: a cell where the rule names one, else the things that look like it."""
-    cell_parameter = {DoneBeside: 0, PutNear: 1, OpenRedThenBlue: 1, OpenDoor: 0}.get(type(setting.rule))
-    if cell_parameter is not None:
-        cell = state.parameters[:, cell_parameter]
-        is_shown = (sight.grid_cell == cell[:, None]) & (sight.cells != 0)
-        return _Target(cell, _at(state, cell), is_shown.any(1))
-    if isinstance(setting.rule, Fetch | PickUpTarget):
-        wanted = state.parameters[:, 0]
-    else:
-        wanted = torch.full_like(state.position, code_of(Thing("goal", "green")))
+    first, second, third = state.parameters.unbind(1)
+    match setting.rule:
+        case DoneBeside():
+            return _target_at(first, _cell_value(second), sight)
+        case PutNear():
+            return _target_at(second, _cell_value(third), sight)
+        case OpenRedThenBlue():
+            return _target_at(second, _at(state, second), sight)
+        case OpenDoor():
+            return _target_at(first, _at(state, first), sight)
+        case Fetch() | PickUpTarget():
+            return _target_like(first, state, sight)
+    return _target_like(torch.full_like(first, code_of(Thing("goal", "green"))), state, sight)
+
+
+def _target_at(cell: Int64[Tensor, " world"], looks: Int32[Tensor, " world"], sight: _Sight) -> _Target:
+    is_shown = (sight.grid_cell == cell[:, None]) & (sight.cells != 0)
+    return _Target(cell, looks, is_shown.any(1))
+
+
+def _target_like(wanted: Int64[Tensor, " world"], state: State, sight: _Sight) -> _Target:
     lies_there = codes_of(state.grid) == wanted[:, None]
     cell = torch.where(lies_there.any(1), lies_there.int().argmax(1), -1)
     is_seen = (codes_of(sight.cells) == wanted[:, None]) & (sight.cells != 0)

@@ -41,18 +41,19 @@ from environments.batched.rules import (
 )
 from environments.errors import WorldError
 from environments.memory import MovableMemoryEnv
+from environments.registration import TWIN_PREFIX, twin_ids
 
 MINIGRID_VERSION = "3.2.0"
 """The version of MiniGrid whose source the rules were read from, and with which the twin was found equal."""
 
-_Parameters = Callable[..., tuple[int, int]]
+_Parameters = Callable[..., tuple[int, ...]]
 
 _PickUpEnv = UnlockPickupEnv | BlockedUnlockPickupEnv | KeyCorridorEnv | ObstructedMazeEnv
 
 
 @dataclass(frozen=True)
 class Family:
-    """A rule, and how its two parameters are read from an environment that was reset."""
+    """A rule, and how its parameters are read from an environment that was reset."""
 
     rule: Rule
     parameters: _Parameters
@@ -68,7 +69,7 @@ def family_of(env: MiniGridEnv) -> Family:
 
 def refusal(env: MiniGridEnv) -> str | None:
     """Return why the twin cannot step this environment, or None if it can."""
-    name = type(env).__name__
+    name = env.spec.id if env.spec else type(env).__name__
     if isinstance(env, DynamicObstaclesEnv):
         return f"{name} moves its obstacles at random, so its steps are not decided by the layout; use MiniGridWorlds."
     if type(env).__module__.startswith("minigrid.envs.babyai"):
@@ -84,13 +85,16 @@ def refusal(env: MiniGridEnv) -> str | None:
 def make(env_id: str, **options: int) -> MiniGridEnv:
     """Return MiniGrid's environment of this id, without wrappers.
 
-    Raises WorldError for an id that is not MiniGrid's, and for one that needs packages which are missing.
+    Raises WorldError for an id that is not MiniGrid's, for one that needs packages which are missing, and for a view
+    that MiniGrid does not have.
     """
-    if env_id not in gymnasium.registry:
-        nearest = get_close_matches(env_id, gymnasium.registry, n=1, cutoff=0)[0]
+    known = [known_id for known_id in gymnasium.registry if not known_id.startswith(TWIN_PREFIX)]
+    if env_id not in known:
+        nearest = get_close_matches(env_id, known, n=1, cutoff=0)[0]
         raise WorldError(
             f"There is no environment {env_id!r}; the nearest id is {nearest!r}, docs/worlds.md has them all."
         )
+    _require_view(options.get("agent_view_size", _USUAL_VIEW))
     if env_id.startswith("MiniGrid-WFC-") and not all(map(find_spec, _WFC_PACKAGES)):
         raise WorldError(
             f"{env_id} needs {' and '.join(_WFC_PACKAGES)}; install them with `pip install 'minigrid[wfc]'`."
@@ -101,6 +105,12 @@ def make(env_id: str, **options: int) -> MiniGridEnv:
     return env
 
 
+def _require_view(size: int) -> None:
+    if size < 3 or size % 2 == 0:
+        raise WorldError(f"agent_view_size is {size}; the agent sees a square of an odd number of cells, at least 3.")
+
+
+_USUAL_VIEW = 7
 _WFC_PACKAGES = ("imageio", "networkx")
 _SHARED_METHODS = ("gen_obs", "gen_obs_grid", "get_view_exts", "_reward", "reset")
 
@@ -119,27 +129,32 @@ def _memory_cells(env: MemoryEnv) -> tuple[int, int]:
     return _cell(env, env.success_pos), _cell(env, env.failure_pos)
 
 
-def _fetched_code(env: FetchEnv) -> tuple[int, int]:
-    return code_of(Thing(env.targetType, env.targetColor)), 0
+def _fetched_code(env: FetchEnv) -> tuple[int]:
+    return (code_of(Thing(env.targetType, env.targetColor)),)
 
 
-def _mover_and_target(env: PutNearEnv) -> tuple[int, int]:
-    return code_of(Thing(env.move_type, env.moveColor)), _cell(env, env.target_pos)
+def _mover_and_target(env: PutNearEnv) -> tuple[int, int, int]:
+    mover, target = Thing(env.move_type, env.moveColor), Thing(env.target_type, env.target_color)
+    return code_of(mover), _cell(env, env.target_pos), code_of(target)
 
 
 def _red_and_blue(env: RedBlueDoorEnv) -> tuple[int, int]:
     return _cell_of(env, env.red_door), _cell_of(env, env.blue_door)
 
 
-def _target_cell(env: GoToDoorEnv | GoToObjectEnv) -> tuple[int, int]:
-    return _cell(env, env.target_pos), 0
+def _target_door(env: GoToDoorEnv) -> tuple[int, int]:
+    return _cell(env, env.target_pos), code_of(Thing("door", env.target_color, "closed"))
 
 
-def _door_cell(env: UnlockEnv) -> tuple[int, int]:
-    return _cell_of(env, env.door), 0
+def _target_object(env: GoToObjectEnv) -> tuple[int, int]:
+    return _cell(env, env.target_pos), code_of(Thing(env.targetType, env.target_color))
 
 
-def _picked_code(env: _PickUpEnv) -> tuple[int, int]:
+def _door_cell(env: UnlockEnv) -> tuple[int]:
+    return (_cell_of(env, env.door),)
+
+
+def _picked_code(env: _PickUpEnv) -> tuple[int]:
     """Return the target's code. MiniGrid compares objects by identity, so nothing else may look like it."""
     code = code_of(thing_of(env.obj))
     n_alike = sum(thing is not None and code_of(thing_of(thing)) == code for thing in env.grid.grid)
@@ -147,19 +162,18 @@ def _picked_code(env: _PickUpEnv) -> tuple[int, int]:
         raise WorldError(
             f"{n_alike} objects look like the target of {type(env).__name__}; the twin tells objects by looks."
         )
-    return code, 0
+    return (code,)
 
 
-_BESIDE_TARGET = Family(DoneBeside(), _target_cell)
 _PICK_UP = Family(PickUpTarget(), _picked_code)
 
 _FAMILIES: dict[object, Family] = {
-    MiniGridEnv.step: Family(ReachGoal(), lambda _: (0, 0)),
-    RoomGrid.step: Family(ReachGoal(), lambda _: (0, 0)),
+    MiniGridEnv.step: Family(ReachGoal(), lambda _: ()),
+    RoomGrid.step: Family(ReachGoal(), lambda _: ()),
     MemoryEnv.step: Family(MatchMemory(pickup_toggles=True), _memory_cells),
     MovableMemoryEnv.step: Family(MatchMemory(pickup_toggles=False), _memory_cells),
-    GoToDoorEnv.step: _BESIDE_TARGET,
-    GoToObjectEnv.step: _BESIDE_TARGET,
+    GoToDoorEnv.step: Family(DoneBeside(), _target_door),
+    GoToObjectEnv.step: Family(DoneBeside(), _target_object),
     FetchEnv.step: Family(Fetch(), _fetched_code),
     PutNearEnv.step: Family(PutNear(), _mover_and_target),
     RedBlueDoorEnv.step: Family(OpenRedThenBlue(), _red_and_blue),
@@ -171,17 +185,5 @@ _FAMILIES: dict[object, Family] = {
 }
 
 
-def _twin_ids() -> tuple[str, ...]:
-    """Return the ids of MiniGrid and ours whose classes are not refused and need no extra packages."""
-    ours = "environments.memory:"
-    return tuple(
-        env_id
-        for env_id, spec in gymnasium.registry.items()
-        if env_id.startswith("MiniGrid-")
-        and str(spec.entry_point).startswith(("minigrid.envs:", ours))
-        and "DynamicObstacles" not in str(spec.entry_point)
-    )
-
-
-TWIN_IDS: tuple[str, ...] = _twin_ids()
+TWIN_IDS: tuple[str, ...] = twin_ids()
 """Every registered id that the twin steps."""

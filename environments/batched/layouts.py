@@ -10,15 +10,23 @@ from torch import Tensor
 
 from environments.batched.cells import WALL, cell_of_code, code_of, thing_of
 from environments.batched.families import family_of, make
+from environments.batched.legality import require_legal
+from environments.batched.rules import parameter_row
 from environments.batched.setting import Setting
 from environments.batched.state import State, concatenated
 
 CPU = torch.device("cpu")
 
+_ROUNDING = 1e-6
+"""How far from 1 a sum of probabilities may be."""
+
 
 @dataclass(frozen=True, eq=False)
 class Layouts:
-    """Beginnings of episodes of one world, with the probability of each."""
+    """Beginnings of episodes of one world, with the probability of each.
+
+    Raises ValueError for none at all, for states in which MiniGrid could not be, and for probabilities that are none.
+    """
 
     setting: Setting
     start: State
@@ -30,15 +38,23 @@ class Layouts:
             raise ValueError(
                 f"There is no layout of {self.setting.env_id}; at least one is needed to begin an episode."
             )
-        if self.start.grid.shape[1] != self.setting.n_cells + 1:
-            raise ValueError(
-                f"The layouts have {self.start.grid.shape[1] - 1} cells each; a grid of {self.setting.env_id} has "
-                f"{self.setting.width} by {self.setting.height}."
-            )
+        _require_cells([self.start], self.setting)
+        require_legal(self.start, self.setting)
+        self._require_probabilities()
 
     def __len__(self) -> int:
         """Return the number of layouts."""
         return len(self.start)
+
+    def _require_probabilities(self) -> None:
+        if self.probability.shape != (len(self),):
+            raise ValueError(f"There are {self.probability.numel()} probabilities for {len(self)} layouts.")
+        total = float(self.probability.sum())
+        if not abs(total - 1) <= _ROUNDING or bool((self.probability < 0).any()):
+            raise ValueError(
+                f"The probabilities of the layouts sum to {total:g}, and the smallest is "
+                f"{float(self.probability.min()):g}; they are at least 0 and sum to 1."
+            )
 
 
 def draw_layouts(env_id: str, seeds: Iterable[int], **options: int) -> Layouts:
@@ -60,8 +76,18 @@ def uniform(setting: Setting, starts: list[State]) -> Layouts:
     """Return layouts that begin episodes with equal probability."""
     if not starts:
         raise ValueError(f"There is no layout of {setting.env_id}; at least one is needed to begin an episode.")
+    _require_cells(starts, setting)
     start = concatenated(starts)
     return Layouts(setting, start, torch.full((len(start),), 1 / len(start), dtype=torch.float64))
+
+
+def _require_cells(states: list[State], setting: Setting) -> None:
+    for state in states:
+        if state.grid.shape[1] != setting.n_cells + 1:
+            raise ValueError(
+                f"The layouts have {state.grid.shape[1] - 1} cells each; a grid of {setting.env_id} has "
+                f"{setting.width} by {setting.height}."
+            )
 
 
 def setting_of(env: MiniGridEnv, env_id: str) -> Setting:
@@ -79,6 +105,7 @@ def setting_of(env: MiniGridEnv, env_id: str) -> Setting:
 
 def state_of(env: MiniGridEnv) -> State:
     """Return the state that an environment is in, as a batch of one world."""
+    family = family_of(env)
     objects = [env.grid.get(x, y) for x in range(env.width) for y in range(env.height)]
     codes = torch.tensor([*(code_of(thing_of(thing)) for thing in objects), code_of(WALL)])
     x, y = (int(coordinate) for coordinate in env.agent_pos)
@@ -88,5 +115,5 @@ def state_of(env: MiniGridEnv) -> State:
         direction=torch.tensor([int(env.agent_dir)]),
         hand=torch.tensor([code_of(thing_of(env.carrying))], dtype=torch.int32),
         time=torch.tensor([env.step_count]),
-        parameters=torch.tensor([family_of(env).parameters(env)]),
+        parameters=parameter_row(family.rule, family.parameters(env)),
     )

@@ -1,127 +1,270 @@
 """States into a verdict on whether MiniGrid could be in them: where it could not, a sentence says why."""
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from functools import lru_cache
+
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Int32, Int64
 from torch import Tensor
 
-from environments.batched.cells import (
-    EMPTY,
-    THING_OF_CODE,
-    WALL,
-    Thing,
-    cell_of_code,
-    code_of,
-    codes_of,
-)
-from environments.batched.rules import (
-    DoneBeside,
-    Fetch,
-    MatchMemory,
-    OpenDoor,
-    OpenRedThenBlue,
-    PickUpTarget,
-    PutNear,
-    Rule,
-)
+from environments.batched.cells import EMPTY, N_CODES, THING_OF_CODE, WALL, Thing, cell_of_code, code_of, codes_of
+from environments.batched.rules import N_PARAMETERS, DoneBeside, MatchMemory, Parameter, PickUpTarget
 from environments.batched.setting import Setting
 from environments.batched.state import State
 
-_CELL_PARAMETERS: dict[type[Rule], tuple[int, ...]] = {
-    MatchMemory: (0, 1),
-    DoneBeside: (0,),
-    PutNear: (1,),
-    OpenRedThenBlue: (0, 1),
-    OpenDoor: (0,),
-}
-"""Which of a rule's parameters are cells."""
-
-_CODE_PARAMETERS: dict[type[Rule], tuple[int, ...]] = {Fetch: (0,), PutNear: (0,), PickUpTarget: (0,)}
-"""Which of them are codes of things that can be carried."""
-
 
 def require_legal(state: State, setting: Setting) -> None:
-    """Raise ValueError unless MiniGrid could be in each of these states.
+    """Raise ValueError unless MiniGrid could be in each of these states, naming the first world that could not be.
 
     The grid has the setting's size and holds known things, walled in so that the agent cannot leave it; the agent
     stands on something that can be entered, faces one of four directions and carries nothing or something that can be
-    carried; the time is within the limit; and the rule's parameters are cells of the grid, or things, where the rule
-    wants them.
+    carried; the time is within the limit; the rule's parameters are what the rule wants, the others are 0; the targets
+    of a memory task lie beside its ends; and nothing looks like the target of a pick-up task but the target.
     """
-    for world in range(len(state)):
-        one = state[torch.tensor([world])]
-        _require_grid(one, setting)
-        _require_agent(one, setting)
-        _require_parameters(one, setting)
+    _require_sizes(state, setting)
+    for flaw in _flaws(state, setting):
+        if flaw.is_there.any():
+            world = int(flaw.is_there.int().argmax())
+            where = f"World {world}: " if len(state) > 1 else ""
+            raise ValueError(where + flaw.sentence(world))
 
 
-def _require_grid(state: State, setting: Setting) -> None:
+def is_legal(state: State, setting: Setting) -> Bool[Tensor, " world"]:
+    """Return in which of these states MiniGrid could be. Raises ValueError for grids of another size."""
+    _require_sizes(state, setting)
+    flawed = torch.zeros_like(state.position, dtype=torch.bool)
+    for flaw in _flaws(state, setting):
+        flawed |= flaw.is_there
+    return ~flawed
+
+
+@dataclass(frozen=True)
+class _Flaw:
+    is_there: Bool[Tensor, " world"]
+    sentence: Callable[[int], str]
+    """What is wrong with a world in which it is there."""
+
+
+def _require_sizes(state: State, setting: Setting) -> None:
+    lengths = {field.name: getattr(state, field.name).shape[0] for field in fields(state)}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"The state has {lengths} rows; each of them has one for each world.")
     if state.grid.shape[1] != setting.n_cells + 1:
         raise ValueError(
             f"The state has {state.grid.shape[1] - 1} cells; {setting.env_id} has {setting.width} by {setting.height}."
         )
-    codes = codes_of(state.grid[0])
-    for cell, code in enumerate(codes.tolist()):
-        if code not in THING_OF_CODE or int(state.grid[0, cell]) != int(cell_of_code(state.grid.device)[code]):
-            held = int(state.grid[0, cell])
-            raise ValueError(f"Cell {setting.place(cell)} holds {held}, which is nothing that MiniGrid has.")
-    if int(codes[-1]) != code_of(WALL):
-        raise ValueError("The last cell of a grid is the wall around it; the state has something else there.")
+    if state.parameters.shape[1] != N_PARAMETERS:
+        raise ValueError(f"The state has {state.parameters.shape[1]} parameters; a rule has room for {N_PARAMETERS}.")
 
 
-def _require_agent(state: State, setting: Setting) -> None:
-    position, direction, hand, time = (
-        int(value) for value in (state.position, state.direction, state.hand, state.time)
+def _flaws(state: State, setting: Setting) -> Iterator[_Flaw]:
+    """Yield what can be wrong, each with the worlds in which it is. What is out of range is read as if it were 0."""
+    codes = codes_of(state.grid)
+    yield from _flaws_of_grid(state, codes, setting)
+    yield from _flaws_of_agent(state, codes, setting)
+    for index in range(N_PARAMETERS):
+        yield _flaw_of_parameter(index, state, codes, setting)
+    if setting.rule.parameters in (2 * (Parameter.END,), 2 * (Parameter.DOOR,)):
+        yield _Flaw(
+            state.parameters[:, 0] == state.parameters[:, 1],
+            lambda world: f"Both cells of {type(setting.rule).__name__} are {int(state.parameters[world, 0])}.",
+        )
+    if isinstance(setting.rule, MatchMemory):
+        yield from _flaws_of_fork(state, codes, setting)
+    if isinstance(setting.rule, PickUpTarget):
+        yield _look_alikes(state, codes)
+
+
+def _flaws_of_grid(state: State, codes: Int32[Tensor, "world cell"], setting: Setting) -> Iterator[_Flaw]:
+    is_unknown = cell_of_code(codes.device)[codes] != state.grid  # world cell
+
+    def unknown(world: int) -> str:
+        cell = int(is_unknown[world].int().argmax())
+        held = int(state.grid[world, cell])
+        return f"Cell {setting.place(cell)} holds {held}, which is nothing that MiniGrid has."
+
+    yield _Flaw(is_unknown.any(1), unknown)
+    yield _Flaw(
+        codes[:, -1] != code_of(WALL),
+        lambda _: "The last cell of a grid is the wall around it; the state has something else there.",
     )
-    if not 0 <= position < setting.n_cells:
-        raise ValueError(f"The agent is in cell {position}; the cells are 0 to {setting.n_cells - 1}.")
-    place, below = setting.place(position), THING_OF_CODE[int(codes_of(state.grid[0, position]))]
-    if not below.can_be_entered:
-        raise ValueError(f"The agent stands at {place} on a {below.kind}, which cannot be entered.")
-    if not 0 <= direction <= 3:
-        raise ValueError(f"The agent's direction is {direction}; directions are 0 to 3.")
-    if hand not in THING_OF_CODE or not (hand == code_of(EMPTY) or THING_OF_CODE[hand].can_be_carried):
-        raise ValueError(f"The agent carries {THING_OF_CODE.get(hand, hand)}, which cannot be carried.")
-    if not 0 <= time <= setting.max_steps:
-        raise ValueError(f"The time is {time}; it runs from 0 to {setting.max_steps}.")
-    if _can_leave(state, setting):
-        raise ValueError(f"The agent at {place} could walk out of the grid; wall it in.")
 
 
-def _require_parameters(state: State, setting: Setting) -> None:
-    rule = type(setting.rule)
-    numbers = state.parameters[0].tolist()
-    for index in _CELL_PARAMETERS.get(rule, ()):
-        if not 0 <= numbers[index] < setting.n_cells:
-            raise ValueError(
-                f"Parameter {index} of {rule.__name__} is {numbers[index]}; it is a cell, 0 to {setting.n_cells - 1}."
-            )
-    for index in _CODE_PARAMETERS.get(rule, ()):
-        if numbers[index] not in THING_OF_CODE or not THING_OF_CODE[numbers[index]].can_be_carried:
-            raise ValueError(
-                f"Parameter {index} of {rule.__name__} is {numbers[index]}; it is the code of a thing to carry."
-            )
+def _flaws_of_agent(state: State, codes: Int32[Tensor, "world cell"], setting: Setting) -> Iterator[_Flaw]:
+    position, direction, hand, time = state.position, state.direction, state.hand, state.time
+    last = setting.n_cells - 1
+    yield _Flaw(
+        (position < 0) | (position > last),
+        lambda world: f"The agent is in cell {int(position[world])}; the cells are 0 to {last}.",
+    )
+    inside = _within(position, setting.n_cells)
+    below = _at(codes, inside)
+
+    def place(world: int) -> tuple[int, int]:
+        return setting.place(int(inside[world]))
+
+    yield _Flaw(
+        ~_codes_of_things(_can_be_entered, codes.device)[below],
+        lambda world: (
+            f"The agent stands at {place(world)} on a {THING_OF_CODE[int(below[world])].kind}, which cannot be entered."
+        ),
+    )
+    yield _Flaw(
+        (direction < 0) | (direction > 3),
+        lambda world: f"The agent's direction is {int(direction[world])}; directions are 0 to 3.",
+    )
+    yield _Flaw(
+        ~_is_code_of(hand, _fits_into_hands),
+        lambda world: (
+            f"The agent carries {THING_OF_CODE.get(int(hand[world]), int(hand[world]))}, which cannot be carried."
+        ),
+    )
+    yield _Flaw(
+        (time < 0) | (time > setting.max_steps),
+        lambda world: f"The time is {int(time[world])}; it runs from 0 to {setting.max_steps}.",
+    )
+    yield _Flaw(
+        _can_leave(inside, codes, setting),
+        lambda world: f"The agent at {place(world)} could walk out of the grid; wall it in.",
+    )
 
 
-def _can_leave(state: State, setting: Setting) -> bool:
+def _flaw_of_parameter(index: int, state: State, codes: Int32[Tensor, "world cell"], setting: Setting) -> _Flaw:
+    number, wanted = state.parameters[:, index], setting.rule.parameters
+    named = f"Parameter {index} of {type(setting.rule).__name__}"
+    if index >= len(wanted):
+        return _Flaw(number != 0, lambda world: f"{named} is {int(number[world])}; it is not used, and 0.")
+    kind = wanted[index]
+    if kind in (Parameter.THING, Parameter.LANDMARK):
+        is_met = _is_code_of(number, _can_be_carried if kind == Parameter.THING else _is_landmark)
+        return _Flaw(~is_met, lambda world: f"{named} is {int(number[world])}; it is {kind.value}.")
+    inside = _within(number, setting.n_cells)
+    is_met = number == inside
+    if kind == Parameter.DOOR:
+        is_met = is_met & _codes_of_things(_is_door, codes.device)[_at(codes, inside)]
+    if kind == Parameter.END:
+        is_met = is_met & ~_codes_of_things(_is_wall, codes.device)[_at(codes, inside)] & _is_inner(inside, setting)
+    return _Flaw(
+        ~is_met, lambda world: f"{named} is {int(number[world])}; it is {kind.value}, 0 to {setting.n_cells - 1}."
+    )
+
+
+def _flaws_of_fork(state: State, codes: Int32[Tensor, "world cell"], setting: Setting) -> Iterator[_Flaw]:
+    """Above the upper end and below the lower one lies a key or a ball, which nobody can move."""
+    success, failure = (_within(state.parameters[:, index], setting.n_cells) for index in (0, 1))
+    step_to_target = torch.where(success % setting.height < setting.height // 2, -1, 1)
+    for target in (success + step_to_target, failure - step_to_target):
+        is_target = _codes_of_things(_is_memory_target, codes.device)[_at(codes, _within(target, setting.n_cells))]
+
+        def missing(world: int, target: Int64[Tensor, " world"] = target) -> str:
+            place = setting.place(int(target[world]))
+            return f"At {place}, beside an end of the fork, lies neither a key nor a ball; a target belongs there."
+
+        yield _Flaw(~is_target, missing)
+
+
+def _look_alikes(state: State, codes: Int32[Tensor, "world cell"]) -> _Flaw:
+    """MiniGrid tells the target by identity and the twin by looks, so there may be one at most, in boxes too."""
+    target = state.parameters[:, 0]
+    held = torch.cat([codes, _within(state.hand, N_CODES)[:, None]], dim=1)  # world held
+    inside = _contents(codes.device)[held]
+    n_alike = ((held == target[:, None]) | (inside == target[:, None])).sum(1)
+    return _Flaw(
+        n_alike > 1,
+        lambda world: (
+            f"{int(n_alike[world])} objects look like the target, {THING_OF_CODE[int(target[world])]}; "
+            "the twin tells objects by looks."
+        ),
+    )
+
+
+def _can_leave(
+    position: Int64[Tensor, " world"], codes: Int32[Tensor, "world cell"], setting: Setting
+) -> Bool[Tensor, " world"]:
     """Return whether everything but walls, opened at will, leaves a way from the agent to the border.
 
     In worlds of DoneBeside a toggle ends the episode, so their doors stay as they are.
     """
-    blocks = [_blocks_for_good(THING_OF_CODE[code], setting.rule) for code in codes_of(state.grid[0, :-1]).tolist()]
-    is_open: Bool[Tensor, "width height"] = ~torch.tensor(blocks).reshape(setting.width, setting.height)
-    reached = torch.zeros(setting.width + 2, setting.height + 2, dtype=torch.bool)
-    x, y = setting.place(int(state.position))
-    reached[x + 1, y + 1] = True
+    blocks = _is_opaque if isinstance(setting.rule, DoneBeside) else _is_wall
+    is_open = ~_codes_of_things(blocks, codes.device)[codes[:, :-1]]
+    is_open = is_open.unflatten(1, (setting.width, setting.height))
+    padded = torch.zeros(len(codes), setting.width + 2, setting.height + 2, dtype=torch.bool, device=codes.device)
+    reached = padded[:, 1:-1, 1:-1]
+    world = torch.arange(len(codes), device=codes.device)
+    reached[world, position // setting.height, position % setting.height] = True
+    n_reached = len(codes)
     while True:
-        inner = reached[1:-1, 1:-1]
-        near = reached[:-2, 1:-1] | reached[2:, 1:-1] | reached[1:-1, :-2] | reached[1:-1, 2:]
-        grown = inner | (near & is_open)
-        if torch.equal(grown, inner):
-            break
-        reached[1:-1, 1:-1] = grown
-    return bool(inner[[0, -1]].any() or inner[:, [0, -1]].any())
+        near = padded[:, 2:, 1:-1] | padded[:, :-2, 1:-1] | padded[:, 1:-1, 2:] | padded[:, 1:-1, :-2]
+        reached |= near & is_open
+        n_before, n_reached = n_reached, int(reached.sum())
+        if n_reached == n_before:
+            return reached[:, [0, -1]].flatten(1).any(1) | reached[:, :, [0, -1]].flatten(1).any(1)
 
 
-def _blocks_for_good(thing: Thing, rule: Rule) -> bool:
-    """Return whether the agent can never pass where this thing lies."""
-    return thing.kind == "wall" or (isinstance(rule, DoneBeside) and thing.kind == "door" and thing.is_opaque)
+def _within(number: Tensor, n: int) -> Int64[Tensor, " world"]:
+    """Return the numbers that are 0 to n - 1, and 0 for the others, whose flaw has been told by then."""
+    return torch.where((number >= 0) & (number < n), number, 0).long()
+
+
+def _at(codes: Int32[Tensor, "world cell"], cell: Int64[Tensor, " world"]) -> Int32[Tensor, " world"]:
+    return codes.gather(1, cell[:, None])[:, 0]
+
+
+def _is_inner(cell: Int64[Tensor, " world"], setting: Setting) -> Bool[Tensor, " world"]:
+    x, y = cell // setting.height, cell % setting.height
+    return (x > 0) & (x < setting.width - 1) & (y > 0) & (y < setting.height - 1)
+
+
+def _is_code_of(number: Tensor, holds: Callable[[Thing], bool]) -> Bool[Tensor, " world"]:
+    """Return whether these numbers are codes of things of which this holds."""
+    code = _within(number, N_CODES)
+    return (code == number) & _codes_of_things(holds, number.device)[code]
+
+
+def _can_be_entered(thing: Thing) -> bool:
+    return thing.can_be_entered
+
+
+def _can_be_carried(thing: Thing) -> bool:
+    return thing.can_be_carried
+
+
+def _fits_into_hands(thing: Thing) -> bool:
+    return thing.can_be_carried or thing == EMPTY
+
+
+def _is_wall(thing: Thing) -> bool:
+    return thing.kind == "wall"
+
+
+def _is_door(thing: Thing) -> bool:
+    return thing.kind == "door"
+
+
+def _is_landmark(thing: Thing) -> bool:
+    return thing.can_be_carried or thing.kind == "door"
+
+
+def _is_memory_target(thing: Thing) -> bool:
+    return thing.kind in {"key", "ball"}
+
+
+def _is_opaque(thing: Thing) -> bool:
+    return thing.is_opaque
+
+
+@lru_cache
+def _codes_of_things(holds: Callable[[Thing], bool], device: torch.device) -> Bool[Tensor, " code"]:
+    """Return for each code whether this holds of its thing; it holds of no code that is not in use."""
+    return torch.tensor([code in THING_OF_CODE and holds(THING_OF_CODE[code]) for code in range(N_CODES)]).to(device)
+
+
+@lru_cache
+def _contents(device: torch.device) -> Int64[Tensor, " code"]:
+    """Return for each code that of what is in the box, -1 where it is no box or an empty one."""
+    inside = [-1] * N_CODES
+    for code, thing in THING_OF_CODE.items():
+        if thing.contents:
+            inside[code] = code_of(thing.contents)
+    return torch.tensor(inside).to(device)

@@ -1,11 +1,14 @@
 """The moment after an action into a verdict: whether the episode is over, and whether it ended well.
 
 Each rule is one of MiniGrid's own `step` methods. What differs between layouts, such as the cell of a target, stands in
-two numbers per world, its parameters; each rule says what they are.
+a few numbers per world, its parameters; each rule says what they are.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Int32, Int64
@@ -15,58 +18,97 @@ from torch import Tensor
 from environments.batched.cells import COLOURS, N_CODES, Thing, cell_of_code, code_of, codes_of
 from environments.batched.interaction import GOAL, NO_EVENT
 
-N_PARAMETERS = 2
-"""Numbers per world that a rule can use."""
+N_PARAMETERS = 3
+"""Numbers per world that a rule can use; those that it does not use are 0."""
+
+
+class Parameter(Enum):
+    """What one of a rule's parameters is."""
+
+    CELL = "a cell"
+    END = "a cell inside the outer wall that is no wall itself"
+    DOOR = "the cell of a door"
+    THING = "the code of a thing to carry"
+    LANDMARK = "the code of a door or of a thing to carry"
 
 
 @dataclass(frozen=True)
 class ReachGoal:
     """Stepping onto a goal pays, stepping onto lava ends the episode. No parameters."""
 
+    parameters: ClassVar[tuple[Parameter, ...]] = ()
+
 
 @dataclass(frozen=True)
 class MatchMemory:
     """Standing on the success cell pays, on the failure cell does not. Parameters: these two cells."""
 
+    parameters: ClassVar[tuple[Parameter, ...]] = (Parameter.END, Parameter.END)
     pickup_toggles: bool
     """Whether pickup does what toggle does, as in MiniGrid's own class."""
 
 
 @dataclass(frozen=True)
 class DoneBeside:
-    """`done` ends the episode and pays beside the target, `toggle` ends it. Parameters: the target's cell."""
+    """`done` ends the episode and pays beside the target, `toggle` ends it.
+
+    Parameters: the target's cell, which stays when the target is carried off, and its code.
+    """
+
+    parameters: ClassVar[tuple[Parameter, ...]] = (Parameter.CELL, Parameter.LANDMARK)
 
 
 @dataclass(frozen=True)
 class Fetch:
     """Carrying anything ends the episode; it pays if it is the target. Parameters: the target's code."""
 
+    parameters: ClassVar[tuple[Parameter, ...]] = (Parameter.THING,)
+
 
 @dataclass(frozen=True)
 class PutNear:
     """Dropping the right object near the target pays; a wrong object, or a drop elsewhere, ends the episode.
 
-    Parameters: the code of the object to move, the cell near which it belongs.
+    Parameters: the code of the object to move, the cell near which it belongs, the code of the target there.
     """
+
+    parameters: ClassVar[tuple[Parameter, ...]] = (Parameter.THING, Parameter.CELL, Parameter.THING)
 
 
 @dataclass(frozen=True)
 class OpenRedThenBlue:
     """Opening the blue door ends the episode and pays if the red one was open. Parameters: cells of red and blue."""
 
+    parameters: ClassVar[tuple[Parameter, ...]] = (Parameter.DOOR, Parameter.DOOR)
+
 
 @dataclass(frozen=True)
 class OpenDoor:
     """Toggling while the door is open, or so that it opens, pays. Parameters: the door's cell."""
+
+    parameters: ClassVar[tuple[Parameter, ...]] = (Parameter.DOOR,)
 
 
 @dataclass(frozen=True)
 class PickUpTarget:
     """Picking the target up pays. Parameters: its code, which nothing else in the layout has."""
 
+    parameters: ClassVar[tuple[Parameter, ...]] = (Parameter.THING,)
+
 
 Rule = ReachGoal | MatchMemory | DoneBeside | Fetch | PutNear | OpenRedThenBlue | OpenDoor | PickUpTarget
 """When episodes end and which endings pay."""
+
+
+def parameter_row(rule: Rule, numbers: Sequence[int]) -> Int64[Tensor, "1 parameter"]:
+    """Return the parameters of one world. Raises ValueError for another number of them than the rule goes by."""
+    wanted = rule.parameters
+    if len(numbers) != len(wanted):
+        kinds = f": {', '.join(kind.value for kind in wanted)}" if wanted else ""
+        raise ValueError(
+            f"{len(numbers)} parameters were given, and {type(rule).__name__} goes by {len(wanted)}{kinds}."
+        )
+    return torch.tensor([[*numbers, *[0] * (N_PARAMETERS - len(numbers))]], dtype=torch.int64)
 
 
 @dataclass(frozen=True)
@@ -74,7 +116,7 @@ class Moment:
     """What a rule can look at: the action, and the worlds before and after it."""
 
     action: Int64[Tensor, " world"]
-    parameters: Int64[Tensor, "world 2"]
+    parameters: Int64[Tensor, "world parameter"]
     event: Int32[Tensor, " world"]
     """What the agent stepped on."""
     position: Int64[Tensor, " world"]
@@ -149,7 +191,7 @@ def _check_done(moment: Moment) -> Ending:
 
 
 def _check_put_near(moment: Moment) -> Ending:
-    mover, target = moment.parameters.unbind(1)
+    mover, target, _ = moment.parameters.unbind(1)
     took_wrong = (moment.action == Actions.pickup) & (moment.hand != 0) & ~_look_alike(moment.hand, mover)
     dropped = (moment.action == Actions.drop) & (moment.hand_before != 0)
     distance_x, distance_y = _distances(moment.front, target, moment.height)
@@ -158,7 +200,7 @@ def _check_put_near(moment: Moment) -> Ending:
 
 
 def _check_red_then_blue(moment: Moment) -> Ending:
-    red, blue = moment.parameters.unbind(1)
+    red, blue, _ = moment.parameters.unbind(1)
     red_is_open, blue_is_open = _is_open(_code_at(moment, red)), _is_open(_code_at(moment, blue))
     red_was_open = torch.where(moment.front == red, _is_open(moment.front_code_before), red_is_open)
     blue_was_open = torch.where(moment.front == blue, _is_open(moment.front_code_before), blue_is_open)

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from environments.batched.rules import Rule
 
+LONGEST = 2**15 - 1
+"""The longest time limit: the time is a fact, and facts have 16 bits."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -27,8 +30,10 @@ class Setting:
             raise ValueError(
                 f"A grid of {self.width} by {self.height} has no room inside its walls; 3 by 3 is the least."
             )
-        if self.max_steps < 1:
-            raise ValueError(f"The time limit is {self.max_steps}; at least one step is needed.")
+        if not 1 <= self.max_steps <= LONGEST:
+            raise ValueError(
+                f"The time limit is {self.max_steps}; it is 1 to {LONGEST}, so that facts can tell the time in 16 bits."
+            )
 
     @property
     def n_cells(self) -> int:

@@ -21,8 +21,8 @@ class State:
     """The code of what the agent carries; 0 is nothing."""
     time: Int64[Tensor, " world"]
     """Steps taken in the episode."""
-    parameters: Int64[Tensor, "world 2"]
-    """What the world's rule goes by."""
+    parameters: Int64[Tensor, "world parameter"]
+    """What the world's rule goes by, N_PARAMETERS numbers."""
 
     def __len__(self) -> int:
         """Return the number of worlds."""

@@ -24,6 +24,8 @@ class WindowsOfGraph:
     """The action before each frame; in a window's first real slot it is not looked at."""
 
     def __post_init__(self) -> None:
+        if self.frame_id.shape[1] == 0:
+            raise ValueError("The windows have no slots; each needs at least 1, for its newest frame.")
         is_pad = self.frame_id == PAD
         if is_pad[:, -1].any() or (is_pad[:, 1:] & ~is_pad[:, :-1]).any():
             raise ValueError(
@@ -35,8 +37,10 @@ def beliefs(graph: StateGraph, windows: WindowsOfGraph) -> Bool[np.ndarray, "win
     """Return which states the world may be in when each window ends.
 
     A window with pads begins with its episode, so in one of the graph's starts; a full window may begin in any state.
-    No state is consistent with a window that cannot happen.
+    No state is consistent with a window that cannot happen. Raises ValueError for a frame or an action that the graph
+    does not have.
     """
+    _require_known(graph, windows)
     n_windows, n_slots = windows.frame_id.shape
     begins_here = windows.frame_id[:, 0] != PAD
     possible = np.broadcast_to(begins_here[:, None], (n_windows, graph.n_states)).copy()
@@ -66,6 +70,19 @@ def belief_of_label(
     window, state = np.nonzero(possible)
     is_possible[window, state_label[state]] = True
     return number_rows(is_possible)
+
+
+def _require_known(graph: StateGraph, windows: WindowsOfGraph) -> None:
+    is_real = windows.frame_id != PAD
+    _require_within(windows.frame_id[is_real], len(graph.frames), "frame")
+    is_between = is_real[:, 1:] & is_real[:, :-1]
+    _require_within(windows.action[:, 1:][is_between], graph.n_actions, "action")
+
+
+def _require_within(numbers: Int32[np.ndarray, " slot"], n: int, what: str) -> None:
+    unknown = numbers[(numbers < 0) | (numbers >= n)]
+    if len(unknown):
+        raise ValueError(f"A window has the {what} {unknown[0]}; the graph has {what}s 0 to {n - 1}.")
 
 
 def _shows(graph: StateGraph, frame_id: Int32[np.ndarray, " window"]) -> Bool[np.ndarray, "window state"]:

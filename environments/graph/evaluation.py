@@ -77,9 +77,11 @@ def evaluate_windows(
     """Return what a policy earns that sees the last `n_slots` frames and the actions between them, and the time.
 
     Pairs of state and window that are reached with probability 0 are not followed, so a policy that does not hesitate
-    is cheap; one that tries everything has up to 7^(n_slots - 1) windows in each state. Raises ValueError if there are
-    more than `max_situations` pairs at one time.
+    is cheap; one that tries everything has up to 7^(n_slots - 1) windows in each state. Raises ValueError for a window
+    without slots, and if there are more than `max_situations` pairs at one time.
     """
+    if n_slots < 1:
+        raise ValueError(f"The window has {n_slots} slots; it needs at least 1, for the present frame.")
     tally = _Tally(graph.max_steps)
     frame_id = np.full((len(graph.start), n_slots), PAD, dtype=np.int32)
     frame_id[:, -1] = graph.frame_id[graph.start]

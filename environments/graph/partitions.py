@@ -3,8 +3,10 @@
 A partition of n things is a label for each of them, numbered from 0 in order of first appearance.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
-from jaxtyping import Int32
+from jaxtyping import Bool, Int32
 
 from environments.graph.exploration import NOWHERE, SUCCESS
 from environments.graph.numbering import number_rows
@@ -25,15 +27,16 @@ def bisimulation(graph: StateGraph) -> Int32[np.ndarray, " state"]:
     """Label states alike when no sequence of actions earns different outcomes from them, whatever they show.
 
     This is the coarsest reward bisimulation, without the step counter (Givan, Dean and Greig 2003, "Equivalence notions
-    and model minimization in Markov decision processes", section 3). One class that holds every state is refined until
-    the members of each class agree on the outcome of every action and on the class that it leads to.
+    and model minimization in Markov decision processes", section 3). One class that holds every state, and the end of
+    the episode as one more that pays nothing and leads to itself, is refined until the members of each class agree on
+    whether an action pays and on the class that it leads to. So failing is like having no way to success any more.
     """
-    label = np.zeros(graph.n_states, dtype=np.int32)
+    world = _with_an_end(graph)
+    label = np.zeros(len(world.pays), dtype=np.int32)
     while True:
-        next_label = np.where(graph.next_state == NOWHERE, NOWHERE, label[graph.next_state])
-        refined = number_rows(np.column_stack([label, graph.outcome, next_label]))
+        refined = number_rows(np.column_stack([label, world.pays, label[world.next_state]]))
         if np.array_equal(refined, label):
-            return label
+            return number_rows(label[:-1])
         label = refined
 
 
@@ -49,20 +52,36 @@ def timed_bisimulation(graph: StateGraph) -> Int32[np.ndarray, "time state"]:
 
     This is the coarsest reward bisimulation of the world with its step counter: success pays less the later it comes,
     and nothing comes after the time limit. Row t holds the states after t steps, t from 0 to max_steps - 1; labels may
-    be compared across rows.
+    be compared across rows, and 0 is the label of whatever can earn nothing more.
     """
-    numbers: dict[bytes, int] = {}
+    world = _with_an_end(graph)
+    nothing = np.array([NOWHERE, 0], dtype=np.int32).repeat(graph.n_actions)
+    numbers = {nothing.tobytes(): 0}
     rows = np.empty((graph.max_steps, graph.n_states), dtype=np.int32)
-    after = np.full(graph.n_states, NOWHERE, dtype=np.int32)
+    after = np.zeros(len(world.pays), dtype=np.int32)
     for time in reversed(range(graph.max_steps)):
-        pays = graph.outcome == SUCCESS
-        paid_at = np.where(pays, time, NOWHERE)
-        onward = np.where(graph.next_state == NOWHERE, NOWHERE, after[graph.next_state])
-        seen = np.column_stack([paid_at, onward]).astype(np.int32)
+        paid_at = np.where(world.pays, time, NOWHERE)
+        seen = np.column_stack([paid_at, after[world.next_state]]).astype(np.int32)
         classes, which = np.unique(seen, axis=0, return_inverse=True)
         labels = [numbers.setdefault(row.tobytes(), len(numbers)) for row in classes]
-        after = rows[time] = np.array(labels, dtype=np.int32)[which.reshape(-1)]
+        after = np.array(labels, dtype=np.int32)[which.reshape(-1)]
+        rows[time] = after[:-1]
     return rows
+
+
+@dataclass(frozen=True)
+class _WithAnEnd:
+    """The moves of a world in which episodes never end: the last state pays nothing and leads to itself."""
+
+    pays: Bool[np.ndarray, "state action"]
+    next_state: Int32[np.ndarray, "state action"]
+
+
+def _with_an_end(graph: StateGraph) -> _WithAnEnd:
+    end = np.full((1, graph.n_actions), graph.n_states, dtype=np.int32)
+    leads_to = np.where(graph.next_state == NOWHERE, graph.n_states, graph.next_state).astype(np.int32)
+    pays = np.concatenate([graph.outcome == SUCCESS, np.zeros((1, graph.n_actions), dtype=bool)])
+    return _WithAnEnd(pays, np.concatenate([leads_to, end]))
 
 
 def is_refined_by(coarse: Int32[np.ndarray, " thing"], fine: Int32[np.ndarray, " thing"]) -> bool:

@@ -13,12 +13,14 @@ UNREACHABLE = -1
 def steps_to_reach(enumeration: Enumeration, states: State) -> Int32[np.ndarray, " row"]:
     """Return the fewest steps from a start of the world to each state, or UNREACHABLE.
 
-    Step counters do not matter. Raises ValueError for states whose grids have another size.
+    A state is reached if an action can still be taken in it, so in fewer steps than the time limit. What the step
+    counters of the states say does not matter. Raises ValueError for states whose grids have another size.
     """
     if states.grid.shape[1] != enumeration.states.grid.shape[1]:
         raise ValueError(
             f"The states have {states.grid.shape[1] - 1} cells; those of {enumeration.setting.env_id} have "
             f"{enumeration.setting.n_cells}."
         )
-    depth = dict(zip(state_keys(enumeration.states), enumeration.depth.tolist(), strict=True))
+    within_limit = np.where(enumeration.depth < enumeration.setting.max_steps, enumeration.depth, UNREACHABLE)
+    depth = dict(zip(state_keys(enumeration.states), within_limit.tolist(), strict=True))
     return np.array([depth.get(key, UNREACHABLE) for key in state_keys(states)], dtype=np.int32)

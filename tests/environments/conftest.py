@@ -17,14 +17,14 @@ from minigrid.core.world_object import Box, WorldObj
 from minigrid.minigrid_env import MiniGridEnv
 
 from environments.batched.cells import THING_OF_CODE, WALL, Thing, cell_of_code, code_of, codes_of, thing_of
-from environments.batched.dynamics import step
+from environments.batched.dynamics import Verdict, step
 from environments.batched.facts import fact_names, facts_of_states
 from environments.batched.families import TWIN_IDS, family_of, make
-from environments.batched.layouts import setting_of
-from environments.batched.rules import OpenDoor, OpenRedThenBlue, PickUpTarget, Rule
+from environments.batched.layouts import setting_of, state_of
+from environments.batched.rules import DoneBeside, Fetch, OpenDoor, OpenRedThenBlue, PickUpTarget, PutNear, Rule
 from environments.batched.setting import Setting
 from environments.batched.sight import observe
-from environments.batched.state import State
+from environments.batched.state import State, concatenated
 
 FIELDS = ("position", "direction", "hand", "time")
 
@@ -86,7 +86,7 @@ def put_state(env: MiniGridEnv, state: State) -> None:
 
 def _point_at_parameters(env: MiniGridEnv, state: State, objects: Sequence[WorldObj | None]) -> None:
     """Make the environment's own names for its targets say what the state's parameters say."""
-    first, second = state.parameters[0].tolist()
+    first, second, third = state.parameters[0].tolist()
     rule = _rule_of(env)
     places = [divmod(number, env.height) for number in (first, second)]
     if isinstance(rule, OpenRedThenBlue):
@@ -99,20 +99,21 @@ def _point_at_parameters(env: MiniGridEnv, state: State, objects: Sequence[World
     for name, value in (("success_pos", places[0]), ("failure_pos", places[1]), ("target_pos", places[0])):
         if hasattr(env, name):
             setattr(env, name, value)
-    if hasattr(env, "targetColor"):  # Fetch
+    _name_targets(env, first, second, third)
+
+
+def _name_targets(env: MiniGridEnv, first: int, second: int, third: int) -> None:
+    """Say in the environment's own words what the codes among the parameters stand for."""
+    rule = _rule_of(env)
+    if isinstance(rule, DoneBeside):
+        landmark = THING_OF_CODE[second]
+        vars(env).update(targetType=landmark.kind, target_color=landmark.colour)
+    if isinstance(rule, PutNear):
+        mover, target = THING_OF_CODE[first], THING_OF_CODE[third]
+        vars(env).update(move_type=mover.kind, moveColor=mover.colour, target_pos=divmod(second, env.height))
+        vars(env).update(target_type=target.kind, target_color=target.colour)
+    if isinstance(rule, Fetch):
         vars(env).update(targetType=THING_OF_CODE[first].kind, targetColor=THING_OF_CODE[first].colour)
-    if hasattr(env, "move_pos"):  # PutNear
-        mover = THING_OF_CODE[first]
-        vars(env).update(move_type=mover.kind, moveColor=mover.colour, target_pos=places[1])
-    _name_target(env)
-
-
-def _name_target(env: MiniGridEnv) -> None:
-    """Let the words for the target in a cell, of GoToDoor, GoToObject and PutNear, fit what lies there."""
-    place = vars(env).get("target_pos")
-    target = env.grid.get(*place) if place else None
-    if target:
-        vars(env).update(target_color=target.color, target_type=target.type, targetType=target.type)
 
 
 RULES: dict[type, Rule] = {}
@@ -212,7 +213,7 @@ class Watched:
 
     def reset(self, seed: int) -> None:
         image = self.env.reset(seed=seed)[0]["image"]
-        self._begin(f"seed {seed}", image, tuple(family_of(self.env).parameters(self.env)))
+        self._begin(f"seed {seed}", image, tuple(state_of(self.env).parameters[0].tolist()))
 
     def put(self, state: State) -> None:
         put_state(self.env, state)
@@ -298,7 +299,42 @@ def assert_facts(ours: State, theirs: Sequence[dict[str, int]], names: Sequence[
         )
 
 
+class Beside:
+    """Some MiniGrid environments of one id, and the twin in the same states, each going on from where it is itself."""
+
+    def __init__(self, env_id: str, n_worlds: int, **options: int) -> None:
+        self.envs = [make(env_id, **options) for _ in range(n_worlds)]
+        self.setting = setting_of(self.envs[0], env_id)
+
+    def reset(self, seeds: Sequence[int]) -> None:
+        images = [env.reset(seed=seed)[0]["image"] for env, seed in zip(self.envs, seeds, strict=True)]
+        self.state = concatenated([state_of(env) for env in self.envs])
+        self.names = [f"{self.setting.env_id}, seed {seed}" for seed in seeds]
+        self.is_running = np.ones(len(self.envs), dtype=bool)
+        assert_frames(observe(self.state, self.setting).numpy(), images, self.names)
+
+    def step(self, actions: Sequence[int]) -> Verdict:
+        """Step both and assert that they agree, in the worlds whose episodes have not ended."""
+        taken = torch.tensor(list(actions)) * torch.tensor(self.is_running)  # whose episode ended turns on the spot
+        time = self.state.time.tolist()
+        self.state, verdict = step(self.state, taken, self.setting)
+        for world in np.flatnonzero(self.is_running).tolist():
+            observation, reward, *over = self.envs[world].step(int(actions[world]))[:4]
+            names = [f"after {self.names[world]}, step {time[world]}, action {actions[world]}"]
+            for name, told in (("reward", np.float32(reward)), ("terminated", over[0]), ("truncated", over[1])):
+                assert_column(name, getattr(verdict, name)[[world]].numpy(), np.array([told]), names)
+            scene = read_scene(self.envs[world], self.state.parameters[world].tolist(), observation["image"], {})
+            assert_scenes(self.state[torch.tensor([world])], [scene], names, self.setting)
+            self.is_running[world] = not any(over)
+        return verdict
+
+
 # ------------------------------------------------------------------------------------------------------- fixtures
+
+
+@pytest.fixture
+def beside() -> Callable[..., Beside]:
+    return Beside
 
 
 @pytest.fixture

@@ -133,3 +133,25 @@ def test_agents_and_demonstrations_run_on_the_twin_as_they_run_on_a_graph(env_id
     known = {frame.tobytes() for frame in graph.frames}
     assert {frame.tobytes() for frame in trajectories.frames.numpy()} <= known
     assert trajectories.length.max() <= worlds.max_steps
+
+
+@pytest.mark.parametrize("action", [torch.full((2,), 2.0), torch.full((3,), 2), torch.full((2, 1), 2)])
+def test_actions_that_are_no_row_of_integers_are_refused(action: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match=r"actions"):
+        _twin(n_worlds=2).step(action)
+
+
+def test_a_state_that_is_put_in_brings_no_memory_of_the_target() -> None:
+    twin, rng = _twin("MiniGrid-MemoryS9-v0", 40), np.random.default_rng(2)
+    since, visible = (twin.fact_names.index(name) for name in (SINCE_TARGET, "instruction_visible"))
+    kept, episode = twin.state.clone(), twin.episodes.episode.clone()
+    first, facts = twin.frames[twin.reset()], twin.facts()
+    for _ in range(30):
+        twin.step(torch.tensor(rng.choice(7, size=40, p=[0.2, 0.2, 0.6, 0, 0, 0, 0])))
+    later = twin.state.clone()
+    assert torch.equal(twin.frames[twin.put(kept, episode=episode)], first)
+    assert torch.equal(twin.facts(), facts)
+    twin.put(later)
+    is_visible = twin.facts()[:, visible] > 0
+    assert torch.equal(twin.facts()[:, since], torch.where(is_visible, 0, -1).to(torch.int16))
+    assert 0 < is_visible.sum() < 40

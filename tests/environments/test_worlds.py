@@ -203,3 +203,23 @@ def test_an_action_that_the_world_does_not_have_is_named(action: int) -> None:
 def test_no_worlds_are_refused() -> None:
     with pytest.raises(ValueError, match=r"number of worlds is 0; at least 1 is needed"):
         _worlds(STATIC, 0)
+
+
+@pytest.mark.parametrize(
+    ("action", "complaint"),
+    [
+        (torch.full((4,), 2.0), r"The actions are torch\.float32"),
+        (torch.full((1,), 2), r"There are 1 actions for 4 worlds"),
+        (torch.full((4, 1), 2), r"The actions have shape \(4, 1\)"),
+    ],
+)
+def test_actions_that_are_no_row_of_integers_are_refused(action: torch.Tensor, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        _worlds(STATIC, 4).step(action)
+
+
+def test_actions_of_any_integer_type_do_the_same() -> None:
+    ours, theirs = _worlds(STATIC, 4), _worlds(STATIC, 4)
+    for action in (2, 2, 5, 0, 2):
+        small = ours.step(torch.full((4,), action, dtype=torch.int8))
+        assert torch.equal(small.frame_id, theirs.step(torch.full((4,), action)).frame_id)

@@ -162,11 +162,9 @@ def _target_facts(env: MiniGridEnv, seen: list[WorldObj], is_seen: np.ndarray) -
         ),
         (-1, -1),
     )
-    looks = {"target": OBJECT_TO_IDX[kind], "target_colour": COLOR_TO_IDX[colour]}
-    there = env.grid.get(*fixed) if fixed else None
-    is_gone = fixed is not None and (there is None or (there.type, there.color) != (kind, colour))
     return {
-        **({} if is_gone else looks),  # the twin says what lies in the target's cell, whatever the mission says
+        "target": OBJECT_TO_IDX[kind],
+        "target_colour": COLOR_TO_IDX[colour],
         "target_x": lies_at[0],
         "target_y": lies_at[1],
         "target_visible": int(is_visible),

@@ -44,7 +44,16 @@ def test_a_drawn_world_can_be_stepped() -> None:
     assert verdict.success.item()
 
 
-@pytest.mark.parametrize("env_id", TWIN_IDS[::4])
+@pytest.mark.parametrize("line", ["", "parameters", "parameters 5", "parameters 1 2 3", "parameters 36 36"])
+def test_a_drawing_must_say_what_the_rule_goes_by(line: str) -> None:
+    layouts = draw_layouts("MiniGrid-MemoryS7-v0", [0])
+    drawing = draw(layouts.start, layouts.setting).splitlines()
+    assert drawing[-1].startswith("parameters ")
+    with pytest.raises(ValueError, match=r"MatchMemory"):
+        parse_drawing("\n".join([*drawing[:-1], line]), layouts.setting)
+
+
+@pytest.mark.parametrize("env_id", TWIN_IDS[::2])
 @pytest.mark.filterwarnings("ignore:.*out of date")
 def test_any_layout_is_read_back_as_it_was_drawn(env_id: str) -> None:
     layouts = draw_layouts(env_id, [1])
@@ -89,6 +98,17 @@ def test_an_agent_on_an_open_door_is_drawn_after_the_door() -> None:
         ("Gg Vr #", "Gg Vr .", r"could walk out of the grid; wall it in"),
         ("Gg Vr #", "Gg Vr", r"rows of \[4, 5\] cells; drawn is 5 wide and 4 high"),
         (">", "Ly>", r"stands at \(1, 1\) on a door, which cannot be entered"),
+        ("time 3", "time", r"says 'time'; exactly one word follows 'time'"),
+        ("time 3", "time 1 2", r"says 'time 1 2'; exactly one word follows 'time'"),
+        ("time 3", "time 3\ntime 4", r"says 'time' 2 times; once is enough"),
+        ("time 3", "time 99999999999999999999", r"99999999999999999999 below the drawing is too large"),
+        ("time 3", "time -1", r"'-1' below the drawing is no number"),
+        ("carrying Ab", "carrying", r"says 'carrying'; exactly one word follows"),
+        ("carrying Ab", "carrying Kg Kr", r"says 'carrying Kg Kr'; exactly one word follows"),
+        ("carrying Ab", "carrying Kg\ncarrying Kr", r"says 'carrying' 2 times"),
+        ("carrying Ab", "carrying Kg>", r"carries 'Kg>'; it cannot carry an agent"),
+        ("carrying Ab", "carrying #", r"which cannot be carried"),
+        ("time 3", "parameters 5 0", r"2 parameters were given, and ReachGoal goes by 0\."),
     ],
 )
 def test_what_shows_no_world_is_refused(old: str, new: str, complaint: str) -> None:

@@ -8,6 +8,8 @@ import pytest
 import torch
 from minigrid.minigrid_env import MiniGridEnv
 
+from environments.batched.cells import Thing, code_of
+from environments.batched.dynamics import step
 from environments.batched.episodes import Advance, Episodes, uniform_hash
 from environments.batched.families import make
 from environments.batched.layouts import Layouts, draw_layouts, setting_of, uniform
@@ -128,6 +130,90 @@ def test_bad_calls_are_refused(layouts: Layouts) -> None:
         episodes.step(torch.full((4,), 9))
     with pytest.raises(ValueError, match=r"The state has 2 worlds of 36 cells; these are 4 worlds of 36 cells"):
         episodes.put(layouts.start[torch.arange(2)])
+
+
+@pytest.mark.parametrize("kind", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64])
+def test_actions_of_any_integer_type_do_the_same(kind: torch.dtype, layouts: Layouts) -> None:
+    rng = np.random.default_rng(0)
+    ours, theirs = (Episodes(layouts, 8, generator=_generator()) for _ in range(2))
+    for action in torch.tensor(rng.integers(0, 7, (20, 8))):
+        ours.step(action.to(kind))
+        theirs.step(action)
+        assert _alike(ours.state, theirs.state)
+        assert torch.equal(ours.state.direction, theirs.state.direction)
+
+
+@pytest.mark.parametrize(
+    ("action", "complaint"),
+    [
+        (torch.full((4,), 2.0), r"The actions are torch\.float32; actions are integers, 0 to 6"),
+        (torch.ones(4, dtype=torch.bool), r"The actions are torch\.bool"),
+        (torch.full((4, 1), 2), r"The actions have shape \(4, 1\); give a row of them, one for each world"),
+        (torch.tensor(2), r"The actions have shape \(\)"),
+        (torch.tensor([2]), r"There are 1 actions for 4 worlds; give each world one"),
+    ],
+)
+def test_actions_that_are_no_row_of_integers_are_refused(
+    action: torch.Tensor, complaint: str, layouts: Layouts
+) -> None:
+    episodes = Episodes(layouts, 4, generator=_generator())
+    before = episodes.state.clone()
+    with pytest.raises(ValueError, match=complaint):
+        episodes.step(action)
+    with pytest.raises(ValueError, match=complaint):
+        step(before.clone(), action, layouts.setting)
+    assert _alike(episodes.state, before)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "complaint"),
+    [
+        ("direction", 4, r"World 2: The agent's direction is 4"),
+        ("position", 999, r"World 2: The agent is in cell 999"),
+        ("position", 0, r"World 2: The agent stands at \(0, 0\) on a wall"),
+        ("time", -5, r"World 2: The time is -5; it runs from 0 to 7"),
+        ("time", 10**6, r"World 2: The time is 1000000"),
+        ("hand", code_of(Thing("goal", "green")), r"World 2: The agent carries Thing\(kind='goal'"),
+        ("hand", 255, r"World 2: The agent carries 255, which cannot be carried"),
+        ("hand", 10**6, r"World 2: The agent carries 1000000"),
+    ],
+)
+def test_states_in_which_minigrid_could_not_be_do_not_get_in(
+    field: str, value: int, complaint: str, layouts: Layouts
+) -> None:
+    episodes = Episodes(layouts, 4, generator=_generator())
+    state = episodes.state.clone()
+    getattr(state, field)[2] = value
+    with pytest.raises(ValueError, match=complaint):
+        episodes.put(state)
+    with pytest.raises(ValueError, match=complaint):
+        Layouts(layouts.setting, state, torch.full((4,), 0.25, dtype=torch.float64))
+
+
+def test_gone_back_to_a_kept_state_with_its_episode_the_same_episodes_follow(layouts: Layouts) -> None:
+    episodes = Episodes(layouts, 4, generator=_generator())
+    for _ in range(9):
+        episodes.step(torch.full((4,), DONE))
+    kept, episode, layout = episodes.state.clone(), episodes.episode.clone(), episodes.layout.clone()
+    ways = []
+    for _ in range(2):
+        episodes.put(kept, episode=episode)
+        assert torch.equal(episodes.layout, layout)
+        ways.append([(episodes.step(torch.full((4,), DONE)), episodes.layout.tolist())[1] for _ in range(30)])
+    assert ways[0] == ways[1]
+    assert len({tuple(layouts) for layouts in ways[0]}) > 3
+
+
+def test_the_next_episodes_can_be_begun_before_the_present_ones_end(layouts: Layouts) -> None:
+    ours, theirs = (Episodes(layouts, 8, generator=_generator()) for _ in range(2))
+    for _ in range(3):
+        ours.step(torch.full((8,), FORWARD))
+        ours.begin_next()
+        for _ in range(7):
+            theirs.step(torch.full((8,), DONE))
+        assert torch.equal(ours.layout, theirs.layout)
+        assert _alike(ours.state, theirs.state)
+        assert not ours.state.time.any()
 
 
 LOITERING = (0.15, 0.15, 0.5, 0.05, 0.05, 0.05, 0.05)

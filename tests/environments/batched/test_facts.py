@@ -1,5 +1,6 @@
 """Facts of the twin: the memory family's own, and the others read off MiniGrid's objects one by one."""
 
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -9,11 +10,14 @@ from minigrid.core.constants import COLOR_TO_IDX, OBJECT_TO_IDX
 from minigrid.envs.memory import MemoryEnv
 from minigrid.minigrid_env import MiniGridEnv
 
+from environments.batched.cells import codes_of
 from environments.batched.dynamics import step
 from environments.batched.facts import FACT_VALUES, fact_names, facts_of_states, target_is_visible
 from environments.batched.families import make
 from environments.batched.layouts import draw_layouts, setting_of, state_of
+from environments.batched.setting import Setting
 from environments.batched.sight import look
+from environments.batched.state import State
 from environments.facts import FACTS, facts_of
 
 ACTIONS = (2, 1, 2, 3, 2, 0, 5, 2, 3, 1, 2, 4, 2, 0, 2, 5, 2, 1, 2, 2)
@@ -119,3 +123,43 @@ def test_the_target_is_visible_exactly_when_its_fact_says_so(env_id: str) -> Non
         state, _ = step(state, torch.full((20,), action), layouts.setting)
         seen = target_is_visible(look(state, layouts.setting), state, layouts.setting)
         assert torch.equal(seen.to(torch.int16), facts_of_states(state, layouts.setting)[:, column])
+
+
+def test_a_target_that_was_carried_off_is_still_the_target() -> None:
+    """MiniGrid pays for `done` beside the cell that it was taken from, and goes on naming the thing in its mission."""
+    env = make("MiniGrid-GoToObject-8x8-N2-v0")
+    setting, n_taken = setting_of(env, ""), 0
+    for seed in range(40):
+        env.reset(seed=seed)
+        state = state_of(env)
+        before = dict(zip(fact_names(setting), facts_of_states(state, setting)[0].tolist(), strict=True))
+        words = (FACT_VALUES["target_colour"][before["target_colour"]], FACT_VALUES["target"][before["target"]])
+        assert env.mission == "go to the {} {}".format(*words)
+        _beside(state, setting)
+        state, _ = step(state, torch.tensor([3]), setting)
+        after = dict(zip(fact_names(setting), facts_of_states(state, setting)[0].tolist(), strict=True))
+        n_taken += after["carrying"] == before["target"]
+        for name in ("target", "target_colour", "target_x", "target_y"):
+            assert after[name] == before[name]
+    assert n_taken > 20
+
+
+def _beside(state: State, setting: Setting) -> None:
+    """Put the agent before the target, with its face to it, if there is room to the west of it."""
+    target = int(state.parameters[0, 0])
+    if int(codes_of(state.grid[0, target - setting.height])) == 0:
+        state.position[0], state.direction[0] = target - setting.height, 0
+
+
+def test_a_target_box_that_was_opened_is_still_the_target() -> None:
+    layouts = draw_layouts("MiniGrid-PutNear-8x8-N3-v0", range(60))
+    names = fact_names(layouts.setting)
+    columns = [names.index(name) for name in ("target", "target_colour", "target_x", "target_y")]
+    before = facts_of_states(layouts.start, layouts.setting)[:, columns]
+    assert (before[:, 0] == OBJECT_TO_IDX["box"]).any()
+    state = layouts.start.clone()
+    state = replace(state, position=state.parameters[:, 1] - 8, direction=torch.zeros_like(state.direction))
+    state, verdict = step(state, torch.full((60,), 5), layouts.setting)
+    assert not verdict.ended.any()
+    assert (codes_of(state.grid.gather(1, state.parameters[:, 1:2])) == 0).any()
+    assert torch.equal(facts_of_states(state, layouts.setting)[:, columns], before)

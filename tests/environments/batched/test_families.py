@@ -67,8 +67,12 @@ def test_worlds_whose_packages_are_missing_are_refused(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("env_id", "reason"),
     [
-        ("MiniGrid-Dynamic-Obstacles-5x5-v0", r"DynamicObstaclesEnv moves its obstacles at random.*use MiniGridWorlds"),
-        ("BabyAI-GoToRedBall-v0", r"GoToRedBall is a BabyAI level: a verifier of instructions"),
+        (
+            "MiniGrid-Dynamic-Obstacles-5x5-v0",
+            r"MiniGrid-Dynamic-Obstacles-5x5-v0 moves its obstacles at random.*use MiniGridWorlds",
+        ),
+        ("BabyAI-GoToRedBall-v0", r"BabyAI-GoToRedBall-v0 is a BabyAI level: a verifier of instructions"),
+        ("MiniGrid-Dynamic-Obstacles-8x8-v0", r"MiniGrid-Dynamic-Obstacles-8x8-v0 moves"),
         ("MiniGrid-Labyrinth-v0", r"There is no environment 'MiniGrid-Labyrinth-v0'; the nearest id is 'MiniGrid-"),
         ("CartPole-v1", r"'CartPole-v1' is a CartPoleEnv, not a MiniGrid environment"),
     ],
@@ -97,8 +101,16 @@ def test_a_class_that_changes_the_rules_is_not_taken_for_its_parent(made: type[E
         family_of(made())
 
 
+@pytest.mark.parametrize("size", [-3, 1, 4])
+def test_a_view_that_minigrid_does_not_have_is_refused(size: int) -> None:
+    with pytest.raises(WorldError, match=rf"agent_view_size is {size}; .* odd number of cells, at least 3"):
+        draw_layouts("MiniGrid-DoorKey-5x5-v0", [0], agent_view_size=size)
+
+
 def test_our_own_ids_are_among_them() -> None:
-    assert {env_id for env_id in gymnasium.registry if "FixedStart" in env_id} <= set(TWIN_IDS)
+    assert {env_id for env_id in gymnasium.registry if env_id.startswith("MiniGrid-") and "Fixed" in env_id} <= set(
+        TWIN_IDS
+    )
 
 
 # --------------------------------------------------------------------------------------------- the families' pages

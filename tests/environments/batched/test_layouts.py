@@ -39,3 +39,26 @@ def test_layouts_of_another_size_are_refused() -> None:
         Layouts(large.setting, small.start, small.probability)
     with pytest.raises(ValueError, match=r"25 cells each"):
         uniform(replace(small.setting, width=6), [small.start])
+    with pytest.raises(ValueError, match=r"layouts have 25 cells each"):
+        uniform(large.setting, [large.start, small.start])
+
+
+def test_a_grid_that_lies_on_its_side_is_refused() -> None:
+    doors = draw_layouts("MiniGrid-RedBlueDoors-6x6-v0", range(4))
+    with pytest.raises(ValueError, match=r"World 0: The agent"):
+        Layouts(replace(doors.setting, width=6, height=12), doors.start, doors.probability)
+
+
+@pytest.mark.parametrize(
+    ("probability", "complaint"),
+    [
+        ([1.0], r"There are 1 probabilities for 4 layouts"),
+        ([7.0] * 4, r"The probabilities of the layouts sum to 28, and the smallest is 7"),
+        ([-1.0, 1.0, 1.0, 0.0], r"sum to 1, and the smallest is -1; they are at least 0 and sum to 1"),
+        ([float("nan")] * 4, r"sum to nan"),
+    ],
+)
+def test_what_are_no_probabilities_of_the_layouts_is_refused(probability: list[float], complaint: str) -> None:
+    layouts = draw_layouts("MiniGrid-Empty-Random-5x5-v0", range(4))
+    with pytest.raises(ValueError, match=complaint):
+        Layouts(layouts.setting, layouts.start, torch.tensor(probability, dtype=torch.float64))

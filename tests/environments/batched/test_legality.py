@@ -5,26 +5,30 @@ from dataclasses import replace
 import pytest
 import torch
 
-from environments.batched.cells import Thing, cell_of_code, code_of
+from environments.batched.cells import THING_OF_CODE, Thing, cell_of_code, code_of, codes_of
 from environments.batched.dynamics import step
 from environments.batched.families import TWIN_IDS
 from environments.batched.layouts import draw_layouts
-from environments.batched.legality import require_legal
+from environments.batched.legality import is_legal, require_legal
+from environments.batched.state import concatenated
+from environments.graph.enumeration import enumerate_states
+from environments.graph.starts import exhaustive_layouts
 
 CPU = torch.device("cpu")
+KEY = code_of(Thing("key", "red"))
 PUT_NEAR = draw_layouts("MiniGrid-PutNear-6x6-N2-v0", [0])
 
 
-@pytest.mark.parametrize("env_id", TWIN_IDS[::3])
+@pytest.mark.parametrize("env_id", TWIN_IDS)
 @pytest.mark.filterwarnings("ignore:.*out of date")
 def test_layouts_of_minigrid_and_what_follows_from_them_are_legal(env_id: str) -> None:
-    layouts = draw_layouts(env_id, [0])
-    state = layouts.start.clone()
-    for action in (2, 3, 1, 2, 4):
-        require_legal(state, layouts.setting)
-        state, verdict = step(state, torch.tensor([action]), layouts.setting)
-        if verdict.ended.item():
-            break
+    layouts, rng = draw_layouts(env_id, range(6)), torch.Generator().manual_seed(0)
+    state, goes_on = layouts.start.clone(), torch.ones(6, dtype=torch.bool)
+    for _ in range(40):
+        assert is_legal(state, layouts.setting)[goes_on].all()
+        drawn = torch.multinomial(torch.tensor([0.12, 0.1, 0.4, 0.14, 0.12, 0.12]), 6, replacement=True, generator=rng)
+        state, verdict = step(state, drawn * goes_on, layouts.setting)
+        goes_on &= ~verdict.ended
 
 
 @pytest.mark.parametrize(
@@ -34,8 +38,11 @@ def test_layouts_of_minigrid_and_what_follows_from_them_are_legal(env_id: str) -
         ("position", [0], r"stands at \(0, 0\) on a wall"),
         ("direction", [4], r"direction is 4; directions are 0 to 3"),
         ("time", [31], r"The time is 31; it runs from 0 to 30"),
-        ("parameters", [[code_of(Thing("key", "red")), 99]], r"Parameter 1 of PutNear is 99; it is a cell, 0 to 35"),
-        ("parameters", [[0, 8]], r"Parameter 0 of PutNear is 0; it is the code of a thing to carry"),
+        ("time", [-5], r"The time is -5"),
+        ("parameters", [[KEY, 99, KEY]], r"Parameter 1 of PutNear is 99; it is a cell, 0 to 35"),
+        ("parameters", [[0, 8, KEY]], r"Parameter 0 of PutNear is 0; it is the code of a thing to carry"),
+        ("parameters", [[KEY, 8, 400]], r"Parameter 2 of PutNear is 400; it is the code of a thing to carry"),
+        ("parameters", [[KEY, 8]], r"The state has 2 parameters; a rule has room for 3"),
     ],
 )
 def test_an_impossible_state_is_named(field: str, value: list, complaint: str) -> None:
@@ -75,3 +82,85 @@ def test_a_door_in_the_outer_wall_is_a_way_out_unless_toggling_ends_the_episode(
         require_legal(
             outside.start, replace(outside.setting, rule=draw_layouts("MiniGrid-Empty-5x5-v0", [0]).setting.rule)
         )
+
+
+@pytest.mark.parametrize("env_id", ["MiniGrid-MemoryS7-v0", "MiniGrid-DoorKey-6x6-v0", "MiniGrid-PutNear-6x6-N2-v0"])
+def test_worlds_are_judged_together_as_they_are_judged_alone(env_id: str) -> None:
+    """States are spoilt at random: any number of them, in any field, by values near the edge of what is allowed."""
+    layouts, rng = draw_layouts(env_id, range(60)), torch.Generator().manual_seed(0)
+    state = layouts.start.clone()
+    for name, values in {"position": (-1, 0, 8, 14, 36, 99), "direction": (-1, 4), "time": (-1, 10**5)}.items():
+        spoilt = torch.rand(60, generator=rng) < 0.2
+        drawn = torch.tensor(values)[torch.randint(len(values), (60,), generator=rng)]
+        getattr(state, name)[spoilt] = drawn[spoilt]
+    state.parameters[torch.rand(60, generator=rng) < 0.2] = torch.tensor([7, 7, 7])
+    state.grid[torch.rand(60, generator=rng) < 0.2, 3] = cell_of_code(CPU)[0]
+    together = is_legal(state, layouts.setting)
+    for world in range(60):
+        one = state[torch.tensor([world])]
+        assert is_legal(one, layouts.setting).item() == together[world].item()
+        if together[world]:
+            require_legal(one, layouts.setting)
+        else:
+            with pytest.raises(ValueError, match=r"\."):
+                require_legal(one, layouts.setting)
+    assert 10 < together.sum() < 50
+
+
+def test_the_first_world_that_is_wrong_is_named() -> None:
+    both = concatenated([PUT_NEAR.start, replace(PUT_NEAR.start, direction=torch.tensor([7]))])
+    with pytest.raises(ValueError, match=r"World 1: The agent's direction is 7"):
+        require_legal(both, PUT_NEAR.setting)
+
+
+def test_tensors_for_different_numbers_of_worlds_are_refused() -> None:
+    state = concatenated([PUT_NEAR.start] * 4)
+    object.__setattr__(state, "position", state.position[:2])  # what the type checker of the tests would not let pass
+    with pytest.raises(ValueError, match=r"'position': 2, 'direction': 4.*each of them has one for each world"):
+        require_legal(state, PUT_NEAR.setting)
+
+
+@pytest.mark.parametrize(
+    ("env_id", "parameters", "complaint"),
+    [
+        ("MiniGrid-MemoryS7-v0", [0, 0, 0], r"Parameter 0 of MatchMemory is 0; it is a cell inside the outer wall"),
+        ("MiniGrid-MemoryS7-v0", [37, 37, 0], r"Both cells of MatchMemory are 37"),
+        ("MiniGrid-MemoryS7-v0", [34, 39, 0], r"Parameter 0 of MatchMemory is 34"),
+        ("MiniGrid-MemoryS7-v0", [38, 10, 0], r"beside an end of the fork, lies neither a key nor a ball"),
+        ("MiniGrid-Unlock-v0", [40, 0, 0], r"Parameter 0 of OpenDoor is 40; it is the cell of a door"),
+        ("MiniGrid-RedBlueDoors-6x6-v0", [3, 3, 0], r"Parameter 0 of OpenRedThenBlue is 3; it is the cell of a door"),
+        ("MiniGrid-GoToObject-6x6-N2-v0", [8, 0, 0], r"Parameter 1 of DoneBeside is 0; it is the code of a door or"),
+        ("MiniGrid-Empty-5x5-v0", [0, 5, 0], r"Parameter 1 of ReachGoal is 5; it is not used, and 0"),
+    ],
+)
+def test_a_rule_must_have_what_it_goes_by(env_id: str, parameters: list[int], complaint: str) -> None:
+    layouts = draw_layouts(env_id, [0])
+    with pytest.raises(ValueError, match=complaint):
+        require_legal(replace(layouts.start, parameters=torch.tensor([parameters])), layouts.setting)
+
+
+def test_both_doors_of_a_world_with_two_must_be_told_apart() -> None:
+    layouts = draw_layouts("MiniGrid-RedBlueDoors-6x6-v0", [0])
+    parameters = layouts.start.parameters.clone()
+    parameters[0, 1] = parameters[0, 0]
+    with pytest.raises(ValueError, match=r"Both cells of OpenRedThenBlue are"):
+        require_legal(replace(layouts.start, parameters=parameters), layouts.setting)
+
+
+@pytest.mark.parametrize("contents", [False, True])
+def test_nothing_may_look_like_the_target_of_a_pick_up_task(*, contents: bool) -> None:
+    layouts = draw_layouts("MiniGrid-KeyCorridorS3R1-v0", [0])
+    target = THING_OF_CODE[int(layouts.start.parameters[0, 0])]
+    decoy = Thing("box", "red", contents=target) if contents else target
+    hand = torch.tensor([code_of(decoy)], dtype=torch.int32)
+    with pytest.raises(ValueError, match=r"2 objects look like the target, Thing\(kind='ball'"):
+        require_legal(replace(layouts.start, hand=hand), layouts.setting)
+    require_legal(replace(layouts.start, hand=torch.zeros_like(hand)), layouts.setting)
+
+
+def test_what_a_movable_memory_world_can_come_to_is_legal() -> None:
+    """The instruction can be put down on the cells at which the episode ends."""
+    found = enumerate_states(exhaustive_layouts("MiniGrid-MemoryS7FixedStart-v0"))
+    assert is_legal(found.states, found.setting).all()
+    at_ends = codes_of(found.states.grid.gather(1, found.states.parameters[:, :2])) != 0
+    assert at_ends.any()

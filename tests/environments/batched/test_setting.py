@@ -19,7 +19,8 @@ def test_places_and_cells_are_inverse() -> None:
         ({"view": 4}, r"view is 4 cells wide; it must be odd and at least 3"),
         ({"view": 1}, r"view is 1 cells wide"),
         ({"width": 2}, r"A grid of 2 by 4 has no room"),
-        ({"max_steps": 0}, r"time limit is 0"),
+        ({"max_steps": 0}, r"time limit is 0; it is 1 to 32767"),
+        ({"max_steps": 32768}, r"time limit is 32768; it is 1 to 32767, so that facts can tell the time in 16 bits"),
     ],
 )
 def test_what_no_world_can_be_is_refused(change: dict[str, int], complaint: str) -> None:

@@ -97,3 +97,31 @@ def test_misplaced_pads_are_refused() -> None:
         frame_id = np.array(frames, dtype=np.int32)
         with pytest.raises(ValueError, match=r"pads stand on the left, and the last slot is real"):
             WindowsOfGraph(frame_id, np.zeros_like(frame_id))
+
+
+@pytest.mark.parametrize(
+    ("frames", "actions", "complaint"),
+    [
+        ([[0, 0]], [[0, 9]], r"A window has the action 9; the graph has actions 0 to 6"),
+        ([[0, 0]], [[0, PAD]], r"A window has the action -1; the graph has actions 0 to 6"),
+        ([[PAD, 0, 0]], [[PAD, PAD, 7]], r"A window has the action 7"),
+        ([[0, 99999]], [[0, 2]], r"A window has the frame 99999; the graph has frames 0 to 95"),
+    ],
+)
+def test_what_the_graph_does_not_have_is_named(frames: list, actions: list, complaint: str) -> None:
+    windows = WindowsOfGraph(np.array(frames, dtype=np.int32), np.array(actions, dtype=np.int32))
+    with pytest.raises(ValueError, match=complaint):
+        beliefs(state_graph(STATIC), windows)
+
+
+def test_the_actions_before_a_windows_first_frame_are_not_looked_at() -> None:
+    graph = state_graph(STATIC)
+    start = int(graph.frame_id[graph.start[0]])
+    for before in (PAD, 99):
+        window = WindowsOfGraph(np.array([[PAD, start]], dtype=np.int32), np.array([[PAD, before]], dtype=np.int32))
+        assert beliefs(graph, window).sum() == 1
+
+
+def test_windows_without_slots_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"The windows have no slots; each needs at least 1"):
+        WindowsOfGraph(np.zeros((3, 0), dtype=np.int32), np.zeros((3, 0), dtype=np.int32))

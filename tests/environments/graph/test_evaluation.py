@@ -120,3 +120,8 @@ def test_what_is_no_policy_is_refused() -> None:
     uniform = np.full((1, 7), 1 / 7)
     with pytest.raises(ValueError, match=r"pairs of state and window are possible at step 2; the limit is 50"):
         evaluate_windows(graph, lambda w: uniform.repeat(len(w.frame_id), 0), n_slots=3, max_situations=50)
+
+
+def test_a_window_has_a_slot_at_least() -> None:
+    with pytest.raises(ValueError, match=r"The window has 0 slots; it needs at least 1, for the present frame"):
+        evaluate_windows(state_graph(STATIC), lambda windows: np.ones((len(windows.frame_id), 7)) / 7, n_slots=0)

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from environments.batched.layouts import draw_layouts
 from environments.facts import FACTS
-from environments.graph.exploration import NOWHERE
+from environments.graph.exploration import NOWHERE, SUCCESS
 from environments.graph.numbering import number_rows
 from environments.graph.partitions import (
     bisimulation,
@@ -17,14 +18,24 @@ from environments.graph.partitions import (
     same_image,
     timed_bisimulation,
 )
-from environments.graph.state_graph import StateGraph, state_graph
+from environments.graph.shortest import NO_WAY
+from environments.graph.state_graph import StateGraph, layout_graph, state_graph
+from environments.registration import SUPPORTED_IDS
 
 MOVABLE = "MiniGrid-MemoryS7FixedStart-v0"
 STATIC = "MiniGrid-MemoryS7FixedStartStatic-v0"
 UPSTREAM = "MiniGrid-MemoryS7-v0"
 KEY, BALL = 5, 6
 
+PUT_NEAR = "MiniGrid-PutNear-6x6-N2-v0"
+"""Where one can fail, and where one can be lost without having failed."""
+
 Partition = Callable[[StateGraph], np.ndarray]
+
+
+def _graph(env_id: str) -> StateGraph:
+    """A memory world from all its starts, another world from one."""
+    return state_graph(env_id) if env_id in SUPPORTED_IDS else layout_graph(draw_layouts(env_id, [3]))
 
 
 def _mirrored(frames: np.ndarray) -> np.ndarray:
@@ -36,17 +47,26 @@ def _mirrored(frames: np.ndarray) -> np.ndarray:
 
 
 def _is_told_apart(graph: StateGraph) -> np.ndarray:
-    """Bool[state state]: whether some sequence of actions earns different outcomes, by marking pairs (Moore 1956)."""
-    apart = (graph.outcome[:, None] != graph.outcome[None]).any(axis=-1)
+    """Bool[state state]: whether some sequence of actions earns more from one, by marking pairs (Moore 1956).
+
+    After an episode nothing is earned, which is one more thing that a state can be told apart from.
+    """
+    pays = np.vstack([graph.outcome == SUCCESS, np.zeros((1, graph.n_actions), dtype=bool)])
+    apart = (pays[:, None] != pays[None]).any(axis=-1)
     while True:
         after = np.zeros_like(apart)
         for action in range(graph.n_actions):
-            goes_on = graph.next_state[:, action] != NOWHERE
-            arrival = graph.next_state[:, action]
-            after |= apart[np.ix_(arrival, arrival)] & goes_on[:, None] & goes_on[None]
+            arrival = _arrival(graph, action)
+            after |= apart[np.ix_(arrival, arrival)]
         if not (after & ~apart).any():
-            return apart
+            return apart[:-1, :-1]
         apart |= after
+
+
+def _arrival(graph: StateGraph, action: int) -> np.ndarray:
+    """Where an action leads from each state, and from the end, which is numbered last."""
+    next_state = graph.next_state[:, action]
+    return np.append(np.where(next_state == NOWHERE, graph.n_states, next_state), graph.n_states)
 
 
 def _refines(fine: np.ndarray, coarse: np.ndarray) -> bool:
@@ -54,9 +74,9 @@ def _refines(fine: np.ndarray, coarse: np.ndarray) -> bool:
     return len(np.unique(np.stack([fine, coarse]), axis=1).T) == fine.max() + 1
 
 
-@pytest.mark.parametrize("env_id", [STATIC, UPSTREAM])
+@pytest.mark.parametrize("env_id", [STATIC, UPSTREAM, PUT_NEAR, "MiniGrid-LavaGapS5-v0", "MiniGrid-Fetch-5x5-N2-v0"])
 def test_bisimulation_agrees_with_marking_every_pair(env_id: str) -> None:
-    graph = state_graph(env_id)
+    graph = _graph(env_id)
     label = bisimulation(graph)
     assert np.array_equal(label[:, None] == label[None], ~_is_told_apart(graph))
 
@@ -129,39 +149,45 @@ def test_the_same_image_tells_every_frame_apart() -> None:
 
 def _is_told_apart_in_time(graph: StateGraph) -> np.ndarray:
     """Bool[time state state]: whether some sequence of actions earns different rewards before the time limit."""
-    apart = np.zeros((graph.max_steps + 1, graph.n_states, graph.n_states), dtype=bool)
+    pays = np.vstack([graph.outcome == SUCCESS, np.zeros((1, graph.n_actions), dtype=bool)])
+    apart = np.zeros((graph.max_steps + 1, graph.n_states + 1, graph.n_states + 1), dtype=bool)
     for time in reversed(range(graph.max_steps)):
-        now = ((graph.outcome == 1)[:, None] != (graph.outcome == 1)[None]).any(-1)
+        apart[time] = (pays[:, None] != pays[None]).any(-1)
         for action in range(graph.n_actions):
-            after = graph.next_state[:, action]
-            both = (after != NOWHERE)[:, None] & (after != NOWHERE)[None]
-            now |= apart[time + 1][np.ix_(after, after)] & both
-        apart[time] = now
-    return apart
+            arrival = _arrival(graph, action)
+            apart[time] |= apart[time + 1][np.ix_(arrival, arrival)]
+    return apart[:-1, :-1, :-1]
 
 
-def test_with_the_step_counter_states_are_told_apart_by_what_can_still_be_earned() -> None:
+@pytest.mark.parametrize("env_id", [STATIC, PUT_NEAR])
+def test_with_the_step_counter_states_are_told_apart_by_what_can_still_be_earned(env_id: str) -> None:
+    graph = replace(_graph(env_id), max_steps=8)
+    label, apart = timed_bisimulation(graph), _is_told_apart_in_time(graph)
+    for time in range(graph.max_steps):
+        assert np.array_equal(label[time][:, None] != label[time][None], apart[time])
+
+
+def test_what_can_earn_nothing_more_is_one_class_at_any_time() -> None:
+    """Eight steps are too few for most states; which those are is found by what the best policy earns from them."""
     graph = replace(state_graph(STATIC), max_steps=8)
     label = timed_bisimulation(graph)
-    apart = _is_told_apart_in_time(graph)
     for time in range(graph.max_steps):
-        one_sided = (label[time][:, None] != label[time][None])[~_ends_differ(graph)]
-        assert np.array_equal(one_sided, apart[time][~_ends_differ(graph)])
+        steps_left = graph.max_steps - time
+        assert np.array_equal(label[time] == 0, graph.steps_to_success > steps_left)
+    assert len(np.unique(label)) == 213
 
 
-def _ends_differ(graph: StateGraph) -> np.ndarray:
-    """Pairs of which one may end where the other goes on, which the slow definition leaves to the fast one."""
-    ends = graph.next_state == NOWHERE
-    reach = ends.any(1)
-    for _ in range(graph.max_steps):
-        reach = reach | np.where(ends, False, reach[graph.next_state]).any(1)
-    return reach[:, None] | reach[None]
+def test_states_without_a_way_to_success_are_one_class_however_they_may_fail() -> None:
+    graph = _graph(PUT_NEAR)
+    label, is_lost = bisimulation(graph), graph.steps_to_success == NO_WAY
+    assert (len(np.unique(label)), int(is_lost.sum()), len(np.unique(label[is_lost]))) == (117, 60, 1)
+    assert not np.isin(label[~is_lost], label[is_lost]).any()
 
 
-@pytest.mark.parametrize("env_id", [STATIC, UPSTREAM])
+@pytest.mark.parametrize("env_id", [STATIC, UPSTREAM, PUT_NEAR])
 def test_partitions_with_and_without_the_step_counter_nest(env_id: str) -> None:
     """Bisimilar states stay so when both have taken equally many steps; less time leaves less to tell apart."""
-    graph = replace(state_graph(env_id), max_steps=30)
+    graph = replace(_graph(env_id), max_steps=30)
     timed = timed_bisimulation(graph)
     for time in range(graph.max_steps):
         assert is_refined_by(timed[time], bisimulation(graph))
@@ -170,9 +196,9 @@ def test_partitions_with_and_without_the_step_counter_nest(env_id: str) -> None:
     assert np.array_equal(number_rows(timed[0]), bisimulation(graph))
 
 
-@pytest.mark.parametrize("env_id", [STATIC, MOVABLE, UPSTREAM])
+@pytest.mark.parametrize("env_id", [STATIC, MOVABLE, UPSTREAM, PUT_NEAR])
 def test_bisimilar_states_share_their_optimal_actions(env_id: str) -> None:
-    graph = state_graph(env_id)
+    graph = _graph(env_id)
     assert is_refined_by(optimal_actions(graph), bisimulation(graph))
     assert is_refined_by(bisimulation(graph), np.arange(graph.n_states, dtype=np.int32))
 

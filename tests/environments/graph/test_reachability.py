@@ -47,3 +47,13 @@ def test_states_of_another_size_are_refused() -> None:
     found = enumerate_states(draw_layouts("MiniGrid-Empty-5x5-v0", [0]))
     with pytest.raises(ValueError, match=r"The states have 36 cells; those of MiniGrid-Empty-5x5-v0 have 25"):
         steps_to_reach(found, draw_layouts("MiniGrid-Empty-6x6-v0", [0]).start)
+
+
+def test_what_takes_longer_than_the_time_limit_is_out_of_reach() -> None:
+    """A world with a longer limit has the same states, and says how far each of them is."""
+    hasty, patient = (
+        enumerate_states(draw_layouts("MiniGrid-DoorKey-5x5-v0", [0], max_steps=max_steps)) for max_steps in (20, 250)
+    )
+    depth = steps_to_reach(patient, hasty.states)
+    assert depth.max() > 20
+    assert np.array_equal(steps_to_reach(hasty, hasty.states), np.where(depth < 20, depth, UNREACHABLE))
