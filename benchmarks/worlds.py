@@ -1,20 +1,25 @@
 """The batched twin beside MiniGrid, in one run on one machine: steps per second, memory, and the cost of a state graph.
 
-    python benchmarks/worlds.py                     the whole table, and results/worlds.json
+    python benchmarks/worlds.py                     the whole table, and benchmarks/results/worlds.json
     python benchmarks/worlds.py --quick             batches up to 4,096
     python benchmarks/worlds.py --device cuda       the twin on a CUDA device, MiniGrid beside it on the processor
 
 Steps are random actions; every step makes the observation, and episodes start over by themselves, in MiniGrid as in the
-twin. A figure is the median over repeats. Nothing is asserted.
+twin. A figure is the median over repeats. Memory is told twice: what the state of a world takes between steps, and what
+the largest moment of a step takes with its observation. Nothing is asserted.
 """
 
 import argparse
 import json
 import platform
+import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, fields
+from multiprocessing import get_context
 from pathlib import Path
 
 import gymnasium
@@ -41,6 +46,11 @@ N_LAYOUTS = 256
 GRAPHS = {"MiniGrid-MemoryS7FixedStart-v0": 10, "MiniGrid-MemoryS13Random-v0": 60}
 """Ids with the seconds that their graphs may take."""
 
+MEASURED_WORLDS = 65536
+"""Worlds whose memory is measured, beside twice as many; the difference is theirs alone."""
+
+RESULTS = Path(__file__).parent / "results" / "worlds.json"
+
 N_ACTIONS = 7
 SECONDS_PER_REPEAT = 0.3
 
@@ -55,7 +65,17 @@ class Rate:
     steps_per_second: float
     slowest: float
     fastest: float
-    bytes_per_world: float
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes per world of the twin."""
+
+    env_id: str
+    state_bytes: float
+    """What the state takes between steps."""
+    peak_bytes: float
+    """What the largest moment of a step takes, its observation included: see `_peak_bytes`."""
 
 
 def main() -> None:
@@ -65,7 +85,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="threads of the twin; several want idle cores")
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--quick", action="store_true", help=f"no batch above {AIMED_BATCH}, no graph by MiniGrid")
-    parser.add_argument("--output", type=Path, default=Path("results/worlds.json"))
+    parser.add_argument("--output", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     batches = [batch for batch in BATCHES if batch <= AIMED_BATCH or not arguments.quick]
@@ -74,10 +94,12 @@ def main() -> None:
         for env_id in WORLDS
         for rate in _rates(env_id, batches, device=arguments.device, n_repeats=arguments.repeats)
     ]
+    memories = [_memory(env_id, arguments.device) for env_id in WORLDS]
     graphs = [_graph_seconds(env_id, by_minigrid=not arguments.quick) for env_id in GRAPHS]
     _print_rates(rates)
+    _print_memory(memories)
     _print_graphs(graphs)
-    _write(arguments.output, rates, graphs, arguments)
+    _write(arguments, rates=rates, memories=memories, graphs=graphs)
 
 
 def _rates(env_id: str, batches: list[int], *, device: str, n_repeats: int) -> list[Rate]:
@@ -97,7 +119,7 @@ def _minigrid_rate(env_id: str, n_repeats: int) -> Rate:
         if terminated or truncated:
             env.reset()
 
-    return _rate(env_id, "MiniGrid", 1, step, n_repeats=n_repeats, bytes_per_world=float("nan"))
+    return _rate(env_id, "MiniGrid", 1, step, n_repeats=n_repeats)
 
 
 def _twin_rate(layouts: Layouts, batch: int, *, device: str, n_repeats: int) -> Rate:
@@ -110,20 +132,14 @@ def _twin_rate(layouts: Layouts, batch: int, *, device: str, n_repeats: int) -> 
         episodes.step(actions[next(turn) % len(actions)])
         observe(episodes.state, layouts.setting)
 
-    state = episodes.state
-    tensors = (state.grid, state.position, state.direction, state.hand, state.time, state.parameters)
-    held = sum(tensor.element_size() * tensor[0].numel() for tensor in tensors)
-    name = f"twin on {device}"
-    return _rate(layouts.setting.env_id, name, batch, step, n_repeats=n_repeats, bytes_per_world=held)
+    return _rate(layouts.setting.env_id, f"twin on {device}", batch, step, n_repeats=n_repeats)
 
 
-def _rate(
-    env_id: str, contender: str, batch: int, step: Callable[[], None], *, n_repeats: int, bytes_per_world: float
-) -> Rate:
+def _rate(env_id: str, contender: str, batch: int, step: Callable[[], None], *, n_repeats: int) -> Rate:
     for _ in range(3):
         step()
     measured = [_one_repeat(step, batch) for _ in range(n_repeats)]
-    return Rate(env_id, contender, batch, statistics.median(measured), min(measured), max(measured), bytes_per_world)
+    return Rate(env_id, contender, batch, statistics.median(measured), min(measured), max(measured))
 
 
 def _one_repeat(step: Callable[[], None], batch: int) -> float:
@@ -134,6 +150,39 @@ def _one_repeat(step: Callable[[], None], batch: int) -> float:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return n_calls * batch / (time.perf_counter() - begin)
+
+
+def _memory(env_id: str, device: str) -> Memory:
+    state = draw_layouts(env_id, [0]).start
+    held = sum(getattr(state, field.name).nbytes for field in fields(state))
+    return Memory(env_id, held, _peak_bytes(env_id, device))
+
+
+def _peak_bytes(env_id: str, device: str) -> float:
+    """Return how much higher memory rises with twice as many worlds, divided by their number.
+
+    Each number of worlds gets a process of its own, since a process forgets nothing of the most that it ever took; and
+    the difference leaves out what does not depend on the number of worlds.
+    """
+    peaks = []
+    for n_worlds in (MEASURED_WORLDS, 2 * MEASURED_WORLDS):
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+            peaks.append(process.submit(_most_bytes, env_id, n_worlds, device).result())
+    return (peaks[1] - peaks[0]) / MEASURED_WORLDS
+
+
+def _most_bytes(env_id: str, n_worlds: int, device: str) -> int:
+    """Take a few steps with their observations, and return the most memory that this process, or its device, held."""
+    torch.set_num_threads(1)
+    layouts = draw_layouts(env_id, range(N_LAYOUTS))
+    episodes = Episodes(layouts, n_worlds, generator=torch.Generator().manual_seed(0), device=device)
+    for action in range(3):
+        episodes.step(torch.full((n_worlds,), action, device=device))
+        observe(episodes.state, layouts.setting)
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated()
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _graph_seconds(env_id: str, *, by_minigrid: bool) -> dict[str, str | float | int]:
@@ -149,14 +198,13 @@ def _graph_seconds(env_id: str, *, by_minigrid: bool) -> dict[str, str | float |
 
 
 def _print_rates(rates: list[Rate]) -> None:
-    print("| world | contender | batch | steps/s (median) | slowest to fastest | times MiniGrid | bytes per world |")
-    print("|---|---|---:|---:|---:|---:|---:|")
+    print("| world | contender | batch | steps/s (median) | slowest to fastest | times MiniGrid |")
+    print("|---|---|---:|---:|---:|---:|")
     for rate in rates:
         beside = _minigrid_median(rates, rate.env_id)
-        held = "" if np.isnan(rate.bytes_per_world) else f"{rate.bytes_per_world:,.0f}"
         print(
             f"| {rate.env_id} | {rate.contender} | {rate.batch:,} | {rate.steps_per_second:,.0f} | "
-            f"{rate.slowest:,.0f} to {rate.fastest:,.0f} | {rate.steps_per_second / beside:,.2f} | {held} |"
+            f"{rate.slowest:,.0f} to {rate.fastest:,.0f} | {rate.steps_per_second / beside:,.2f} |"
         )
     for env_id, aim in WORLDS.items():
         twin = [rate for rate in rates if rate.env_id == env_id and rate.contender != "MiniGrid"]
@@ -177,6 +225,13 @@ def _minigrid_median(rates: list[Rate], env_id: str) -> float:
     )
 
 
+def _print_memory(memories: list[Memory]) -> None:
+    print("\n| world | bytes per world between steps | bytes per world at the peak of a step |")
+    print("|---|---:|---:|")
+    for memory in memories:
+        print(f"| {memory.env_id} | {memory.state_bytes:,.0f} | {memory.peak_bytes:,.0f} |")
+
+
 def _print_graphs(graphs: list[dict[str, str | float | int]]) -> None:
     print("\n| world | states | frames | seconds by the twin | seconds by MiniGrid | aim |")
     print("|---|---:|---:|---:|---:|---:|")
@@ -188,7 +243,11 @@ def _print_graphs(graphs: list[dict[str, str | float | int]]) -> None:
 
 
 def _write(
-    path: Path, rates: list[Rate], graphs: list[dict[str, str | float | int]], arguments: argparse.Namespace
+    arguments: argparse.Namespace,
+    *,
+    rates: list[Rate],
+    memories: list[Memory],
+    graphs: list[dict[str, str | float | int]],
 ) -> None:
     content = {
         "machine": {"processor": platform.processor() or platform.machine(), "threads": arguments.threads},
@@ -196,10 +255,11 @@ def _write(
         "versions": {"minigrid": minigrid.__version__, "torch": torch.__version__, "gymnasium": gymnasium.__version__},
         "package": environments.__name__,
         "rates": [vars(rate) for rate in rates],
+        "memory": [vars(memory) for memory in memories],
         "graphs": graphs,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,170 +1,223 @@
-"""MiniGrid beside the twin: the same state in both, one step in both, and a comparison of all that can be compared."""
+"""What the twin is tried on: someone who goes to things and meddles with them, and the facts as MiniGrid's own objects
+have them.
+"""
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable
+from itertools import pairwise
+from typing import cast
 
 import numpy as np
 import pytest
-import torch
-from minigrid.core.constants import COLOR_TO_IDX, OBJECT_TO_IDX, STATE_TO_IDX
-from minigrid.core.grid import Grid
-from minigrid.core.world_object import Box, WorldObj
+from minigrid.core.actions import Actions
+from minigrid.core.constants import COLOR_TO_IDX, DIR_TO_VEC, OBJECT_TO_IDX
+from minigrid.core.world_object import Door, WorldObj
+from minigrid.envs.memory import MemoryEnv
 from minigrid.minigrid_env import MiniGridEnv
 
-from environments.batched.cells import THING_OF_CODE, WALL, Thing, cell_of_code, code_of, codes_of, thing_of
-from environments.batched.dynamics import Verdict, step
-from environments.batched.families import family_of, make
-from environments.batched.layouts import setting_of, state_of
-from environments.batched.rules import DoneBeside, Fetch, OpenDoor, OpenRedThenBlue, PickUpTarget, PutNear, Rule
-from environments.batched.sight import observe
-from environments.batched.state import State, concatenated
+from environments.facts import FACTS, facts_of
 
-FIELDS = ("grid", "position", "direction", "hand", "time", "parameters")
+Place = tuple[int, int]
 
+APTITUDE = {
+    "key": (0.05, 0.05, 0.1, 0.6, 0.05, 0.1, 0.05),
+    "ball": (0.05, 0.05, 0.1, 0.6, 0.05, 0.1, 0.05),
+    "box": (0.05, 0.05, 0.1, 0.55, 0.05, 0.15, 0.05),
+    "door": (0.05, 0.05, 0.25, 0.05, 0.05, 0.5, 0.05),
+    "goal": (0.05, 0.05, 0.75, 0.05, 0.05, 0, 0.05),
+    "lava": (0.2, 0.2, 0.3, 0.1, 0.1, 0.1, 0),
+    "wall": (0.2, 0.2, 0.2, 0.1, 0.1, 0.1, 0.1),
+    "empty": (0.1, 0.1, 0.1, 0.1, 0.5, 0.1, 0),
+}
+"""How often each action is taken in front of a thing that was come for."""
 
-def world_object(thing: Thing) -> WorldObj | None:
-    """A fresh MiniGrid object."""
-    if thing.kind == "empty":
-        return None
-    made = WorldObj.decode(OBJECT_TO_IDX[thing.kind], COLOR_TO_IDX[thing.colour], STATE_TO_IDX[thing.state])
-    assert made is not None
-    made.color = thing.colour  # decode makes every goal green
-    if isinstance(made, Box) and thing.contents:
-        made.contains = world_object(thing.contents)
-    return made
+STRAYS = 0.12
+"""How often any action is taken on the way."""
 
 
-WALLS = {code: world_object(thing) for code, thing in THING_OF_CODE.items() if thing.kind == "wall"}
-"""Walls are most of a grid and never change, so they are shared."""
+class Wanderer:
+    """Goes to one thing after another and tries on it whatever could have an effect, or should have none."""
+
+    def __init__(self, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._plan: list[int] = []
+        self._is_there = False
+
+    def choose(self, env: MiniGridEnv) -> int:
+        """Choose an action with an eye on the cell in front."""
+        if self._rng.random() < STRAYS:
+            self._plan, self._is_there = [], False
+            return int(self._rng.integers(len(Actions)))
+        if not self._plan and not self._is_there:
+            self._plan = self._errand(env)
+            self._is_there = True
+        if self._plan:
+            return self._plan.pop(0)
+        self._is_there = self._rng.random() < 0.3  # try the same thing once more
+        front = env.grid.get(*map(int, env.front_pos))
+        return int(self._rng.choice(len(Actions), p=APTITUDE[front.type if front else "empty"]))
+
+    def forget(self) -> None:
+        """Begin another episode."""
+        self._plan, self._is_there = [], False
+
+    def _errand(self, env: MiniGridEnv) -> list[int]:
+        """The turns and steps to somewhere from which a thing, or a free cell to put something down, is in front."""
+        ways = ways_from(env)
+        things = [place for place in ways if env.grid.get(*place) is not None]
+        free = [place for place in ways if env.grid.get(*place) is None]
+        puts_down = env.carrying is not None and self._rng.random() < 0.4
+        wanted = free if puts_down else things or free
+        if not wanted:
+            return []
+        keen = np.array([_appeal(env.grid.get(*place), env.carrying) for place in wanted])
+        place = wanted[int(self._rng.choice(len(wanted), p=keen / keen.sum()))]
+        return _actions_along(ways[place], env)
 
 
-def put_state(env: MiniGridEnv, state: State) -> None:
-    """Put MiniGrid's environment into a state of one world."""
-    codes = codes_of(state.grid[0, :-1]).tolist()
-    objects = [WALLS.get(code) or world_object(THING_OF_CODE[code]) for code in codes]  # column by column
-    env.grid = Grid(env.width, env.height)
-    env.grid.grid = [objects[x * env.height + y] for y in range(env.height) for x in range(env.width)]
-    x, y = divmod(int(state.position), env.height)
-    env.agent_pos, env.agent_dir = (x, y), int(state.direction)
-    env.carrying = world_object(THING_OF_CODE[int(state.hand)])
-    env.step_count = int(state.time)
-    _point_at_parameters(env, state, objects)
+def _appeal(thing: WorldObj | None, carrying: WorldObj | None) -> float:
+    """How much someone who carries this wants to go there: first of all to what moves a task forward."""
+    kind = thing.type if thing else "empty"
+    if isinstance(thing, Door):
+        fits = carrying is not None and (carrying.type, carrying.color) == ("key", thing.color)
+        return 0.1 if thing.is_open else 30.0 if thing.is_locked and fits else 0.3 if thing.is_locked else 3.0
+    return {"goal": 8.0, "lava": 0.3, "wall": 0.02, "empty": 0.3, "key": 3.0}.get(kind, 2.0)
 
 
-def _point_at_parameters(env: MiniGridEnv, state: State, objects: Sequence[WorldObj | None]) -> None:
-    """Make the environment's own names for its targets say what the state's parameters say."""
-    first, second, third = state.parameters[0].tolist()
-    rule = _rule_of(env)
-    places = [divmod(number, env.height) for number in (first, second)]
-    if isinstance(rule, OpenRedThenBlue):
-        vars(env).update(red_door=objects[first], blue_door=objects[second])
-    if isinstance(rule, OpenDoor):
-        vars(env).update(door=objects[first])
-    if isinstance(rule, PickUpTarget):
-        alike = [made for made in (*objects, env.carrying) if made and thing_of(made) == THING_OF_CODE[first]]
-        vars(env).update(obj=alike[0] if alike else Box("red"))
-    for name, value in (("success_pos", places[0]), ("failure_pos", places[1]), ("target_pos", places[0])):
-        if hasattr(env, name):
-            setattr(env, name, value)
-    _name_targets(env, first, second, third)
+def ways_from(env: MiniGridEnv) -> dict[Place, list[Place]]:
+    """The shortest way, cell by cell, to each cell that can be walked to or faced without opening anything."""
+    start = int(env.agent_pos[0]), int(env.agent_pos[1])
+    ways: dict[Place, list[Place]] = {start: [start]}
+    waiting = deque([start])
+    while waiting:
+        here = waiting.popleft()
+        for step_x, step_y in DIR_TO_VEC:
+            there = here[0] + int(step_x), here[1] + int(step_y)
+            if there in ways or not (0 <= there[0] < env.width and 0 <= there[1] < env.height):
+                continue
+            ways[there] = [*ways[here], there]
+            thing = env.grid.get(*there)
+            if thing is None or (thing.can_overlap() and thing.type not in {"lava", "goal"}):
+                waiting.append(there)
+    del ways[start]
+    return ways
 
 
-def _name_targets(env: MiniGridEnv, first: int, second: int, third: int) -> None:
-    """Say in the environment's own words what the codes among the parameters stand for."""
-    rule = _rule_of(env)
-    if isinstance(rule, DoneBeside):
-        landmark = THING_OF_CODE[second]
-        vars(env).update(targetType=landmark.kind, target_color=landmark.colour)
-    if isinstance(rule, PutNear):
-        mover, target = THING_OF_CODE[first], THING_OF_CODE[third]
-        vars(env).update(move_type=mover.kind, moveColor=mover.colour, target_pos=divmod(second, env.height))
-        vars(env).update(target_type=target.kind, target_color=target.colour)
-    if isinstance(rule, Fetch):
-        vars(env).update(targetType=THING_OF_CODE[first].kind, targetColor=THING_OF_CODE[first].colour)
+def _actions_along(way: list[Place], env: MiniGridEnv) -> list[int]:
+    """Turns and steps that lead along a way and leave its last cell in front."""
+    actions, facing = [], int(env.agent_dir)
+    for (x, y), (next_x, next_y) in pairwise(way):
+        wanted = next(
+            direction for direction, vector in enumerate(DIR_TO_VEC) if tuple(vector) == (next_x - x, next_y - y)
+        )
+        turns = (wanted - facing) % 4
+        actions += [Actions.left] if turns == 3 else [Actions.right] * turns
+        actions.append(Actions.forward)
+        facing = wanted
+    return [int(action) for action in actions[:-1]]
 
 
-RULES: dict[type, Rule] = {}
+# ---------------------------------------------------------------------------------------------- facts, object by object
 
 
-def _rule_of(env: MiniGridEnv) -> Rule:
-    """The rule of an environment, found once for each class."""
-    if type(env) not in RULES:
-        RULES[type(env)] = family_of(env).rule
-    return RULES[type(env)]
-
-
-class Beside:
-    """Some MiniGrid environments of one id, and the twin in the same states."""
-
-    def __init__(self, env_id: str, n_worlds: int, **options: int) -> None:
-        self.envs = [make(env_id, **options) for _ in range(n_worlds)]
-        self.setting = setting_of(self.envs[0], env_id)
-
-    def reset(self, seeds: Sequence[int]) -> None:
-        images = [env.reset(seed=seed)[0]["image"] for env, seed in zip(self.envs, seeds, strict=True)]
-        self.state = concatenated([state_of(env) for env in self.envs])
-        self.is_running = np.ones(len(self.envs), dtype=bool)
-        self._compare_images(images)
-
-    def put(self, state: State) -> None:
-        for world, env in enumerate(self.envs):
-            put_state(env, state[torch.tensor([world])])
-        self.state = state.clone()
-        self.is_running = np.ones(len(self.envs), dtype=bool)
-
-    def step(self, actions: Sequence[int]) -> Verdict:
-        """Step both and assert that they agree, in the worlds whose episodes have not ended."""
-        taken = torch.tensor(list(actions)) * torch.tensor(self.is_running)  # whose episode ended turns on the spot
-        self.state, verdict = step(self.state, taken, self.setting)
-        images = {}
-        for world in np.flatnonzero(self.is_running).tolist():
-            env = self.envs[world]
-            observation, reward, terminated, truncated, _ = env.step(int(actions[world]))
-            images[world] = observation["image"]
-            told = (verdict.reward[world].item(), verdict.terminated[world].item(), verdict.truncated[world].item())
-            assert told == (np.float32(reward), terminated, truncated), (self.setting, world, actions[world])
-            assert verdict.success[world].item() == (float(reward) > 0)
-            self._compare_state(world)
-            self.is_running[world] = not (terminated or truncated)
-        self._compare_images([images.get(world) for world in range(len(self.envs))])
-        return verdict
-
-    def _compare_state(self, world: int) -> None:
-        """All of the state but the parameters, which an environment may lose with its target."""
-        theirs = state_of_running(self.envs[world])
-        for name in FIELDS[:-1]:
-            ours = getattr(self.state, name)[world]
-            assert torch.equal(ours, theirs[name]), (self.setting, world, name, ours, theirs[name])
-
-    def _compare_images(self, images: Sequence[np.ndarray | None]) -> None:
-        frames = observe(self.state, self.setting).numpy()
-        for world, image in enumerate(images):
-            if image is not None:
-                assert np.array_equal(frames[world], image), (self.setting, world)
-
-
-def state_of_running(env: MiniGridEnv) -> dict[str, torch.Tensor]:
-    """What `state_of` reads, parameters aside."""
-    things = [thing_of(env.grid.get(x, y)) for x in range(env.width) for y in range(env.height)]
-    cells = cell_of_code(torch.device("cpu"))
+def read_facts(env: MiniGridEnv) -> dict[str, int]:
+    """The facts of an environment's present state, from its own objects and its own names for them."""
+    if isinstance(env, MemoryEnv):
+        facts = dict(zip(FACTS, facts_of(env).tolist(), strict=True))
+        return {**facts, "time": env.step_count}
+    view, is_seen = env.gen_obs_grid()
+    size = env.agent_view_size
+    seen = [thing for x in range(size) for y in range(size) if is_seen[x, y] and (thing := view.get(x, y))]
     return {
-        "grid": cells[[*(code_of(thing) for thing in things), code_of(WALL)]],
-        "position": torch.tensor(int(env.agent_pos[0]) * env.height + int(env.agent_pos[1])),
-        "direction": torch.tensor(int(env.agent_dir)),
-        "hand": torch.tensor(code_of(thing_of(env.carrying)), dtype=torch.int32),
-        "time": torch.tensor(env.step_count),
+        "x": int(env.agent_pos[0]),
+        "y": int(env.agent_pos[1]),
+        "direction": int(env.agent_dir),
+        "carrying": OBJECT_TO_IDX[env.carrying.type if env.carrying else "empty"],
+        "carrying_colour": COLOR_TO_IDX[env.carrying.color] if env.carrying else 0,
+        **_target_facts(env, seen, is_seen),
+        **{f"{kind}_visible": sum(thing.type == kind for thing in seen) for kind in OWN_COUNTS},
+        **_own_facts(env),
+        "time": env.step_count,
     }
 
 
+OWN_COUNTS = ("door", "key", "ball", "box", "goal", "lava")
+
+
+def _target_facts(env: MiniGridEnv, seen: list[WorldObj], is_seen: np.ndarray) -> dict[str, int]:
+    """Looks, place and visibility of what the mission is about."""
+    kind, colour = target_of(env)
+    fixed = _fixed_place(env)
+    if fixed:
+        in_view = env.relative_coords(*fixed)
+        is_visible = in_view is not None and bool(is_seen[in_view])
+    else:
+        is_visible = any((thing.type, thing.color) == (kind, colour) for thing in seen)
+    lies_at = fixed or next(
+        (
+            (x, y)
+            for x in range(env.width)
+            for y in range(env.height)
+            if (thing := env.grid.grid[y * env.width + x]) and (thing.type, thing.color) == (kind, colour)
+        ),
+        (-1, -1),
+    )
+    return {
+        "target": OBJECT_TO_IDX[kind],
+        "target_colour": COLOR_TO_IDX[colour],
+        "target_x": lies_at[0],
+        "target_y": lies_at[1],
+        "target_visible": int(is_visible),
+    }
+
+
+def target_of(env: MiniGridEnv) -> tuple[str, str]:
+    """Kind and colour of the target, in each environment's own words."""
+    own = vars(env)
+    match type(env).__name__:
+        case "FetchEnv":
+            return own["targetType"], own["targetColor"]
+        case "GoToObjectEnv":
+            return own["targetType"], own["target_color"]
+        case "PutNearEnv":
+            return own["target_type"], own["target_color"]
+        case "GoToDoorEnv":
+            return "door", own["target_color"]
+        case "RedBlueDoorEnv":
+            return "door", own["blue_door"].color
+        case "UnlockEnv":
+            return "door", own["door"].color
+    wanted = cast(WorldObj | None, own.get("obj"))
+    return (wanted.type, wanted.color) if wanted else ("goal", "green")
+
+
+def _fixed_place(env: MiniGridEnv) -> Place | None:
+    """Where the target is, in worlds in which a cell and not a thing is the target."""
+    own = vars(env)
+    if "target_pos" in own:
+        return int(own["target_pos"][0]), int(own["target_pos"][1])
+    door = own.get("blue_door") or (own["door"] if type(env).__name__ == "UnlockEnv" else None)
+    index = next((index for index, thing in enumerate(env.grid.grid) if door and thing is door), None)
+    return (index % env.width, index // env.width) if index is not None else None
+
+
+def _own_facts(env: MiniGridEnv) -> dict[str, int]:
+    own = vars(env)
+    match type(env).__name__:
+        case "PutNearEnv":
+            return {"mover": OBJECT_TO_IDX[own["move_type"]], "mover_colour": COLOR_TO_IDX[own["moveColor"]]}
+        case "RedBlueDoorEnv":
+            return {"red_is_open": int(own["red_door"].is_open)}
+        case "UnlockEnv":
+            return {"door_is_locked": int(own["door"].is_locked)}
+    return {}
+
+
 @pytest.fixture
-def beside() -> Callable[..., Beside]:
-    return Beside
-
-
-@pytest.fixture(name="world_object")
-def made_world_object() -> Callable[[Thing], WorldObj | None]:
-    return world_object
+def wanderer() -> type[Wanderer]:
+    return Wanderer
 
 
 @pytest.fixture
-def put() -> Callable[[MiniGridEnv, State], None]:
-    return put_state
+def facts_in_minigrid() -> Callable[[MiniGridEnv], dict[str, int]]:
+    return read_facts

@@ -1,11 +1,20 @@
-"""Which ids the twin steps, by which rule, and what it says of the others."""
+"""Which ids the twin steps, by which rule, and what it says of the others; and the families' pages against the code."""
+
+import re
+from pathlib import Path
 
 import gymnasium
 import pytest
+import torch
+from gymnasium.spaces import Dict
+from minigrid.core.actions import Actions
+from minigrid.core.constants import COLOR_TO_IDX, OBJECT_TO_IDX
 from minigrid.envs.empty import EmptyEnv
 
+from environments.batched.dynamics import step
+from environments.batched.facts import fact_names
 from environments.batched.families import TWIN_IDS, family_of, make, refusal
-from environments.batched.layouts import draw_layouts
+from environments.batched.layouts import Layouts, draw_layouts, setting_of
 from environments.batched.rules import (
     DoneBeside,
     Fetch,
@@ -102,3 +111,95 @@ def test_our_own_ids_are_among_them() -> None:
     assert {env_id for env_id in gymnasium.registry if env_id.startswith("MiniGrid-") and "Fixed" in env_id} <= set(
         TWIN_IDS
     )
+
+
+# --------------------------------------------------------------------------------------------- the families' pages
+
+WORLDS = Path(__file__).parents[3] / "docs" / "worlds.md"
+PAGES = sorted((WORLDS.parent / "worlds").glob("*.md"))
+UNUSED = "nothing in these worlds"
+ROW = re.compile(r"^\| `(MiniGrid-\S+)` \| (\d+) × (\d+) \| (\d+) \| (occluded|through walls) \|$", re.MULTILINE)
+
+
+def _ids_on(page: Path) -> list[str]:
+    return [row[0] for row in ROW.findall(page.read_text(encoding="utf-8"))]
+
+
+def _section(page: Path, title: str) -> str:
+    return page.read_text(encoding="utf-8").split(f"## {title}\n")[1].split("\n## ")[0]
+
+
+def test_every_id_is_on_one_page_and_no_other_id_is() -> None:
+    listed = [env_id for page in PAGES for env_id in _ids_on(page)]
+    assert sorted(listed) == sorted(TWIN_IDS)
+
+
+@pytest.mark.filterwarnings("ignore:.*out of date")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_has_the_sizes_the_rule_and_the_facts_of_its_ids(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for env_id, width, height, max_steps, sight in ROW.findall(text):
+        env = make(env_id)
+        setting = setting_of(env, env_id)
+        assert (setting.width, setting.height, setting.max_steps) == (int(width), int(height), int(max_steps)), env_id
+        assert setting.sees_through_walls == (sight == "through walls"), env_id
+        assert f"| Rule in the twin | `{type(setting.rule).__name__}` |" in text
+        assert re.findall(r"`(\w+)`", _section(page, "Facts").split(". ")[0]) == list(fact_names(setting))
+        assert isinstance(env.observation_space, Dict)
+        assert set(env.observation_space) == {"image", "direction", "mission"}
+        assert f"| Action space | `Discrete({len(Actions)})` |" in text
+        assert "`UInt8[{}, {}, {}]`".format(*env.observation_space["image"].shape or ()) in text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_table_of_worlds_has_each_page_with_its_rule_and_number_of_ids(page: Path) -> None:
+    (title,) = re.findall(r"^# (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    rule = type(family_of(make(_ids_on(page)[0])).rule).__name__
+    row = f"| [{title}](worlds/{page.name}) | `{rule}` | {len(_ids_on(page))} |"
+    assert row in WORLDS.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.filterwarnings("ignore:.*out of date")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_missions_read_as_the_page_says(page: Path) -> None:
+    (told,) = re.findall(r"^\| Mission \| (.+) \|$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    choices = {"{colour}": "|".join(COLOR_TO_IDX), "{kind}": "|".join(OBJECT_TO_IDX)}
+    patterns = {re.sub(r"{\w+}", lambda word: f"({choices[word[0]]})", text) for text in re.findall(r'"([^"]+)"', told)}
+    met = set()
+    for env_id in _ids_on(page):
+        env = make(env_id)
+        for seed in range(60 // len(_ids_on(page))):
+            env.reset(seed=seed)
+            met.add(next((pattern for pattern in patterns if re.fullmatch(pattern, env.mission)), env.mission))
+    assert met == (patterns or {""})
+
+
+@pytest.mark.filterwarnings("ignore:.*out of date")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_actions_that_a_page_calls_idle_never_do_anything_and_the_others_do(page: Path) -> None:
+    told = dict(re.findall(r"^\| \d \| (\w+) \| (.+) \|$", _section(page, "Actions"), re.MULTILINE))
+    ids = _ids_on(page)
+    used = {env_id: _actions_with_effect(draw_layouts(env_id, range(12)), max(40, 300 // len(ids))) for env_id in ids}
+    for action in Actions:
+        only_in = re.findall(r"`(MiniGrid-\S+)`", told[action.name])
+        may_use = [] if told[action.name] == UNUSED else only_in or ids
+        using = [env_id for env_id in ids if action in used[env_id]]
+        assert set(using) <= set(may_use), action.name
+        assert using or not may_use, action.name
+        assert not only_in or using == only_in, action.name
+
+
+def _actions_with_effect(layouts: Layouts, n_steps: int) -> set[Actions]:
+    """The actions that, somewhere along aimless steps from these layouts, changed something or ended an episode."""
+    generator, found = torch.Generator().manual_seed(0), set()
+    start = layouts.start[torch.arange(600) % len(layouts)]
+    state = start.clone()
+    for _ in range(n_steps):
+        action, before = torch.randint(len(Actions), (len(state),), generator=generator), state.clone()
+        state, verdict = step(state, action, layouts.setting)
+        changed = verdict.terminated | (state.grid != before.grid).any(1) | (state.hand != before.hand)
+        changed |= (state.position != before.position) | (state.direction != before.direction)
+        found |= {Actions(number) for number in action[changed].unique().tolist()}
+        over = verdict.terminated.nonzero()[:, 0]
+        state.put(over, start[over])
+    return found

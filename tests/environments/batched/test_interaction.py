@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 import torch
 from minigrid.core.actions import Actions
-from minigrid.core.world_object import WorldObj
 from minigrid.minigrid_env import MiniGridEnv
 
 from environments.batched.cells import EMPTY, THING_OF_CODE, Thing, code_of, thing_of
@@ -36,23 +35,21 @@ def env() -> MiniGridEnv:
 
 @pytest.mark.parametrize("action", [Actions.forward, Actions.pickup, Actions.drop, Actions.toggle, Actions.done])
 @pytest.mark.parametrize("hand", HANDS, ids=lambda hand: f"{hand.kind}-{hand.colour}")
-def test_the_table_says_what_minigrid_does(action: Actions, hand: Thing, env: MiniGridEnv, put: Callable) -> None:
+def test_the_table_says_what_minigrid_does(
+    action: Actions, hand: Thing, env: MiniGridEnv, put: Callable, world_object: Callable
+) -> None:
     table = interaction_table(CPU, pickup_toggles=False)
     for code, thing in THING_OF_CODE.items():
         env.reset(seed=0)
         put(env, state_of(env))
-        env.grid.set(2, 1, world_object_of(put, thing))
-        vars(env).update(carrying=world_object_of(put, hand))
+        env.grid.set(2, 1, world_object(thing))
+        vars(env).update(carrying=world_object(hand))
         _, _, terminated, _, _ = env.step(action)
         effect = int(table[(int(action) * 256 + code) * 256 + code_of(hand)])
         assert THING_OF_CODE[effect & 255] == thing_of(env.grid.get(2, 1))
         assert THING_OF_CODE[(effect >> HAND_SHIFT) & 255] == thing_of(env.carrying)
         assert bool((effect >> MOVES_SHIFT) & 1) == (tuple(env.agent_pos) == (2, 1))
         assert bool(effect >> EVENT_SHIFT) == terminated
-
-
-def world_object_of(put: Callable, thing: Thing) -> WorldObj | None:
-    return put.__globals__["world_object"](thing)
 
 
 def test_a_closed_door_opens_and_closes_again() -> None:

@@ -1,0 +1,377 @@
+"""MiniGrid's side of every comparison: its environments put into any state, watched move by move, and read object by
+object; and the sentence that says where the twin differs.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from gymnasium.envs.registration import load_env_creator
+from minigrid.core.constants import COLOR_TO_IDX, OBJECT_TO_IDX, STATE_TO_IDX
+from minigrid.core.grid import Grid
+from minigrid.core.world_object import Box, WorldObj
+from minigrid.minigrid_env import MiniGridEnv
+
+from environments.batched.cells import THING_OF_CODE, WALL, Thing, cell_of_code, code_of, codes_of, thing_of
+from environments.batched.dynamics import Verdict, step
+from environments.batched.facts import fact_names, facts_of_states
+from environments.batched.families import TWIN_IDS, family_of, make
+from environments.batched.layouts import setting_of, state_of
+from environments.batched.rules import DoneBeside, Fetch, OpenDoor, OpenRedThenBlue, PickUpTarget, PutNear, Rule
+from environments.batched.setting import Setting
+from environments.batched.sight import observe
+from environments.batched.state import State, concatenated
+
+FIELDS = ("position", "direction", "hand", "time")
+
+
+@dataclass(frozen=True)
+class FamilyOfIds:
+    """The ids whose classes stand in one module of MiniGrid, its later version's included, or in ours."""
+
+    name: str
+    env_ids: tuple[str, ...]
+
+
+def module_of(env_id: str) -> str:
+    """The module of MiniGrid that an id's class is defined in, as a word."""
+    creator = load_env_creator(str(gymnasium.spec(env_id).entry_point))
+    return creator.__module__.rpartition(".")[2].removesuffix("_v1")
+
+
+FAMILIES = [FamilyOfIds(name, tuple(ids)) for name, ids in groupby(sorted(TWIN_IDS, key=module_of), key=module_of)]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes a `family` is run for each of them."""
+    if "family" in metafunc.fixturenames:
+        metafunc.parametrize("family", FAMILIES, ids=lambda family: family.name)
+
+
+# ------------------------------------------------------------------------------------------ a state into MiniGrid
+
+
+def world_object(thing: Thing) -> WorldObj | None:
+    """A fresh MiniGrid object."""
+    if thing.kind == "empty":
+        return None
+    made = WorldObj.decode(OBJECT_TO_IDX[thing.kind], COLOR_TO_IDX[thing.colour], STATE_TO_IDX[thing.state])
+    assert made is not None
+    made.color = thing.colour  # decode makes every goal green
+    if isinstance(made, Box) and thing.contents:
+        made.contains = world_object(thing.contents)
+    return made
+
+
+WALLS = {code: world_object(thing) for code, thing in THING_OF_CODE.items() if thing.kind == "wall"}
+"""Walls are most of a grid and never change, so they are shared."""
+
+
+def put_state(env: MiniGridEnv, state: State) -> None:
+    """Put MiniGrid's environment into a state of one world."""
+    codes = codes_of(state.grid[0, :-1]).tolist()
+    objects = [WALLS.get(code) or world_object(THING_OF_CODE[code]) for code in codes]  # column by column
+    env.grid = Grid(env.width, env.height)
+    env.grid.grid = [objects[x * env.height + y] for y in range(env.height) for x in range(env.width)]
+    x, y = divmod(int(state.position), env.height)
+    env.agent_pos, env.agent_dir = (x, y), int(state.direction)
+    env.carrying = world_object(THING_OF_CODE[int(state.hand)])
+    env.step_count = int(state.time)
+    _point_at_parameters(env, state, objects)
+
+
+def _point_at_parameters(env: MiniGridEnv, state: State, objects: Sequence[WorldObj | None]) -> None:
+    """Make the environment's own names for its targets say what the state's parameters say."""
+    first, second, third = state.parameters[0].tolist()
+    rule = _rule_of(env)
+    places = [divmod(number, env.height) for number in (first, second)]
+    if isinstance(rule, OpenRedThenBlue):
+        vars(env).update(red_door=objects[first], blue_door=objects[second])
+    if isinstance(rule, OpenDoor):
+        vars(env).update(door=objects[first])
+    if isinstance(rule, PickUpTarget):
+        alike = [made for made in (*objects, env.carrying) if made and thing_of(made) == THING_OF_CODE[first]]
+        vars(env).update(obj=alike[0] if alike else world_object(THING_OF_CODE[first]))
+    for name, value in (("success_pos", places[0]), ("failure_pos", places[1]), ("target_pos", places[0])):
+        if hasattr(env, name):
+            setattr(env, name, value)
+    _name_targets(env, first, second, third)
+
+
+def _name_targets(env: MiniGridEnv, first: int, second: int, third: int) -> None:
+    """Say in the environment's own words what the codes among the parameters stand for."""
+    rule = _rule_of(env)
+    if isinstance(rule, DoneBeside):
+        landmark = THING_OF_CODE[second]
+        vars(env).update(targetType=landmark.kind, target_color=landmark.colour)
+    if isinstance(rule, PutNear):
+        mover, target = THING_OF_CODE[first], THING_OF_CODE[third]
+        vars(env).update(move_type=mover.kind, moveColor=mover.colour, target_pos=divmod(second, env.height))
+        vars(env).update(target_type=target.kind, target_color=target.colour)
+    if isinstance(rule, Fetch):
+        vars(env).update(targetType=THING_OF_CODE[first].kind, targetColor=THING_OF_CODE[first].colour)
+
+
+RULES: dict[type, Rule] = {}
+
+
+def _rule_of(env: MiniGridEnv) -> Rule:
+    """The rule of an environment, found once for each class."""
+    if type(env) not in RULES:
+        RULES[type(env)] = family_of(env).rule
+    return RULES[type(env)]
+
+
+# -------------------------------------------------------------------------------------- MiniGrid watched and read
+
+WALL_CODES = {thing.colour: code for code, thing in THING_OF_CODE.items() if thing.kind == "wall"}
+
+
+def _code(thing: WorldObj | None) -> int:
+    if thing is None:
+        return 0
+    return WALL_CODES[thing.color] if thing.type == "wall" else code_of(thing_of(thing))
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """All that MiniGrid says about one moment. Its rule's parameters are those with which the episode began."""
+
+    codes: list[int]
+    """Of the grid's cells, column by column, and of the wall around it."""
+    position: int
+    direction: int
+    hand: int
+    time: int
+    parameters: tuple[int, ...]
+    image: np.ndarray
+    facts: dict[str, int]
+    """Empty where nobody asked for them."""
+
+
+Facts = Callable[[MiniGridEnv], dict[str, int]]
+
+
+def read_scene(env: MiniGridEnv, parameters: Iterable[int], image: np.ndarray, facts: dict[str, int]) -> Scene:
+    """Read an environment object by object."""
+    cells, width, height = env.grid.grid, env.width, env.height
+    codes = [_code(cells[y * width + x]) for x in range(width) for y in range(height)]
+    return Scene(
+        codes=[*codes, code_of(WALL)],
+        position=int(env.agent_pos[0]) * height + int(env.agent_pos[1]),
+        direction=int(env.agent_dir),
+        hand=_code(env.carrying),
+        time=env.step_count,
+        parameters=tuple(parameters),
+        image=image,
+        facts=facts,
+    )
+
+
+def state_of_scenes(scenes: Sequence[Scene]) -> State:
+    """The scenes as states of the twin, one world each."""
+    codes = torch.tensor(np.array([scene.codes for scene in scenes]))
+    return State(
+        grid=cell_of_code(torch.device("cpu"))[codes],
+        position=torch.tensor([scene.position for scene in scenes]),
+        direction=torch.tensor([scene.direction for scene in scenes]),
+        hand=torch.tensor([scene.hand for scene in scenes], dtype=torch.int32),
+        time=torch.tensor([scene.time for scene in scenes]),
+        parameters=torch.tensor([scene.parameters for scene in scenes]),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Move:
+    """One step of MiniGrid."""
+
+    origin: str
+    """Id, seed, and number of the step."""
+    before: Scene
+    action: int
+    told: tuple[float, bool, bool]
+    """Reward, terminated, truncated."""
+    after: Scene
+
+    def __str__(self) -> str:
+        """Where it was and what was done, for a message."""
+        return f"{self.origin}, action {self.action}"
+
+
+class Watched:
+    """An environment of MiniGrid, all of whose moves are kept."""
+
+    def __init__(self, env_id: str, facts: Facts | None = None, **options: int) -> None:
+        self.env, self._facts = make(env_id, **options), facts
+        self.setting = setting_of(self.env, env_id)
+        self.moves: list[Move] = []
+        self.has_ended = False
+
+    def reset(self, seed: int) -> None:
+        image = self.env.reset(seed=seed)[0]["image"]
+        self._begin(f"seed {seed}", image, tuple(state_of(self.env).parameters[0].tolist()))
+
+    def put(self, state: State) -> None:
+        put_state(self.env, state)
+        self._begin("a state put there", self.env.gen_obs()["image"], tuple(state.parameters[0].tolist()))
+
+    def _begin(self, origin: str, image: np.ndarray, parameters: tuple[int, ...]) -> None:
+        self.origin, self.has_ended = origin, False
+        self.scene = self._read(parameters, image)
+
+    def _read(self, parameters: tuple[int, ...], image: np.ndarray) -> Scene:
+        facts = self._facts(self.env) if self._facts and not self.has_ended else {}
+        return read_scene(self.env, parameters, image, facts)
+
+    def step(self, action: int) -> None:
+        origin = f"{self.setting.env_id}, {self.origin}, step {self.env.step_count}"
+        observation, reward, terminated, truncated, _ = self.env.step(action)
+        self.has_ended = terminated or truncated
+        after = self._read(self.scene.parameters, observation["image"])
+        self.moves.append(Move(origin, self.scene, action, (float(reward), terminated, truncated), after))
+        self.scene = after
+
+
+# ------------------------------------------------------------------------------------------------- the comparison
+
+
+def assert_twin_agrees(watched: Watched) -> None:
+    """Let the twin make every move from where MiniGrid was, and compare all that came of it.
+
+    Since each move begins where the one before it led, this is the same as letting the twin walk by itself.
+    """
+    moves, setting = watched.moves, watched.setting
+    names = [str(move) for move in moves]
+    before = state_of_scenes([move.before for move in moves])
+    assert_scenes(before, [move.before for move in moves], [f"before {name}" for name in names], setting)
+    stepped, verdict = step(before, torch.tensor([move.action for move in moves]), setting)
+    rewards, terminated, truncated = (np.array(column) for column in zip(*(move.told for move in moves), strict=True))
+    assert_column("reward", verdict.reward.numpy(), rewards.astype(np.float32), names)
+    assert_column("success", verdict.success.numpy(), rewards > 0, names)
+    assert_column("terminated", verdict.terminated.numpy(), terminated, names)
+    assert_column("truncated", verdict.truncated.numpy(), truncated, names)
+    assert_scenes(stepped, [move.after for move in moves], [f"after {name}" for name in names], setting)
+
+
+def assert_scenes(ours: State, theirs: Sequence[Scene], names: Sequence[str], setting: Setting) -> None:
+    """Compare states, frames and facts."""
+    assert_states(ours, state_of_scenes(theirs), names, setting)
+    assert_frames(observe(ours, setting).numpy(), [scene.image for scene in theirs], names)
+    assert_facts(ours, [scene.facts for scene in theirs], names, setting)
+
+
+def assert_column(what: str, ours: np.ndarray, theirs: np.ndarray, names: Sequence[str]) -> None:
+    """Compare one number per row."""
+    for row in np.flatnonzero(ours != theirs)[:1]:
+        pytest.fail(f"{names[row]}: {what} is {ours[row]} in the twin and {theirs[row]} in MiniGrid")
+
+
+def assert_states(ours: State, theirs: State, names: Sequence[str], setting: Setting) -> None:
+    """Compare grids, poses, hands and step counters; a target that is lost has no parameters to compare."""
+    for row, cell in np.argwhere((ours.grid != theirs.grid).numpy())[:1]:
+        things = [THING_OF_CODE[int(codes_of(state.grid[row, cell]))] for state in (ours, theirs)]
+        place = setting.place(int(cell))
+        pytest.fail(f"{names[row]}: cell {place} holds {things[0]} in the twin and {things[1]} in MiniGrid")
+    for field in FIELDS:
+        assert_column(field, getattr(ours, field).numpy(), getattr(theirs, field).numpy(), names)
+
+
+def assert_frames(ours: np.ndarray, theirs: Sequence[np.ndarray], names: Sequence[str]) -> None:
+    """Compare what is seen."""
+    for row, x, y, _ in np.argwhere(ours != np.array(theirs))[:1]:
+        pytest.fail(
+            f"{names[row]}: cell ({x}, {y}) of the view shows {ours[row, x, y]} in the twin and "
+            f"{theirs[row][x, y]} in MiniGrid"
+        )
+
+
+def assert_facts(ours: State, theirs: Sequence[dict[str, int]], names: Sequence[str], setting: Setting) -> None:
+    """Compare the facts of each state in which an action is taken, where MiniGrid was asked for them."""
+    columns = dict(zip(fact_names(setting), facts_of_states(ours, setting).T.numpy(), strict=True))
+    for fact, column in columns.items():
+        asked = [row for row, facts in enumerate(theirs) if fact in facts]
+        assert_column(
+            fact, column[asked], np.array([theirs[row][fact] for row in asked]), [names[row] for row in asked]
+        )
+
+
+class Beside:
+    """Some MiniGrid environments of one id, and the twin in the same states, each going on from where it is itself."""
+
+    def __init__(self, env_id: str, n_worlds: int, **options: int) -> None:
+        self.envs = [make(env_id, **options) for _ in range(n_worlds)]
+        self.setting = setting_of(self.envs[0], env_id)
+
+    def reset(self, seeds: Sequence[int]) -> None:
+        images = [env.reset(seed=seed)[0]["image"] for env, seed in zip(self.envs, seeds, strict=True)]
+        self.state = concatenated([state_of(env) for env in self.envs])
+        self.names = [f"{self.setting.env_id}, seed {seed}" for seed in seeds]
+        self.is_running = np.ones(len(self.envs), dtype=bool)
+        assert_frames(observe(self.state, self.setting).numpy(), images, self.names)
+
+    def step(self, actions: Sequence[int]) -> Verdict:
+        """Step both and assert that they agree, in the worlds whose episodes have not ended."""
+        taken = torch.tensor(list(actions)) * torch.tensor(self.is_running)  # whose episode ended turns on the spot
+        time = self.state.time.tolist()
+        self.state, verdict = step(self.state, taken, self.setting)
+        for world in np.flatnonzero(self.is_running).tolist():
+            observation, reward, *over = self.envs[world].step(int(actions[world]))[:4]
+            names = [f"after {self.names[world]}, step {time[world]}, action {actions[world]}"]
+            for name, told in (("reward", np.float32(reward)), ("terminated", over[0]), ("truncated", over[1])):
+                assert_column(name, getattr(verdict, name)[[world]].numpy(), np.array([told]), names)
+            scene = read_scene(self.envs[world], self.state.parameters[world].tolist(), observation["image"], {})
+            assert_scenes(self.state[torch.tensor([world])], [scene], names, self.setting)
+            self.is_running[world] = not any(over)
+        return verdict
+
+
+# ------------------------------------------------------------------------------------------------------- fixtures
+
+
+@pytest.fixture
+def beside() -> Callable[..., Beside]:
+    return Beside
+
+
+@pytest.fixture
+def watch() -> Callable[..., Watched]:
+    return Watched
+
+
+@pytest.fixture
+def agrees() -> Callable[[Watched], None]:
+    return assert_twin_agrees
+
+
+@pytest.fixture
+def same_column() -> Callable[..., None]:
+    return assert_column
+
+
+@pytest.fixture
+def same_scenes() -> Callable[..., None]:
+    return assert_scenes
+
+
+@pytest.fixture
+def scene_of() -> Callable[..., Scene]:
+    return read_scene
+
+
+@pytest.fixture
+def states_of() -> Callable[[Sequence[Scene]], State]:
+    return state_of_scenes
+
+
+@pytest.fixture(name="world_object")
+def made_object() -> Callable[[Thing], WorldObj | None]:
+    return world_object
+
+
+@pytest.fixture
+def put() -> Callable[[MiniGridEnv, State], None]:
+    return put_state
