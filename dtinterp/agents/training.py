@@ -14,7 +14,7 @@ from dtinterp.agents.ppo import improve, lesson_of
 from dtinterp.agents.rollout import Runner
 from dtinterp.agents.tally import Tally
 from dtinterp.foundation.devices import device_of
-from dtinterp.foundation.interruption import Interrupted, stop_request
+from dtinterp.foundation.interruption import noted_interruption
 from dtinterp.foundation.logbook import Logbook, progress
 from dtinterp.foundation.resume import Training, resume, suspend
 from dtinterp.foundation.seeding import generator
@@ -47,22 +47,22 @@ def train_agent(worlds: Worlds, config: AgentConfig, record: Record) -> Learned:
     """Train an agent in `worlds`, which must be on the config's device; same config, same machine, same bits.
 
     A training resumed from `record.resume_file` is the uninterrupted one to the bit. Ctrl-C is heard between two
-    updates: it saves the training and raises `Interrupted`, which says how to go on. Raises `UserError` where that
+    updates: it saves the training and raises KeyboardInterrupt, which says how to go on. Raises `UserError` where that
     file is damaged or of another training.
     """
     pupil = _Pupil(worlds, config)
     done = resume(record.resume_file, pupil.training) if record.resume_file else 0
     record.logbook.rewind(done * config.steps_per_update)
-    with progress("training the agent", config.n_updates, completed=done) as bar, stop_request() as stop:
+    with progress("training the agent", config.n_updates, completed=done) as bar, noted_interruption() as interruption:
         while done < config.n_updates and not pupil.tally.has_reached(config.stop_at):
             pupil.learn(done / config.n_updates)
             done += 1
             record.logbook.write(update=done, step=done * config.steps_per_update, **pupil.measured())
             bar.advance(note=pupil.note())
-            if record.resume_file and (stop.is_made or done % config.save_every == 0):
+            if record.resume_file and (interruption.is_asked or done % config.save_every == 0):
                 suspend(record.resume_file, pupil.training, done)
-            if stop.is_made:
-                raise Interrupted(_how_to_go_on(record.resume_file, done, config))
+            if interruption.is_asked:
+                raise KeyboardInterrupt(_how_to_go_on(record.resume_file, done, config))
     return Learned(pupil.network, done * config.steps_per_update, pupil.stopwatch.seconds)
 
 

@@ -1,6 +1,8 @@
 from pathlib import Path
+from typing import Any, TypedDict
 
 import pytest
+from pydantic import TypeAdapter
 
 from dtinterp.commands.describe import DescribeConfig, describe
 from dtinterp.commands.fit_dictionary import DictionaryConfig, fit_dictionary
@@ -9,20 +11,29 @@ from dtinterp.dictionary.kinds import Items, JumpReLU, Kind, TopK
 from dtinterp.dictionary.storage import load_dictionary, load_score
 from dtinterp.foundation.artefact import Artefact
 
-SMALL = {"n_windows": 64, "n_held_out_windows": 32}
+
+class Subject(TypedDict):
+    """What a command is about."""
+
+    model: Path
+    demonstrations: Path
 
 
 @pytest.fixture
-def subject(small_study: Path) -> dict[str, Path]:
+def subject(small_study: Path) -> Subject:
     return {"model": small_study / "models" / "novice", "demonstrations": small_study / "demonstrations" / "walks"}
 
 
-def _fit(out: Path, subject: dict[str, Path], kind: Kind) -> Artefact:
-    return fit_dictionary(DictionaryConfig(fit=FitConfig(kind, width=32, n_steps=20), **SMALL), out, **subject)
+def _small(fit: FitConfig) -> DictionaryConfig:
+    return DictionaryConfig(fit=fit, n_windows=64, n_held_out_windows=32)
+
+
+def _fit(out: Path, subject: Subject, kind: Kind) -> Artefact:
+    return fit_dictionary(_small(FitConfig(kind, width=32, n_steps=20)), out, **subject)
 
 
 @pytest.mark.parametrize("kind", [TopK(4), JumpReLU(), Items(4)], ids=lambda kind: type(kind).__name__)
-def test_a_fitted_dictionary_is_scored_on_held_out_rows(kind: Kind, tmp_path: Path, subject: dict[str, Path]) -> None:
+def test_a_fitted_dictionary_is_scored_on_held_out_rows(kind: Kind, tmp_path: Path, subject: Subject) -> None:
     _fit(tmp_path / "dictionary", subject, kind)
     score, dictionary = load_score(tmp_path / "dictionary"), load_dictionary(tmp_path / "dictionary")
     assert dictionary.kind == kind
@@ -33,15 +44,13 @@ def test_a_fitted_dictionary_is_scored_on_held_out_rows(kind: Kind, tmp_path: Pa
     assert score.held_out.fitted.n_distinct == score.held_out.fitted.n_rows
 
 
-def test_a_finished_fit_leaves_nothing_but_the_artefact(tmp_path: Path, subject: dict[str, Path]) -> None:
+def test_a_finished_fit_leaves_nothing_but_the_artefact(tmp_path: Path, subject: Subject) -> None:
     _fit(tmp_path / "dictionary", subject, TopK(4))
     assert [path.name for path in tmp_path.iterdir()] == ["dictionary"]
 
 
-def test_a_width_beyond_the_distinct_inputs_is_warned_of_in_the_metrics(
-    tmp_path: Path, subject: dict[str, Path]
-) -> None:
-    config = DictionaryConfig(fit=FitConfig(TopK(4), width=4096, n_steps=2), **SMALL)
+def test_a_width_beyond_the_distinct_inputs_is_warned_of_in_the_metrics(tmp_path: Path, subject: Subject) -> None:
+    config = _small(FitConfig(TopK(4), width=4096, n_steps=2))
     fit_dictionary(config, tmp_path / "dictionary", **subject)
     score = load_score(tmp_path / "dictionary")
     assert score is not None
@@ -49,11 +58,10 @@ def test_a_width_beyond_the_distinct_inputs_is_warned_of_in_the_metrics(
     assert "width 4096 exceeds" in score.held_out.warnings[0]
 
 
-def test_features_of_embeddings_are_held_against_the_items(tmp_path: Path, subject: dict[str, Path]) -> None:
+def test_features_of_embeddings_are_held_against_the_items(tmp_path: Path, subject: Subject) -> None:
     _fit(tmp_path / "dictionary", subject, Items(4))
     config = DescribeConfig(n_windows=32)
     described = describe(config, tmp_path / "dictionary", tmp_path / "features", **subject)
-    items = described.manifest.metrics["items"]
-    assert isinstance(items, dict)
+    items = TypeAdapter(dict[str, Any]).validate_python(described.manifest.metrics["items"])
     assert items["n_items"] == 980
     assert items["recovery"]["matched"]["estimate"] > items["recovery"]["chance"]["estimate"]
