@@ -14,7 +14,7 @@ from environments.batched.layouts import CPU
 from environments.batched.legality import is_legal, require_legal
 from environments.batched.rules import Parameter, PickUpTarget, parameter_row
 from environments.batched.setting import Setting
-from environments.batched.state import State, concatenated
+from environments.batched.state import State
 
 
 @dataclass(frozen=True)
@@ -64,60 +64,64 @@ def edited(state: State, edit: Edit, setting: Setting) -> State:
     target to pick up by identity, so the rule's parameters follow these; what it knows by place or by words, such as
     the cell to stand beside or the colour to fetch, stays as it was.
     """
-    if len(state) != 1:
-        raise ValueError(f"An edit changes one world, and the state has {len(state)}; choose one of them.")
-    after = _changed(state, edit, setting)
+    _require_one(state)
+    after = _changed(state, [edit], setting)
     require_legal(after, setting)
     return after
 
 
-def _changed(state: State, edit: Edit, setting: Setting) -> State:
-    """Return the state after an edit, legal or not. Raises ValueError where there is nothing to edit, or no room."""
-    match edit:
-        case Place(x, y, thing):
-            _require_empty(state, setting.cell(x, y), setting)
-            changes = {setting.cell(x, y): thing}
-        case Remove(x, y):
-            _editable(state, setting.cell(x, y), setting)
-            changes = {setting.cell(x, y): EMPTY}
-        case Move(x, y, to_x, to_y):
-            _require_empty(state, setting.cell(to_x, to_y), setting)
-            changes = {
-                setting.cell(x, y): EMPTY,
-                setting.cell(to_x, to_y): _editable(state, setting.cell(x, y), setting),
-            }
-        case Recolour(x, y, colour):
-            changes = {setting.cell(x, y): replace(_editable(state, setting.cell(x, y), setting), colour=colour)}
-    after = replace(state.clone(), parameters=_followed(state, edit, setting))
-    for cell, thing in changes.items():
-        after.grid[0, cell] = cell_of_code(state.grid.device)[code_of(thing)]
+def _changed(state: State, edits: list[Edit], setting: Setting) -> State:
+    """Return one world after each edit, legal or not. Raises ValueError where there is nothing to edit, or no room."""
+    after = state[torch.zeros(len(edits), dtype=torch.int64, device=state.position.device)]
+    changes = [_changes(state, edit, setting) for edit in edits]
+    world = [row for row, changed in enumerate(changes) for _ in changed]
+    codes = [code_of(thing) for changed in changes for thing in changed.values()]
+    after.grid[world, [cell for changed in changes for cell in changed]] = cell_of_code(state.grid.device)[codes]
+    for row, edit in enumerate(edits):
+        _follow(after.parameters[row], edit, state=state, setting=setting)
     return after
 
 
-def _followed(state: State, edit: Edit, setting: Setting) -> Int64[Tensor, "1 parameter"]:
-    """Return the parameters after an edit: a door that is moved keeps its part, and so does a recoloured target."""
-    parameters = state.parameters.clone()
+def _changes(state: State, edit: Edit, setting: Setting) -> dict[int, Thing]:
+    """Return what the edit puts into which cells."""
+    cell = setting.cell(edit.x, edit.y)
     match edit:
-        case Move(x, y, to_x, to_y) if Parameter.DOOR in setting.rule.parameters:
-            used = parameters[:, : len(setting.rule.parameters)]
-            used[used == setting.cell(x, y)] = setting.cell(to_x, to_y)
-        case Recolour(x, y, colour) if isinstance(setting.rule, PickUpTarget):
-            thing = _thing_at(state, setting.cell(x, y))
-            if code_of(thing) == int(parameters[0, 0]):
-                parameters[0, 0] = code_of(replace(thing, colour=colour))
-    return parameters
+        case Place(thing=thing):
+            _require_empty(state, cell, setting)
+            return {cell: thing}
+        case Remove():
+            _editable(state, cell, setting)
+            return {cell: EMPTY}
+        case Move(to_x=x, to_y=y):
+            _require_empty(state, setting.cell(x, y), setting)
+            return {cell: EMPTY, setting.cell(x, y): _editable(state, cell, setting)}
+        case Recolour(colour=colour):
+            return {cell: replace(_editable(state, cell, setting), colour=colour)}
+
+
+def _follow(parameters: Int64[Tensor, " parameter"], edit: Edit, *, state: State, setting: Setting) -> None:
+    """Change the parameters with an edit: a door that is moved keeps its part, and so does a recoloured target."""
+    cell = setting.cell(edit.x, edit.y)
+    match edit:
+        case Move(to_x=x, to_y=y) if Parameter.DOOR in setting.rule.parameters:
+            used = parameters[: len(setting.rule.parameters)]
+            used[used == cell] = setting.cell(x, y)
+        case Recolour(colour=colour) if isinstance(setting.rule, PickUpTarget):
+            thing = _thing_at(state, cell)
+            if code_of(thing) == int(parameters[0]):
+                parameters[0] = code_of(replace(thing, colour=colour))
 
 
 def each_edit(state: State, setting: Setting, *, things: tuple[Thing, ...] = ()) -> Iterator[Edit]:
     """Yield the legal single edits of a world inside its outer wall.
 
     They are removals, recolourings and moves of what is there, and these things in every empty cell, as far as `edited`
-    does not refuse them.
+    does not refuse them. Raises ValueError for another number of worlds.
     """
+    _require_one(state)
     edits = list(_imaginable_edits(state, setting, things=things))
     if edits:
-        legal = is_legal(concatenated([_changed(state, edit, setting) for edit in edits]), setting)
-        yield from compress(edits, legal.tolist())
+        yield from compress(edits, is_legal(_changed(state, edits, setting), setting).tolist())
 
 
 def _imaginable_edits(state: State, setting: Setting, *, things: tuple[Thing, ...]) -> Iterator[Edit]:
@@ -176,6 +180,11 @@ def _code_of_channels(kind: int, colour: int, state: int) -> int:
     if kind not in IDX_TO_OBJECT or colour not in IDX_TO_COLOR or state not in names:
         raise ValueError(f"The picture holds ({kind}, {colour}, {state}), which is nothing that MiniGrid has.")
     return code_of(Thing(IDX_TO_OBJECT[kind], IDX_TO_COLOR[colour], names[state]))
+
+
+def _require_one(state: State) -> None:
+    if len(state) != 1:
+        raise ValueError(f"An edit changes one world, and the state has {len(state)}; choose one of them.")
 
 
 def _is_inside(cell: int, setting: Setting) -> bool:

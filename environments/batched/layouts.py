@@ -61,12 +61,14 @@ def draw_layouts(env_id: str, seeds: Iterable[int], **options: int) -> Layouts:
     """Return the layouts that MiniGrid makes from these seeds, each as likely as the others.
 
     `options` go to `gymnasium.make`, such as max_steps and agent_view_size. Raises ValueError for a world that the twin
-    cannot step, with the reason.
+    cannot step, with the reason, and for a seed below 0.
     """
     env = make(env_id, **options)
     family_of(env)
     starts = []
     for seed in seeds:
+        if seed < 0:
+            raise ValueError(f"A seed of {env_id} is {seed}; MiniGrid's seeds are at least 0.")
         env.reset(seed=seed)
         starts.append(state_of(env))
     return uniform(setting_of(env, env_id), starts)

@@ -255,6 +255,14 @@ def test_a_picture_of_no_world_is_refused(x: int, value: tuple[int, int, int], c
         state_of_image(picture, layouts.setting)
 
 
+def test_only_one_world_is_edited_at_a_time() -> None:
+    layouts = draw_layouts("MiniGrid-DoorKey-5x5-v0", range(2))
+    with pytest.raises(ValueError, match=r"An edit changes one world, and the state has 2"):
+        edited(layouts.start, Remove(1, 1), layouts.setting)
+    with pytest.raises(ValueError, match=r"An edit changes one world, and the state has 2"):
+        list(each_edit(layouts.start, layouts.setting))
+
+
 def test_a_picture_of_another_size_is_refused(memory: Layouts) -> None:
     picture = torch.tensor(np.zeros((5, 5, 3), dtype=np.uint8))
     with pytest.raises(ValueError, match=r"shape \(5, 5, 3\); MiniGrid-MemoryS7FixedStart-v0 is 7 by 7"):

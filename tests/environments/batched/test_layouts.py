@@ -33,6 +33,11 @@ def test_no_layout_is_too_few() -> None:
         draw_layouts("MiniGrid-Empty-5x5-v0", [])
 
 
+def test_a_seed_that_minigrid_does_not_have_is_named() -> None:
+    with pytest.raises(ValueError, match=r"A seed of MiniGrid-Empty-5x5-v0 is -1"):
+        draw_layouts("MiniGrid-Empty-5x5-v0", [0, -1])
+
+
 def test_layouts_of_another_size_are_refused() -> None:
     small, large = (draw_layouts(f"MiniGrid-Empty-{size}x{size}-v0", [0]) for size in (5, 6))
     with pytest.raises(ValueError, match=r"layouts have 25 cells each; a grid of MiniGrid-Empty-6x6-v0 has 6 by 6"):
