@@ -64,7 +64,7 @@ class AgentConfig:
     max_gradient: float = 0.5
     """gradient norm above which it is scaled down"""
     stop_at: float | None = None
-    """share of successes in the last 2,000 episodes at which training ends early; None: never"""
+    """share of successes, in the last 2,000 episodes and the last rollout, at which training ends early; None: never"""
     save_every: int = 20
     """updates between two states of the training written to disk, from which an interrupted one goes on"""
     device: Device = "auto"

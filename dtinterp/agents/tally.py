@@ -42,8 +42,10 @@ class Tally:
         return _averages(self._counts.sum(0))
 
     def has_reached(self, success: float | None) -> bool:
-        """Whether at least this share of the latest episodes succeeded, and there were enough of them to say so."""
-        return success is not None and self.n_episodes >= N_LATEST and self.latest()["success"] >= success
+        """Whether at least this share succeeded, of 2,000 latest episodes and of those of the last rollout alone."""
+        if success is None or self.n_episodes < N_LATEST:
+            return False
+        return min(self.latest()["success"], self.last()["success"]) >= success
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the counts."""

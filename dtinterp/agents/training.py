@@ -87,13 +87,17 @@ class _Pupil:
         self.training = Training(self.network, optimizer, asdict(config), carried)
 
     def learn(self, passed: float) -> None:
-        """Roll out and improve once, when a share `passed` of the training is over."""
+        """Roll out and improve once, when a share `passed` of the training is over.
+
+        Where the rollout reaches the mark nothing is improved: the next steps might lose what it showed.
+        """
         self.stopwatch.start()
         rollout = self._runner.roll(self._config.n_rollout)
         self.stopwatch.lap()
-        lesson = lesson_of(rollout, self._runner.items, self._config)
-        improve(self.network, self.training.optimizer, lesson, self._config, passed=passed, rng=self._rng)
         self.tally.add(rollout)
+        if not self.tally.has_reached(self._config.stop_at):
+            lesson = lesson_of(rollout, self._runner.items, self._config)
+            improve(self.network, self.training.optimizer, lesson, self._config, passed=passed, rng=self._rng)
         self.stopwatch.stop(rollout.reward.numel())
 
     def measured(self) -> dict[str, float]:

@@ -50,6 +50,8 @@ def test_a_mark_is_reached_only_once_there_are_enough_episodes():
     assert tally.has_reached(1.0)
     tally.add(rollout_of(700, 1000))
     assert not tally.has_reached(0.9)
+    assert not tally.has_reached(0.8)  # 85% of the latest, but 70% of the last rollout
+    assert tally.has_reached(0.7)
     assert not tally.has_reached(None)
 
 

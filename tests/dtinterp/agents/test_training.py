@@ -135,6 +135,8 @@ def test_it_ends_early_at_the_mark(recall):
     )
     learned = train_agent(recall, config, Record())
     assert learned.n_steps < config.steps
+    rollout = Runner(learned.network, recall, torch.Generator().manual_seed(1)).roll(200)
+    assert rollout.reward[rollout.is_last].mean() > 0.85
 
 
 def growing_worlds() -> Worlds:
