@@ -45,7 +45,7 @@ class FitConfig:
     warmup: float = 0.05
     """share of the steps over which a price (L1, JumpReLU, Gated) rises from zero"""
     silent_steps: int = 50
-    """steps without firing after which a feature takes part in the auxiliary loss (TopK, BatchTopK, Matryoshka)"""
+    """steps without firing after which a feature takes part in the auxiliary loss; those of L1 never do"""
     name: str = ""
     """what the dictionary is called; empty: kind, width, sparsity and member"""
     member: int = 0

@@ -93,7 +93,7 @@ class JumpReLU:
     Codes are `z_f = a_f [a_f > t_f]`, decoder rows have unit norm. Loss: `|x - x'|^2 + coefficient * L0(z)`. The
     thresholds learn through the pseudo-derivatives `d[a > t]/dt = -K((a - t) / bandwidth) / bandwidth` and
     `dz/dt = -t K((a - t) / bandwidth) / bandwidth`, with K = 1 between -1/2 and 1/2. Rajamanoharan et al. 2024,
-    arXiv:2407.14435, §3 and eq. 11-12.
+    arXiv:2407.14435, §3 and eq. 11-12. Silent features are revived as TopK's are.
     """
 
     coefficient: float = 1.0
@@ -116,6 +116,7 @@ class Gated:
     unit norm. Loss: `|x - x'|^2 + coefficient * sum_f relu(p_f + b_gate_f) + |x - relu(p + b_gate) W_dec - b_dec|^2`,
     where the last term leaves the decoder alone. Rajamanoharan et al. 2024, arXiv:2404.16014, §3. Once trained it is
     the JumpReLU autoencoder with `W_enc exp(r)`, `b_enc = b_mag` and `t = b_mag - exp(r) b_gate` (its appendix E).
+    Silent features are revived as TopK's are, where the paper resamples them.
     """
 
     coefficient: float = 2.0

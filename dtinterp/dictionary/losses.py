@@ -64,9 +64,11 @@ def loss_of(
             return l1_loss(parameters, batch, coefficient=rise * _column(kinds, "coefficient", parameters))
         case JumpReLU():
             price = rise * _column(kinds, "coefficient", parameters)
-            return jump_loss(parameters, batch, coefficient=price, bandwidth=_column(kinds, "bandwidth", parameters))
+            width = _column(kinds, "bandwidth", parameters)
+            return jump_loss(parameters, batch, coefficient=price, bandwidth=width, is_silent=is_silent)
         case Gated():
-            return gated_loss(parameters, batch, coefficient=rise * _column(kinds, "coefficient", parameters))
+            price = rise * _column(kinds, "coefficient", parameters)
+            return gated_loss(parameters, batch, coefficient=price, is_silent=is_silent)
         case _:
             assert_never(kinds[0])
 
@@ -153,29 +155,46 @@ def jump_loss(
     *,
     coefficient: Float[Tensor, " member"],
     bandwidth: Float[Tensor, " member"],
+    is_silent: Bool[Tensor, "member feature"],
 ) -> Loss:
-    """Return `|x - x'|^2 + coefficient * L0`, weighted mean over rows (Rajamanoharan et al. 2024b, eq. 9)."""
+    """Return `|x - x'|^2 + coefficient * L0`, weighted mean over rows (Rajamanoharan et al. 2024b, eq. 9).
+
+    The auxiliary loss of silent features is added as TopK has it, times the variance, since this error is no share.
+    """
     assert parameters.log_threshold is not None
     activation = parameters.activation(batch.rows).relu()
     threshold, width = parameters.log_threshold.exp()[:, None], bandwidth[:, None, None]  # member 1 feature
     code = _Jump.apply(activation, threshold, width)  # member row feature
     n_active = batch.mean(_Step.apply(activation, threshold, width).sum(dim=2))
-    error = _error(parameters, batch, code)
-    return Loss(error + coefficient * n_active, error.detach(), *_activity(code, batch))
+    remainder = batch.rows - parameters.decoded(code)  # member row d_model
+    error = batch.mean(remainder.square().sum(dim=2))
+    revival = batch.spread * _revival(parameters, batch, remainder.detach(), is_silent)
+    return Loss(error + coefficient * n_active + revival, error.detach(), *_activity(code, batch))
 
 
-def gated_loss(parameters: Parameters, batch: Batch, *, coefficient: Float[Tensor, " member"]) -> Loss:
-    """Return the error, the price of the gates and the gates' own error (Rajamanoharan et al. 2024a, eq. 8)."""
+def gated_loss(
+    parameters: Parameters,
+    batch: Batch,
+    *,
+    coefficient: Float[Tensor, " member"],
+    is_silent: Bool[Tensor, "member feature"],
+) -> Loss:
+    """Return the error, the price of the gates and the gates' own error (Rajamanoharan et al. 2024a, eq. 8).
+
+    The auxiliary loss of silent features is added as for JumpReLU, through their gates.
+    """
     assert parameters.b_gate is not None
     assert parameters.r_mag is not None
     shared = torch.baddbmm(parameters.shift[:, None], batch.rows.expand(len(coefficient), -1, -1), parameters.W_enc)
     gate = (shared + parameters.b_gate[:, None]).relu()  # member row feature
     magnitude = (shared * parameters.r_mag.exp()[:, None] + parameters.b_enc[:, None]).relu()
     code = magnitude.where(gate > 0, 0.0)
-    error = _error(parameters, batch, code)
+    remainder = batch.rows - parameters.decoded(code)  # member row d_model
+    error = batch.mean(remainder.square().sum(dim=2))
     frozen = torch.baddbmm(parameters.b_dec.detach()[:, None], gate, parameters.W_dec.detach())
     auxiliary = batch.mean((batch.rows - frozen).square().sum(dim=2))
-    total = error + coefficient * batch.mean(gate.sum(dim=2)) + auxiliary
+    revival = batch.spread * _revival(parameters, batch, remainder.detach(), is_silent)
+    total = error + coefficient * batch.mean(gate.sum(dim=2)) + auxiliary + revival
     return Loss(total, error.detach(), *_activity(code, batch))
 
 
@@ -219,7 +238,8 @@ def _auxiliary(
     silent: Int64[Tensor, " silent"],
 ) -> Float[Tensor, ""]:
     W_enc, W_dec = parameters.W_enc[member][:, silent], parameters.W_dec[member][silent]
-    bias = parameters.b_enc[member][silent] - parameters.b_dec[member] @ W_enc
+    own = parameters.b_enc if parameters.b_gate is None else parameters.b_gate
+    bias = own[member][silent] - parameters.b_dec[member] @ W_enc
     activation = torch.addmm(bias, batch.rows, W_enc)  # row silent
     k = max(1, error.shape[1] // 2)
     if len(silent) <= k:

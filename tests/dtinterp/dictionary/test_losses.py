@@ -198,6 +198,28 @@ def test_silent_features_are_taught_the_error_and_nothing_else(kinds: list[Autoe
     assert (gained[silent].abs() > 1e-6).any()
 
 
+@pytest.mark.parametrize("kinds", [KINDS["JumpReLU"], KINDS["Gated"]], ids=["JumpReLU", "Gated"])
+def test_silent_features_with_thresholds_are_taught_the_error_too(kinds: list[Autoencoder]) -> None:
+    batch, parameters = _batch(), _parameters(kinds[0])
+    silent = NOBODY.clone()
+    silent[0, 2] = silent[0, 5] = True
+    code = torch.tensor(_slow_code(kinds[0], parameters, batch, 0))
+    error = batch.rows - parameters.b_dec[0] - code @ parameters.W_dec[0]
+    shared = (batch.rows - parameters.b_dec[0]) @ parameters.W_enc[0][:, silent[0]]
+    bias = parameters.b_enc if parameters.b_gate is None else parameters.b_gate
+    caught = (shared + bias[0][silent[0]]).relu() @ parameters.W_dec[0][silent[0]]
+    missed = batch.mean((error - caught).square().sum(dim=1)) / batch.mean(error.square().sum(dim=1))
+    gained = _loss(kinds, parameters, batch, silent).total - _loss(kinds, parameters, batch).total
+    torch.testing.assert_close(gained[0], AUXILIARY_COEFFICIENT * batch.spread * missed, rtol=1e-3, atol=1e-5)
+    assert float(gained[1].detach()) == 0
+
+
+def test_features_of_l1_are_never_taught() -> None:
+    batch, parameters = _batch(), _parameters(L1())
+    totals = [_loss(KINDS["L1"], parameters, batch, silent).total for silent in (NOBODY, ~NOBODY)]
+    assert torch.equal(totals[0], totals[1])
+
+
 def test_many_silent_features_take_turns_by_their_strength() -> None:
     batch, parameters = _batch(), _parameters(TopK(2))
     everybody = ~NOBODY
