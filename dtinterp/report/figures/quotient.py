@@ -22,7 +22,9 @@ def quotient_figure(behaviour: Behaviour) -> go.Figure:
     figure.add_scatter(
         x=[each.n_classes for each in behaviour.named],
         y=[each.earned.expected_return for each in behaviour.named],
-        mode="markers",
+        mode="markers+text",
+        text=["the model’s classes", "an untrained model’s", *(each.name for each in behaviour.worlds)],
+        textposition="top center",
         name="partitions with a name",
         marker={"symbol": "star", "size": 13, "color": INK},
         customdata=[_words(each) for each in behaviour.named],
@@ -32,12 +34,12 @@ def quotient_figure(behaviour: Behaviour) -> go.Figure:
         y=behaviour.intact.expected_return,
         line={"color": RULE, "dash": "dash", "width": 1.5},
         annotation_text="every observation as it is",
-        annotation_position="bottom left",
+        annotation_position="bottom right",
     )
     figure.update_xaxes(
         title_text="classes that are left", type="log", dtick=0.30103, tickformat="d", autorange="reversed"
     )
-    figure.update_yaxes(title_text="expected return", rangemode="tozero")
+    figure.update_yaxes(title_text="expected return", range=[0, 1.08 * max(behaviour.intact.expected_return, 0.1)])
     return styled(figure, height=380)
 
 

@@ -4,8 +4,9 @@ import pytest
 
 from dtinterp.equivalence.agreement import Agreement
 from dtinterp.equivalence.certify import Comparison, EquivalenceReport
+from dtinterp.equivalence.quotient import Quotient
 from dtinterp.foundation.statistics import Interval
-from dtinterp.report.findings import standings
+from dtinterp.report.findings import keeps_behaviour, standings
 
 
 def _agreement(low: float, estimate: float, high: float, *, random: float = 0.05) -> Agreement:
@@ -48,3 +49,35 @@ def test_a_claim_holds_only_above_every_control(
 def test_the_best_agreement_comes_first(report: EquivalenceReport) -> None:
     weak, strong = Comparison("weak", WEAK, WEAK, WEAK), Comparison("strong", STRONG, WEAK, WEAK)
     assert [each.comparison.world for each in standings(_with(report, weak, strong))] == ["strong", "weak"]
+
+
+@pytest.mark.parametrize(
+    ("classes", "untrained", "random", "expected"),
+    [
+        (0.892, 0.4, 0.3, True),
+        (0.86, 0.4, 0.3, True),
+        (0.8, 0.4, 0.3, False),
+        (0.892, 0.892, 0.3, False),
+        (0.892, 0.4, 0.892, False),
+    ],
+    ids=["all of it", "nearly all", "too little", "untrained classes do as well", "random classes do as well"],
+)
+def test_behaviour_is_kept_only_if_nearly_all_is_earned_and_no_control_earns_as_much(
+    report: EquivalenceReport, classes: float, untrained: float, random: float, expected: bool
+) -> None:
+    behaviour = report.behaviour
+
+    def earning(quotient: Quotient, earned: float) -> Quotient:
+        return replace(
+            quotient,
+            earned=replace(quotient.earned, expected_return=earned),
+            random_return=Interval(random, 0.0, random, 10),
+        )
+
+    planted = replace(
+        behaviour,
+        intact=replace(behaviour.intact, expected_return=0.892),
+        classes=earning(behaviour.classes, classes),
+        untrained_classes=earning(behaviour.untrained_classes, untrained),
+    )
+    assert keeps_behaviour(replace(report, behaviour=planted)) is expected

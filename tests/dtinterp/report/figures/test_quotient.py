@@ -1,0 +1,29 @@
+from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.report.figures.quotient import quotient_figure
+
+
+def test_every_cut_of_both_dendrograms_and_every_named_partition_is_a_point(report: EquivalenceReport) -> None:
+    behaviour = report.behaviour
+    _, untrained, trained, named = quotient_figure(behaviour).data
+    for trace, quotients in (
+        (untrained, behaviour.untrained_coarsening),
+        (trained, behaviour.coarsening),
+        (named, behaviour.named),
+    ):
+        points = list(zip(trace.x, trace.y, strict=True))
+        assert points == [(each.n_classes, each.earned.expected_return) for each in quotients]
+
+
+def test_random_classes_are_a_band_from_low_to_high(report: EquivalenceReport) -> None:
+    band = quotient_figure(report.behaviour).data[0]
+    n = len(report.behaviour.coarsening)
+    assert list(band.y[:n]) == [each.random_return.high for each in report.behaviour.coarsening]
+    assert list(band.y[n:]) == [each.random_return.low for each in reversed(report.behaviour.coarsening)]
+    assert list(band.x[:n]) == list(reversed(band.x[n:]))
+
+
+def test_the_intact_return_is_a_line_within_the_axis(report: EquivalenceReport) -> None:
+    figure = quotient_figure(report.behaviour)
+    (line,) = figure.layout.shapes
+    assert line.y0 == line.y1 == report.behaviour.intact.expected_return
+    assert figure.layout.yaxis.range[0] <= line.y0 < figure.layout.yaxis.range[1]
