@@ -1,7 +1,8 @@
 """The twin as a gymnasium vector environment, and an agent of another library that trains on it."""
 
+from collections.abc import Mapping
 from itertools import combinations
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
@@ -238,16 +239,17 @@ def test_options_are_refused() -> None:
 
 
 class AsVecEnv(VecEnv):
-    """Gymnasium's vector environment as stable-baselines3 wants one."""
+    """Gymnasium's vector environment as stable-baselines3 wants one, with some parts of its observations."""
 
-    def __init__(self, env: TwinVectorEnv) -> None:
-        self.env = env
+    def __init__(self, env: TwinVectorEnv, *names: str) -> None:
+        self.env, self.names = env, names
         self.render_mode = None
-        super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
+        spaces = cast(gymnasium.spaces.Dict, env.single_observation_space).spaces
+        shown = gymnasium.spaces.Dict({name: spaces[name] for name in names})
+        super().__init__(env.num_envs, shown, env.single_action_space)
 
     def reset(self) -> dict[str, np.ndarray]:
-        observation, _ = self.env.reset()
-        return {name: observation[name] for name in ("image", "direction", "mission")}
+        return self._shown(self.env.reset()[0])
 
     def step_async(self, actions: np.ndarray) -> None:
         self.actions = actions
@@ -257,10 +259,13 @@ class AsVecEnv(VecEnv):
         infos: list[dict[str, object]] = [{} for _ in range(self.num_envs)]
         for world in np.flatnonzero(terminated | truncated):
             infos[world] = {
-                "terminal_observation": info["final_obs"][world],
+                "terminal_observation": self._shown(info["final_obs"][world]),
                 "TimeLimit.truncated": bool(truncated[world] and not terminated[world]),
             }
-        return observation, reward, terminated | truncated, infos
+        return self._shown(observation), reward, terminated | truncated, infos
+
+    def _shown(self, observation: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        return {name: observation[name] for name in self.names}
 
     def close(self) -> None:
         self.env.close()
@@ -282,7 +287,8 @@ class AsVecEnv(VecEnv):
 @pytest.mark.filterwarnings("ignore")  # another library's, on its way
 def test_an_agent_of_stable_baselines_trains_on_the_twin() -> None:
     layouts = draw_layouts("MiniGrid-Empty-5x5-v0", range(3))
-    agent = PPO("MultiInputPolicy", AsVecEnv(TwinVectorEnv(layouts, 16)), n_steps=64, batch_size=256, seed=0)
+    env = AsVecEnv(TwinVectorEnv(layouts, 16), "image", "direction", "mission")
+    agent = PPO("MultiInputPolicy", env, n_steps=64, batch_size=256, seed=0)
     before = [parameter.detach().clone() for parameter in agent.policy.parameters()]
     agent.learn(3 * 16 * 64)
     assert agent.num_timesteps == 3 * 16 * 64
@@ -299,7 +305,7 @@ def test_sb3_contribs_recurrent_ppo_and_ours_agree_on_what_to_do_and_what_it_is_
     layouts = _goal_ahead()
     theirs = contrib.RecurrentPPO(
         "MultiInputLstmPolicy",
-        AsVecEnv(TwinVectorEnv(layouts, 16)),
+        AsVecEnv(TwinVectorEnv(layouts, 16), "image", "direction"),  # it fails on a mission's numbers
         n_steps=16,
         batch_size=128,
         n_epochs=5,
@@ -309,9 +315,9 @@ def test_sb3_contribs_recurrent_ppo_and_ours_agree_on_what_to_do_and_what_it_is_
         seed=0,
     )
     theirs.learn(24 * 16 * 16)
-    observation, _ = TwinVectorEnv(layouts, 1).reset()
-    action, _ = theirs.predict(dict(observation), deterministic=True)
-    seen = theirs.policy.obs_to_tensor(dict(observation))[0]
+    observation = AsVecEnv(TwinVectorEnv(layouts, 1), "image", "direction").reset()
+    action, _ = theirs.predict(observation, deterministic=True)
+    seen = theirs.policy.obs_to_tensor(observation)[0]
     state = (torch.zeros(1, 1, 16), torch.zeros(1, 1, 16))
     their_value = theirs.policy.predict_values(seen, state, torch.ones(1)).item()
 

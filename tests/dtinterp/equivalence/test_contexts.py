@@ -35,7 +35,7 @@ def _episode(frames: list[int], actions: list[int], table: Trajectories) -> Traj
         frame_id=torch.tensor(frames, dtype=torch.int32),
         action=torch.tensor(actions, dtype=torch.int8),
         reward=torch.zeros(n),
-        facts=table.facts[:n],
+        fact_id=table.fact_id[:n],
         length=torch.tensor([n], dtype=torch.int32),
         terminated=torch.tensor([False]),
         sampler=torch.tensor([0], dtype=torch.int8),
@@ -97,7 +97,7 @@ def test_two_visits_in_one_window_are_two_contexts(trajectories: Trajectories) -
 
 def test_contexts_that_differ_in_the_last_action_only_are_one(trajectories: Trajectories) -> None:
     one, other = (_episode([1, 2], [0, action], trajectories) for action in (0, 3))
-    columns = ("frame_id", "action", "reward", "facts", "length", "terminated", "sampler")
+    columns = ("frame_id", "action", "reward", "fact_id", "length", "terminated", "sampler")
     both = replace(one, **{name: torch.cat([getattr(one, name), getattr(other, name)]) for name in columns})
     assert len(_draw(both, torch.arange(4), [2], 8)) == 1
 
