@@ -46,10 +46,9 @@ check: setup
 	$(BIN)/pyright
 	$(BIN)/lint-imports --no-logo
 
-# Quick tests come first, slow ones and the browser last (tests/conftest.py sorts them), in one run with one summary.
-test: check browser
+# Quick tests come first, slow ones and the browser last (tests/conftest.py sorts them). The last line sums up all of them.
+test: check lens browser
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
-	$(MAKE) lens
 
 # The tests of model and activations once more, on the other major version of TransformerLens.
 lens: $(LENS)/.installed

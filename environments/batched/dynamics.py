@@ -69,18 +69,18 @@ def step(state: State, action: Shaped[Tensor, "..."], setting: Setting) -> tuple
 
 
 def require_actions(
-    action: Shaped[Tensor, "..."], n_worlds: int | None = None, n_actions: int = len(Actions)
+    action: Shaped[Tensor, "..."], n_worlds: int, n_actions: int = len(Actions)
 ) -> Int64[Tensor, " world"]:
     """Return the actions, whatever their integer type, as the 64-bit numbers that tables are looked up with.
 
-    Raises ValueError unless they are a row of integers, one for each of `n_worlds` where that is given, and each is one
-    of the world's, 0 to n_actions - 1.
+    Raises ValueError unless they are a row of integers, one for each of `n_worlds`, and each is one of the
+    world's, 0 to n_actions - 1.
     """
     if action.is_floating_point() or action.is_complex() or action.dtype == torch.bool:
         raise ValueError(f"The actions are {action.dtype}; actions are integers, 0 to {n_actions - 1}.")
     if action.ndim != 1:
         raise ValueError(f"The actions have shape {tuple(action.shape)}; give a row of them, one for each world.")
-    if n_worlds is not None and len(action) != n_worlds:
+    if len(action) != n_worlds:
         raise ValueError(f"There are {len(action)} actions for {n_worlds} worlds; give each world one.")
     action = action.long()
     if len(action):

@@ -274,7 +274,7 @@ def test_rewards_are_pythons_doubles_rounded_once(max_steps: int, share: float) 
 @pytest.mark.parametrize(("actions", "named"), [([0, 7], 7), ([-1, 3], -1)])
 def test_an_action_that_does_not_exist_is_refused(actions: list[int], named: int) -> None:
     with pytest.raises(ValueError, match=rf"An action is {named}; actions are 0 to 6\."):
-        require_actions(torch.tensor(actions))
+        require_actions(torch.tensor(actions), len(actions))
 
 
 def test_worlds_in_a_batch_do_not_touch_each_other() -> None:
