@@ -24,7 +24,7 @@ def quotient_figure(behaviour: Behaviour) -> go.Figure:
         y=[each.earned.expected_return for each in behaviour.named],
         mode="markers+text",
         text=["the model’s classes", "an untrained model’s", *(each.name for each in behaviour.worlds)],
-        textposition="top center",
+        textposition=["bottom center", "bottom center", *("top center" for _ in behaviour.worlds)],
         name="partitions with a name",
         marker={"symbol": "star", "size": 13, "color": INK},
         customdata=[_words(each) for each in behaviour.named],
@@ -39,7 +39,7 @@ def quotient_figure(behaviour: Behaviour) -> go.Figure:
     figure.update_xaxes(
         title_text="classes that are left", type="log", dtick=0.30103, tickformat="d", autorange="reversed"
     )
-    figure.update_yaxes(title_text="expected return", range=[0, 1.08 * max(behaviour.intact.expected_return, 0.1)])
+    figure.update_yaxes(title_text="expected return", range=[0, 1.15 * max(behaviour.intact.expected_return, 0.1)])
     return styled(figure, height=380)
 
 
