@@ -45,6 +45,14 @@ class Quotient:
 
 
 @dataclass(frozen=True)
+class Cut:
+    """What a model earns on one cut of a dendrogram that is itself a control."""
+
+    n_classes: int
+    earned: Expectation
+
+
+@dataclass(frozen=True)
 class Behaviour:
     """How a model acts when it can tell only some of its observations apart; what it earns is exact."""
 
@@ -57,7 +65,7 @@ class Behaviour:
     """by the world's own partitions"""
     coarsening: tuple[Quotient, ...]
     """by the model's dendrogram, cut into fewer and fewer classes"""
-    untrained_coarsening: tuple[Quotient, ...]
+    untrained_coarsening: tuple[Cut, ...]
     """by an untrained model's dendrogram, cut likewise"""
 
     @property
@@ -92,7 +100,7 @@ class Trial:
             untrained_classes=self.quotient(classes_of_count(untrained, partition.n_classes)),
             worlds=tuple(self.quotient(world) for world in worlds),
             coarsening=tuple(self.quotient(cut) for cut in coarser_and_coarser(self.relation, counts)),
-            untrained_coarsening=tuple(self.quotient(cut) for cut in coarser_and_coarser(untrained, counts)),
+            untrained_coarsening=tuple(self._cut(cut) for cut in coarser_and_coarser(untrained, counts)),
         )
 
     def quotient(self, partition: Partition) -> Quotient:
@@ -107,6 +115,9 @@ class Trial:
             random_return=_spread([control.expected_return for control in controls]),
             random_success=_spread([control.success for control in controls]),
         )
+
+    def _cut(self, partition: Partition) -> Cut:
+        return Cut(partition.n_classes, self.judge(representatives(partition, self.relation)))
 
     def _control(self, partition: Partition) -> Expectation:
         shuffled = torch.from_numpy(self.generator.permutation(partition.label.numpy()))

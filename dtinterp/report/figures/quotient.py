@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from dtinterp.equivalence.quotient import Behaviour, Quotient
+from dtinterp.equivalence.quotient import Behaviour, Cut, Quotient
 from dtinterp.report.style import CONTROL, INK, RULE, TRAINED, styled
 
 BAND = "#e3e7ec"
@@ -57,7 +57,7 @@ def _add_random(figure: go.Figure, coarsening: Sequence[Quotient]) -> None:
     )
 
 
-def _add_curve(figure: go.Figure, quotients: Sequence[Quotient], *, name: str, colour: str, symbol: str) -> None:
+def _add_curve(figure: go.Figure, quotients: Sequence[Quotient | Cut], *, name: str, colour: str, symbol: str) -> None:
     figure.add_scatter(
         x=[each.n_classes for each in quotients],
         y=[each.earned.expected_return for each in quotients],
@@ -70,9 +70,10 @@ def _add_curve(figure: go.Figure, quotients: Sequence[Quotient], *, name: str, c
     )
 
 
-def _words(quotient: Quotient) -> str:
-    earned = quotient.earned
-    return (
-        f"{quotient.name}: {quotient.n_classes} classes, return {earned.expected_return:.3f}, success "
-        f"{earned.success:.0%}; random classes {quotient.random_return}"
-    )
+def _words(tried: Quotient | Cut) -> str:
+    earned = f"{tried.n_classes} classes, return {tried.earned.expected_return:.3f}, success {tried.earned.success:.0%}"
+    match tried:
+        case Quotient(name=name, random_return=random):
+            return f"{name}: {earned}; random classes {random}"
+        case Cut():
+            return f"an untrained model’s: {earned}"

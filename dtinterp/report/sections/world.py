@@ -117,6 +117,7 @@ def _episodes(results: StudyResults, draw: Draw) -> list[Html]:
             source=source(results.demonstrations.artefact),
         )
         for sampler, name in enumerate(trajectories.samplers)
+        if (trajectories.sampler == sampler).any()  # an interrupted collection may not have come to it
     ]
 
 

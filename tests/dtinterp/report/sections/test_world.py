@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from dtinterp.report.html import Html
 from dtinterp.report.results import StudyResults
 from dtinterp.report.sections.world import world_section
@@ -33,6 +35,13 @@ def test_every_sampler_has_a_row_with_its_success_and_its_actions(results: Study
 
 def test_duplicates_are_counted(results: StudyResults) -> None:
     assert f"{results.demonstrated.n_distinct_episodes} episodes differ" in world_section(results, _draw)
+
+
+def test_a_sampler_that_an_interrupted_collection_never_came_to_is_not_shown_at_work(results: StudyResults) -> None:
+    trajectories = results.demonstrations.value
+    cut_short = replace(trajectories, samplers=(*trajectories.samplers, "greedy"))
+    partial = replace(results, demonstrations=replace(results.demonstrations, value=cut_short))
+    assert "drawn by greedy" not in world_section(partial, _draw)
 
 
 def test_under_each_sampler_the_demonstrator_is_shown_at_work_in_an_episode_of_median_length(
