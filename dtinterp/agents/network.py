@@ -36,6 +36,12 @@ class RecurrentActorCritic(nn.Module):
         self.value_head = nn.Linear(d_hidden, 1)
         self._initialise(generator)
 
+    @property
+    def shape(self) -> str:
+        """What weights of another network must have in common with these, in words."""
+        n_items, n_actions = self.embed.in_features, self.policy_head.out_features
+        return f"core {self.core}, width {self.d_hidden}, {n_items} items and {n_actions} actions"
+
     def gates(self, items: Float32[Tensor, "frame item"]) -> Float32[Tensor, "frame gate"]:
         """Return what each distinct frame sends into the core."""
         return self.from_frame(torch.relu(self.embed(items)))

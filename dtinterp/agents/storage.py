@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from dtinterp.agents.config import AgentConfig
 from dtinterp.agents.network import RecurrentActorCritic
 from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.devices import device_of
 
 KIND = "agent"
 TRAINING = "training"
@@ -31,13 +32,16 @@ def save_agent(
     config: AgentConfig,
     *,
     metrics: Mapping[str, JSON],
+    start: TrainedAgent | None = None,
     replace: bool = False,
-    device: str = "cpu",
 ) -> Artefact:
-    """Write the network, how it was trained and how it fares."""
+    """Write the network, how it was trained, the agent that it began as if it did, and how it fares."""
     shape = {"n_items": network.embed.in_features, "n_actions": network.policy_head.out_features}
     content = Content(KIND, {"training": asdict(config), "shape": shape}, network.state_dict(), metrics)
-    return write_artefact(path, content, parents=(), seed=config.seed, replace=replace, device=device)
+    parents = () if start is None else (start.artefact,)
+    return write_artefact(
+        path, content, parents=parents, seed=config.seed, replace=replace, device=device_of(config.device).type
+    )
 
 
 def load_agent(path: Path) -> TrainedAgent:

@@ -12,8 +12,10 @@ from dtinterp.agents.config import AgentConfig
 from dtinterp.agents.network import RecurrentActorCritic
 from dtinterp.agents.ppo import improve, lesson_of
 from dtinterp.agents.rollout import Runner
+from dtinterp.agents.storage import TrainedAgent
 from dtinterp.agents.tally import Tally
 from dtinterp.foundation.devices import device_of
+from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.interruption import noted_interruption
 from dtinterp.foundation.logbook import Logbook, progress
 from dtinterp.foundation.resume import Training, resume, suspend
@@ -43,14 +45,16 @@ class Learned:
     """wall-clock, interruptions left out"""
 
 
-def train_agent(worlds: Worlds, config: AgentConfig, record: Record) -> Learned:
+def train_agent(worlds: Worlds, config: AgentConfig, record: Record, *, start: TrainedAgent | None = None) -> Learned:
     """Train an agent in `worlds`, which must be on the config's device; same config, same machine, same bits.
+
+    It begins with random weights, or with those of the agent `start`.
 
     A training resumed from `record.resume_file` is the uninterrupted one to the bit. Ctrl-C is heard between two
     updates: it saves the training and raises KeyboardInterrupt, which says how to go on. Raises `UserError` where that
-    file is damaged or of another training.
+    file is damaged or of another training, and where `start` has another shape.
     """
-    pupil = _Pupil(worlds, config)
+    pupil = _Pupil(worlds, config, start)
     done = resume(record.resume_file, pupil.training) if record.resume_file else 0
     record.logbook.rewind(done * config.steps_per_update)
     with progress("training the agent", config.n_updates, completed=done) as bar, noted_interruption() as interruption:
@@ -69,22 +73,17 @@ def train_agent(worlds: Worlds, config: AgentConfig, record: Record) -> Learned:
 class _Pupil:
     """A network that learns, and everything that changes while it does."""
 
-    def __init__(self, worlds: Worlds, config: AgentConfig) -> None:
+    def __init__(self, worlds: Worlds, config: AgentConfig, start: TrainedAgent | None) -> None:
         device = device_of(config.device)
         self._config = config
         self._rng = generator(config.seed, "agent/actions", device)
-        self.network = RecurrentActorCritic(
-            n_items=len(ITEMS),
-            n_actions=worlds.n_actions,
-            d_hidden=config.d_hidden,
-            generator=generator(config.seed, "agent/weights"),
-            core=config.core,
-        ).to(device)
+        self.network = _begun(worlds, config, start).to(device)
         self._runner = Runner(self.network, worlds, self._rng, time_limit=config.time_limit)
         optimizer = torch.optim.Adam(self.network.parameters(), lr=config.learning_rate, eps=1e-5)
         self.tally, self.stopwatch = Tally(), Stopwatch()
         carried = {"runner": self._runner, "tally": self.tally, "stopwatch": self.stopwatch}
-        self.training = Training(self.network, optimizer, asdict(config), carried)
+        identity = {**asdict(config), "start": start and start.artefact.manifest.digest}
+        self.training = Training(self.network, optimizer, identity, carried)
 
     def learn(self, passed: float) -> None:
         """Roll out and improve once, when a share `passed` of the training is over.
@@ -111,6 +110,25 @@ class _Pupil:
             f"success {latest['success']:.1%} · return {latest['return']:.3f} · length {latest['length']:.1f} · "
             f"{rates['steps_per_second']:,.0f} steps/s"
         )
+
+
+def _begun(worlds: Worlds, config: AgentConfig, start: TrainedAgent | None) -> RecurrentActorCritic:
+    """Return the network that the training begins with."""
+    network = RecurrentActorCritic(
+        n_items=len(ITEMS),
+        n_actions=worlds.n_actions,
+        d_hidden=config.d_hidden,
+        generator=generator(config.seed, "agent/weights"),
+        core=config.core,
+    )
+    if start is not None:
+        if start.network.shape != network.shape:
+            raise UserError(
+                f"{start.artefact.path} is an agent with {start.network.shape}, expected {network.shape} to begin "
+                "with: ask for the same core and width."
+            )
+        network.load_state_dict(start.network.state_dict())
+    return network
 
 
 class Stopwatch:

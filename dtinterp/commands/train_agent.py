@@ -8,7 +8,7 @@ import torch
 from dtinterp.agents.config import AgentConfig
 from dtinterp.agents.items import FrameItems
 from dtinterp.agents.network import AgentPolicy, RecurrentActorCritic
-from dtinterp.agents.storage import TRAINING, save_agent
+from dtinterp.agents.storage import TRAINING, load_agent, save_agent
 from dtinterp.agents.training import Record
 from dtinterp.agents.training import train_agent as train
 from dtinterp.demonstrations.evaluate import Evaluation, evaluate
@@ -29,7 +29,14 @@ ON_TRAINING_LAYOUTS = "temperature=1 on training layouts"
 """Name under which an artefact keeps how its agent fares where it was trained, if layouts are drawn."""
 
 
-def train_agent(config: AgentConfig, out: Path = AGENT, *, replace: bool = False, track: Track = "none") -> Artefact:
+def train_agent(
+    config: AgentConfig,
+    out: Path = AGENT,
+    *,
+    start_from: Path | None = None,
+    replace: bool = False,
+    track: Track = "none",
+) -> Artefact:
     """Train an agent in a MiniGrid world and judge it over 2,000 fresh episodes.
 
     An interrupted training goes on where it stopped when the same command is given again.
@@ -37,23 +44,25 @@ def train_agent(config: AgentConfig, out: Path = AGENT, *, replace: bool = False
     Args:
         config: how it is trained.
         out: folder to write.
+        start_from: agent to begin with, as of a smaller world; None: random weights.
         replace: write it anew where it exists.
         track: draw curves beside the folder, for tensorboard or wandb (pip install 'dtinterp[track]'); neither sends
             anything over the network unless WANDB_MODE is online.
     """
     refuse_existing(out, replace=replace)
+    start = None if start_from is None else load_agent(start_from)
     device = device_of(config.device)
     unfinished = out.with_name(f"{out.name}.unfinished.safetensors")
     log = begin_log(out, fresh=not unfinished.exists())
     record = Record(Logbook(log, open_tracker(track, out.with_name(f"{out.name}.{track}"))), unfinished)
     worlds = training_worlds(config, config.n_worlds, device)
-    learned = train(worlds, config, record)
+    learned = train(worlds, config, record, start=start)
     network = learned.network.cpu().eval()
     metrics = {
         **{name: asdict(evaluation) for name, evaluation in _judgements(network, config).items()},
         TRAINING: {"steps": learned.n_steps, "seconds": round(learned.seconds, 1)},
     }
-    artefact = save_agent(out, network, config, metrics=metrics, device=device.type, replace=replace)
+    artefact = save_agent(out, network, config, metrics=metrics, start=start, replace=replace)
     keep_log(out)
     unfinished.unlink(missing_ok=True)
     return artefact

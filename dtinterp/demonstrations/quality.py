@@ -8,9 +8,10 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 from torch import Tensor
 
 from dtinterp.demonstrations.contents import episode_content
+from dtinterp.demonstrations.coverage import has_facts_of, visited_states
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.statistics import Interval, wilson
-from environments.graph.state_graph import state_graph
+from environments.graph.state_graph import StateGraph, state_graph
 from environments.registration import SUPPORTED_IDS
 
 EPISODES_AT_ONCE = 4096
@@ -56,20 +57,27 @@ class Quality:
     """frames that the world's states show; None where its state graph is not known"""
     coverage: float | None
     """share of those that were seen"""
+    n_states: int | None
+    """states that the world can be in; None where its state graph is not known, or the episodes carry no facts"""
+    state_coverage: float | None
+    """share of those that the episodes passed through"""
     by_sampler: Mapping[str, SamplerQuality]
 
 
 def quality(trajectories: Trajectories) -> Quality:
     """Judge trajectories as data; the coverage is held against the state graph, where the world has a known one."""
-    reachable = _reachable_frames(trajectories.env_id)
+    graph = state_graph(trajectories.env_id) if trajectories.env_id in SUPPORTED_IDS else None
+    visited = _visited(trajectories, graph)
     contents = episode_content(trajectories)
     return Quality(
         n_steps=trajectories.n_steps,
         n_episodes=trajectories.n_episodes,
         n_distinct_episodes=int(contents.max()) + 1 if len(contents) else 0,
         n_distinct_frames=len(trajectories.frames),
-        n_reachable_frames=None if reachable is None else len(reachable),
-        coverage=None if reachable is None else _share_seen(reachable, trajectories.frames),
+        n_reachable_frames=None if graph is None else len(graph.frames),
+        coverage=None if graph is None else _share_seen(torch.tensor(graph.frames), trajectories.frames),
+        n_states=None if visited is None else len(visited),
+        state_coverage=None if visited is None else visited.double().mean().item(),
         by_sampler=_by_sampler(trajectories),
     )
 
@@ -122,8 +130,8 @@ def _actions_taken(trajectories: Trajectories) -> Int64[Tensor, "sampler action"
     return taken.reshape(len(trajectories.samplers), n_actions)
 
 
-def _reachable_frames(env_id: str) -> UInt8[Tensor, "frame view view 3"] | None:
-    return torch.tensor(state_graph(env_id).frames) if env_id in SUPPORTED_IDS else None
+def _visited(trajectories: Trajectories, graph: StateGraph | None) -> Bool[Tensor, " state"] | None:
+    return visited_states(trajectories, graph) if graph and has_facts_of(trajectories, graph) else None
 
 
 def _share_seen(reachable: UInt8[Tensor, "frame view view 3"], frames: UInt8[Tensor, "seen view view 3"]) -> float:

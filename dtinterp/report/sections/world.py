@@ -46,6 +46,7 @@ def world_section(results: StudyResults, draw: Draw) -> Html:
             f"By exact enumeration the world has {count(graph.n_states)} states that show {count(len(graph.frames))} "
             "distinct observations. The demonstrations show ",
             cite(f"{count(len(trajectories.frames))} of them", artefact),
+            *_states_seen(results, artefact),
             " in ",
             cite(f"{count(trajectories.n_episodes)} episodes", artefact),
             ", ",
@@ -63,6 +64,11 @@ def world_section(results: StudyResults, draw: Draw) -> Html:
         *_agent(results),
         *_episodes(results, draw),
     )
+
+
+def _states_seen(results: StudyResults, artefact: Artefact) -> tuple[Html | str, ...]:
+    seen = results.demonstrated.state_coverage
+    return () if seen is None else (", and pass through ", cite(f"{seen:.1%} of the states", artefact), ",")
 
 
 def _start(graph: StateGraph, state: int) -> Html:

@@ -10,6 +10,7 @@ from dtinterp.agents.config import AgentConfig
 from dtinterp.agents.items import FrameItems
 from dtinterp.agents.network import AgentPolicy
 from dtinterp.agents.rollout import Runner
+from dtinterp.agents.storage import TrainedAgent, load_agent, save_agent
 from dtinterp.agents.training import Record, train_agent
 from dtinterp.demonstrations.evaluate import evaluate
 from dtinterp.demonstrations.samplers import Greedy
@@ -106,6 +107,33 @@ def test_one_seed_gives_the_same_bits_and_another_seed_others(graph, core):
     assert torch.equal(trained(graph_worlds(graph), config), trained(graph_worlds(graph), config))
     other = trained(graph_worlds(graph), replace(config, seed=1))
     assert not torch.isclose(trained(graph_worlds(graph), config), other).all()
+
+
+@pytest.fixture
+def started(graph, tmp_path) -> TrainedAgent:
+    network = train_agent(graph_worlds(graph), replace(TINY, seed=9), Record()).network
+    save_agent(tmp_path / "start", network, TINY, metrics={})
+    return load_agent(tmp_path / "start")
+
+
+def test_a_training_begins_with_the_weights_of_the_agent_that_it_starts_from(graph, started):
+    still = replace(TINY, learning_rate=1e-30)
+    learned = train_agent(graph_worlds(graph), still, Record(), start=started)
+    assert torch.equal(weights(learned.network), weights(started.network))
+    assert not torch.equal(trained(graph_worlds(graph), still), weights(started.network))
+
+
+def test_an_agent_of_another_shape_is_no_start(graph, started):
+    with pytest.raises(UserError, match=r"start is an agent with core gru, width 8, .* expected core gru, width 16, "):
+        train_agent(graph_worlds(graph), replace(TINY, d_hidden=16), Record(), start=started)
+
+
+def test_a_training_is_not_gone_on_with_from_another_start(graph, started, tmp_path):
+    record = Record(InterruptedLog(tmp_path / "log.jsonl", update=2), tmp_path / "unfinished.safetensors")
+    with pytest.raises(KeyboardInterrupt):
+        train_agent(graph_worlds(graph), TINY, record)
+    with pytest.raises(UserError, match="is a training under way with start None, not "):
+        train_agent(graph_worlds(graph), TINY, Record(resume_file=record.resume_file), start=started)
 
 
 def test_the_log_has_a_row_per_update(graph, tmp_path):

@@ -2,6 +2,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,14 @@ LAVA = AgentConfig("MiniGrid-LavaGapS5-v0", steps=2048, n_worlds=64, n_layouts=8
 def test_where_layouts_are_drawn_the_agent_is_also_judged_on_those_of_training(tmp_path):
     fares = recorded(train_agent(LAVA, tmp_path / "agent"))
     assert set(fares) == {"greedy", "temperature=1", ON_TRAINING_LAYOUTS}
+
+
+def test_an_agent_of_one_world_goes_on_learning_in_another(folders, tmp_path):
+    start = load_agent(folders.agent).artefact
+    config = replace(load_agent(folders.agent).config, env_id="MiniGrid-MemoryS13Random-v0")
+    agent = train_agent(config, tmp_path / "agent", start_from=folders.agent)
+    assert agent.manifest.parents == {"agent/agent": start.manifest.digest}
+    assert load_agent(tmp_path / "agent").config.env_id == "MiniGrid-MemoryS13Random-v0"
 
 
 @pytest.mark.slow

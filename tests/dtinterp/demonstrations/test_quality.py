@@ -5,6 +5,7 @@ import torch
 
 from dtinterp.demonstrations import quality as quality_module
 from dtinterp.demonstrations.contents import episode_content
+from dtinterp.demonstrations.coverage import visited_states
 from dtinterp.demonstrations.quality import Lengths, SamplerQuality, quality
 from dtinterp.foundation.statistics import wilson
 
@@ -66,7 +67,22 @@ def test_frames_that_the_world_cannot_show_cover_nothing(trajectories, graph):
 def test_a_world_without_a_known_graph_has_no_coverage(trajectories):
     judged = quality(replace(trajectories, env_id="MiniGrid-DoorKey-6x6-v0"))
     assert (judged.n_reachable_frames, judged.coverage) == (None, None)
+    assert (judged.n_states, judged.state_coverage) == (None, None)
     assert judged.n_distinct_frames == len(trajectories.frames)
+
+
+def test_the_states_that_were_passed_through_are_a_share_of_all(trajectories, graph):
+    judged = quality(trajectories)
+    n_visited = int(visited_states(trajectories, graph).sum())
+    assert judged.n_states == graph.n_states
+    assert judged.state_coverage == pytest.approx(n_visited / graph.n_states)
+
+
+def test_without_facts_nothing_is_said_of_states(trajectories):
+    bare = replace(trajectories, fact_table=trajectories.fact_table[:, :0], fact_names=())
+    judged = quality(bare)
+    assert (judged.n_states, judged.state_coverage) == (None, None)
+    assert judged.coverage is not None
 
 
 def test_an_episode_that_ran_out_of_time_is_no_success(trajectories):

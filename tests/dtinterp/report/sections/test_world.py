@@ -20,6 +20,9 @@ def test_states_and_frames_are_those_of_the_state_graph(results: StudyResults) -
     section = world_section(results, _draw)
     assert "160 states that show 96 distinct observations" in section
     assert f">{len(results.demonstrations.value.frames)} of them</a>" in section
+    assert results.demonstrated.state_coverage is not None
+    assert "and pass through <a" in section
+    assert f">{100 * results.demonstrated.state_coverage:.1f}% of the states</a>" in section
 
 
 def test_every_sampler_has_a_row_with_its_success_and_its_actions(results: StudyResults) -> None:
