@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dtinterp.agents.config import AgentConfig
-from dtinterp.agents.storage import TRAINING, load_agent
+from dtinterp.agents.storage import TRAINING, TrainedAgent, load_agent
 from dtinterp.commands.train_agent import ON_TRAINING_LAYOUTS
 
 ROOT = Path(__file__).parents[1]
@@ -34,15 +34,16 @@ def _row(path: Path) -> str:
     spent = metrics.get(TRAINING)
     cost = f"{spent['steps']:,} | {spent['seconds'] / 60:.1f}" if spent else "– | –"
     shares = (_share(metrics, name) for name in ("greedy", "temperature=1", ON_TRAINING_LAYOUTS))
-    return f"| {path.name} | `{_options(agent.config)}` | {' | '.join(shares)} | {cost} |\n"
+    return f"| {path.name} | `{_options(agent)}` | {' | '.join(shares)} | {cost} |\n"
 
 
-def _options(config: AgentConfig) -> str:
-    """Return the options that differ from the defaults, and the world."""
+def _options(agent: TrainedAgent) -> str:
+    """Return the options that differ from the defaults, the world, and the agent that the training began with."""
     default = AgentConfig()
-    asked = {field.name: getattr(config, field.name) for field in fields(AgentConfig)}
+    asked = {field.name: getattr(agent.config, field.name) for field in fields(AgentConfig)}
     chosen = {name: value for name, value in asked.items() if name == "env_id" or value != getattr(default, name)}
-    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in chosen.items())
+    begun = [f"--start-from {AGENTS.relative_to(ROOT)}/{Path(name).name}" for name in agent.artefact.manifest.parents]
+    return " ".join([*(f"--{name.replace('_', '-')} {value}" for name, value in chosen.items()), *begun])
 
 
 def _share(metrics: Mapping[str, Any], name: str) -> str:
