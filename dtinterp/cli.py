@@ -84,7 +84,8 @@ def run(name: str, words: Sequence[str]) -> int:
     except KeyboardInterrupt as interruption:
         print(f"dtinterp {name}: {str(interruption) or HOW_IT_STANDS}", file=sys.stderr)
         return INTERRUPTED
-    print(_shown(made))
+    if made is not None:
+        print(_shown(made))
     return 0
 
 
@@ -118,3 +119,7 @@ def _lines(values: Mapping[str, object], *, depth: int) -> Iterator[str]:
                     yield from _lines({f"{name}[{index}]": part}, depth=depth)
             case _:
                 yield f"{'  ' * depth}{name:<{width}}  {value}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
