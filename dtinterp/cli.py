@@ -34,6 +34,7 @@ COMMANDS = {
     "train-model": Command(
         "dtinterp.commands.train_model:train_model", "train a decision transformer, or go on with it"
     ),
+    "sweep": Command("dtinterp.commands.sweep:sweep", "train models of many sizes and seeds, and compare them"),
     "import-model": Command("dtinterp.commands.import_model:import_model", "import a published decision transformer"),
     "fit-dictionary": Command(
         "dtinterp.commands.fit_dictionary:fit_dictionary", "fit and score a dictionary of a site"
