@@ -93,14 +93,13 @@ def sweep(file: Path, /, *, out: Path = SWEEP, ray_address: str | None = None, r
     tried = [_logged(each, log) for each in _all_tried(shelf, ground, ray_address)]
     sizes = sizes_of(tried)
     if not sizes:
-        raise UserError(
-            f"no trial of {file} came to an end; of the first it is said: {_failures(tried)[tried[0].trial.name]}"
-        )
+        (name, reason), *_ = _failures(tried).items()
+        raise UserError(f"no trial of {file} came to an end; {name} failed: {reason}")
     _write_table(out.with_name(f"{out.name}.csv"), tried)
     page = sizes_figure(sizes, tried).to_html(config=CONFIG)
     out.with_name(f"{out.name}.html").write_text(page, encoding="utf-8")
     metrics = {
-        "sizes": {f"width {size.d_model}, {size.n_layers} layers": asdict(size) for size in sizes},
+        "sizes": {f"width {size.d_model}, layers {size.n_layers}": asdict(size) for size in sizes},
         "failed": _failures(tried),
     }
     content = Content(KIND, asked.model_dump(mode="json"), {}, metrics)

@@ -97,6 +97,7 @@ def rows(log):
 
 INTERRUPTED = """
 import os, signal, sys
+from dtinterp.cli import main
 from dtinterp.model import training
 draw = training._batch
 def drawn(trajectories, split, config, step):
