@@ -30,7 +30,7 @@ from dtinterp.report.style import CONFIG
 
 SWEEP = Path("results/sweep")
 KIND = "sweep"
-COLUMNS = (
+COLUMNS: tuple[str, ...] = (
     "d_model",
     "n_layers",
     "seed",
@@ -193,10 +193,10 @@ def _write_table(path: Path, tried: Sequence[Tried]) -> None:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         for each in sorted(tried, key=lambda each: astuple(each.trial)):
-            writer.writerow(asdict(each.trial) | _cells(each.outcome))
+            writer.writerow({**asdict(each.trial), **_cells(each.outcome)})
 
 
-def _cells(outcome: Scores | Failed) -> dict[str, object]:
+def _cells(outcome: Scores | Failed) -> Mapping[str, object]:
     match outcome:
         case Failed(reason):
             return {"failed": reason}

@@ -69,15 +69,10 @@ def _on_ray(work: Callable[[JobT], ResultT], jobs: Mapping[str, JobT], address: 
         under_way = {remote.remote(function, job): name for name, job in jobs.items()}
         while under_way:
             (ended, *_), _ = ray.wait(list(under_way))
-            yield Finished(under_way.pop(ended), _fetched(ended))
+            try:
+                outcome = ray.get(ended)
+            except ray.exceptions.RayError as error:  # the machine or its process died
+                outcome = Failed(f"{type(error).__name__}: {str(error).splitlines()[0]}")
+            yield Finished(under_way.pop(ended), outcome)
     finally:
         ray.shutdown()
-
-
-def _fetched(ended: object) -> object:
-    import ray
-
-    try:
-        return ray.get(ended)
-    except ray.exceptions.RayError as error:  # the machine or its process died
-        return Failed(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import TypeAdapter
 
 from dtinterp.commands import sweep as command
 from dtinterp.commands.sweep import sweep
 from dtinterp.foundation.artefact import read_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import wilson
-from dtinterp.model.sizes import Scores
+from dtinterp.model.sizes import Scores, Size
 from dtinterp.model.storage import load_model
 
 ROOT = Path(__file__).parents[3]
@@ -47,20 +48,28 @@ def table(out):
         return list(csv.DictReader(file))
 
 
+def sizes(artefact):
+    return TypeAdapter(dict[str, Size]).validate_python(artefact.manifest.metrics["sizes"])
+
+
+def scores(kept):
+    return TypeAdapter(Scores).validate_python(kept.artefact.manifest.metrics["scores"])
+
+
 def test_every_size_and_seed_becomes_a_model_a_row_and_a_point(written, tmp_path):
     artefact = sweep(written(), out=tmp_path / "sweep")
-    assert set(artefact.manifest.metrics["sizes"]) == {"width 8, layers 1", "width 16, layers 1"}
+    assert set(sizes(artefact)) == {"width 8, layers 1", "width 16, layers 1"}
     rows = table(tmp_path / "sweep")
     assert [(row["d_model"], row["seed"]) for row in rows] == [("8", "0"), ("8", "1"), ("16", "0"), ("16", "1")]
     for row in rows:
         kept = load_model(tmp_path / "sweep.trials" / f"width-{row['d_model']}-layers-1-seed-{row['seed']}")
         assert (kept.config.seed, kept.config.steps) == (int(row["seed"]), 4)
         assert kept.model.n_parameters == int(row["n_parameters"])
-        assert kept.artefact.manifest.metrics["scores"]["loss"] == float(row["loss"])
+        assert scores(kept).loss == float(row["loss"])
         successes = wilson(round(float(row["success"]) * 20), 20)
         assert float(row["success_high"]) == pytest.approx(successes.high)
-    mean = artefact.manifest.metrics["sizes"]["width 8, layers 1"]["loss"]
-    assert mean["estimate"] == pytest.approx((float(rows[0]["loss"]) + float(rows[1]["loss"])) / 2)
+    mean = sizes(artefact)["width 8, layers 1"].loss
+    assert mean.estimate == pytest.approx((float(rows[0]["loss"]) + float(rows[1]["loss"])) / 2)
     assert "Plotly.newPlot" in (tmp_path / "sweep.html").read_text(encoding="utf-8")
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "sweep",
@@ -88,8 +97,8 @@ def test_a_trial_that_is_impossible_and_one_that_raises_do_not_lose_the_others(w
         **{f"width-25-layers-1-seed-{seed}": impossible for seed in (0, 1)},
     }
     assert [row["failed"] for row in table(tmp_path / "sweep")][1] == "FloatingPointError: the loss is not a number"
-    (size,) = artefact.manifest.metrics["sizes"].values()
-    assert (size["loss"]["n"], size["n_failed"]) == (1, 1)
+    (size,) = sizes(artefact).values()
+    assert (size.loss.n, size.n_failed) == (1, 1)
 
 
 def test_a_sweep_of_which_nothing_comes_is_a_mistake(written, tmp_path):
@@ -172,6 +181,5 @@ def test_two_workers_of_ray_make_the_models_that_one_process_makes(written, tmp_
 
 
 def test_a_score_names_every_column_that_it_fills():
-    scores = Scores(10, 1.0, 0.5, wilson(3, 10), 2.0)
-    filled = {"d_model", "n_layers", "seed", "failed", *command._cells(scores)}
+    filled = {"d_model", "n_layers", "seed", "failed", *command._cells(Scores(10, 1.0, 0.5, wilson(3, 10), 2.0))}
     assert filled == set(command.COLUMNS)
