@@ -34,6 +34,7 @@ COMMANDS = {
     "train-model": Command(
         "dtinterp.commands.train_model:train_model", "train a decision transformer, or go on with it"
     ),
+    "sweep": Command("dtinterp.commands.sweep:sweep", "train models of many sizes and seeds, and compare them"),
     "import-model": Command("dtinterp.commands.import_model:import_model", "import a published decision transformer"),
     "fit-dictionary": Command(
         "dtinterp.commands.fit_dictionary:fit_dictionary", "fit and score a dictionary of a site"
@@ -84,7 +85,8 @@ def run(name: str, words: Sequence[str]) -> int:
     except KeyboardInterrupt as interruption:
         print(f"dtinterp {name}: {str(interruption) or HOW_IT_STANDS}", file=sys.stderr)
         return INTERRUPTED
-    print(_shown(made))
+    if made is not None:
+        print(_shown(made))
     return 0
 
 
@@ -118,3 +120,7 @@ def _lines(values: Mapping[str, object], *, depth: int) -> Iterator[str]:
                     yield from _lines({f"{name}[{index}]": part}, depth=depth)
             case _:
                 yield f"{'  ' * depth}{name:<{width}}  {value}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

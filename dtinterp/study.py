@@ -21,8 +21,7 @@ from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds import L1, Pca, TopK
 from dtinterp.equivalence.certify import EquivalenceConfig
 from dtinterp.foundation.logbook import Logbook
-from dtinterp.model.config import ModelConfig
-from dtinterp.model.training import TrainConfig
+from dtinterp.model.config import ModelConfig, TrainConfig
 
 EXPERIMENT = Path("experiments/instruction-flip/experiment.yaml")
 TRAINING = {

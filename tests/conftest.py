@@ -59,9 +59,8 @@ def _write_subject(folder: Path) -> None:
     from dtinterp.demonstrations.evaluate import evaluate
     from dtinterp.demonstrations.samplers import Greedy, Temperature
     from dtinterp.demonstrations.storage import save_trajectories
-    from dtinterp.model.config import ModelConfig
+    from dtinterp.model.config import ModelConfig, TrainConfig
     from dtinterp.model.storage import save_model
-    from dtinterp.model.training import TrainConfig
     from dtinterp.model.transformer import DecisionTransformer
     from environments.making import make_worlds
 

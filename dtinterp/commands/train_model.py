@@ -12,16 +12,19 @@ from dtinterp.demonstrations.samplers import Greedy, Sampler, Temperature, sampl
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.artefact import Artefact, begin_log, keep_log, refuse_existing
+from dtinterp.foundation.devices import device_of
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Logbook
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.breakdown import break_down
 from dtinterp.model.calibration import CalibrationPoint, calibrate
+from dtinterp.model.config import TrainConfig
 from dtinterp.model.frames import ordinal
 from dtinterp.model.keeping import CheckpointFolder
 from dtinterp.model.policy import WindowPolicy
+from dtinterp.model.ranks import joined_ranks
 from dtinterp.model.storage import save_model
-from dtinterp.model.training import Probe, Record, TrainConfig, validation_windows
+from dtinterp.model.training import Probe, Record, validation_windows
 from dtinterp.model.training import train_model as train
 from dtinterp.model.transformer import DecisionTransformer
 from environments.making import make_worlds
@@ -29,6 +32,8 @@ from environments.making import make_worlds
 MODEL = Path("results/model")
 TARGETS = (0.0, 0.25, 0.5, 0.75, 0.892, 0.95)
 """Returns asked for in a calibration; 0.892 is the best that the seven-by-seven Memory world pays."""
+PROBED = (0.0, 0.892)
+"""Returns asked for at each measurement of a training."""
 N_EPISODES = 1000
 """Episodes per point of a calibration."""
 N_PROBE_EPISODES = 200
@@ -36,33 +41,37 @@ N_PROBE_EPISODES = 200
 
 
 def train_model(
-    config: TrainConfig, demonstrations: Path = DEMONSTRATIONS, out: Path = MODEL, *, replace: bool = False
-) -> Artefact:
+    config: TrainConfig,
+    demonstrations: Path = DEMONSTRATIONS,
+    out: Path = MODEL,
+    *,
+    probe_returns: tuple[float, ...] = PROBED,
+    replace: bool = False,
+) -> Artefact | None:
     """Train a decision transformer and calibrate it over 1,000 episodes per return asked for.
 
     An interrupted training goes on where it stopped when the same command is given again. Models kept on the way go to
-    OUT.steps, one folder each.
+    OUT.steps, one folder each. Several processes train one model together where torchrun starts the command; the first
+    of them returns the artefact, the others nothing.
 
     Args:
         config: shape and training.
         demonstrations: folder of the trajectories, as collect wrote it.
         out: folder to write.
+        probe_returns: returns asked for at each measurement; the log keeps what 200 episodes each achieve.
         replace: write it anew where it exists.
     """
     refuse_existing(out, replace=replace)
     trajectories, parent = load_trajectories(demonstrations)
     sides = split_of(trajectories, config)
-    checkpoints = CheckpointFolder(out.with_name(f"{out.name}.steps"), config, parent)
-    checkpoints.require_own()
-    unfinished = out.with_name(f"{out.name}.unfinished.safetensors")
-    record = Record(
-        logbook=Logbook(begin_log(out, fresh=not unfinished.exists())),
-        resume_file=unfinished,
-        probe=success_probe(trajectories.env_id),
-        keeper=checkpoints if config.n_checkpoints else None,
-    )
-    items = coded(trajectories, config.model.n_items).table
-    model = train(trajectories, sides, config, items=items, record=record).eval()
+    device = device_of(config.device)
+    items = coded(trajectories, config.model.n_items).table.to(device)
+    with joined_ranks(device) as ranks:
+        probe = success_probe(trajectories.env_id, probe_returns)
+        record = _record(out, config, parent, probe) if ranks.is_first else Record()
+        model = train(trajectories, sides, config, items=items, record=record, ranks=ranks).eval()
+    if not ranks.is_first:
+        return None
     held_out = validation_windows(trajectories, sides, config)
     metrics = {
         "n_parameters": model.n_parameters,
@@ -75,7 +84,7 @@ def train_model(
     }
     artefact = save_model(out, model, config, parent=parent, metrics=metrics, replace=replace)
     keep_log(out)
-    unfinished.unlink(missing_ok=True)
+    _unfinished(out).unlink(missing_ok=True)
     return artefact
 
 
@@ -125,15 +134,33 @@ def calibration_of(
     return calibrate(model, coded(worlds, model.cfg.n_items), targets=targets, judge=judge)
 
 
-def success_probe(env_id: str) -> Probe:
-    """Return what the training log records of behaviour: sampled episodes at the best return and at none."""
+def success_probe(env_id: str, targets: Sequence[float] = PROBED) -> Probe:
+    """Return what the training log records of behaviour: sampled episodes at some returns asked for."""
 
     def probe(model: DecisionTransformer) -> dict[str, float]:
-        points = calibration_of(model, env_id, Temperature(1.0), targets=(0.0, 0.892), n_episodes=N_PROBE_EPISODES)
+        points = calibration_of(model, env_id, Temperature(1.0), targets=targets, n_episodes=N_PROBE_EPISODES)
         shares: dict[str, float] = {}
         for point in points:
             shares[f"success_at_{point.target_return:g}"] = point.evaluation.success.estimate
             shares[f"failure_at_{point.target_return:g}"] = point.evaluation.failure.estimate
+            shares[f"return_at_{point.target_return:g}"] = point.evaluation.mean_return.estimate
         return shares
 
     return probe
+
+
+def _record(out: Path, config: TrainConfig, parent: Artefact, probe: Probe) -> Record:
+    """Return what is kept beside `out` while it is trained. Raises `UserError` where another training's models are."""
+    checkpoints = CheckpointFolder(out.with_name(f"{out.name}.steps"), config, parent)
+    checkpoints.require_own()
+    unfinished = _unfinished(out)
+    return Record(
+        logbook=Logbook(begin_log(out, fresh=not unfinished.exists())),
+        resume_file=unfinished,
+        probe=probe,
+        keeper=checkpoints if config.n_checkpoints else None,
+    )
+
+
+def _unfinished(out: Path) -> Path:
+    return out.with_name(f"{out.name}.unfinished.safetensors")

@@ -65,8 +65,8 @@ class Bar:
 
 
 @contextmanager
-def progress(description: str, total: int, *, completed: int = 0) -> Iterator[Bar]:
-    """Show a progress bar with time left while the block runs; silent where there is no terminal."""
+def progress(description: str, total: int, *, completed: int = 0, is_shown: bool = True) -> Iterator[Bar]:
+    """Show a progress bar with time left while the block runs; silent if asked, or where there is no terminal."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -75,5 +75,5 @@ def progress(description: str, total: int, *, completed: int = 0) -> Iterator[Ba
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as display:
+    with Progress(*columns, console=console, disable=not (is_shown and console.is_terminal)) as display:
         yield Bar(display, display.add_task(description, total=total, completed=completed, note=""))

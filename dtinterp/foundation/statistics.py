@@ -1,5 +1,7 @@
 """Samples become estimates with intervals."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,3 +58,13 @@ def bootstrap_mean(
     low, high = np.quantile(means, [tail, 1 - tail])
     estimate = float(np.mean(values, dtype=np.float64))
     return Interval(estimate, min(float(low), estimate), max(float(high), estimate), len(values))
+
+
+def student_mean(values: Sequence[float], confidence: float = 0.95) -> Interval:
+    """Return the mean with Student's t interval (1908, Biometrika 6:1), for a few values such as one a seed."""
+    n = len(values)
+    if n < 2:
+        raise ValueError(f"{n} values have no interval, expected two or more")
+    mean = float(np.mean(values))
+    half = float(stats.t.ppf(0.5 + confidence / 2, n - 1)) * float(np.std(values, ddof=1)) / math.sqrt(n)
+    return Interval(mean, mean - half, mean + half, n)

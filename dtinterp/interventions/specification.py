@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -12,13 +11,12 @@ from pydantic import (
     StrictFloat,
     StrictInt,
     StrictStr,
-    ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
 from dtinterp.demonstrations.samplers import parse_sampler
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.specifications import read_yaml
 from dtinterp.interventions.directions import Recipe
 from environments.registration import require_supported
 from environments.vocabulary import VIEW
@@ -110,33 +108,4 @@ class Specification(BaseModel):
 
 def read_specification(path: Path) -> Specification:
     """Read and check an experiment.yaml. Raises `UserError` for the first thing that is wrong with it."""
-    if not path.is_file():
-        raise UserError(f"there is no experiment at {path}: give the path of an experiment.yaml.")
-    try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not YAML ({' '.join(str(error).split())}): correct it.") from None
-    if not isinstance(fields, dict):
-        found = {type(None): "nothing", list: "a list"}.get(type(fields), "a single value")
-        raise UserError(f"{path} holds {found}, expected fields such as `world: …`: write them.")
-    try:
-        return Specification.model_validate(fields)
-    except ValidationError as error:
-        raise UserError(f"{path}: {_sentence(error.errors()[0])}") from None
-
-
-def _sentence(error: ErrorDetails) -> str:
-    field = ".".join(str(part) for part in error["loc"])
-    match error["type"]:
-        case "extra_forbidden":
-            known = Specification.model_fields if len(error["loc"]) == 1 else ClosedLoopSpecification.model_fields
-            return f"the field {field!r} is unknown, expected {', '.join(known)}: remove or rename it."
-        case "missing":
-            return f"the field {field!r} is missing: add it."
-        case "value_error" if not field:
-            return f"{error['ctx']['error']}: change one of them." if "ctx" in error else error["msg"]
-        case "value_error":
-            reason = str(error["ctx"]["error"]) if "ctx" in error else error["msg"]
-            return f"{field} is {error['input']!r}: {reason.rstrip('.')}; correct it."
-        case _:
-            return f"{field} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}; correct it."
+    return read_yaml(path, Specification, name="experiment.yaml")

@@ -1,15 +1,19 @@
-"""The shape of a decision transformer."""
+"""What a user asks of a decision transformer, and of its training, becomes checked settings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeAlias
 
 from dtinterp.agents.policy import PAD_ACTION
+from dtinterp.foundation.devices import Device
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.ranges import require_at_least
+from dtinterp.foundation.ranges import require_above, require_at_least
 
 Activation: TypeAlias = Literal["gelu", "relu", "silu"]
 Normalization: TypeAlias = Literal["none", "LN", "LNPre", "RMS", "RMSPre"]
 """LayerNorm or RMSNorm, with weights or, where they are folded into what reads the norm, without (Pre)."""
+
+Schedule: TypeAlias = Literal["constant", "cosine"]
+"""What becomes of the learning rate after its warm-up."""
 
 
 @dataclass(frozen=True)
@@ -80,3 +84,54 @@ class ModelConfig:
     def n_ctx(self) -> int:
         """Tokens in a full window: the last slot's A is left out."""
         return self.tokens_per_slot * self.n_slots - 1
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a decision transformer is trained."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    """shape of the transformer"""
+    steps: int = 8000
+    """optimiser steps"""
+    batch_size: int = 256
+    """windows per step, over all processes"""
+    n_micro_batches: int = 1
+    """parts of a batch that are computed one after another, for less memory; the step is the same, within rounding"""
+    learning_rate: float = 2e-3
+    """at its peak, after the warm-up"""
+    learning_rate_schedule: Schedule = "cosine"
+    """after the warm-up: constant, or cosine, along which it falls to a tenth"""
+    warmup: int = 200
+    """steps over which the learning rate rises from zero; 0: it starts at its peak"""
+    weight_decay: float = 0.3
+    """of the matrices inside the blocks"""
+    max_gradient: float = 1.0
+    """gradient norm above which it is scaled down"""
+    precision: str = "float32"
+    """float32, or bfloat16 for matrix products under autocast"""
+    held_out: float = 0.1
+    """share of the distinct episodes kept for validation"""
+    validate_every: int = 500
+    """steps between two measurements on held-out windows, each written to disk with the state of training"""
+    n_checkpoints: int = 0
+    """models kept on the way, after log-spaced numbers of steps, with the best on held-out windows; 0 keeps neither"""
+    device: Device = "auto"
+    """auto takes the first CUDA device where there is one, else the processor"""
+    seed: int = 0
+    """seed of weights, split and batches"""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be run."""
+        require_at_least(self, 1, "steps", "batch_size", "n_micro_batches", "validate_every")
+        require_at_least(self, 0, "warmup", "weight_decay", "n_checkpoints")
+        require_above(self, 0, "learning_rate", "max_gradient")
+        if self.precision not in ("float32", "bfloat16"):
+            raise UserError(f"precision is {self.precision!r}, expected float32 or bfloat16: give one of these.")
+        if self.batch_size < self.n_micro_batches:
+            raise UserError(
+                f"n_micro_batches is {self.n_micro_batches}, expected at most batch_size, {self.batch_size}: "
+                "change either."
+            )
+        if not 0 < self.held_out < 1:
+            raise UserError(f"held_out is {self.held_out}, expected a share between 0 and 1: give another value.")

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from dtinterp.foundation.artefact import Artefact, read_artefact
 from dtinterp.foundation.errors import UserError
+from dtinterp.model.config import TrainConfig
 from dtinterp.model.storage import KIND, load_model, save_model
-from dtinterp.model.training import TrainConfig, Validation
+from dtinterp.model.training import Validation
 from dtinterp.model.transformer import DecisionTransformer
 
 BEST = "best"

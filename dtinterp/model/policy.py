@@ -53,7 +53,7 @@ class WindowPolicy:
         """Push the observation into the window and return the logits of its last slot."""
         windows = self._push(observation, memory.windows)
         each = distinct(windows)
-        items = self.items.table
+        items = self.items.table.to(self.model.W_obs.device)
         batch = each.windows.to(items.device)
         logits = self.model.run_with_hooks(batch, items, fwd_hooks=[*self.hooks]).to(each.member.device)
         return Decision(logits[:, -1][each.member], WindowMemory(windows))

@@ -9,9 +9,8 @@ from pydantic import TypeAdapter
 
 from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.errors import UserError
-from dtinterp.model.config import ModelConfig
+from dtinterp.model.config import ModelConfig, TrainConfig
 from dtinterp.model.published import Published
-from dtinterp.model.training import TrainConfig
 from dtinterp.model.transformer import DecisionTransformer
 
 KIND = "model"

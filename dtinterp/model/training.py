@@ -1,7 +1,9 @@
 """Windows become a trained decision transformer; an interrupted training goes on where it stopped."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -18,57 +20,18 @@ from dtinterp.dataset.windows import Windows, window
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.artefact import JSON
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.interruption import noted_interruption
 from dtinterp.foundation.logbook import Logbook, progress
-from dtinterp.foundation.ranges import require_above, require_at_least
 from dtinterp.foundation.resume import Training, resume, suspend
 from dtinterp.foundation.seeding import generator
-from dtinterp.model.config import ModelConfig
+from dtinterp.model.config import TrainConfig
+from dtinterp.model.ranks import ALONE, Ranks
 from dtinterp.model.transformer import DecisionTransformer
 
 DECAYED = {"W_Q", "W_K", "W_V", "W_O", "W_in", "W_gate", "W_out"}
 """Weights that decay, by kind: the matrices inside the blocks. Embeddings, biases and norms are spared (as minGPT)."""
 VALIDATION_WINDOWS = 4096
 VALIDATION_BATCH = 1024
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """How a decision transformer is trained."""
-
-    model: ModelConfig = field(default_factory=ModelConfig)
-    """shape of the transformer"""
-    steps: int = 8000
-    """optimiser steps"""
-    batch_size: int = 256
-    """windows per step"""
-    learning_rate: float = 2e-3
-    """at its peak, after the warm-up; it then falls to a tenth along a cosine"""
-    warmup: int = 200
-    """steps over which the learning rate rises from zero"""
-    weight_decay: float = 0.3
-    """of the matrices inside the blocks"""
-    max_gradient: float = 1.0
-    """gradient norm above which it is scaled down"""
-    precision: str = "float32"
-    """float32, or bfloat16 for matrix products under autocast"""
-    held_out: float = 0.1
-    """share of the distinct episodes kept for validation"""
-    validate_every: int = 500
-    """steps between two measurements on held-out windows, each written to disk with the state of training"""
-    n_checkpoints: int = 0
-    """models kept on the way, after log-spaced numbers of steps, with the best on held-out windows; 0 keeps neither"""
-    seed: int = 0
-    """seed of weights, split and batches"""
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be run."""
-        require_at_least(self, 1, "steps", "batch_size", "validate_every")
-        require_at_least(self, 0, "warmup", "weight_decay", "n_checkpoints")
-        require_above(self, 0, "learning_rate", "max_gradient")
-        if self.precision not in ("float32", "bfloat16"):
-            raise UserError(f"precision is {self.precision!r}, expected float32 or bfloat16: give one of these.")
-        if not 0 < self.held_out < 1:
-            raise UserError(f"held_out is {self.held_out}, expected a share between 0 and 1: give another value.")
 
 
 @dataclass(frozen=True)
@@ -103,7 +66,7 @@ class Record:
     logbook: Logbook = field(default_factory=Logbook)
     """a row per measurement"""
     resume_file: Path | None = None
-    """written at each measurement; a training that finds its own file here goes on from it"""
+    """written at each measurement and at Ctrl-C; a training that finds its own file here goes on from it"""
     probe: Probe | None = None
     """measured beside the validation"""
     keeper: Keeper | None = None
@@ -117,35 +80,43 @@ def train_model(
     *,
     items: Float32[Tensor, "frame item"],
     record: Record,
+    ranks: Ranks = ALONE,
 ) -> DecisionTransformer:
     """Train on windows that end at steps drawn uniformly from `split.train`, on the device of `items`.
 
     Every batch is drawn from a generator of its own step, so that a training resumed from `record.resume_file` is the
-    uninterrupted one to the bit. Raises `UserError` where that file is damaged or of another training.
+    uninterrupted one to the bit. Ctrl-C is heard between two steps: it saves the training and raises KeyboardInterrupt,
+    which says how to go on. Several `ranks` share each batch and return the same model; only rank 0's record is kept.
+    Raises `UserError` where that file is damaged or of another training, or another rank is gone.
     """
+    _require_enough_windows(config, ranks)
     model = DecisionTransformer(config.model, generator(config.seed, "model/weights")).to(items.device)
     training = Training(model, _optimizer(model, config), _identity(trajectories, split, config))
-    done = resume(record.resume_file, training) if record.resume_file else 0
-    record.logbook.rewind(done)
-    held_out = validation_windows(trajectories, split, config)
-    kept = checkpoint_steps(config)
-    with progress("training the transformer", config.steps, completed=done) as bar:
-        for step in range(done, config.steps):
-            loss = _train_step(training, _batch(trajectories, split, config, step), items, config, step=step)
-            bar.advance(note=f"loss {loss:.3f}")
-            if record.keeper and step + 1 in kept:
-                record.keeper.keep_step(model, step + 1)
-            if (step + 1) % config.validate_every == 0 or step + 1 == config.steps:
-                _measure(model, validate(model, held_out, items), record, step=step + 1, train_loss=loss)
-                if record.resume_file:
-                    suspend(record.resume_file, training, step + 1)
+    done = _begin(training, record, ranks)
+    watch = _Watch(model, validation_windows(trajectories, split, config), items, config, record)
+    with (
+        progress("training the transformer", config.steps, completed=done, is_shown=ranks.is_first) as bar,
+        noted_interruption() as interruption,
+    ):
+        while done < config.steps:
+            with watch.timed():
+                batch = _batch(trajectories, split, config, done)
+                loss = _train_step(training, batch, items, config, step=done, ranks=ranks)
+            done += 1
+            bar.advance(note=f"loss {loss:.3f} · {watch.tokens_per_second:,.0f} tokens/s")
+            if ranks.is_first:
+                watch.look(training, done, loss)
+            if ranks.agree_on_any(interruption.is_asked):
+                raise KeyboardInterrupt(_stopped(training, done, config, record))
     return model
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
-    """Return the learning rate of a step: linear warm-up, then half a cosine down to a tenth."""
+    """Return the learning rate of a step: linear warm-up, then the peak, or half a cosine from there to a tenth."""
     if step < config.warmup:
         return config.learning_rate * (step + 1) / config.warmup
+    if config.learning_rate_schedule == "constant":
+        return config.learning_rate
     passed = (step - config.warmup) / max(config.steps - config.warmup, 1)
     return config.learning_rate * (0.1 + 0.45 * (1 + math.cos(math.pi * passed)))
 
@@ -185,6 +156,16 @@ def _batch(trajectories: Trajectories, split: Split, config: TrainConfig, step: 
     return window(trajectories, split.train[chosen], config.model.n_slots)
 
 
+def _begin(training: Training, record: Record, ranks: Ranks) -> int:
+    """Go on from rank 0's file where there is one, and return the steps that are done, on every rank."""
+    done = torch.zeros(1, device=ranks.device)
+    if ranks.is_first and record.resume_file:
+        done += resume(record.resume_file, training)
+    ranks.take_over([done, *training.model.parameters()])
+    record.logbook.rewind(int(done))
+    return int(done)
+
+
 def _train_step(
     training: Training,
     batch: Windows,
@@ -192,24 +173,37 @@ def _train_step(
     config: TrainConfig,
     *,
     step: int,
+    ranks: Ranks = ALONE,
 ) -> float:
-    """Take one step of gradient descent and return the loss before it."""
+    """Take one step of gradient descent and return the loss before it; beyond rank 0, of this rank's windows.
+
+    Parts of the batch give gradients one after another, and ranks at the same time. Each part's loss is divided by the
+    actions of the whole batch, so that the sum of the gradients is that of the batch.
+    """
     model, optimizer = training.model, training.optimizer
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate(step, config)
-    packs = pack(batch, cut=not config.model.attend_to_padding)
-    loss = _packed_loss(model, packs, items, config.precision)
+    n_parts = ranks.count * config.n_micro_batches
+    n_actions = int(batch.mask.sum())
+    loss = torch.zeros(1, device=items.device)
     optimizer.zero_grad()
-    loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), config.max_gradient)
-    optimizer.step()
+    for start in range(ranks.rank, n_parts, ranks.count):
+        packs = pack(batch[start::n_parts], cut=not config.model.attend_to_padding)
+        share = _summed_loss(model, packs, items, config.precision) / n_actions
+        share.backward()
+        loss += share.detach()
+    ranks.add_up([loss, *(weight.grad for weight in model.parameters() if weight.grad is not None)])
+    if ranks.is_first:
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, config)
+        nn.utils.clip_grad_norm_(model.parameters(), config.max_gradient)
+        optimizer.step()
+    ranks.take_over(list(model.parameters()))
     return loss.item()
 
 
-def _packed_loss(
+def _summed_loss(
     model: nn.Module, packs: Sequence[Pack], items: Float32[Tensor, "frame item"], precision: str
 ) -> Float[Tensor, ""]:
-    """Return the `action_loss` of the windows that were packed."""
+    """Return the cross-entropy in nats of the windows that were packed, summed over their actions."""
     losses, weights = [], []
     for part in packs:
         windows = part.windows.to(items.device)
@@ -218,15 +212,71 @@ def _packed_loss(
         said, meant = logits[windows.mask].float(), windows.action[windows.mask]
         losses.append(functional.cross_entropy(said, meant, reduction="none"))
         weights.append(part.count.to(items.device)[:, None].expand_as(windows.mask)[windows.mask])
-    loss, weight = torch.cat(losses), torch.cat(weights)
-    return (loss * weight).sum() / weight.sum()
+    return (torch.cat(losses) * torch.cat(weights)).sum()
 
 
-def _measure(model: DecisionTransformer, measured: Validation, record: Record, *, step: int, train_loss: float) -> None:
-    probed = record.probe(model) if record.probe else {}
-    record.logbook.write(step=step, train_loss=train_loss, loss=measured.loss, accuracy=measured.accuracy, **probed)
-    if record.keeper:
-        record.keeper.keep_best(model, step, measured)
+class _Watch:
+    """What rank 0 sees of a training and writes down."""
+
+    def __init__(
+        self,
+        model: DecisionTransformer,
+        held_out: Windows,
+        items: Float32[Tensor, "frame item"],
+        config: TrainConfig,
+        record: Record,
+    ) -> None:
+        self._model, self._held_out, self._items = model, held_out, items
+        self._config, self._record = config, record
+        self._kept = checkpoint_steps(config)
+        self._n_tokens, self._seconds = 0, 0.0
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Time the step that the block takes."""
+        began = time.perf_counter()
+        yield
+        self._seconds += time.perf_counter() - began
+        self._n_tokens += self._config.batch_size * self._config.model.n_ctx
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Tokens of whole windows, pads and repeated ones among them; what is measured beside the steps costs none."""
+        return self._n_tokens / max(self._seconds, 1e-9)
+
+    def look(self, training: Training, step: int, train_loss: float) -> None:
+        """Keep, measure and save what is due after so many steps."""
+        keeper, model = self._record.keeper, self._model
+        if keeper and step in self._kept:
+            keeper.keep_step(model, step)
+        if step % self._config.validate_every and step != self._config.steps:
+            return
+        measured = validate(model, self._held_out, self._items)
+        row = {"train_loss": train_loss, "loss": measured.loss, "accuracy": measured.accuracy}
+        row |= self._record.probe(model) if self._record.probe else {}
+        self._record.logbook.write(step=step, **row, tokens_per_second=round(self.tokens_per_second, 1))
+        if keeper:
+            keeper.keep_best(model, step, measured)
+        if self._record.resume_file:
+            suspend(self._record.resume_file, training, step)
+
+
+def _stopped(training: Training, done: int, config: TrainConfig, record: Record) -> str:
+    """Save an interrupted training if it has a file, and return how to go on."""
+    how_far = f"interrupted after {done} of {config.steps} steps"
+    if record.resume_file is None:
+        return f"{how_far}."
+    suspend(record.resume_file, training, done)
+    return f"{how_far}, which {record.resume_file} keeps: give the same command again to go on."
+
+
+def _require_enough_windows(config: TrainConfig, ranks: Ranks) -> None:
+    n_parts = ranks.count * config.n_micro_batches
+    if config.batch_size < n_parts:
+        raise UserError(
+            f"batch_size is {config.batch_size}, expected a window for each of {ranks.count} processes times "
+            f"{config.n_micro_batches} micro batches: change one of them."
+        )
 
 
 def _optimizer(model: DecisionTransformer, config: TrainConfig) -> torch.optim.AdamW:

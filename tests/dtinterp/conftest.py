@@ -1,6 +1,9 @@
 """Small real inputs that the tests of several floors share."""
 
 import os
+import socket
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +34,8 @@ ROOT = Path(__file__).parents[2]
 IMPORTED = ROOT / "checkpoints" / "models" / "memory-gated-mlp"
 DOWNLOADED = ROOT.parent / "shared" / "data" / "MemoryGatedMLP.pt"
 STATIC = "MiniGrid-MemoryS7FixedStartStatic-v0"
+PATIENCE = 240
+"""Seconds after which a process that should have ended is said to hang."""
 
 
 class RandomPolicy:
@@ -154,3 +159,36 @@ def storable(space: gymnasium.Space) -> gymnasium.Space:
         return space
     letters = "abcdefghijklmnopqrstuvwxyz "
     return gymnasium.spaces.Dict({**space.spaces, "mission": gymnasium.spaces.Text(200, charset=letters)})
+
+
+Ended = list[subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def in_ranks() -> Callable[[str, int], Ended]:
+    """Runs a program in several processes, each told what torchrun would tell it."""
+
+    def ran(program: str, n_ranks: int) -> Ended:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(n_ranks)}
+        address |= {"TORCHELASTIC_RUN_ID": "test"}
+        started = [
+            subprocess.Popen(
+                [sys.executable, "-c", program],
+                cwd=ROOT,
+                env=os.environ | address | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for rank in range(n_ranks)
+        ]
+        said = [process.communicate(timeout=PATIENCE) for process in started]
+        return [
+            subprocess.CompletedProcess(process.args, process.returncode, *words)
+            for process, words in zip(started, said, strict=True)
+        ]
+
+    return ran

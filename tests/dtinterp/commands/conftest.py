@@ -9,8 +9,7 @@ from dtinterp.agents.config import AgentConfig
 from dtinterp.commands.collect import CollectConfig, collect
 from dtinterp.commands.train_agent import train_agent
 from dtinterp.commands.train_model import train_model
-from dtinterp.model.config import ModelConfig
-from dtinterp.model.training import TrainConfig
+from dtinterp.model.config import ModelConfig, TrainConfig
 
 AGENT = AgentConfig("MiniGrid-MemoryS7FixedStartStatic-v0", steps=8192, n_worlds=128, n_rollout=32, d_hidden=16)
 COLLECTION = CollectConfig(("temperature=1:4000", "temperature=5:2000"), n_worlds=20)

@@ -10,8 +10,8 @@ from dtinterp.commands.train_model import split_of
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Logbook
-from dtinterp.model.config import ModelConfig
-from dtinterp.model.training import Record, TrainConfig, train_model
+from dtinterp.model.config import ModelConfig, TrainConfig
+from dtinterp.model.training import Record, train_model
 from environments.vocabulary import one_hot
 
 WORLD = "MiniGrid-MemoryS7-v0"

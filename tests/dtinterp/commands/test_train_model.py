@@ -1,8 +1,11 @@
+import json
+import signal
 from dataclasses import replace
 
 import pytest
 import torch
 from pydantic import TypeAdapter
+from safetensors import safe_open
 
 from dtinterp.commands.train_model import N_EPISODES, TARGETS, calibration_of, coded, train_model
 from dtinterp.demonstrations.samplers import Greedy
@@ -12,6 +15,8 @@ from dtinterp.model.frames import ordinal
 from dtinterp.model.storage import load_model
 from dtinterp.report.results import calibration_of as recorded_calibration
 from environments.vocabulary import one_hot
+
+SHORT = {"d_model": 16, "n_heads": 2, "d_mlp": 16, "steps": 30, "validate_every": 3, "probe_returns": 0.5}
 
 
 def test_a_model_is_calibrated_for_each_return_and_sampler(folders):
@@ -73,3 +78,74 @@ def test_a_model_of_ordinal_frames_is_calibrated_like_any_other(draw_model):
         draw_model(n_items=147), "MiniGrid-MemoryS7FixedStartStatic-v0", Greedy(), targets=(0.5,), n_episodes=4
     )
     assert point.evaluation.success.n == 4
+
+
+def words(folders, out, **options):
+    """The command line of a short training."""
+    options = {"demonstrations": folders.demonstrations, "out": out, "batch_size": 33, **SHORT, **options}
+    return [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+
+
+def finished_steps(state):
+    with safe_open(state, framework="pt") as file:
+        return int(file.metadata()["step"])
+
+
+def rows(log):
+    return [json.loads(line) for line in log.read_text().splitlines()]
+
+
+INTERRUPTED = """
+import os, signal, sys
+from dtinterp.cli import main
+from dtinterp.model import training
+draw = training._batch
+def drawn(trajectories, split, config, step):
+    if step == 7 and os.environ["RANK"] == "1":
+        {what}
+    return draw(trajectories, split, config, step)
+training._batch = drawn
+sys.exit(main({words}))
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_at_one_process_stops_all_and_saves_the_step_under_way(folders, tmp_path, in_ranks):
+    command = ["train-model", *words(folders, tmp_path / "model")]
+    pressed = INTERRUPTED.format(what="signal.raise_signal(signal.SIGINT)", words=command)
+    first, second = in_ranks(pressed, 2)
+    assert (first.returncode, second.returncode) == (130, 130)
+    kept = tmp_path / "model.unfinished.safetensors"
+    assert first.stderr == (
+        f"dtinterp train-model: interrupted after 8 of 30 steps, which {kept} keeps: give the same command again to go "
+        "on.\n"
+    )
+    assert second.stderr == "dtinterp train-model: interrupted after 8 of 30 steps.\n"
+    assert finished_steps(kept) == 8
+
+
+@pytest.mark.slow
+def test_a_killed_process_stops_the_other_and_what_was_measured_stays(folders, tmp_path, in_ranks):
+    command = ["train-model", *words(folders, tmp_path / "model")]
+    first, second = in_ranks(INTERRUPTED.format(what="os.kill(os.getpid(), signal.SIGKILL)", words=command), 2)
+    assert (first.returncode, second.returncode) == (2, -signal.SIGKILL)
+    assert first.stderr.startswith("dtinterp train-model: rank 0 of 2 lost another one (")
+    assert first.stderr.count("\n") == 1
+    assert [row["step"] for row in rows(tmp_path / "model.unfinished.jsonl")] == [3, 6]
+    assert finished_steps(tmp_path / "model.unfinished.safetensors") == 6
+
+
+@pytest.mark.slow
+def test_a_batch_with_too_few_windows_for_the_processes_is_refused(folders, tmp_path, in_ranks):
+    command = ["train-model", *words(folders, tmp_path / "model", batch_size=3, n_micro_batches=2)]
+    ended = in_ranks(f"import sys; from dtinterp.cli import main; sys.exit(main({command}))", 2)
+    sentence = "batch_size is 3, expected a window for each of 2 processes times 2 micro batches: change one of them.\n"
+    assert [each.returncode for each in ended] == [2, 2]
+    assert [each.stderr for each in ended] == [f"dtinterp train-model: {sentence}"] * 2
+
+
+def test_the_log_keeps_what_is_achieved_for_the_returns_that_were_asked_for(folders):
+    (*_, last) = rows(folders.root / "model.jsonl")
+    for target in ("0", "0.892"):
+        assert last[f"success_at_{target}"] + last[f"failure_at_{target}"] <= 1
+        assert 0 <= last[f"return_at_{target}"] <= last[f"success_at_{target}"]

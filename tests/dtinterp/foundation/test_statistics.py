@@ -1,8 +1,10 @@
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from dtinterp.foundation.statistics import Interval, bootstrap_mean, wilson
+from dtinterp.foundation.statistics import Interval, bootstrap_mean, student_mean, wilson
 
 
 @pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
@@ -53,3 +55,22 @@ def test_an_interval_holds_its_estimate():
 
 def test_an_interval_is_written_with_its_count():
     assert str(Interval(0.953, 0.9376, 0.9641, 1000)) == "0.953 [0.938, 0.964] n=1000"
+
+
+def test_students_interval_covers_the_mean_of_few_values_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    draws = [student_mean(list(rng.normal(2.0, 3.0, 3)), confidence=0.8) for _ in range(2000)]
+    covered = sum(each.low <= 2.0 <= each.high for each in draws) / len(draws)
+    assert covered == pytest.approx(0.8, abs=0.03)
+    assert all(each.n == 3 for each in draws)
+
+
+def test_students_interval_is_the_one_in_the_tables():
+    found = student_mean([1.0, 2.0, 3.0, 4.0, 5.0])
+    half = 2.776445 * math.sqrt(2.5) / math.sqrt(5)
+    assert (found.low, found.estimate, found.high) == pytest.approx((3 - half, 3, 3 + half), rel=1e-6)
+
+
+def test_one_value_has_no_interval_of_students():
+    with pytest.raises(ValueError, match="1 values have no interval, expected two or more"):
+        student_mean([1.0])

@@ -2,7 +2,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from dtinterp.foundation.errors import UserError
-from dtinterp.model.config import ModelConfig
+from dtinterp.model.config import ModelConfig, TrainConfig
 
 
 def test_ten_slots_are_29_tokens():
@@ -53,3 +53,22 @@ def test_an_impossible_shape_is_refused(shape, sentence):
 def test_an_option_of_no_known_kind_is_refused_where_a_config_is_read(option):
     with pytest.raises(ValueError, match=next(iter(option))):
         TypeAdapter(ModelConfig).validate_python(option)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"steps": 0}, "steps is 0, expected at least 1"),
+        ({"batch_size": -1}, "batch_size is -1, expected at least 1"),
+        ({"learning_rate": 0.0}, "learning_rate is 0.0, expected a number above 0"),
+        ({"warmup": -1}, "warmup is -1, expected at least 0"),
+        ({"n_checkpoints": -1}, "n_checkpoints is -1, expected at least 0"),
+        ({"n_micro_batches": 0}, "n_micro_batches is 0, expected at least 1"),
+        ({"n_micro_batches": 5, "batch_size": 4}, "n_micro_batches is 5, expected at most batch_size, 4: change"),
+        ({"held_out": 1.0}, "held_out is 1.0, expected a share between 0 and 1"),
+        ({"precision": "float16"}, "precision is 'float16', expected float32 or bfloat16"),
+    ],
+)
+def test_a_training_that_cannot_be_run_is_refused(change, sentence):
+    with pytest.raises(UserError, match=sentence):
+        TrainConfig(**change)

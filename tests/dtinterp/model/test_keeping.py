@@ -5,9 +5,10 @@ import torch
 
 from dtinterp.foundation.artefact import Content, write_artefact
 from dtinterp.foundation.errors import UserError
+from dtinterp.model.config import TrainConfig
 from dtinterp.model.keeping import CheckpointFolder
 from dtinterp.model.storage import load_model
-from dtinterp.model.training import TrainConfig, Validation
+from dtinterp.model.training import Validation
 
 
 @pytest.fixture

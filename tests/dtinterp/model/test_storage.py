@@ -3,8 +3,8 @@ import torch
 
 from dtinterp.foundation.artefact import Content, write_artefact
 from dtinterp.foundation.errors import UserError
+from dtinterp.model.config import TrainConfig
 from dtinterp.model.storage import load_model, save_model, untrained_twin
-from dtinterp.model.training import TrainConfig
 
 
 @pytest.fixture

@@ -1,0 +1,78 @@
+"""Jobs become results, one after another here, or many at a time on the machines of a Ray cluster."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Generic, TypeVar
+
+from dtinterp.foundation.errors import UserError
+
+JobT = TypeVar("JobT")
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A job that came to nothing; the others are none the worse."""
+
+    reason: str
+    """a sentence"""
+
+
+@dataclass(frozen=True)
+class Finished(Generic[ResultT]):
+    """What became of a job."""
+
+    name: str
+    outcome: ResultT | Failed
+
+
+def carry_out(
+    work: Callable[[JobT], ResultT], jobs: Mapping[str, JobT], *, ray_address: str | None = None
+) -> Iterator[Finished[ResultT]]:
+    """Yield what became of each job, in the order in which they end.
+
+    Without an address they run in this process, in their order. `local` starts Ray on the cores of this machine,
+    HOST:PORT joins the cluster there; a job takes one core, and goes to and fro as a pickle between machines that trust
+    one another. Raises `UserError` where Ray is not installed or no cluster answers.
+    """
+    if ray_address is None:
+        return (Finished(name, _attempted(work, job)) for name, job in jobs.items())
+    return _on_ray(work, jobs, ray_address)
+
+
+def _attempted(work: Callable[[JobT], ResultT], job: JobT) -> ResultT | Failed:
+    try:
+        return work(job)
+    except UserError as mistake:
+        return Failed(str(mistake))
+    except Exception as error:  # whatever it is, hours of other jobs are worth more
+        return Failed(f"{type(error).__name__}: {error}")
+
+
+def _on_ray(work: Callable[[JobT], ResultT], jobs: Mapping[str, JobT], address: str) -> Iterator[Finished[ResultT]]:
+    if find_spec("ray") is None:
+        raise UserError("ray_address is given, but Ray is not installed: pip install 'dtinterp[ray]', or leave it out.")
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read when Ray is imported, and by what it starts
+    import ray
+
+    try:
+        ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    except (ConnectionError, ValueError) as error:
+        raise UserError(
+            f"no Ray cluster answers at {address} ({error}): give local, or the HOST:PORT of one."
+        ) from None
+    try:
+        remote = ray.remote(num_cpus=1)(_attempted)
+        function = ray.put(work)
+        under_way = {remote.remote(function, job): name for name, job in jobs.items()}
+        while under_way:
+            (ended, *_), _ = ray.wait(list(under_way))
+            try:
+                outcome = ray.get(ended)
+            except ray.exceptions.RayError as error:  # the machine or its process died
+                outcome = Failed(f"{type(error).__name__}: {str(error).splitlines()[0]}")
+            yield Finished(under_way.pop(ended), outcome)
+    finally:
+        ray.shutdown()

@@ -1,0 +1,59 @@
+"""The text of a YAML file becomes a pydantic model, or one sentence on the first thing that is wrong with it."""
+
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from dtinterp.foundation.errors import UserError
+
+SpecificationT = TypeVar("SpecificationT", bound=BaseModel)
+
+
+def read_yaml(path: Path, kind: type[SpecificationT], *, name: str) -> SpecificationT:
+    """Read and check a file of this name, such as `experiment.yaml`, wherever it lies.
+
+    Raises `UserError` for the first thing that is wrong with it.
+    """
+    if not path.is_file():
+        raise UserError(f"there is no {name} at {path}: give the path of one.")
+    try:
+        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not YAML ({' '.join(str(error).split())}): correct it.") from None
+    if not isinstance(fields, dict):
+        found = {type(None): "nothing", list: "a list"}.get(type(fields), "a single value")
+        first = next(iter(kind.model_fields))
+        raise UserError(f"{path} holds {found}, expected fields such as `{first}: …`: write them.")
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        raise UserError(f"{path}: {_sentence(error.errors()[0], kind)}") from None
+
+
+def _sentence(error: ErrorDetails, kind: type[BaseModel]) -> str:
+    field = ".".join(str(part) for part in error["loc"])
+    match error["type"]:
+        case "extra_forbidden":
+            return f"the field {field!r} is unknown, expected {', '.join(_known(error, kind))}: remove or rename it."
+        case "missing":
+            return f"the field {field!r} is missing: add it."
+        case "value_error" if not field:
+            return f"{error['ctx']['error']}: change one of them." if "ctx" in error else error["msg"]
+        case "value_error":
+            reason = str(error["ctx"]["error"]) if "ctx" in error else error["msg"]
+            return f"{field} is {error['input']!r}: {reason.rstrip('.')}; correct it."
+        case _:
+            return f"{field} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}; correct it."
+
+
+def _known(error: ErrorDetails, kind: type[BaseModel]) -> list[str]:
+    """Return the fields beside which the unknown one stands."""
+    for part in error["loc"][:-1]:
+        inner = kind.model_fields[str(part)].annotation
+        assert isinstance(inner, type), f"{part} is no model of its own"
+        assert issubclass(inner, BaseModel), f"{part} is no model of its own"
+        kind = inner
+    return list(kind.model_fields)

@@ -1,0 +1,105 @@
+"""The text of a sweep.yaml becomes trials: models of several sizes, each trained from several seeds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat, StrictInt
+
+from dtinterp.foundation.specifications import read_yaml
+from dtinterp.model.config import ModelConfig, TrainConfig
+
+EntryT = TypeVar("EntryT")
+
+SWEPT = {"training": {"seed"}, "training.model": {"d_model", "n_layers", "n_heads", "d_mlp"}}
+"""What the trials differ in, so that the base must not set it."""
+
+
+def _distinct(entries: tuple[EntryT, ...]) -> tuple[EntryT, ...]:
+    if len(set(entries)) < len(entries):
+        raise ValueError("an entry stands there twice, expected distinct ones")
+    return entries
+
+
+def _known_options(options: Any) -> Any:
+    """Refuse names that are no option, which pydantic passes over in a dataclass."""
+    if isinstance(options, Mapping):
+        _require_known(options, TrainConfig, "training")
+        if isinstance(options.get("model"), Mapping):
+            _require_known(options["model"], ModelConfig, "training.model")
+    return options
+
+
+def _require_known(options: Mapping[str, Any], kind: type, where: str) -> None:
+    known = {field.name for field in fields(kind)} - SWEPT[where]
+    strangers = sorted(map(str, options.keys() - known))
+    if strangers:
+        raise ValueError(f"{where} sets {strangers[0]}, expected options that a sweep does not set itself")
+
+
+Count = Annotated[StrictInt, Field(ge=1)]
+Counts = Annotated[tuple[Count, ...], Field(min_length=1), AfterValidator(_distinct)]
+Seeds = Annotated[tuple[StrictInt, ...], Field(min_length=1), AfterValidator(_distinct)]
+
+
+class Sweep(BaseModel):
+    """Which sizes are trained, all of it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    demonstrations: Path
+    """folder of the trajectories, as collect wrote it"""
+    widths: Counts
+    """of the residual stream"""
+    layers: Counts
+    """blocks of attention and MLP"""
+    seeds: Seeds
+    """of weights, split and batches"""
+    d_head: Count = 32
+    """width of a head; a model has as many as fill its width"""
+    neurons_per_width: Count = 2
+    """neurons of an MLP for each dimension of the residual stream"""
+    target_return: Annotated[StrictFloat, Field(ge=0)] | None = None
+    """return that every model is asked for; none: the highest that the demonstrations achieve"""
+    n_episodes: Count = 1000
+    """episodes that a model plays, sampled, when it is trained"""
+    training: Annotated[TrainConfig, BeforeValidator(_known_options)] = TrainConfig()
+    """options of train-model that all trials share"""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One model of a sweep."""
+
+    d_model: int
+    n_layers: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """The folder that it has."""
+        return f"width-{self.d_model}-layers-{self.n_layers}-seed-{self.seed}"
+
+
+def read_sweep(path: Path) -> Sweep:
+    """Read and check a sweep.yaml. Raises `UserError` for the first thing that is wrong with it."""
+    return read_yaml(path, Sweep, name="sweep.yaml")
+
+
+def trials_of(sweep: Sweep) -> list[Trial]:
+    """Return every size from the first seed, then from the next: a sweep that is stopped has whole rounds."""
+    return [Trial(width, layers, seed) for seed, width, layers in product(sweep.seeds, sweep.widths, sweep.layers)]
+
+
+def config_of(trial: Trial, sweep: Sweep) -> TrainConfig:
+    """Return how a trial is trained. Raises `UserError` where no model has such a shape."""
+    shape = replace(
+        sweep.training.model,
+        d_model=trial.d_model,
+        n_layers=trial.n_layers,
+        n_heads=max(trial.d_model // sweep.d_head, 1),
+        d_mlp=trial.d_model * sweep.neurons_per_width,
+    )
+    return replace(sweep.training, model=shape, seed=trial.seed)

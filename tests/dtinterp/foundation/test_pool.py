@@ -1,0 +1,92 @@
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dtinterp.foundation import pool
+from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.pool import Failed, Finished, carry_out
+
+ROOT = Path(__file__).parents[3]
+PATIENCE = 240
+"""Seconds after which a process that should have ended is said to hang."""
+PROGRAM = """
+import os
+from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.pool import carry_out
+
+def work(job):
+    if job == 2:
+        raise UserError("two is refused: give another.")
+    if job == 3:
+        raise ZeroDivisionError("three")
+    if job == 4:
+        os._exit(7)  # as a machine that dies
+    return job * 10, os.getpid() == {here}
+
+for finished in carry_out(work, {{str(job): job for job in range(6)}}, ray_address="local"):
+    print(finished.name, finished.outcome)
+"""
+
+
+def work(job: int) -> int:
+    if job == 2:
+        raise UserError("two is refused: give another.")
+    if job == 3:
+        raise ZeroDivisionError("three")
+    return job * 10
+
+
+def test_jobs_are_done_in_their_order_and_one_that_fails_does_not_lose_the_others():
+    jobs = {f"job {job}": job for job in range(5)}
+    assert list(carry_out(work, jobs)) == [
+        Finished("job 0", 0),
+        Finished("job 1", 10),
+        Finished("job 2", Failed("two is refused: give another.")),
+        Finished("job 3", Failed("ZeroDivisionError: three")),
+        Finished("job 4", 40),
+    ]
+
+
+def test_each_job_begins_only_when_the_one_before_was_taken():
+    begun = []
+    finished = carry_out(begun.append, {"first": 1, "second": 2})
+    assert begun == []
+    assert next(finished) == Finished("first", None)
+    assert begun == [1]
+
+
+def test_ctrl_c_is_no_failure_of_a_job():
+    def pressed(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(carry_out(pressed, {"job": 1}))
+
+
+def test_without_ray_the_extra_is_named(monkeypatch):
+    monkeypatch.setattr(pool, "find_spec", lambda _: None)
+    with pytest.raises(UserError, match=r"Ray is not installed: pip install 'dtinterp\[ray\]', or leave it out"):
+        list(carry_out(work, {"job": 1}, ray_address="local"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
+def test_workers_of_ray_do_the_jobs_and_one_that_dies_does_not_lose_the_others():
+    program = PROGRAM.format(here=os.getpid())
+    paths = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])}
+    ended = subprocess.run(
+        [sys.executable, "-c", program], env=paths, capture_output=True, text=True, timeout=PATIENCE, check=True
+    )
+    found = sorted(line for line in ended.stdout.splitlines() if line[:1].isdigit())
+    assert found[:4] == [
+        "0 (0, False)",
+        "1 (10, False)",
+        "2 Failed(reason='two is refused: give another.')",
+        "3 Failed(reason='ZeroDivisionError: three')",
+    ]
+    assert found[4].startswith("4 Failed(reason='WorkerCrashedError: The worker died unexpectedly")
+    assert found[5:] == ["5 (50, False)"]
