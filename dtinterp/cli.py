@@ -31,6 +31,7 @@ COMMANDS = {
     "import-demonstrations": Command(
         "dtinterp.commands.import_demonstrations:import_demonstrations", "make demonstrations of a Minari dataset"
     ),
+    "join": Command("dtinterp.commands.join:join", "make one of several demonstrations, a mixture of worlds"),
     "train-model": Command(
         "dtinterp.commands.train_model:train_model", "train a decision transformer, or go on with it"
     ),

@@ -11,7 +11,7 @@ from dtinterp.demonstrations.evaluate import Evaluation, evaluate
 from dtinterp.demonstrations.samplers import Greedy, Sampler, Temperature, sampler_name
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.foundation.artefact import Artefact, begin_log, keep_log, refuse_existing
+from dtinterp.foundation.artefact import JSON, Artefact, begin_log, keep_log, refuse_existing
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Logbook
 from dtinterp.foundation.seeding import generator
@@ -41,7 +41,7 @@ def train_model(
     """Train a decision transformer and calibrate it over 1,000 episodes per return asked for.
 
     An interrupted training goes on where it stopped when the same command is given again. Models kept on the way go to
-    OUT.steps, one folder each.
+    OUT.steps, one folder each. In each world of a mixture it is calibrated over 50 episodes.
 
     Args:
         config: shape and training.
@@ -58,7 +58,7 @@ def train_model(
     record = Record(
         logbook=Logbook(begin_log(out, fresh=not unfinished.exists())),
         resume_file=unfinished,
-        probe=success_probe(trajectories.env_id),
+        probe=success_probe(trajectories.env_ids),
         keeper=checkpoints if config.n_checkpoints else None,
     )
     items = coded(trajectories, config.model.n_items).table
@@ -68,15 +68,32 @@ def train_model(
         "n_parameters": model.n_parameters,
         "split": counts_of(sides),
         "validation": asdict(break_down(model, held_out, items, trajectories, seed=config.seed)),
-        "calibration": {
-            sampler_name(sampler): [asdict(point) for point in calibration_of(model, trajectories.env_id, sampler)]
-            for sampler in (Greedy(), Temperature(1.0))
-        },
+        "calibration": _calibrations(model, trajectories.env_ids),
     }
     artefact = save_model(out, model, config, parent=parent, metrics=metrics, replace=replace)
     keep_log(out)
     unfinished.unlink(missing_ok=True)
     return artefact
+
+
+def _calibrations(model: DecisionTransformer, env_ids: Sequence[str]) -> dict[str, JSON]:
+    """Return the calibration by sampler; of a mixture, in each of its worlds."""
+    return {
+        f"{sampler_name(sampler)}{_where(env_id, env_ids)}": [
+            asdict(point) for point in calibration_of(model, env_id, sampler, n_episodes=_share_of(N_EPISODES, env_ids))
+        ]
+        for env_id in env_ids
+        for sampler in (Greedy(), Temperature(1.0))
+    }
+
+
+def _where(env_id: str, env_ids: Sequence[str]) -> str:
+    return f" in {env_id}" if len(env_ids) > 1 else ""
+
+
+def _share_of(n_episodes: int, env_ids: Sequence[str]) -> int:
+    """Return how many episodes are played in a world; those of a mixture, which may be long, get a twentieth each."""
+    return n_episodes if len(env_ids) == 1 else n_episodes // 20
 
 
 def split_of(trajectories: Trajectories, config: TrainConfig) -> Split:
@@ -125,15 +142,18 @@ def calibration_of(
     return calibrate(model, coded(worlds, model.cfg.n_items), targets=targets, judge=judge)
 
 
-def success_probe(env_id: str) -> Probe:
-    """Return what the training log records of behaviour: sampled episodes at the best return and at none."""
+def success_probe(env_ids: Sequence[str]) -> Probe:
+    """Return what the training log records of behaviour: sampled episodes at the best return and at none, by world."""
 
     def probe(model: DecisionTransformer) -> dict[str, float]:
-        points = calibration_of(model, env_id, Temperature(1.0), targets=(0.0, 0.892), n_episodes=N_PROBE_EPISODES)
         shares: dict[str, float] = {}
-        for point in points:
-            shares[f"success_at_{point.target_return:g}"] = point.evaluation.success.estimate
-            shares[f"failure_at_{point.target_return:g}"] = point.evaluation.failure.estimate
+        n_episodes = _share_of(N_PROBE_EPISODES, env_ids)
+        for env_id in env_ids:
+            where = _where(env_id, env_ids)
+            points = calibration_of(model, env_id, Temperature(1.0), targets=(0.0, 0.892), n_episodes=n_episodes)
+            for point in points:
+                shares[f"success_at_{point.target_return:g}{where}"] = point.evaluation.success.estimate
+                shares[f"failure_at_{point.target_return:g}{where}"] = point.evaluation.failure.estimate
         return shares
 
     return probe
