@@ -35,6 +35,7 @@ COMMANDS = {
     "train-model": Command(
         "dtinterp.commands.train_model:train_model", "train a decision transformer, or go on with it"
     ),
+    "calibrate": Command("dtinterp.commands.calibrate:calibrate", "measure the returns achieved for those asked for"),
     "import-model": Command("dtinterp.commands.import_model:import_model", "import a published decision transformer"),
     "fit-dictionary": Command(
         "dtinterp.commands.fit_dictionary:fit_dictionary", "fit and score a dictionary of a site"
