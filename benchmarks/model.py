@@ -30,7 +30,7 @@ import torch
 from torch import Tensor, nn
 
 from dtinterp.activations.harvest import BATCH, harvest
-from dtinterp.activations.sites import sites_of
+from dtinterp.activations.sites import stream_sites
 from dtinterp.dataset.packing import Pack, pack
 from dtinterp.dataset.split import Split, split
 from dtinterp.dataset.windows import Windows, window
@@ -49,8 +49,10 @@ TRAINED, WHOLE, BARE, LENS = "dtinterp", "dtinterp, whole windows", "nn.Transfor
 AIMS = {LENS: 2.0, BARE: 0.95}
 """Times the rates of these that ours is meant to make."""
 AIMED_UTILISATION, AIMED_INPUT, AIMED_HARVEST = 0.5, 0.03, 0.8
-N_HARVESTED = 4096
+N_HARVESTED = 1024
 """Windows that rows are harvested from."""
+HARVESTS = 5
+"""Harvests of each site that are counted, after a first one."""
 SETTLED = 3
 """Steps that are not counted, while memory and caches fill."""
 Step = Callable[[], object]
@@ -260,9 +262,9 @@ def _harvesting(setting: Setting) -> dict[str, Any]:
             model(windows[start : start + BATCH].to(setting.items.device), setting.items).cpu()
 
     calls: dict[str, Step] = {"forward": forward}
-    calls |= {site: lambda site=site: harvest(model, windows, setting.items, site) for site in sites_of(model)}
+    calls |= {site: lambda site=site: harvest(model, windows, setting.items, site) for site in stream_sites(model)}
     seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(SETTLED + setting.steps // 3):
+    for _ in range(1 + HARVESTS):
         for name, call in calls.items():
             seconds[name].append(_timed(call, setting.now))
     middle = {name: statistics.median(each[1:]) for name, each in seconds.items()}

@@ -37,6 +37,7 @@ COMMANDS = {
     ),
     "calibrate": Command("dtinterp.commands.calibrate:calibrate", "measure the returns achieved for those asked for"),
     "import-model": Command("dtinterp.commands.import_model:import_model", "import a published decision transformer"),
+    "harvest": Command("dtinterp.commands.harvest:harvest", "write the rows of a site to disk"),
     "fit-dictionary": Command(
         "dtinterp.commands.fit_dictionary:fit_dictionary", "fit and score a dictionary of a site"
     ),
