@@ -102,9 +102,19 @@ def test_a_head_that_a_hook_silences_writes_nothing(x, allowed):
 
 def test_a_block_computes_the_chosen_tokens_as_it_would_all(x, allowed):
     block = randomised(Block(CONFIG))
-    whole = block.hooked(x, allowed)
-    torch.testing.assert_close(block.fused(x, allowed, slice(None)), whole, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(block.fused(x, allowed, OBSERVATION), whole[:, OBSERVATION], atol=1e-4, rtol=1e-4)
+    whole = block(x, allowed, slice(None))
+    torch.testing.assert_close(block(x, allowed, OBSERVATION), whole[:, OBSERVATION], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "hook", ["hook_resid_mid", "ln1.hook_scale", "attn.hook_z", "attn.hook_result", "mlp.hook_pre"]
+)
+def test_a_block_shows_every_token_and_computes_the_same_whoever_listens(x, allowed, hook):
+    block = randomised(Block(CONFIG))
+    plain, seen = block(x, allowed, OBSERVATION), []
+    block.get_submodule(hook).add_hook(lambda tensor, **_: seen.append(tensor))
+    torch.testing.assert_close(block(x, allowed, OBSERVATION), plain, atol=1e-4, rtol=1e-4)
+    assert [tensor.shape[:2] for tensor in seen] == [x.shape[:2]]
 
 
 def test_what_a_hook_puts_in_place_goes_on(x, allowed):
