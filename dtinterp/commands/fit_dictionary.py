@@ -1,27 +1,26 @@
 """A model on disk becomes a dictionary of one of its sites, with its report card, on disk."""
 
-import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from jaxtyping import Float32
 from torch import Tensor
 
-from dtinterp.activations.harvest import RowEdit, harvest, logits_at_rows
+from dtinterp.activations.harvest import harvest
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
+from dtinterp.commands.scoring import HeldOutRows, score_on_held_out
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
-from dtinterp.dictionary.card import held_out_cards
 from dtinterp.dictionary.config import FitConfig, FitProgress, Watch
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.distinct import DistinctRows, distinct_rows
 from dtinterp.dictionary.fit import fit, of_directions
 from dtinterp.dictionary.kinds import Items
-from dtinterp.dictionary.score import DictionaryScore, score
 from dtinterp.dictionary.storage import save_dictionary
 from dtinterp.features.recovery import item_directions, item_rate
 from dtinterp.foundation.artefact import Artefact, refuse_existing
 from dtinterp.foundation.logbook import progress
-from dtinterp.foundation.seeding import generator, numpy_generator
+from dtinterp.foundation.seeding import generator
+from dtinterp.interventions.acting import ActingConfig
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,8 @@ class DictionaryConfig:
     """training windows whose rows are learnt"""
     n_held_out_windows: int = 1024
     """held-out windows on which it is scored"""
+    acting: ActingConfig = field(default_factory=ActingConfig)
+    """how the model is made to act on reconstructions"""
     seed: int = 0
     """seed of windows and weights"""
 
@@ -64,10 +65,11 @@ def fit_dictionary(
     fitted = rows_to_fit(subject, config)
     unfinished = out.with_name(f"{out.name}.unfinished.safetensors")
     dictionary = fit_to(subject, fitted, config, unfinished=unfinished)
+    held_out = HeldOutRows.of(subject, config.site, n_windows=config.n_held_out_windows, seed=config.seed)
     artefact = save_dictionary(
         out,
         dictionary,
-        score=score_on_held_out(subject, dictionary, config, fitted=fitted),
+        score=score_on_held_out(held_out, dictionary, config.acting, fitted=fitted, seed=config.seed),
         parents=subject.artefacts,
         seed=config.seed,
         replace=replace,
@@ -116,32 +118,3 @@ def _item_rate(subject: Subject, config: DictionaryConfig) -> Float32[Tensor, " 
     """Return the share of training rows that show each item."""
     windows = subject.train_windows(config.n_windows, seed=config.seed)
     return item_rate(subject.items, windows.frame_id[windows.mask])
-
-
-def score_on_held_out(
-    subject: Subject, dictionary: Dictionary, config: DictionaryConfig, *, fitted: DistinctRows
-) -> DictionaryScore:
-    """Score on rows of episodes that neither model nor dictionary saw; resampled by episode."""
-    windows = subject.held_out_windows(config.n_held_out_windows, seed=config.seed)
-    rows = harvest(subject.model, windows, subject.items, config.site)
-
-    def logits_with(edit: RowEdit | None) -> Float32[Tensor, "row action"]:
-        return logits_at_rows(subject.model, windows, subject.items, site=config.site, edit=edit)
-
-    cluster = subject.trajectories.episode[rows.step]
-    judged = score(
-        dictionary,
-        rows.value,
-        target_action=windows.action[windows.mask],
-        logits_with=logits_with,
-        generator=numpy_generator(config.seed, "dictionary/bootstrap"),
-        cluster=cluster,
-    )
-    cards = held_out_cards(
-        dictionary,
-        rows.value,
-        fitted=fitted.value,
-        generator=numpy_generator(config.seed, "dictionary/cards"),
-        cluster=cluster,
-    )
-    return dataclasses.replace(judged, held_out=cards)

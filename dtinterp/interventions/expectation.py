@@ -10,6 +10,7 @@ from torch import Tensor
 from dtinterp.agents.policy import PAD_ACTION
 from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.samplers import Sampler, probabilities
+from dtinterp.model.policy import HooksOf, no_hooks
 from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.evaluation import PAD, Expectation, SeenWindows, evaluate_windows
 from environments.graph.state_graph import StateGraph
@@ -23,12 +24,14 @@ def expectation(
     *,
     target_return: float,
     substitute: Int64[Tensor, " frame"] | None = None,
+    hooks_of: HooksOf = no_hooks,
 ) -> Expectation:
     """Return what the model earns when asked for `target_return` and its actions are drawn by `sampler`.
 
-    With `substitute`, frame i of the graph is shown to the model as frame `substitute[i]`, at every step. Every world
-    of a state graph pays at an episode's end only, so the return-to-go stays at the target. A sampler that leaves the
-    policy in doubt at every step has too many windows to follow: then ValueError says so.
+    With `substitute`, frame i of the graph is shown to the model as frame `substitute[i]`, at every step; `hooks_of`
+    returns the hooks under which it sees its windows. Every world of a state graph pays at an episode's end only, so
+    the return-to-go stays at the target. A sampler that leaves the policy in doubt at every step has too many windows
+    to follow: then ValueError says so.
     """
     items = one_hot(torch.tensor(graph.frames))
 
@@ -38,7 +41,9 @@ def expectation(
         if substitute is not None:
             windows = replace(windows, frame_id=torch.where(windows.mask, substitute[windows.frame_id], 0))
         shown, place = windows.frame_id.unique(return_inverse=True)  # few of a world's frames are possible at one time
-        chances = probabilities(sampler, model(replace(windows, frame_id=place), items[shown])[:, -1]).double()
+        shown_windows = replace(windows, frame_id=place)
+        logits = model.run_with_hooks(shown_windows, items[shown], fwd_hooks=[*hooks_of(shown_windows)])
+        chances = probabilities(sampler, logits[:, -1]).double()
         return (chances / chances.sum(-1, keepdim=True)).numpy()
 
     return evaluate_windows(graph, policy, n_slots=model.cfg.n_slots)

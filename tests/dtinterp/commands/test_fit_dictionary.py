@@ -10,6 +10,7 @@ from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds import Items, JumpReLU, Kind, TopK
 from dtinterp.dictionary.storage import load_dictionary, load_score
 from dtinterp.foundation.artefact import Artefact
+from dtinterp.interventions.acting import ActingConfig
 
 
 class Subject(TypedDict):
@@ -25,7 +26,7 @@ def subject(small_study: Path) -> Subject:
 
 
 def _small(fit: FitConfig) -> DictionaryConfig:
-    return DictionaryConfig(fit=fit, n_windows=64, n_held_out_windows=32)
+    return DictionaryConfig(fit=fit, n_windows=64, n_held_out_windows=32, acting=ActingConfig(n_episodes=2))
 
 
 def _fit(out: Path, subject: Subject, kind: Kind) -> Artefact:
@@ -42,6 +43,9 @@ def test_a_fitted_dictionary_is_scored_on_held_out_rows(kind: Kind, tmp_path: Pa
     assert score.held_out.everything.fvu.estimate == pytest.approx(score.fvu.estimate)
     assert score.held_out.everything.width == dictionary.width
     assert score.held_out.fitted.n_distinct == score.held_out.fitted.n_rows
+    assert score.acting is not None
+    assert set(score.acting.exact) == {"clean", "spliced", "zero", "mean"}
+    assert score.acting.played["temperature=1"]["clean"].change.estimate == 0
 
 
 def test_a_finished_fit_leaves_nothing_but_the_artefact(tmp_path: Path, subject: Subject) -> None:
