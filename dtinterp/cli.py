@@ -38,6 +38,10 @@ COMMANDS = {
     "fit-dictionary": Command(
         "dtinterp.commands.fit_dictionary:fit_dictionary", "fit and score a dictionary of a site"
     ),
+    "fit-transcoder": Command(
+        "dtinterp.commands.fit_transcoder:fit_transcoder", "fit transcoders and linear maps in place of MLPs"
+    ),
+    "probe": Command("dtinterp.commands.probe:probe", "read facts off a model's rows, linearly"),
     "describe": Command("dtinterp.commands.describe:describe", "say what each feature of a dictionary means"),
     "experiment run": Command("dtinterp.commands.experiment:run", "intervene on a model as an experiment.yaml says"),
     "certify": Command("dtinterp.commands.certify:certify", "certify which observations a model treats alike"),

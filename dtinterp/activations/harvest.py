@@ -53,7 +53,7 @@ def harvest(
     check_site(model, site)
     rows: list[Tensor] = []
     tokens = model.cfg.observation_tokens
-    for batch in _batches(windows, items):
+    for batch in batches(windows, items):
         model.run_with_hooks(batch, items, fwd_hooks=[_keeping(rows, site, batch.mask, tokens)])
     slot = torch.arange(windows.n_slots).expand_as(windows.step)
     return Activations(torch.cat(rows), windows.step[windows.mask], slot[windows.mask], site)
@@ -84,7 +84,7 @@ def logits_with_hooks(
     """Return the action logits at all real slots, in `harvest`'s order, under the hooks of each batch."""
     logits = [
         model.run_with_hooks(batch, items, fwd_hooks=[*hooks(batch)])[batch.mask].cpu()
-        for batch in _batches(windows, items)
+        for batch in batches(windows, items)
     ]
     return torch.cat(logits)
 
@@ -107,7 +107,8 @@ class Splice:
         return [splice(self.site, _at(self.edit, at), self.model.cfg.observation_tokens)]
 
 
-def _batches(windows: Windows, items: Float32[Tensor, "frame item"]) -> Iterator[Windows]:
+def batches(windows: Windows, items: Float32[Tensor, "frame item"]) -> Iterator[Windows]:
+    """Yield the windows some at a time, on the device of `items`. Raises `UserError` where there are none."""
     if len(windows) == 0:
         raise UserError("there are no windows to run the model on: choose at least one.")
     for start in range(0, len(windows), BATCH):

@@ -20,7 +20,8 @@ SlotEdit = Callable[[Float32[Tensor, "batch slot d_model"]], Float32[Tensor, "ba
 
 def sites_of(model: DecisionTransformer) -> tuple[str, ...]:
     """Return a model's sites: the observation embedding, and the residual stream at observation tokens by layer."""
-    residual = [f"blocks.{layer}.hook_resid_{when}" for layer in range(model.cfg.n_layers) for when in ("pre", "post")]
+    moments = ("pre", "mid", "post")  # before attention, between attention and MLP, behind both
+    residual = [f"blocks.{layer}.hook_resid_{when}" for layer in range(model.cfg.n_layers) for when in moments]
     return (OBSERVATION_EMBEDDING, *residual)
 
 
