@@ -101,6 +101,10 @@ def _shown(made: object) -> str:
             return "\n".join([f"{made.manifest.kind} written to {made.path}", *_lines(made.manifest.metrics, depth=1)])
         case Path():
             return f"written to {made}"
+        case (only,):
+            return _shown(only)
+        case tuple():
+            return "\n".join(_shown(each).splitlines()[0] for each in made)
         case Mapping():
             return "\n".join(_lines(made, depth=0))
         case _:

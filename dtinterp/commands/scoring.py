@@ -1,8 +1,9 @@
 """A subject and a dictionary become the dictionary's report card on held-out windows."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from jaxtyping import Bool, Float32, Int64
+import torch
+from jaxtyping import Bool, Float32, Int64, UInt8
 from torch import Tensor
 
 from dtinterp.activations.harvest import Activations, FrameChoice, RowEdit, everywhere, harvest, logits_at_rows
@@ -11,12 +12,47 @@ from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.behaviour import AtDecisions, Decisions, LogitsWith
 from dtinterp.dictionary.card import held_out_cards
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.distinct import DistinctRows
+from dtinterp.dictionary.distinct import DistinctRows, distinct_rows
+from dtinterp.dictionary.gate import judge
+from dtinterp.dictionary.hierarchy import Concept, Hierarchy, hierarchies
 from dtinterp.dictionary.score import DictionaryScore, score, score_decisions, splice_of
+from dtinterp.dictionary.verdict import Gate
 from dtinterp.foundation.seeding import numpy_generator
 from dtinterp.interventions.acting import ActingConfig, act, arms_of, decision_frames, shows_one_of
 from environments.graph.state_graph import state_graph
 from environments.registration import SUPPORTED_IDS
+from environments.vocabulary import CHANNELS
+
+OBJECTS = ("door", "key", "ball", "box", "goal", "lava")
+"""Objects that may be in view or not; walls and empty cells always are."""
+FEWEST_ROWS = 5
+"""Distinct held-out rows that must show an object at a cell for the cell to count."""
+
+
+@dataclass(frozen=True)
+class Judging:
+    """How a dictionary is tried, and what it must reach."""
+
+    acting: ActingConfig = field(default_factory=ActingConfig)
+    """how the model is made to act on reconstructions"""
+    gate: Gate = field(default_factory=Gate)
+    """pass marks"""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a dictionary was fitted to."""
+
+    rows: DistinctRows
+    frame_id: Int64[Tensor, " frame"]
+    """the frames that these rows show, each once"""
+
+    @classmethod
+    def of(cls, subject: Subject, site: str, *, n_windows: int, seed: int) -> "Fitted":
+        """Harvest the distinct rows of training windows with their counts."""
+        windows = subject.train_windows(n_windows, seed=seed)
+        rows = distinct_rows(harvest(subject.model, windows, subject.items, site).value)
+        return cls(rows, windows.frame_id[windows.mask].unique())
 
 
 @dataclass(frozen=True)
@@ -47,6 +83,11 @@ class HeldOutRows:
         return run
 
     @property
+    def frame_id(self) -> Int64[Tensor, " row"]:
+        """What was shown at each row, as the demonstrations number frames."""
+        return self.windows.frame_id[self.windows.mask]
+
+    @property
     def target_action(self) -> Int64[Tensor, " row"]:
         """What was done at each row."""
         return self.windows.action[self.windows.mask]
@@ -58,9 +99,9 @@ class HeldOutRows:
 
 
 def score_on_held_out(
-    held_out: HeldOutRows, dictionary: Dictionary, acting: ActingConfig, *, fitted: DistinctRows, seed: int
+    held_out: HeldOutRows, dictionary: Dictionary, judging: Judging, *, fitted: Fitted, seed: int
 ) -> DictionaryScore:
-    """Score on held-out rows, resampled by episode, and let the model act on reconstructions."""
+    """Score on held-out rows, resampled by episode, let the model act on reconstructions, and say whether it passes."""
     subject, rows = held_out.subject, held_out.rows
     judged = score(
         dictionary,
@@ -73,17 +114,39 @@ def score_on_held_out(
     cards = held_out_cards(
         dictionary,
         rows.value,
-        fitted=fitted.value,
+        fitted=fitted.rows.value,
         generator=numpy_generator(seed, "dictionary/cards"),
         cluster=held_out.cluster,
+        has_new_frame=~torch.isin(held_out.frame_id, fitted.frame_id),
     )
     arms = arms_of(subject.model, rows.site, splice_of(dictionary), rows.value.mean(dim=0))
-    return replace(
+    full = replace(
         judged,
         held_out=cards,
         decisions=_at_decisions(held_out, dictionary, seed=seed),
-        acting=act(subject.model, arms, subject.trajectories.env_id, acting, seed=seed),
+        acting=act(subject.model, arms, subject.trajectories.env_id, judging.acting, seed=seed),
+        hierarchies=_hierarchies(held_out, dictionary),
     )
+    return replace(full, verdict=judge(full, judging.gate))
+
+
+def _hierarchies(held_out: HeldOutRows, dictionary: Dictionary) -> tuple[Hierarchy, ...]:
+    """Return what became of each kind of object, whose parts are the same object at each cell of the view."""
+    distinct = distinct_rows(held_out.rows.value)
+    first = torch.full((len(distinct.value),), len(distinct.member))
+    first = first.scatter_reduce(0, distinct.member, torch.arange(len(distinct.member)), "amin")
+    objects = held_out.subject.trajectories.frames[held_out.frame_id[first]][..., 0]  # row view view
+    return hierarchies(dictionary, distinct.value, concepts(objects.flatten(1)))
+
+
+def concepts(objects: UInt8[Tensor, "row cell"]) -> list[Concept]:
+    """Return `NAME in view` for each kind of object; its parts are its places in the view."""
+    found = []
+    for name in OBJECTS:
+        parts = objects == CHANNELS[0].index(name)
+        is_frequent = parts.sum(dim=0) >= FEWEST_ROWS
+        found.append(Concept(f"{name} in view", parts.any(dim=1), parts[:, is_frequent]))
+    return found
 
 
 def _at_decisions(held_out: HeldOutRows, dictionary: Dictionary, *, seed: int) -> AtDecisions | None:

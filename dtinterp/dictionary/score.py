@@ -25,8 +25,11 @@ from dtinterp.dictionary.behaviour import (
 from dtinterp.dictionary.card import HeldOut
 from dtinterp.dictionary.dictionary import Codes, Dictionary, check_rows, decode, encode, reconstruct
 from dtinterp.dictionary.distinct import distinct_rows, rank_of
+from dtinterp.dictionary.hierarchy import Hierarchy
+from dtinterp.dictionary.matching import Consistency
 from dtinterp.dictionary.resampling import resample
 from dtinterp.dictionary.rows import RowSource, as_rows
+from dtinterp.dictionary.verdict import Verdict
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval
 
@@ -70,6 +73,12 @@ class DictionaryScore:
     """answers at the decision points alone; None where the world has none, or none of the rows is one"""
     acting: Acting | None = None
     """what the model earns with reconstructions in place; None where it was not tried"""
+    hierarchies: tuple[Hierarchy, ...] = ()
+    """what became of concepts and their parts, on distinct held-out rows; empty where none were given"""
+    consistency: Consistency | None = None
+    """how alike the dictionaries of other seeds are; None where there was but one seed"""
+    verdict: Verdict | None = None
+    """whether it passes the gate; None on cards that were made before there was one"""
 
     @property
     def width_exceeds_inputs(self) -> bool:

@@ -6,6 +6,7 @@ from pydantic import TypeAdapter
 
 from dtinterp.commands.describe import DescribeConfig, describe
 from dtinterp.commands.fit_dictionary import DictionaryConfig, fit_dictionary
+from dtinterp.commands.scoring import Judging
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds import Items, JumpReLU, Kind, TopK
 from dtinterp.dictionary.storage import load_dictionary, load_score
@@ -26,10 +27,10 @@ def subject(small_study: Path) -> Subject:
 
 
 def _small(fit: FitConfig) -> DictionaryConfig:
-    return DictionaryConfig(fit=fit, n_windows=64, n_held_out_windows=32, acting=ActingConfig(n_episodes=2))
+    return DictionaryConfig(fit=fit, n_windows=64, n_held_out_windows=32, judging=Judging(ActingConfig(n_episodes=2)))
 
 
-def _fit(out: Path, subject: Subject, kind: Kind) -> Artefact:
+def _fit(out: Path, subject: Subject, kind: Kind) -> tuple[Artefact, ...]:
     return fit_dictionary(_small(FitConfig(kind, width=32, n_steps=20)), out, **subject)
 
 
