@@ -1,16 +1,17 @@
 """Report cards of the same dictionaries for several models, the untrained and the published one among them.
 
-    python benchmarks/dictionary_cards.py --imported FOLDER              all, and benchmarks/results/dictionary_cards.json
+    python benchmarks/dictionary_cards.py --imported FOLDER              all of them
     python benchmarks/dictionary_cards.py --models memory-dt --quick     one model, fewer windows and steps
 
-FOLDER is what `dtinterp import-model` made of the published checkpoint; without it that model is left out. What stands
-under --work already is not made again, so an interrupted run goes on. Numbers, no assertions.
+The numbers go to benchmarks/results/dictionary_cards.json. FOLDER is what `dtinterp import-model` made of the published
+checkpoint; without it that model is left out. What stands under --work already is not made again, so an interrupted run
+goes on. Nothing is asserted.
 """
 
 import argparse
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from dtinterp.commands.fit_dictionary import DictionaryConfig, fit_dictionary
@@ -24,7 +25,7 @@ from dtinterp.dictionary.kinds import Pca, Random, TopK
 from dtinterp.dictionary.map_card import load_map_card
 from dtinterp.dictionary.score import DictionaryScore
 from dtinterp.dictionary.storage import load_score
-from dtinterp.dictionary.variations import Variations
+from dtinterp.dictionary.variations import Variations, varied
 from dtinterp.foundation.artefact import read_artefact
 from dtinterp.foundation.statistics import Interval
 from dtinterp.interventions.acting import ActingConfig
@@ -64,25 +65,26 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.windows, arguments.episodes = 64, 4
-    found = {contender.name: _numbers(contender, arguments) for contender in _contenders(arguments)}
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    found: dict[str, dict] = {}
+    for contender in _contenders(arguments):
+        found[contender.name] = _numbers(contender, arguments)
+        arguments.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     _print(found)
 
 
 def _contenders(arguments: argparse.Namespace) -> Iterator[Contender]:
     for name in arguments.models:
         yield Contender(name, CHECKPOINTS / "models" / name)
+        if name in UNTRAINED:
+            yield Contender(f"{name} untrained", CHECKPOINTS / "models" / name, untrained=True)
     if arguments.imported is not None:
         yield Contender("published", arguments.imported)
-    for name in (name for name in arguments.models if name in UNTRAINED):
-        yield Contender(f"{name} untrained", CHECKPOINTS / "models" / name, untrained=True)
 
 
 def _numbers(contender: Contender, arguments: argparse.Namespace) -> dict[str, object]:
     work = arguments.work / contender.name.replace(" ", "-")
     acting = ActingConfig(n_episodes=arguments.episodes)
-    subject = {"model": contender.folder, "demonstrations": DEMONSTRATIONS}
     cards = []
     for fit, vary in FITS:
         config = DictionaryConfig(
@@ -92,22 +94,24 @@ def _numbers(contender: Contender, arguments: argparse.Namespace) -> dict[str, o
             n_held_out_windows=arguments.windows,
             judging=Judging(acting),
         )
-        cards += [row for site in SITES for row in _cards(config, site, work, subject)]
+        cards += [row for site in SITES for row in _cards(config, site, work, contender.folder)]
     numbers: dict[str, object] = {"dictionaries": cards}
     if contender.name in MAPPED:
-        numbers["mlps"] = _maps(contender, work / "mlps", arguments, subject)
-        numbers["probes"] = _probes(contender, work / "probes", subject)
+        numbers["mlps"] = _maps(contender, work / "mlps", arguments)
+        numbers["probes"] = _probes(contender, work / "probes")
     return numbers
 
 
-def _cards(config: DictionaryConfig, site: str, work: Path, subject: dict[str, Path]) -> Iterator[dict[str, object]]:
-    from dataclasses import replace
-
-    from dtinterp.dictionary.variations import varied
-
+def _cards(config: DictionaryConfig, site: str, work: Path, model: Path) -> Iterator[dict[str, object]]:
     folders = [work / site / fit.title for fit in varied(config.fit, config.vary)]
     if not all(folder.exists() for folder in folders):
-        fit_dictionary(replace(config, sites=(site,)), work, replace=True, **subject)
+        fit_dictionary(
+            replace(config, sites=(site,)),
+            work,
+            model=model,
+            demonstrations=DEMONSTRATIONS,
+            replace=True,
+        )
     for folder in folders:
         score = load_score(folder)
         assert score is not None
@@ -141,9 +145,7 @@ def _row(score: DictionaryScore) -> dict[str, object]:
     }
 
 
-def _maps(
-    contender: Contender, work: Path, arguments: argparse.Namespace, subject: dict[str, Path]
-) -> list[dict[str, object]]:
+def _maps(contender: Contender, work: Path, arguments: argparse.Namespace) -> list[dict[str, object]]:
     config = TranscoderConfig(
         n_windows=1024,
         n_held_out_windows=arguments.windows // 2,
@@ -152,7 +154,7 @@ def _maps(
         acting=ActingConfig(n_episodes=0),
     )
     if not work.exists():
-        fit_transcoder(config, work, **subject)
+        fit_transcoder(config, work, model=contender.folder, demonstrations=DEMONSTRATIONS)
     return [
         {"mlp": folder.parent.name, "map": folder.name, **asdict(load_map_card(folder))}
         for folder in sorted(work.glob("*/*"))
@@ -160,9 +162,13 @@ def _maps(
     ]
 
 
-def _probes(contender: Contender, work: Path, subject: dict[str, Path]) -> dict[str, object]:
+def _probes(contender: Contender, work: Path) -> dict[str, object]:
     config = ProbeConfig((*SITES, "blocks.1.hook_resid_post"), untrained=contender.untrained, n_windows=256)
-    made = read_artefact(work, kind="probes") if work.exists() else probe(config, work, **subject)
+    made = (
+        read_artefact(work, kind="probes")
+        if work.exists()
+        else probe(config, work, model=contender.folder, demonstrations=DEMONSTRATIONS)
+    )
     return dict(made.manifest.metrics)
 
 
@@ -186,9 +192,8 @@ def _print(found: dict[str, dict]) -> None:
                 row["verdict"],
             )
             print(f"| {' | '.join(cells)} |")
-    print(
-        "\n| model | MLP | in its place | L0 | FVU | loss recovered | KL | return kept |\n|---|---|---|---:|---:|---:|---:|---:|"
-    )
+    print("\n| model | MLP | in its place | L0 | FVU | loss recovered | KL | return kept |")
+    print("|---|---|---|---:|---:|---:|---:|---:|")
     for model, numbers in found.items():
         for row in numbers.get("mlps", ()):
             earned, effects = row["acting"]["exact"], row["effects"]

@@ -27,7 +27,9 @@ COMMANDS = {
     "study": Command("dtinterp.study:run_study", "study a model from its windows to the report"),
     "train-agent": Command("dtinterp.commands.train_agent:train_agent", "train an agent, or go on with it"),
     "collect": Command("dtinterp.commands.collect:collect", "record an agent's demonstrations"),
-    "export": Command("dtinterp.commands.export:export", "write demonstrations as a Minari dataset"),
+    "export": Command(
+        "dtinterp.commands.export:export", "write demonstrations for Minari, or a dictionary for SAELens"
+    ),
     "import-demonstrations": Command(
         "dtinterp.commands.import_demonstrations:import_demonstrations", "make demonstrations of a Minari dataset"
     ),
@@ -36,7 +38,13 @@ COMMANDS = {
     ),
     "import-model": Command("dtinterp.commands.import_model:import_model", "import a published decision transformer"),
     "fit-dictionary": Command(
-        "dtinterp.commands.fit_dictionary:fit_dictionary", "fit and score a dictionary of a site"
+        "dtinterp.commands.fit_dictionary:fit_dictionary", "fit and score dictionaries of sites, one or a stack"
+    ),
+    "score-dictionary": Command(
+        "dtinterp.commands.score_dictionary:score_dictionary", "judge a dictionary on other rows, or an imported one"
+    ),
+    "import-dictionary": Command(
+        "dtinterp.commands.import_dictionary:import_dictionary", "import an autoencoder in SAELens's format"
     ),
     "fit-transcoder": Command(
         "dtinterp.commands.fit_transcoder:fit_transcoder", "fit transcoders and linear maps in place of MLPs"
