@@ -37,9 +37,9 @@ FITS = (
     (FitConfig(Pca(32)), Variations(seeds=(0,))),
     (FitConfig(Random(8), width=128), Variations(seeds=(0,))),
 )
-OURS = ("memory-dt", "memory-dt-small-0", "memory-dt-small-1", "memory-dt-small-2")
-UNTRAINED = ("memory-dt", "memory-dt-small-0")
-MAPPED = ("memory-dt", "memory-dt-small-0", "published", "memory-dt untrained")
+OURS = ("memory-dt-small-0", "memory-dt", "memory-dt-small-1", "memory-dt-small-2")
+UNTRAINED = ("memory-dt-small-0", "memory-dt")
+MAPPED = ("memory-dt-small-0", "memory-dt-small-0 untrained", "memory-dt", "published")
 """Models whose MLPs are replaced too, and whose rows are probed."""
 
 
@@ -57,8 +57,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=OURS)
     parser.add_argument("--imported", type=Path, help="folder of the published model")
-    parser.add_argument("--windows", type=int, default=512, help="held-out windows")
-    parser.add_argument("--episodes", type=int, default=64)
+    parser.add_argument("--windows", type=int, default=256, help="held-out windows")
+    parser.add_argument("--fitted-windows", type=int, default=2048, help="training windows")
+    parser.add_argument("--episodes", type=int, default=32)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--work", type=Path, default=Path("results/dictionary-cards"))
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/dictionary_cards.json"))
@@ -67,39 +68,49 @@ def main() -> None:
         arguments.windows, arguments.episodes = 64, 4
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     found: dict[str, dict] = {}
-    for contender in _contenders(arguments):
-        found[contender.name] = _numbers(contender, arguments)
-        arguments.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    contenders = list(_contenders(arguments))
+    for measure in (_dictionaries, _beyond):
+        for contender in contenders:
+            found[contender.name] = found.get(contender.name, {}) | measure(contender, arguments)
+            arguments.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     _print(found)
 
 
 def _contenders(arguments: argparse.Namespace) -> Iterator[Contender]:
     for name in arguments.models:
         yield Contender(name, CHECKPOINTS / "models" / name)
-        if name in UNTRAINED:
-            yield Contender(f"{name} untrained", CHECKPOINTS / "models" / name, untrained=True)
     if arguments.imported is not None:
         yield Contender("published", arguments.imported)
+    for name in (name for name in UNTRAINED if name in arguments.models):
+        yield Contender(f"{name} untrained", CHECKPOINTS / "models" / name, untrained=True)
 
 
-def _numbers(contender: Contender, arguments: argparse.Namespace) -> dict[str, object]:
-    work = arguments.work / contender.name.replace(" ", "-")
-    acting = ActingConfig(n_episodes=arguments.episodes)
+def _work(contender: Contender, arguments: argparse.Namespace) -> Path:
+    return arguments.work / contender.name.replace(" ", "-")
+
+
+def _dictionaries(contender: Contender, arguments: argparse.Namespace) -> dict[str, object]:
     cards = []
     for fit, vary in FITS:
         config = DictionaryConfig(
             fit=fit,
             vary=vary,
             untrained=contender.untrained,
+            n_windows=arguments.fitted_windows,
             n_held_out_windows=arguments.windows,
-            judging=Judging(acting),
+            judging=Judging(ActingConfig(n_episodes=arguments.episodes)),
         )
+        work = _work(contender, arguments)
         cards += [row for site in SITES for row in _cards(config, site, work, contender.folder)]
-    numbers: dict[str, object] = {"dictionaries": cards}
-    if contender.name in MAPPED:
-        numbers["mlps"] = _maps(contender, work / "mlps", arguments)
-        numbers["probes"] = _probes(contender, work / "probes")
-    return numbers
+    return {"dictionaries": cards}
+
+
+def _beyond(contender: Contender, arguments: argparse.Namespace) -> dict[str, object]:
+    """Return what stands in for the MLPs, and what probes read."""
+    if contender.name not in MAPPED:
+        return {}
+    work = _work(contender, arguments)
+    return {"mlps": _maps(contender, work / "mlps", arguments), "probes": _probes(contender, work / "probes")}
 
 
 def _cards(config: DictionaryConfig, site: str, work: Path, model: Path) -> Iterator[dict[str, object]]:
@@ -147,7 +158,7 @@ def _row(score: DictionaryScore) -> dict[str, object]:
 
 def _maps(contender: Contender, work: Path, arguments: argparse.Namespace) -> list[dict[str, object]]:
     config = TranscoderConfig(
-        n_windows=1024,
+        n_windows=arguments.fitted_windows // 4,
         n_held_out_windows=arguments.windows // 2,
         n_steps=50 if arguments.quick else 1000,
         untrained=contender.untrained,
@@ -163,7 +174,7 @@ def _maps(contender: Contender, work: Path, arguments: argparse.Namespace) -> li
 
 
 def _probes(contender: Contender, work: Path) -> dict[str, object]:
-    config = ProbeConfig((*SITES, "blocks.1.hook_resid_post"), untrained=contender.untrained, n_windows=256)
+    config = ProbeConfig((*SITES, "blocks.1.hook_resid_post"), untrained=contender.untrained, n_windows=128)
     made = (
         read_artefact(work, kind="probes")
         if work.exists()

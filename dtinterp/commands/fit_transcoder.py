@@ -13,7 +13,7 @@ from dtinterp.activations.harvest import logits_with_hooks
 from dtinterp.activations.mlps import MlpRows, MlpSplice, check_layer, harvest_mlp
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.dataset.windows import Windows
-from dtinterp.dictionary.behaviour import RowEdit, effects
+from dtinterp.dictionary.behaviour import ConstantRow, RowEdit, effects
 from dtinterp.dictionary.config import FitProgress, Watch
 from dtinterp.dictionary.distinct import distinct_rows
 from dtinterp.dictionary.map_card import MapCard, map_card, save_map
@@ -146,7 +146,7 @@ class _Trial:
             "clean": spliced(None),
             "spliced": spliced(apply),
             "zero": spliced(torch.zeros_like),
-            "mean": spliced(lambda inputs: mean.to(inputs).expand_as(inputs)),
+            "mean": spliced(ConstantRow(mean)),
         }
 
         def logits_with(edit: RowEdit | None) -> Float32[Tensor, "row action"]:

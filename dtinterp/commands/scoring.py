@@ -1,6 +1,7 @@
 """A subject and a dictionary become the dictionary's report card on held-out windows."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float32, Int64, UInt8
@@ -9,7 +10,8 @@ from torch import Tensor
 from dtinterp.activations.harvest import Activations, FrameChoice, RowEdit, everywhere, harvest, logits_at_rows
 from dtinterp.commands.subject import Subject
 from dtinterp.dataset.windows import Windows
-from dtinterp.dictionary.behaviour import AtDecisions, Decisions, LogitsWith
+from dtinterp.dictionary.acting import Acting
+from dtinterp.dictionary.behaviour import AtDecisions, ConstantRow, Decisions, LogitsWith
 from dtinterp.dictionary.card import held_out_cards
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.distinct import DistinctRows, distinct_rows
@@ -56,6 +58,38 @@ class Fitted:
 
 
 @dataclass(frozen=True)
+class Answers:
+    """The network's answers with something in place of chosen rows; those that all dictionaries share are kept."""
+
+    held_out: "HeldOutRows"
+    is_edited: FrameChoice = everywhere
+
+    def __call__(self, edit: RowEdit | None) -> Float32[Tensor, "row action"]:
+        """Return the logits at every row."""
+        match edit:
+            case None | torch.zeros_like:
+                return self._kept(edit, "clean" if edit is None else "zero")
+            case ConstantRow(value):
+                return self._kept(edit, value.cpu().numpy().tobytes())
+            case _:
+                return self._run(edit)
+
+    def _kept(self, edit: RowEdit | None, name: str | bytes) -> Float32[Tensor, "row action"]:
+        if name not in self._known:
+            self._known[name] = self._run(edit)
+        return self._known[name]
+
+    @cached_property
+    def _known(self) -> dict[str | bytes, Tensor]:
+        return {}
+
+    def _run(self, edit: RowEdit | None) -> Float32[Tensor, "row action"]:
+        subject, windows, site = self.held_out.subject, self.held_out.windows, self.held_out.rows.site
+        model, items = subject.model, subject.items
+        return logits_at_rows(model, windows, items, site=site, edit=edit, is_edited=self.is_edited)
+
+
+@dataclass(frozen=True)
 class HeldOutRows:
     """Rows that neither model nor dictionary saw, and how the model answers with something in their place."""
 
@@ -73,14 +107,40 @@ class HeldOutRows:
         """Harvest the rows of just these windows."""
         return cls(subject, windows, harvest(subject.model, windows, subject.items, site))
 
-    def logits_with(self, is_edited: FrameChoice = everywhere) -> LogitsWith:
-        """Return what answers at every row with the chosen rows edited."""
+    @cached_property
+    def answers(self) -> LogitsWith:
+        """What answers at every row with all rows edited."""
+        return Answers(self)
 
-        def run(edit: RowEdit | None) -> Float32[Tensor, "row action"]:
-            subject, site = self.subject, self.rows.site
-            return logits_at_rows(subject.model, self.windows, subject.items, site=site, edit=edit, is_edited=is_edited)
+    @cached_property
+    def near_forks(self) -> tuple["HeldOutRows", Decisions] | None:
+        """The windows that hold a fork of the world, and which of their rows are one; None where there is none."""
+        trajectories = self.subject.trajectories
+        if trajectories.env_id not in SUPPORTED_IDS:
+            return None
+        is_fork = shows_one_of(trajectories.frames, decision_frames(state_graph(trajectories.env_id)))
 
-        return run
+        def forks(windows: Windows) -> Bool[Tensor, "batch slot"]:
+            return windows.mask & is_fork[windows.frame_id]
+
+        has_fork = forks(self.windows).any(dim=1)
+        if not has_fork.any():
+            return None
+        near = HeldOutRows.at(self.subject, self.rows.site, self.windows[has_fork.nonzero().squeeze(1)])
+        return near, Decisions(forks(near.windows)[near.windows.mask], Answers(near, forks), near.answers)
+
+    def controls(self, acting: ActingConfig, *, seed: int) -> Acting:
+        """Return what the model earns intact, with zeros and with the mean row: the same for all dictionaries."""
+        if (acting, seed) not in self._controls:
+            arms = arms_of(self.subject.model, self.rows.site, torch.zeros_like, self.rows.value.mean(dim=0))
+            del arms["spliced"]
+            found = act(self.subject.model, arms, self.subject.trajectories.env_id, acting, seed=seed)
+            self._controls[acting, seed] = found
+        return self._controls[acting, seed]
+
+    @cached_property
+    def _controls(self) -> dict[tuple[ActingConfig, int], Acting]:
+        return {}
 
     @property
     def frame_id(self) -> Int64[Tensor, " row"]:
@@ -102,12 +162,12 @@ def score_on_held_out(
     held_out: HeldOutRows, dictionary: Dictionary, judging: Judging, *, fitted: Fitted, seed: int
 ) -> DictionaryScore:
     """Score on held-out rows, resampled by episode, let the model act on reconstructions, and say whether it passes."""
-    subject, rows = held_out.subject, held_out.rows
+    rows = held_out.rows
     judged = score(
         dictionary,
         rows.value,
         target_action=held_out.target_action,
-        logits_with=held_out.logits_with(),
+        logits_with=held_out.answers,
         generator=numpy_generator(seed, "dictionary/bootstrap"),
         cluster=held_out.cluster,
     )
@@ -119,12 +179,11 @@ def score_on_held_out(
         cluster=held_out.cluster,
         has_new_frame=~torch.isin(held_out.frame_id, fitted.frame_id),
     )
-    arms = arms_of(subject.model, rows.site, splice_of(dictionary), rows.value.mean(dim=0))
     full = replace(
         judged,
         held_out=cards,
         decisions=_at_decisions(held_out, dictionary, seed=seed),
-        acting=act(subject.model, arms, subject.trajectories.env_id, judging.acting, seed=seed),
+        acting=_acting(held_out, dictionary, judging.acting, seed=seed),
         hierarchies=_hierarchies(held_out, dictionary),
     )
     return replace(full, verdict=judge(full, judging.gate))
@@ -150,25 +209,26 @@ def concepts(objects: UInt8[Tensor, "row cell"]) -> list[Concept]:
 
 
 def _at_decisions(held_out: HeldOutRows, dictionary: Dictionary, *, seed: int) -> AtDecisions | None:
-    """Return the effects at the forks of the world, in the windows that hold one; None where there is none."""
-    subject = held_out.subject
-    trajectories = subject.trajectories
-    if trajectories.env_id not in SUPPORTED_IDS:
+    """Return the effects at the forks of the world; None where no held-out row is one."""
+    if held_out.near_forks is None:
         return None
-    is_fork = shows_one_of(trajectories.frames, decision_frames(state_graph(trajectories.env_id)))
-
-    def forks(windows: Windows) -> Bool[Tensor, "batch slot"]:
-        return windows.mask & is_fork[windows.frame_id]
-
-    has_fork = forks(held_out.windows).any(dim=1)
-    if not has_fork.any():
-        return None
-    near = HeldOutRows.at(subject, held_out.rows.site, held_out.windows[has_fork.nonzero().squeeze(1)])
+    near, decisions = held_out.near_forks
     return score_decisions(
         dictionary,
         near.rows.value,
-        Decisions(forks(near.windows)[near.windows.mask], near.logits_with(forks), near.logits_with()),
+        decisions,
         target_action=near.target_action,
         cluster=near.cluster,
         generator=numpy_generator(seed, "dictionary/decisions"),
     )
+
+
+def _acting(held_out: HeldOutRows, dictionary: Dictionary, acting: ActingConfig, *, seed: int) -> Acting:
+    """Return what the model earns on reconstructions, beside the controls."""
+    subject, rows = held_out.subject, held_out.rows
+    arms = arms_of(subject.model, rows.site, splice_of(dictionary), rows.value.mean(dim=0))
+    tried = {arm: arms[arm] for arm in ("clean", "spliced")}
+    own = act(subject.model, tried, subject.trajectories.env_id, acting, seed=seed)
+    controls = held_out.controls(acting, seed=seed)
+    played = {name: {**arms, **own.played[name]} for name, arms in controls.played.items()}
+    return Acting(acting.target_return, {**controls.exact, **own.exact}, played)

@@ -38,6 +38,17 @@ class Behaviour:
 
 
 @dataclass(frozen=True)
+class ConstantRow:
+    """The edit that puts one row in place of every row."""
+
+    value: Float[Tensor, " d_model"]
+
+    def __call__(self, rows: Float[Tensor, "row d_in"]) -> Float[Tensor, "row d_model"]:
+        """Return the row as often as there are rows."""
+        return self.value.to(rows).expand(len(rows), -1).clone()
+
+
+@dataclass(frozen=True)
 class Effects:
     """The same answers with rows as they are, reconstructed, zero, and the mean row.
 
@@ -113,7 +124,7 @@ def effect_columns(
         "clean": None,
         "spliced": edit,
         "zero": torch.zeros_like,
-        "mean": lambda intact: mean.expand_as(intact).clone(),
+        "mean": ConstantRow(mean),
     }
     answers = {arm: _checked(logits_with(each), target_action) for arm, each in edits.items()}
     favourites = answers["clean"].topk(2, dim=1).indices  # row 2

@@ -14,6 +14,7 @@ from dtinterp.agents.items import FrameItems
 from dtinterp.demonstrations.evaluate import Episodes, play_episodes
 from dtinterp.demonstrations.samplers import Greedy, Sampler, parse_sampler
 from dtinterp.dictionary.acting import Acting, Earned, Played
+from dtinterp.dictionary.behaviour import ConstantRow
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.foundation.statistics import bootstrap_mean, wilson
@@ -57,7 +58,7 @@ def arms_of(
         CLEAN: no_hooks,
         "spliced": Splice(model, site, edit),
         "zero": Splice(model, site, torch.zeros_like),
-        "mean": Splice(model, site, lambda intact: mean.to(intact).expand_as(intact)),
+        "mean": Splice(model, site, ConstantRow(mean)),
     }
 
 
