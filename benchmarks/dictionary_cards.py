@@ -21,7 +21,7 @@ from dtinterp.commands.scoring import Judging
 from dtinterp.commands.subject import CHECKPOINTS, DEMONSTRATIONS
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.gate import verdict_of
-from dtinterp.dictionary.kinds import Pca, Random, TopK
+from dtinterp.dictionary.kinds import Pca, TopK
 from dtinterp.dictionary.map_card import load_map_card
 from dtinterp.dictionary.score import DictionaryScore
 from dtinterp.dictionary.storage import load_score
@@ -31,14 +31,9 @@ from dtinterp.foundation.statistics import Interval
 from dtinterp.interventions.acting import ActingConfig
 
 SITES = ("hook_obs_embed", "blocks.1.hook_resid_pre")
-FITS = (
-    (FitConfig(TopK(8), width=128), Variations(seeds=(0, 1, 2))),
-    (FitConfig(TopK(8), width=512), Variations(seeds=(0,))),
-    (FitConfig(Pca(32)), Variations(seeds=(0,))),
-    (FitConfig(Random(8), width=128), Variations(seeds=(0,))),
-)
+FITS = ((FitConfig(TopK(8), width=128), Variations(seeds=(0, 1, 2))), (FitConfig(Pca(32)), Variations(seeds=(0,))))
 OURS = ("memory-dt-small-0", "memory-dt", "memory-dt-small-1", "memory-dt-small-2")
-UNTRAINED = ("memory-dt-small-0", "memory-dt")
+UNTRAINED = ("memory-dt-small-0",)
 MAPPED = ("memory-dt-small-0", "memory-dt-small-0 untrained", "memory-dt", "published")
 """Models whose MLPs are replaced too, and whose rows are probed."""
 
@@ -160,7 +155,8 @@ def _maps(contender: Contender, work: Path, arguments: argparse.Namespace) -> li
     config = TranscoderConfig(
         n_windows=arguments.fitted_windows // 4,
         n_held_out_windows=arguments.windows // 2,
-        n_steps=50 if arguments.quick else 1000,
+        n_features=(128,),
+        n_steps=50 if arguments.quick else 500,
         untrained=contender.untrained,
         acting=ActingConfig(n_episodes=0),
     )

@@ -15,11 +15,12 @@ from dtinterp.dictionary.behaviour import AtDecisions, ConstantRow, Decisions, L
 from dtinterp.dictionary.card import held_out_cards
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.distinct import DistinctRows, distinct_rows
+from dtinterp.dictionary.fact_recovery import FactsRecovered, recovered_facts
 from dtinterp.dictionary.gate import judge
 from dtinterp.dictionary.hierarchy import Concept, Hierarchy, hierarchies
 from dtinterp.dictionary.score import DictionaryScore, score, score_decisions, splice_of
 from dtinterp.dictionary.verdict import Gate
-from dtinterp.foundation.seeding import numpy_generator
+from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.interventions.acting import ActingConfig, act, arms_of, decision_frames, shows_one_of
 from environments.graph.state_graph import state_graph
 from environments.registration import SUPPORTED_IDS
@@ -185,6 +186,7 @@ def score_on_held_out(
         decisions=_at_decisions(held_out, dictionary, seed=seed),
         acting=_acting(held_out, dictionary, judging.acting, seed=seed),
         hierarchies=_hierarchies(held_out, dictionary),
+        facts=_facts(held_out, dictionary, seed=seed),
     )
     return replace(full, verdict=judge(full, judging.gate))
 
@@ -196,6 +198,22 @@ def _hierarchies(held_out: HeldOutRows, dictionary: Dictionary) -> tuple[Hierarc
     first = first.scatter_reduce(0, distinct.member, torch.arange(len(distinct.member)), "amin")
     objects = held_out.subject.trajectories.frames[held_out.frame_id[first]][..., 0]  # row view view
     return hierarchies(dictionary, distinct.value, concepts(objects.flatten(1)))
+
+
+def _facts(held_out: HeldOutRows, dictionary: Dictionary, *, seed: int) -> FactsRecovered | None:
+    """Return which facts features tell: chosen in every other episode, measured in the rest."""
+    trajectories, rows = held_out.subject.trajectories, held_out.rows
+    is_measured = held_out.cluster % 2 == 1
+    if not trajectories.fact_names or is_measured.all() or not is_measured.any():
+        return None
+    return recovered_facts(
+        dictionary,
+        rows.value,
+        trajectories.facts[rows.step].long(),
+        names=trajectories.fact_names,
+        is_measured=is_measured,
+        generator=generator(seed, "dictionary/facts"),
+    )
 
 
 def concepts(objects: UInt8[Tensor, "row cell"]) -> list[Concept]:
