@@ -33,7 +33,6 @@ from dtinterp.interventions.acting import ActingConfig
 SITES = ("hook_obs_embed", "blocks.1.hook_resid_pre")
 FITS = ((FitConfig(TopK(8), width=128), Variations(seeds=(0, 1, 2))), (FitConfig(Pca(32)), Variations(seeds=(0,))))
 OURS = ("memory-dt-small-0", "memory-dt", "memory-dt-small-1", "memory-dt-small-2")
-UNTRAINED = ("memory-dt-small-0",)
 MAPPED = ("memory-dt-small-0", "memory-dt-small-0 untrained", "memory-dt", "published")
 """Models whose MLPs are replaced too, and whose rows are probed."""
 
@@ -72,12 +71,12 @@ def main() -> None:
 
 
 def _contenders(arguments: argparse.Namespace) -> Iterator[Contender]:
-    for name in arguments.models:
-        yield Contender(name, CHECKPOINTS / "models" / name)
+    first, *others = (Contender(name, CHECKPOINTS / "models" / name) for name in arguments.models)
+    yield first
+    yield Contender(f"{first.name} untrained", first.folder, untrained=True)
     if arguments.imported is not None:
         yield Contender("published", arguments.imported)
-    for name in (name for name in UNTRAINED if name in arguments.models):
-        yield Contender(f"{name} untrained", CHECKPOINTS / "models" / name, untrained=True)
+    yield from others
 
 
 def _work(contender: Contender, arguments: argparse.Namespace) -> Path:

@@ -9,7 +9,8 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING, check_site
-from dtinterp.commands.scoring import Fitted, HeldOutRows, Judging, score_on_held_out
+from dtinterp.commands.held_out_rows import Fitted, HeldOutRows
+from dtinterp.commands.scoring import Judging, score_on_held_out
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.dictionary.config import FitConfig, FitProgress, Watch
 from dtinterp.dictionary.dictionary import Dictionary

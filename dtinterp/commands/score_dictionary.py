@@ -4,7 +4,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from dtinterp.commands.scoring import Fitted, HeldOutRows, Judging, score_on_held_out
+from dtinterp.commands.held_out_rows import Fitted, HeldOutRows
+from dtinterp.commands.scoring import Judging, score_on_held_out
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
 from dtinterp.dictionary.storage import ARTEFACT_KIND, load_dictionary
 from dtinterp.foundation.artefact import Artefact, Content, read_artefact, refuse_existing, write_artefact

@@ -1,18 +1,17 @@
-"""What all dictionaries of a site share is found out once, and is what it would be alone."""
+"""A dictionary's card on held-out rows."""
 
 from dataclasses import replace
 
 import pytest
 import torch
 
-from dtinterp.activations.harvest import logits_at_rows
-from dtinterp.commands.scoring import Answers, Fitted, HeldOutRows, Judging, concepts, score_on_held_out
+from dtinterp.commands.held_out_rows import Fitted, HeldOutRows
+from dtinterp.commands.scoring import Judging, concepts, score_on_held_out
 from dtinterp.commands.subject import load_subject
-from dtinterp.dictionary.behaviour import ConstantRow
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.fit import fit
 from dtinterp.dictionary.kinds import Identity, Pca
-from dtinterp.interventions.acting import ActingConfig, act, arms_of
+from dtinterp.interventions.acting import ActingConfig
 from environments.vocabulary import CHANNELS
 
 SITE = "blocks.0.hook_resid_pre"
@@ -27,30 +26,6 @@ def held_out(small_study):
 
 def _fit(held_out, kind):
     return fit(held_out.rows.value, FitConfig(kind), generator=torch.Generator().manual_seed(0), site=SITE)
-
-
-def test_answers_that_are_kept_are_those_of_the_model(held_out):
-    subject, answers = held_out.subject, Answers(held_out)
-    mean = held_out.rows.value.mean(dim=0)
-    for edit in (None, torch.zeros_like, ConstantRow(mean), ConstantRow(2 * mean), torch.neg):
-        expected = logits_at_rows(subject.model, held_out.windows, subject.items, site=SITE, edit=edit)
-        assert torch.equal(answers(edit), expected)
-        assert torch.equal(answers(edit), expected)  # the second time it may be a memory
-
-
-def test_the_controls_are_those_of_every_dictionary(held_out):
-    subject = held_out.subject
-    mean = held_out.rows.value.mean(dim=0)
-    alone = act(
-        subject.model,
-        arms_of(subject.model, SITE, torch.zeros_like, mean),
-        subject.trajectories.env_id,
-        ACTING,
-        seed=0,
-    )
-    found = held_out.controls(ACTING, seed=0)
-    assert found.exact == {arm: alone.exact[arm] for arm in ("clean", "zero", "mean")}
-    assert held_out.controls(ACTING, seed=0) is found
 
 
 def test_a_card_does_not_depend_on_which_dictionary_came_before(held_out):
