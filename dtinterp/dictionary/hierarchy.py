@@ -45,6 +45,8 @@ class Hierarchy:
     """of the first of them alone"""
     part_f1: float
     """mean over the parts of the largest F1 of any feature"""
+    always_f1: float
+    """of a feature that fires everywhere: what the base rate alone achieves"""
     silent: Interval
     """share of the rows in which it holds and none of its features fires"""
     absorbed: Interval
@@ -89,6 +91,7 @@ def _hierarchy(
         f1=chosen[-1][1],
         first_f1=chosen[0][1],
         part_f1=float(by_part.max(dim=1).values.mean()),
+        always_f1=float(f1(torch.ones_like(holds)[:, None], holds)),
         silent=wilson(int(is_silent.sum()), n_holding),
         absorbed=wilson(int((is_silent & is_own & (most > 0)).sum()), n_holding),
         n_parts=concept.parts.shape[1],

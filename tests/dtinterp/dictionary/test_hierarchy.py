@@ -48,6 +48,7 @@ def test_a_feature_for_the_whole_is_neither_split_nor_absorbed(concept, rows):
     assert (found.f1, found.first_f1, found.part_f1) == pytest.approx((1.0, 1.0, 1.0))
     assert found.absorbed.estimate == found.silent.estimate == 0
     assert found.absorbed.n == int(concept.holds.sum())
+    assert found.always_f1 == pytest.approx(2 * found.absorbed.n / (N_ROWS + found.absorbed.n))
 
 
 def test_a_feature_for_each_part_splits_the_whole(concept, rows):
