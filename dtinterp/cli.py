@@ -27,7 +27,9 @@ COMMANDS = {
     "study": Command("dtinterp.study:run_study", "study a model from its windows to the report"),
     "train-agent": Command("dtinterp.commands.train_agent:train_agent", "train an agent, or go on with it"),
     "collect": Command("dtinterp.commands.collect:collect", "record an agent's demonstrations"),
-    "export": Command("dtinterp.commands.export:export", "write demonstrations as a Minari dataset"),
+    "export": Command(
+        "dtinterp.commands.export:export", "write demonstrations for Minari, or a dictionary for SAELens"
+    ),
     "import-demonstrations": Command(
         "dtinterp.commands.import_demonstrations:import_demonstrations", "make demonstrations of a Minari dataset"
     ),
@@ -40,8 +42,18 @@ COMMANDS = {
     "import-model": Command("dtinterp.commands.import_model:import_model", "import a published decision transformer"),
     "harvest": Command("dtinterp.commands.harvest:harvest", "write the rows of a site to disk"),
     "fit-dictionary": Command(
-        "dtinterp.commands.fit_dictionary:fit_dictionary", "fit and score a dictionary of a site"
+        "dtinterp.commands.fit_dictionary:fit_dictionary", "fit and score dictionaries of sites, one or a stack"
     ),
+    "score-dictionary": Command(
+        "dtinterp.commands.score_dictionary:score_dictionary", "judge a dictionary on other rows, or an imported one"
+    ),
+    "import-dictionary": Command(
+        "dtinterp.commands.import_dictionary:import_dictionary", "import an autoencoder in SAELens's format"
+    ),
+    "fit-transcoder": Command(
+        "dtinterp.commands.fit_transcoder:fit_transcoder", "fit transcoders and linear maps in place of MLPs"
+    ),
+    "probe": Command("dtinterp.commands.probe:probe", "read facts off a model's rows, linearly"),
     "describe": Command("dtinterp.commands.describe:describe", "say what each feature of a dictionary means"),
     "experiment run": Command("dtinterp.commands.experiment:run", "intervene on a model as an experiment.yaml says"),
     "certify": Command("dtinterp.commands.certify:certify", "certify which observations a model treats alike"),
@@ -102,6 +114,10 @@ def _shown(made: object) -> str:
             return "\n".join([f"{made.manifest.kind} written to {made.path}", *_lines(made.manifest.metrics, depth=1)])
         case Path():
             return f"written to {made}"
+        case (only,):
+            return _shown(only)
+        case tuple():
+            return "\n".join(_shown(each).splitlines()[0] for each in made)
         case Mapping():
             return "\n".join(_lines(made, depth=0))
         case _:

@@ -89,9 +89,11 @@ def _write_findings(folder: Path, subject: dict[str, Path]) -> None:
     from dtinterp.commands.certify import certify
     from dtinterp.commands.describe import DescribeConfig, describe
     from dtinterp.commands.fit_dictionary import DictionaryConfig, fit_dictionary
+    from dtinterp.commands.scoring import Judging
     from dtinterp.dictionary.config import FitConfig
     from dtinterp.dictionary.kinds import Pca, TopK
     from dtinterp.equivalence.certify import EquivalenceConfig
+    from dtinterp.interventions.acting import ActingConfig
     from dtinterp.interventions.experiment import run_experiment
     from dtinterp.interventions.report import save_report
     from dtinterp.interventions.specification import Specification
@@ -99,7 +101,9 @@ def _write_findings(folder: Path, subject: dict[str, Path]) -> None:
 
     model, demonstrations = subject["model"], subject["demonstrations"]
     for fit in (FitConfig(TopK(4), width=512, n_steps=20), FitConfig(Pca(4))):
-        config = DictionaryConfig(fit=fit, n_windows=64, n_held_out_windows=32)
+        config = DictionaryConfig(
+            fit=fit, n_windows=64, n_held_out_windows=32, judging=Judging(ActingConfig(n_episodes=2))
+        )
         fit_dictionary(config, folder / "dictionaries" / fit.title, model=model, demonstrations=demonstrations)
     sparse = folder / "dictionaries" / "topk-512-k4"
     describe(

@@ -166,6 +166,8 @@ def _components(run: _Run, grain: Grain) -> dict[str, Tensor]:
         components = {grain.site: run.seen[grain.site]}
     for layer in range(first, run.model.cfg.n_layers):
         components |= {f"{layer}_{kind}": run.seen[f"blocks.{layer}.hook_{kind}"] for kind in ("attn_out", "mlp_out")}
+    if isinstance(grain, ByFeature) and grain.site.endswith("mid"):
+        del components[f"{first}_attn_out"]  # it is in the site already
     return components
 
 

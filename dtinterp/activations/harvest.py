@@ -11,7 +11,7 @@ from transformer_lens.hook_points import HookPoint
 from dtinterp.activations.sites import SlotEdit, check_site, slots_at, splice
 from dtinterp.dataset.windows import Windows
 from dtinterp.foundation.errors import UserError
-from dtinterp.model.policy import Hook
+from dtinterp.model.policy import Hook, HooksOf
 from dtinterp.model.transformer import DecisionTransformer
 
 BATCH = 1024
@@ -33,6 +33,13 @@ class Activations:
 
 RowEdit = Callable[[Float32[Tensor, "row d_model"]], Float32[Tensor, "row d_model"]]
 """New rows for old ones, each from itself alone."""
+FrameChoice = Callable[[Windows], Bool[Tensor, "batch slot"]]
+"""Which slots of windows are edited; pads never are."""
+
+
+def everywhere(windows: Windows) -> Bool[Tensor, "batch slot"]:
+    """Choose every real slot."""
+    return windows.mask
 
 
 @torch.no_grad()
@@ -45,8 +52,6 @@ def harvest(
     the model does not have.
     """
     parts = list(harvested(model, [windows], items, site))
-    if not parts:
-        raise UserError("there are no windows to run the model on: choose at least one.")
     columns = {name: torch.cat([getattr(part, name) for part in parts]) for name in ("value", "step", "slot")}
     return Activations(**columns, site=site)
 
@@ -56,12 +61,12 @@ def harvested(
 ) -> Iterator[Activations]:
     """Yield the rows of some windows at a time, in `harvest`'s order; nothing that was yielded is held."""
     check_site(model, site)
+    tokens = model.cfg.observation_tokens
     for part in windows:
-        for batch in _batches(part, items):
+        for batch in batches(part, items):
             rows: list[Tensor] = []
-            hook = _keeping(rows, site, batch.mask, model.cfg.observation_tokens)
             with torch.no_grad():
-                model.run_with_hooks(batch, items, fwd_hooks=[hook])
+                model.run_with_hooks(batch, items, fwd_hooks=[_keeping(rows, site, batch.mask, tokens)])
             slot = torch.arange(batch.n_slots, device=batch.step.device).expand_as(batch.step)
             yield Activations(rows.pop(), batch.step[batch.mask].cpu(), slot[batch.mask].cpu(), site)
 
@@ -74,22 +79,50 @@ def logits_at_rows(
     *,
     site: str,
     edit: RowEdit | None,
+    is_edited: FrameChoice = everywhere,
 ) -> Float32[Tensor, "row action"]:
-    """Return the action logits at all real slots, in `harvest`'s order, with every row at `site` edited.
+    """Return the action logits at all real slots, in `harvest`'s order, with rows at `site` edited.
 
     The edit sees the rows that `harvest` returns, some windows' worth at a time; without one the model is left alone.
     """
     check_site(model, site)
-    if len(windows) == 0:
-        raise UserError("there are no windows to run the model on: choose at least one.")
-    logits, tokens = [], model.cfg.observation_tokens
-    for batch in _batches(windows, items):
-        hooks = [] if edit is None else [splice(site, _at_real_slots(edit, batch.mask), tokens)]
-        logits.append(model.run_with_hooks(batch, items, fwd_hooks=[*hooks])[batch.mask].cpu())
+    return logits_with_hooks(model, windows, items, Splice(model, site, edit, is_edited))
+
+
+@torch.no_grad()
+def logits_with_hooks(
+    model: DecisionTransformer, windows: Windows, items: Float32[Tensor, "frame item"], hooks: HooksOf
+) -> Float32[Tensor, "row action"]:
+    """Return the action logits at all real slots, in `harvest`'s order, under the hooks of each batch."""
+    logits = [
+        model.run_with_hooks(batch, items, fwd_hooks=[*hooks(batch)])[batch.mask].cpu()
+        for batch in batches(windows, items)
+    ]
     return torch.cat(logits)
 
 
-def _batches(windows: Windows, items: Float32[Tensor, "frame item"]) -> Iterator[Windows]:
+@dataclass(frozen=True)
+class Splice:
+    """What edits the rows at a site: called with windows, it returns the hooks for a run on just these."""
+
+    model: DecisionTransformer
+    site: str
+    edit: RowEdit | None
+    """None leaves the model alone"""
+    is_edited: FrameChoice = everywhere
+
+    def __call__(self, windows: Windows) -> list[Hook]:
+        """Return no hook, or the one that edits real slots; pads stay as they are."""
+        if self.edit is None:
+            return []
+        at = windows.mask & self.is_edited(windows)
+        return [splice(self.site, _at(self.edit, at), self.model.cfg.observation_tokens)]
+
+
+def batches(windows: Windows, items: Float32[Tensor, "frame item"]) -> Iterator[Windows]:
+    """Yield the windows some at a time, on the device of `items`. Raises `UserError` where there are none."""
+    if len(windows) == 0:
+        raise UserError("there are no windows to run the model on: choose at least one.")
     for start in range(0, len(windows), BATCH):
         yield windows[start : start + BATCH].to(items.device)
 
@@ -103,10 +136,12 @@ def _keeping(rows: list[Tensor], site: str, mask: Bool[Tensor, "batch slot"], to
     return site, keep
 
 
-def _at_real_slots(edit: RowEdit, mask: Bool[Tensor, "batch slot"]) -> SlotEdit:
+def _at(edit: RowEdit, is_edited: Bool[Tensor, "batch slot"]) -> SlotEdit:
     def change(vectors: Float32[Tensor, "batch slot d_model"]) -> Float32[Tensor, "batch slot d_model"]:
+        if not is_edited.any():
+            return vectors
         edited = vectors.clone()
-        edited[mask] = edit(vectors[mask])
+        edited[is_edited] = edit(vectors[is_edited])
         return edited
 
     return change

@@ -32,7 +32,8 @@ def sites_of(model: DecisionTransformer) -> tuple[str, ...]:
 
 def stream_sites(model: DecisionTransformer) -> tuple[str, ...]:
     """Return the observation embedding and the residual stream by layer: what the logits are a sum over."""
-    residual = [f"blocks.{layer}.hook_resid_{when}" for layer in range(model.cfg.n_layers) for when in ("pre", "post")]
+    moments = ("pre", "mid", "post")  # before attention, between attention and MLP, behind both
+    residual = [f"blocks.{layer}.hook_resid_{when}" for layer in range(model.cfg.n_layers) for when in moments]
     return (OBSERVATION_EMBEDDING, *residual)
 
 

@@ -1,19 +1,20 @@
 """A dictionary on disk becomes a table of what its features mean, on disk."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from dtinterp.activations.harvest import harvest
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.storage import ARTEFACT_KIND, load_dictionary
+from dtinterp.dictionary.gate import verdict_of
+from dtinterp.dictionary.storage import ARTEFACT_KIND, load_dictionary, load_score
 from dtinterp.features.describe import DescribeConfig as FeatureConfig
 from dtinterp.features.describe import describe as describe_features
 from dtinterp.features.recovery import ItemRecovery, item_rate, item_recovery
 from dtinterp.features.storage import save_features
 from dtinterp.features.table import FeatureTable
-from dtinterp.foundation.artefact import Artefact, read_artefact, refuse_existing
+from dtinterp.foundation.artefact import JSON, Artefact, read_artefact, refuse_existing
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,15 @@ def describe(
         parents=(*subject.artefacts, parent),
         seed=config.seed,
         replace=replace,
-        recovered=recovered_in(subject, loaded, config),
+        known=_known(dictionary, recovered_in(subject, loaded, config)),
     )
+
+
+def _known(dictionary: Path, recovered: ItemRecovery | None) -> dict[str, JSON]:
+    """Return whether the dictionary passes the gate, and what it recovered of the items, where these are known."""
+    score = load_score(dictionary)
+    known: dict[str, JSON] = {} if score is None else {"gate": str(verdict_of(score))}
+    return known if recovered is None else {**known, "items": asdict(recovered)}
 
 
 def recovered_in(subject: Subject, dictionary: Dictionary, config: DescribeConfig) -> ItemRecovery | None:

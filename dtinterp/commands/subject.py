@@ -16,6 +16,7 @@ from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.artefact import Artefact
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.storage import TrainedModel, load_model, untrained_twin
+from dtinterp.model.training import TrainConfig
 from dtinterp.model.transformer import DecisionTransformer
 from environments.vocabulary import one_hot
 
@@ -31,11 +32,18 @@ class Subject:
     trained: TrainedModel
     trajectories: Trajectories
     demonstrations: Artefact
+    is_untrained: bool = False
+    """whether the model is one of the same shape that never saw a window: the control of every claim"""
 
     @property
     def model(self) -> DecisionTransformer:
-        """The trained model."""
-        return self.trained.model
+        """The trained model, or the untrained one where that is the subject."""
+        return self.untrained if self.is_untrained else self.trained.model
+
+    @property
+    def training(self) -> TrainConfig:
+        """How the model was trained; of one that was trained elsewhere only its shape is known, the rest is default."""
+        return self.trained.training or TrainConfig(model=self.trained.model.cfg, seed=0)
 
     @cached_property
     def items(self) -> Float32[Tensor, "frame item"]:
@@ -44,13 +52,13 @@ class Subject:
 
     @cached_property
     def split(self) -> Split:
-        """The sides that the model was trained and validated on."""
-        return split_of(self.trajectories, self.trained.config)
+        """The sides that the model was trained and validated on; of one that was trained elsewhere, a new split."""
+        return split_of(self.trajectories, self.training)
 
     @cached_property
     def untrained(self) -> DecisionTransformer:
         """A model of the same shape that never saw a window."""
-        return untrained_twin(self.trained.config, draw=self.trained.config.seed)
+        return untrained_twin(self.training, draw=self.training.seed)
 
     @property
     def artefacts(self) -> tuple[Artefact, Artefact]:
@@ -70,7 +78,14 @@ class Subject:
         return window(self.trajectories, chosen, self.model.cfg.n_slots)
 
 
-def load_subject(model: Path, demonstrations: Path) -> Subject:
-    """Read both folders; raises `UserError` where the model was trained on other demonstrations."""
+def load_subject(model: Path, demonstrations: Path, *, untrained: bool = False) -> Subject:
+    """Read both folders; raises `UserError` where a model of ours was trained on other demonstrations.
+
+    A model that was trained elsewhere is studied on any demonstrations. With `untrained`, the subject is a model of the
+    same shape that never saw a window.
+    """
     trajectories, parent = load_trajectories(demonstrations)
-    return Subject(load_model(model, parent=parent), trajectories, parent)
+    trained = load_model(model)
+    if trained.training is not None:
+        trained = load_model(model, parent=parent)
+    return Subject(trained, trajectories, parent, untrained)

@@ -86,6 +86,9 @@ class HeldOut:
     """what the dictionary was fitted to"""
     warnings: tuple[str, ...]
     """one sentence each; empty where nothing is wrong"""
+    unseen_frame: RowCard | None = None
+    """on rows whose own frame no row of the fit shows, whatever came before it; None where there are none, or where
+    nobody told"""
 
 
 def inputs_of(rows: Float32[Tensor, "row d_model"]) -> Inputs:
@@ -130,17 +133,24 @@ def held_out_cards(
     fitted: Float32[Tensor, "fitted d_model"],
     generator: np.random.Generator,
     cluster: Int64[Tensor, " row"] | None = None,
+    has_new_frame: Bool[Tensor, " row"] | None = None,
 ) -> HeldOut:
-    """Return the cards on `rows` and on those of them that equal no row of `fitted`; see `row_card`."""
+    """Return the cards on `rows` and on those of them that equal no row of `fitted`; see `row_card`.
+
+    `has_new_frame` tells which rows show a frame that no row of the fit shows.
+    """
     check_rows(fitted, dictionary.d_model)
     everything = row_card(dictionary, rows, generator=generator, cluster=cluster)
-    is_new = ~is_among(rows, fitted)
-    unseen = None
-    if is_new.any():
-        own = None if cluster is None else cluster[is_new]
-        unseen = row_card(dictionary, rows[is_new], generator=generator, cluster=own)
+
+    def card_of(chosen: Bool[Tensor, " row"] | None) -> RowCard | None:
+        if chosen is None or not chosen.any():
+            return None
+        own = None if cluster is None else cluster[chosen]
+        return row_card(dictionary, rows[chosen], generator=generator, cluster=own)
+
+    unseen = card_of(~is_among(rows, fitted))
     inputs = inputs_of(fitted)
-    return HeldOut(everything, unseen, inputs, warnings_of(everything, unseen, inputs))
+    return HeldOut(everything, unseen, inputs, warnings_of(everything, unseen, inputs), card_of(has_new_frame))
 
 
 def warnings_of(everything: RowCard, unseen: RowCard | None, fitted: Inputs) -> tuple[str, ...]:

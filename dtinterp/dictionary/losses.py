@@ -84,7 +84,7 @@ def topk_loss(
     kept = strongest(batch.rows, parameters.W_enc, parameters.bias, parameters.W_dec, k)
     remainder = (batch.rows - parameters.b_dec[:, None]) - kept.made  # member row d_model
     error = batch.mean(remainder.square().sum(dim=2))
-    total = error / batch.spread + _revival(parameters, batch, remainder.detach(), is_silent)
+    total = error / batch.spread + revival(parameters, batch, remainder.detach(), is_silent)
     is_active = kept.value > 0
     fired = torch.zeros(is_silent.shape, device=is_silent.device)
     fired.scatter_add_(1, kept.index.flatten(1), is_active.flatten(1).float())
@@ -114,7 +114,7 @@ def nested_loss(
         errors.append(batch.mean(remainder.square().sum(dim=2)))
         start = end
     total = torch.stack(errors).mean(dim=0) / batch.spread
-    total = total + _revival(parameters, batch, remainder.detach(), is_silent)
+    total = total + revival(parameters, batch, remainder.detach(), is_silent)
     return Loss(total, errors[-1].detach(), *_activity(code, batch), threshold)
 
 
@@ -168,8 +168,8 @@ def jump_loss(
     n_active = batch.mean(_Step.apply(activation, threshold, width).sum(dim=2))
     remainder = batch.rows - parameters.decoded(code)  # member row d_model
     error = batch.mean(remainder.square().sum(dim=2))
-    revival = batch.spread * _revival(parameters, batch, remainder.detach(), is_silent)
-    return Loss(error + coefficient * n_active + revival, error.detach(), *_activity(code, batch))
+    revived = batch.spread * revival(parameters, batch, remainder.detach(), is_silent)
+    return Loss(error + coefficient * n_active + revived, error.detach(), *_activity(code, batch))
 
 
 def gated_loss(
@@ -193,8 +193,8 @@ def gated_loss(
     error = batch.mean(remainder.square().sum(dim=2))
     frozen = torch.baddbmm(parameters.b_dec.detach()[:, None], gate, parameters.W_dec.detach())
     auxiliary = batch.mean((batch.rows - frozen).square().sum(dim=2))
-    revival = batch.spread * _revival(parameters, batch, remainder.detach(), is_silent)
-    total = error + coefficient * batch.mean(gate.sum(dim=2)) + auxiliary + revival
+    revived = batch.spread * revival(parameters, batch, remainder.detach(), is_silent)
+    total = error + coefficient * batch.mean(gate.sum(dim=2)) + auxiliary + revived
     return Loss(total, error.detach(), *_activity(code, batch))
 
 
@@ -213,7 +213,7 @@ def _activity(
     return batch.mean(is_active.sum(dim=2).float()), is_active.any(dim=1)
 
 
-def _revival(
+def revival(
     parameters: Parameters,
     batch: Batch,
     error: Float[Tensor, "member row d_model"],

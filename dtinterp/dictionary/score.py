@@ -1,38 +1,38 @@
 """A dictionary, held-out rows and a network's answers become the dictionary's report card."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Float64, Int64
+from jaxtyping import Float32, Float64, Int64
 from torch import Tensor
 
+from dtinterp.dictionary.acting import Acting
+from dtinterp.dictionary.behaviour import (
+    AtDecisions,
+    Behaviour,
+    Decisions,
+    Effects,
+    LogitsWith,
+    RowEdit,
+    behaviour,
+    chosen,
+    effect_columns,
+    effects_of,
+    recovered,
+)
 from dtinterp.dictionary.card import HeldOut
-from dtinterp.dictionary.dictionary import Codes, Dictionary, decode, encode, reconstruct
+from dtinterp.dictionary.dictionary import Codes, Dictionary, check_rows, decode, encode, reconstruct
 from dtinterp.dictionary.distinct import distinct_rows, rank_of
-from dtinterp.dictionary.resampling import Resampled, resample
+from dtinterp.dictionary.fact_recovery import FactsRecovered
+from dtinterp.dictionary.hierarchy import Hierarchy
+from dtinterp.dictionary.matching import Consistency
+from dtinterp.dictionary.resampling import resample
 from dtinterp.dictionary.rows import RowSource, as_rows
+from dtinterp.dictionary.verdict import Verdict
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval
-
-RowEdit: TypeAlias = Callable[[Float[Tensor, "row d_model"]], Float[Tensor, "row d_model"]]
-"""What is put in place of the rows inside the network."""
-LogitsWith: TypeAlias = Callable[[RowEdit | None], Float[Tensor, "row action"]]
-"""The network's answer at each row with an edit in place; with None, untouched."""
-
-
-@dataclass(frozen=True)
-class Behaviour:
-    """How well the next action is predicted while something stands in place of the rows."""
-
-    loss: Interval
-    """mean of `-log p(target action)`, in nats"""
-    accuracy: Interval
-    """share of rows whose most likely action is the target action"""
-    kl: Interval
-    """mean of `KL(p_clean || p) = sum_a p_clean log(p_clean / p)`, in nats; 0 when nothing is edited"""
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,18 @@ class DictionaryScore:
     held_out: HeldOut | None = None
     """how rows are written, on all held-out rows and on those that the fit never saw; None where the fit's rows were
     not at hand"""
+    decisions: AtDecisions | None = None
+    """answers at the decision points alone; None where the world has none, or none of the rows is one"""
+    acting: Acting | None = None
+    """what the model earns with reconstructions in place; None where it was not tried"""
+    hierarchies: tuple[Hierarchy, ...] = ()
+    """what became of concepts and their parts, on distinct held-out rows; empty where none were given"""
+    facts: FactsRecovered | None = None
+    """which facts of the world some feature tells; None where none are known"""
+    consistency: Consistency | None = None
+    """how alike the dictionaries of other seeds are; None where there was but one seed"""
+    verdict: Verdict | None = None
+    """whether it passes the gate; None on cards that were made before there was one"""
 
     @property
     def width_exceeds_inputs(self) -> bool:
@@ -97,24 +109,57 @@ def score(
     _check_counts(len(table), target_action, cluster)
     own_cluster = torch.arange(len(table)) if cluster is None else cluster
     columns = _row_columns(table, decode(dictionary, codes), codes)
-    columns |= _arm_columns(dictionary, table, target_action, logits_with)
+    columns |= effect_columns(
+        splice_of(dictionary), table.mean(dim=0), logits_with=logits_with, target_action=target_action
+    )
     resampled = resample(columns, own_cluster.cpu().numpy(), generator)
     distinct = distinct_rows(table)
     return DictionaryScore(
         l0=resampled.ratio("active", "row"),
         fvu=resampled.ratio("error", "spread"),
         dead_share=1 - len(codes.index[codes.value != 0].unique()) / dictionary.width,
-        clean=_behaviour(resampled, "clean"),
-        spliced=_behaviour(resampled, "spliced"),
-        zero=_behaviour(resampled, "zero"),
-        mean=_behaviour(resampled, "mean"),
-        loss_recovered_from_zero=_recovered(resampled, "zero"),
-        loss_recovered_from_mean=_recovered(resampled, "mean"),
+        clean=behaviour(resampled, "clean"),
+        spliced=behaviour(resampled, "spliced"),
+        zero=behaviour(resampled, "zero"),
+        mean=behaviour(resampled, "mean"),
+        loss_recovered_from_zero=recovered(resampled, "zero"),
+        loss_recovered_from_mean=recovered(resampled, "mean"),
         n_rows=len(table),
         n_distinct=len(distinct.value),
         rank=rank_of(distinct.value),
         width=dictionary.width,
     )
+
+
+def score_decisions(
+    dictionary: Dictionary,
+    rows: Float32[Tensor, "row d_model"],
+    decisions: Decisions,
+    *,
+    target_action: Int64[Tensor, " row"],
+    cluster: Int64[Tensor, " row"],
+    generator: np.random.Generator,
+) -> AtDecisions | None:
+    """Return the effects at decision points, edited there alone and everywhere; None where no row is one.
+
+    The mean row is that of all `rows`; `cluster` tells which rows are drawn together.
+    """
+    check_rows(rows, dictionary.d_model)
+    _check_counts(len(rows), target_action, cluster)
+    is_there, mean = decisions.is_decision, rows.mean(dim=0)
+    if not is_there.any():
+        return None
+
+    def effects_with(logits_with: LogitsWith) -> Effects:
+        columns = effect_columns(splice_of(dictionary), mean, logits_with=logits_with, target_action=target_action)
+        return effects_of(chosen(columns, is_there), cluster[is_there], generator)
+
+    return AtDecisions(effects_with(decisions.there), effects_with(decisions.everywhere))
+
+
+def splice_of(dictionary: Dictionary) -> RowEdit:
+    """Return the edit that puts a dictionary's reconstructions in place of rows."""
+    return partial(reconstruct, dictionary)
 
 
 def _check_counts(n_rows: int, target_action: Tensor, cluster: Tensor | None) -> None:
@@ -136,47 +181,5 @@ def _row_columns(
     return {name: _numbers(column) for name, column in columns.items()}
 
 
-def _arm_columns(
-    dictionary: Dictionary,
-    rows: Float32[Tensor, "row d_model"],
-    target_action: Int64[Tensor, " row"],
-    logits_with: LogitsWith,
-) -> dict[str, Float64[np.ndarray, " row"]]:
-    mean = rows.mean(dim=0)
-    arms: dict[str, RowEdit | None] = {
-        "clean": None,
-        "spliced": lambda intact: reconstruct(dictionary, intact),
-        "zero": torch.zeros_like,
-        "mean": lambda intact: mean.expand_as(intact).clone(),
-    }
-    answers = {arm: _log_probability(logits_with(edit), len(rows)) for arm, edit in arms.items()}
-    columns: dict[str, Float64[np.ndarray, " row"]] = {}
-    for arm, answer in answers.items():
-        gap = answers["clean"] - answer  # row action
-        columns[f"{arm} loss"] = _numbers(-answer.gather(1, target_action.to(answer.device)[:, None]).squeeze(1))
-        columns[f"{arm} hit"] = _numbers(answer.argmax(dim=1) == target_action.to(answer.device))
-        columns[f"{arm} kl"] = _numbers((answers["clean"].exp() * gap).sum(dim=1))
-    return columns
-
-
-def _log_probability(logits: Float[Tensor, "row action"], n_rows: int) -> Float64[Tensor, "row action"]:
-    if len(logits) != n_rows:
-        raise ValueError(f"the network answered for {len(logits)} rows, expected {n_rows}")
-    return logits.double().log_softmax(dim=1)
-
-
 def _numbers(column: Tensor) -> Float64[np.ndarray, " row"]:
     return column.detach().double().cpu().numpy()
-
-
-def _behaviour(resampled: Resampled, arm: str) -> Behaviour:
-    return Behaviour(*(resampled.ratio(f"{arm} {measure}", "row") for measure in ("loss", "hit", "kl")))
-
-
-def _recovered(resampled: Resampled, ablation: str) -> Interval | None:
-    worst = f"{ablation} loss"
-    if resampled.interval(lambda total: (total[worst] - total["clean loss"]) / total["row"]).low <= 0:
-        return None
-    return resampled.interval(
-        lambda total: (total[worst] - total["spliced loss"]) / (total[worst] - total["clean loss"])
-    )

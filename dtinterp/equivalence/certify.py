@@ -22,7 +22,7 @@ from dtinterp.equivalence.swaps import Swaps, swap_frames
 from dtinterp.equivalence.worlds import places, world_partitions
 from dtinterp.foundation.ranges import require_at_least
 from dtinterp.foundation.seeding import generator, numpy_generator
-from dtinterp.interventions.expectation import expectation
+from dtinterp.interventions.expectation import Altered, expectation
 from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.evaluation import Expectation
 from environments.graph.state_graph import StateGraph, state_graph
@@ -172,7 +172,7 @@ def _judge(
     def judge(chosen: Int64[Tensor, " frame"]) -> Expectation:
         substitute = torch.arange(len(graph.frames))
         substitute[place] = place[chosen]
-        return expectation(model, graph, Greedy(), target_return=target_return, substitute=substitute)
+        return expectation(model, graph, Greedy(), target_return=target_return, altered=Altered(substitute))
 
     return judge
 

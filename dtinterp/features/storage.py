@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import TypeAdapter
 from torch import Tensor
 
-from dtinterp.features.recovery import ItemRecovery
 from dtinterp.features.table import Alignment, FactValue, FeatureTable, ItemMaps, TopFrames
-from dtinterp.foundation.artefact import Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
 
 ARTEFACT_KIND = "features"
 
@@ -21,9 +21,9 @@ def save_features(
     parents: Sequence[Artefact],
     seed: int,
     replace: bool = False,
-    recovered: ItemRecovery | None = None,
+    known: Mapping[str, JSON] = MappingProxyType({}),
 ) -> Artefact:
-    """Write the table to the folder `path`, and what it recovered of the items as a metric where that is known.
+    """Write the table to the folder `path`; `known` are more metrics, such as the verdict on the dictionary.
 
     Raises `UserError` where `path` exists and `replace` is not given.
     """
@@ -36,8 +36,7 @@ def save_features(
         if isinstance(getattr(part, field.name), Tensor)
     }
     metrics = {"n_features": table.n_features, "n_dead": int((table.density == 0).sum())}
-    metrics |= {} if recovered is None else {"items": asdict(recovered)}
-    content = Content(ARTEFACT_KIND, config=asdict(settings), tensors=tensors, metrics=metrics)
+    content = Content(ARTEFACT_KIND, config=asdict(settings), tensors=tensors, metrics={**metrics, **known})
     return write_artefact(path, content, parents=parents, seed=seed, replace=replace)
 
 

@@ -12,6 +12,7 @@ from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.evaluate import Evaluation
 from dtinterp.demonstrations.samplers import Sampler, probabilities
 from dtinterp.foundation.statistics import Interval
+from dtinterp.model.policy import HooksOf, no_hooks
 from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.evaluation import PAD, Expectation, SeenWindows, evaluate_windows
 from environments.graph.state_graph import StateGraph
@@ -19,6 +20,19 @@ from environments.vocabulary import one_hot
 
 BATCH = 1024
 """Windows per forward pass."""
+
+
+@dataclass(frozen=True)
+class Altered:
+    """What is done to a model while it acts."""
+
+    substitute: Int64[Tensor, " frame"] | None = None
+    """frame i of the graph is shown to the model as frame `substitute[i]`, at every step"""
+    hooks_of: HooksOf = no_hooks
+    """the hooks under which it sees its windows"""
+
+
+INTACT = Altered()
 
 
 @dataclass(frozen=True)
@@ -37,26 +51,26 @@ def expectation(
     sampler: Sampler,
     *,
     target_return: float,
-    substitute: Int64[Tensor, " frame"] | None = None,
+    altered: Altered = INTACT,
     bounds: Bounds | None = None,
 ) -> Expectation:
     """Return what the model earns when asked for `target_return` and its actions are drawn by `sampler`.
 
-    With `substitute`, frame i of the graph is shown to the model as frame `substitute[i]`, at every step. Every world
-    of a state graph pays at an episode's end only, so the return-to-go stays at the target. A sampler that leaves the
-    policy in doubt at every step has too many windows to follow: then ValueError says so, or, with `bounds`, what was
-    too unlikely to follow is left off and counted.
+    Every world of a state graph pays at an episode's end only, so the return-to-go stays at the target. A sampler that
+    leaves the policy in doubt at every step has too many windows to follow: then ValueError says so, or, with `bounds`,
+    what was too unlikely to follow is left off and counted.
     """
     items = one_hot(torch.tensor(graph.frames))
 
     @torch.no_grad()
     def policy(seen: SeenWindows) -> Float64[np.ndarray, "window action"]:
         windows = windows_of(seen, target_return=target_return)
-        if substitute is not None:
-            windows = replace(windows, frame_id=torch.where(windows.mask, substitute[windows.frame_id], 0))
+        if altered.substitute is not None:
+            windows = replace(windows, frame_id=torch.where(windows.mask, altered.substitute[windows.frame_id], 0))
         shown, place = windows.frame_id.unique(return_inverse=True)  # few of a world's frames are possible at one time
         placed, table = replace(windows, frame_id=place), items[shown]
-        logits = [model(placed[start : start + BATCH], table)[:, -1] for start in range(0, len(placed), BATCH)]
+        parts = [placed[start : start + BATCH] for start in range(0, len(placed), BATCH)]
+        logits = [model.run_with_hooks(part, table, fwd_hooks=[*altered.hooks_of(part)])[:, -1] for part in parts]
         chances = probabilities(sampler, torch.cat(logits)).double()
         return (chances / chances.sum(-1, keepdim=True)).numpy()
 

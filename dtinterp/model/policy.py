@@ -15,6 +15,13 @@ from dtinterp.model.transformer import DecisionTransformer
 Hook = tuple[str, Callable[..., Tensor | None]]
 """Where to listen, and what to make of the activation there: called as `change(activation, hook=point)`, as
 TransformerLens's `run_with_hooks` does. None leaves the activation as it is."""
+HooksOf = Callable[[Windows], Sequence[Hook]]
+"""The hooks for a run on just these windows, for a change that depends on which slots are real."""
+
+
+def no_hooks(_: Windows) -> Sequence[Hook]:
+    """Return nothing: the model is left alone."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -39,10 +46,11 @@ class WindowPolicy:
         *,
         target_return: float,
         hooks: Sequence[Hook] = (),
+        hooks_of: HooksOf = no_hooks,
     ) -> None:
         """Bind the model to the frames of the worlds it will act in."""
         self.model, self.items = model, items
-        self.target_return, self.hooks = target_return, hooks
+        self.target_return, self.hooks, self.hooks_of = target_return, hooks, hooks_of
 
     def start(self, n_worlds: int) -> WindowMemory:
         """Return windows that are all padding."""
@@ -55,7 +63,9 @@ class WindowPolicy:
         each = distinct(windows)
         items = self.items.table.to(self.model.W_obs.device)
         batch = each.windows.to(items.device)
-        logits = self.model.run_with_hooks(batch, items, fwd_hooks=[*self.hooks]).to(each.member.device)
+        logits = self.model.run_with_hooks(batch, items, fwd_hooks=[*self.hooks, *self.hooks_of(batch)]).to(
+            each.member.device
+        )
         return Decision(logits[:, -1][each.member], WindowMemory(windows))
 
     def _push(self, observation: Observation, windows: Windows) -> Windows:

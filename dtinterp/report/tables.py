@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from dtinterp.demonstrations.quality import Quality, SamplerQuality
+from dtinterp.dictionary.gate import verdict_of
+from dtinterp.dictionary.score import DictionaryScore
 from dtinterp.equivalence.certify import EquivalenceReport
 from dtinterp.foundation.statistics import Interval
 from dtinterp.report.results import ScoredDictionary
@@ -77,6 +79,14 @@ def in_words(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.map(lambda value: str(value) if isinstance(value, Interval) else value)
 
 
+def gate_word(score: DictionaryScore) -> str:
+    """Return what the gate says in a word or two."""
+    verdict = verdict_of(score)
+    if verdict.failures:
+        return "fails"
+    return "passes" if verdict.passes else "not judged"
+
+
 def _sampler_row(name: str, each: SamplerQuality, n_actions: int) -> dict[str, object]:
     lengths = each.length
     shares = each.action_share or (None,) * n_actions
@@ -105,6 +115,8 @@ def _dictionary_row(each: ScoredDictionary) -> dict[str, object]:
         "accuracy (spliced)": score.spliced.accuracy,
         "accuracy (clean)": score.clean.accuracy,
         "KL (nats)": score.spliced.kl,
+        "return kept": None if score.acting is None else score.acting.return_kept,
+        "gate": gate_word(score),
         "dead": score.dead_share,
         "width": score.width,
         "distinct inputs": score.n_distinct,

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from dtinterp.dictionary.gate import verdict_of
 from dtinterp.report.evidence import cite, count, plural
 from dtinterp.report.figures.dictionaries import dictionary_figure
 from dtinterp.report.figures.markup import figure_html
@@ -26,6 +27,7 @@ def dictionaries_section(results: StudyResults) -> Html:
             "rulers."
         ),
         *_warnings(results),
+        *_gate(results),
         table_block(
             table_html(_linked(results)),
             "Every dictionary with L0, reconstruction and behaviour; losses in nats per action. Intervals are 95% "
@@ -60,6 +62,28 @@ def _warnings(results: StudyResults) -> list[Html]:
         ". Sparsity there may be mere memory, and its features are no evidence of structure.",
     )
     return [element("p", sentence, class_="warning")]
+
+
+def _gate(results: StudyResults) -> list[Html]:
+    """Name the dictionaries that do not pass, each with its reasons: nothing may be claimed about their features."""
+    missed = [(each, verdict_of(each.value.score)) for each in results.dictionaries]
+    reasons = [
+        element("li", cite(each.value.dictionary.name, each.artefact), f" at {each.value.dictionary.site} {verdict}.")
+        for each, verdict in missed
+        if not verdict.passes
+    ]
+    if not reasons:
+        return []
+    return [
+        element(
+            "p",
+            f"{plural(len(reasons), 'dictionary', 'dictionaries')} of {len(missed)} did not pass the gate of sparsity, "
+            "error on unseen rows, loss, accuracy and return. What is said of their features is a description, no "
+            "claim:",
+            class_="warning",
+        ),
+        element("ul", *reasons),
+    ]
 
 
 def _untouched(results: StudyResults) -> str:

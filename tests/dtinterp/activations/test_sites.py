@@ -9,8 +9,10 @@ from dtinterp.foundation.errors import UserError
 SITES = (
     "hook_obs_embed",
     "blocks.0.hook_resid_pre",
+    "blocks.0.hook_resid_mid",
     "blocks.0.hook_resid_post",
     "blocks.1.hook_resid_pre",
+    "blocks.1.hook_resid_mid",
     "blocks.1.hook_resid_post",
 )
 

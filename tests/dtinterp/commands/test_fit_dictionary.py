@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -6,10 +7,14 @@ from pydantic import TypeAdapter
 
 from dtinterp.commands.describe import DescribeConfig, describe
 from dtinterp.commands.fit_dictionary import DictionaryConfig, fit_dictionary
+from dtinterp.commands.scoring import Judging
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds import Items, JumpReLU, Kind, TopK
 from dtinterp.dictionary.storage import load_dictionary, load_score
+from dtinterp.dictionary.variations import Variations
 from dtinterp.foundation.artefact import Artefact
+from dtinterp.foundation.errors import UserError
+from dtinterp.interventions.acting import ActingConfig
 
 
 class Subject(TypedDict):
@@ -25,10 +30,10 @@ def subject(small_study: Path) -> Subject:
 
 
 def _small(fit: FitConfig) -> DictionaryConfig:
-    return DictionaryConfig(fit=fit, n_windows=64, n_held_out_windows=32)
+    return DictionaryConfig(fit=fit, n_windows=64, n_held_out_windows=32, judging=Judging(ActingConfig(n_episodes=2)))
 
 
-def _fit(out: Path, subject: Subject, kind: Kind) -> Artefact:
+def _fit(out: Path, subject: Subject, kind: Kind) -> tuple[Artefact, ...]:
     return fit_dictionary(_small(FitConfig(kind, width=32, n_steps=20)), out, **subject)
 
 
@@ -42,6 +47,9 @@ def test_a_fitted_dictionary_is_scored_on_held_out_rows(kind: Kind, tmp_path: Pa
     assert score.held_out.everything.fvu.estimate == pytest.approx(score.fvu.estimate)
     assert score.held_out.everything.width == dictionary.width
     assert score.held_out.fitted.n_distinct == score.held_out.fitted.n_rows
+    assert score.acting is not None
+    assert set(score.acting.exact) == {"clean", "spliced", "zero", "mean"}
+    assert score.acting.played["temperature=1"]["clean"].change.estimate == 0
 
 
 def test_a_finished_fit_leaves_nothing_but_the_artefact(tmp_path: Path, subject: Subject) -> None:
@@ -65,3 +73,37 @@ def test_features_of_embeddings_are_held_against_the_items(tmp_path: Path, subje
     items = TypeAdapter(dict[str, Any]).validate_python(described.manifest.metrics["items"])
     assert items["n_items"] == 980
     assert items["recovery"]["matched"]["estimate"] > items["recovery"]["chance"]["estimate"]
+
+
+def test_a_stack_is_written_site_by_site_and_knows_how_consistent_its_seeds_are(
+    tmp_path: Path, subject: Subject
+) -> None:
+    config = replace(
+        _small(FitConfig(TopK(2), n_steps=4)),
+        vary=Variations(n_features=(8, 16), seeds=(0, 1)),
+        sites=("hook_obs_embed", "blocks.0.hook_resid_mid"),
+    )
+    made = fit_dictionary(config, tmp_path / "stack", **subject)
+    names = ("topk-8-k2", "topk-8-k2-m1", "topk-16-k2", "topk-16-k2-m1")
+    assert [each.path for each in made] == [tmp_path / "stack" / site / name for site in config.sites for name in names]
+    score = load_score(made[-1].path)
+    assert score is not None
+    assert score.consistency is not None
+    assert score.consistency.matched.n == 16
+    assert score.verdict is not None
+    assert [each.concept for each in score.hierarchies] == ["key in view", "ball in view"]
+    assert not list(tmp_path.glob("*unfinished*"))
+
+
+def test_the_control_is_fitted_to_an_untrained_model(tmp_path: Path, subject: Subject) -> None:
+    config = replace(_small(FitConfig(TopK(2), width=8, n_steps=4)), untrained=True)
+    fit_dictionary(config, tmp_path / "control", **subject)
+    assert load_dictionary(tmp_path / "control").name == "untrained topk-8-k2"
+
+
+def test_a_stack_with_one_place_taken_is_refused_before_any_work(tmp_path: Path, subject: Subject) -> None:
+    config = replace(_small(FitConfig(TopK(2), n_steps=4)), vary=Variations(n_features=(8, 16)))
+    (tmp_path / "stack" / "hook_obs_embed" / "topk-16-k2").mkdir(parents=True)
+    with pytest.raises(UserError, match="topk-16-k2 exists already"):
+        fit_dictionary(config, tmp_path / "stack", **subject)
+    assert not (tmp_path / "stack" / "hook_obs_embed" / "topk-8-k2").exists()

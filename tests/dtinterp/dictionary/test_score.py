@@ -7,9 +7,10 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from dtinterp.dictionary.behaviour import Behaviour, LogitsWith, RowEdit
 from dtinterp.dictionary.dictionary import Dictionary, encode, reconstruct
 from dtinterp.dictionary.kinds import Pca, TopK
-from dtinterp.dictionary.score import Behaviour, DictionaryScore, LogitsWith, RowEdit, score
+from dtinterp.dictionary.score import DictionaryScore, score
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval
 

@@ -38,9 +38,9 @@ def test_a_saved_table_comes_back_to_the_bit(
     W_obs = torch.ones(items.shape[1], dead.d_model) if has_embedding else None
     table = describe(dead, activations, trajectories=trajectories, items=items, W_obs=W_obs)
     parent = save_dictionary(tmp_path / "dictionary", dead, parents=(), seed=0)
-    artefact = save_features(tmp_path / "features", table, parents=[parent], seed=0)
+    artefact = save_features(tmp_path / "features", table, parents=[parent], seed=0, known={"gate": "passes"})
     _assert_equal(table, load_features(tmp_path / "features", parent=parent))
-    assert artefact.manifest.metrics == {"n_features": 24, "n_dead": int((table.density == 0).sum())}
+    assert artefact.manifest.metrics == {"n_features": 24, "n_dead": int((table.density == 0).sum()), "gate": "passes"}
 
 
 def test_a_table_of_another_dictionary_is_refused(

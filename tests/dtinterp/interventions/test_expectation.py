@@ -10,7 +10,7 @@ from dtinterp.agents.policy import PAD_ACTION
 from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.evaluate import play_episodes
 from dtinterp.demonstrations.samplers import Greedy, Temperature, TopK
-from dtinterp.interventions.expectation import Bounds, evaluation_of, expectation, windows_of
+from dtinterp.interventions.expectation import Altered, Bounds, evaluation_of, expectation, windows_of
 from dtinterp.model.policy import WindowPolicy
 from environments.graph.evaluation import PAD, SeenWindows
 from environments.graph.state_graph import state_graph
@@ -46,7 +46,7 @@ def test_a_frame_shown_as_another_is_seen_as_the_other(planted_model):
     substitute = torch.arange(len(graph.frames))
     starts = torch.tensor(graph.frame_id[graph.start]).long()
     substitute[starts] = starts[0]
-    blinded = expectation(planted_model, graph, Greedy(), target_return=0.892, substitute=substitute)
+    blinded = expectation(planted_model, graph, Greedy(), target_return=0.892, altered=Altered(substitute))
     assert blinded.success == pytest.approx(0.5)
     assert blinded.failure == pytest.approx(0.5)
 
@@ -55,7 +55,7 @@ def test_showing_every_frame_as_itself_changes_nothing(random_model):
     graph = state_graph(STATIC)
     itself = torch.arange(len(graph.frames))
     plain = expectation(random_model, graph, Greedy(), target_return=0.5)
-    assert expectation(random_model, graph, Greedy(), target_return=0.5, substitute=itself) == plain
+    assert expectation(random_model, graph, Greedy(), target_return=0.5, altered=Altered(itself)) == plain
 
 
 def test_the_windows_are_those_of_recorded_episodes(trajectories):

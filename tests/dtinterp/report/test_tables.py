@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from dtinterp.demonstrations.quality import SamplerQuality
+from dtinterp.dictionary.verdict import Gate, Verdict
 from dtinterp.equivalence.certify import EquivalenceReport
 from dtinterp.report.layout import table_html
 from dtinterp.report.results import StudyResults
@@ -18,6 +19,14 @@ def test_a_dictionarys_width_stands_beside_its_distinct_inputs_and_their_rank(re
         assert row[columns.index("width")] == each.dictionary.width
         assert row[columns.index("L0")] == each.score.l0
         assert row[columns.index("distinct inputs")] == each.score.n_distinct
+
+
+def test_a_dictionary_bears_the_mark_of_the_gate(results: StudyResults) -> None:
+    score = results.dictionaries[0].value.score
+    for failures, unjudged, word in (((), (), "passes"), (("L0",), ("return",), "fails"), ((), ("x",), "not judged")):
+        verdict = Verdict(Gate(), failures, unjudged)
+        scored = replace(results.dictionaries[0].value, score=replace(score, verdict=verdict))
+        assert dictionary_table([scored])["gate"].tolist() == [word]
 
 
 def test_a_sampler_without_episodes_has_a_row_of_dashes(results: StudyResults) -> None:

@@ -1,5 +1,9 @@
 import re
+from dataclasses import replace
+from html import unescape
 
+from dtinterp.dictionary.gate import verdict_of
+from dtinterp.dictionary.verdict import Gate, Verdict
 from dtinterp.report.results import StudyResults
 from dtinterp.report.sections.dictionaries import dictionaries_section
 
@@ -23,3 +27,22 @@ def test_every_name_leads_to_its_own_artefact(results: StudyResults) -> None:
 def test_the_untouched_model_is_the_ruler(results: StudyResults) -> None:
     clean = results.dictionaries[0].value.score.clean
     assert f"{clean.loss.estimate:.3f} and its accuracy {clean.accuracy.estimate:.1%}" in dictionaries_section(results)
+
+
+def test_a_dictionary_that_misses_the_gate_is_named_with_its_reasons(results: StudyResults) -> None:
+    section = dictionaries_section(results)
+    missed = [each for each in results.dictionaries if not verdict_of(each.value.score).passes]
+    assert missed
+    for each in missed:
+        verdict = verdict_of(each.value.score)
+        assert f"at {each.value.dictionary.site} {verdict}." in unescape(section)
+    assert f"{len(missed)} dictionaries of {len(results.dictionaries)} did not pass the gate" in section
+
+
+def test_dictionaries_that_pass_are_not_blamed(results: StudyResults) -> None:
+    passed = Verdict(Gate(), (), ())
+    dictionaries = [
+        replace(each, value=replace(each.value, score=replace(each.value.score, verdict=passed)))
+        for each in results.dictionaries
+    ]
+    assert "did not pass the gate" not in dictionaries_section(replace(results, dictionaries=dictionaries))

@@ -1,0 +1,227 @@
+"""Report cards of the same dictionaries for several models, the untrained and the published one among them.
+
+    python benchmarks/dictionary_cards.py --imported FOLDER              all of them
+    python benchmarks/dictionary_cards.py --models memory-dt --quick     one model, fewer windows and steps
+
+The numbers go to benchmarks/results/dictionary_cards.json. FOLDER is what `dtinterp import-model` made of the published
+checkpoint; without it that model is left out. What stands under --work already is not made again, so an interrupted run
+goes on. Nothing is asserted.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from dtinterp.commands.fit_dictionary import DictionaryConfig, fit_dictionary
+from dtinterp.commands.fit_transcoder import TranscoderConfig, fit_transcoder
+from dtinterp.commands.probe import ProbeConfig, probe
+from dtinterp.commands.scoring import Judging
+from dtinterp.commands.subject import CHECKPOINTS, DEMONSTRATIONS
+from dtinterp.dictionary.config import FitConfig
+from dtinterp.dictionary.gate import verdict_of
+from dtinterp.dictionary.kinds import Pca, TopK
+from dtinterp.dictionary.map_card import load_map_card
+from dtinterp.dictionary.score import DictionaryScore
+from dtinterp.dictionary.storage import load_score
+from dtinterp.dictionary.variations import Variations, varied
+from dtinterp.foundation.artefact import read_artefact
+from dtinterp.foundation.statistics import Interval
+from dtinterp.interventions.acting import ActingConfig
+
+SITES = ("hook_obs_embed", "blocks.1.hook_resid_pre")
+FITS = ((FitConfig(TopK(8), width=128), Variations(seeds=(0, 1, 2))), (FitConfig(Pca(32)), Variations(seeds=(0,))))
+OURS = ("memory-dt-small-0", "memory-dt", "memory-dt-small-1", "memory-dt-small-2")
+MAPPED = ("memory-dt-small-0", "memory-dt-small-0 untrained", "memory-dt", "published")
+"""Models whose MLPs are replaced too, and whose rows are probed."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model, or a model of its shape that never saw a window."""
+
+    name: str
+    folder: Path
+    untrained: bool = False
+
+
+def main() -> None:
+    """Make what is missing, print the tables, and write the numbers."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", default=OURS)
+    parser.add_argument("--imported", type=Path, help="folder of the published model")
+    parser.add_argument("--windows", type=int, default=256, help="held-out windows")
+    parser.add_argument("--fitted-windows", type=int, default=2048, help="training windows")
+    parser.add_argument("--episodes", type=int, default=32)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--work", type=Path, default=Path("results/dictionary-cards"))
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/dictionary_cards.json"))
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.windows, arguments.episodes = 64, 4
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    found: dict[str, dict] = {}
+    contenders = list(_contenders(arguments))
+    for measure in (_dictionaries, _beyond):
+        for contender in contenders:
+            found[contender.name] = found.get(contender.name, {}) | measure(contender, arguments)
+            arguments.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    _print(found)
+
+
+def _contenders(arguments: argparse.Namespace) -> Iterator[Contender]:
+    first, *others = (Contender(name, CHECKPOINTS / "models" / name) for name in arguments.models)
+    yield first
+    yield Contender(f"{first.name} untrained", first.folder, untrained=True)
+    if arguments.imported is not None:
+        yield Contender("published", arguments.imported)
+    yield from others
+
+
+def _work(contender: Contender, arguments: argparse.Namespace) -> Path:
+    return arguments.work / contender.name.replace(" ", "-")
+
+
+def _dictionaries(contender: Contender, arguments: argparse.Namespace) -> dict[str, object]:
+    cards = []
+    for fit, vary in FITS:
+        config = DictionaryConfig(
+            fit=fit,
+            vary=vary,
+            untrained=contender.untrained,
+            n_windows=arguments.fitted_windows,
+            n_held_out_windows=arguments.windows,
+            judging=Judging(ActingConfig(n_episodes=arguments.episodes)),
+        )
+        work = _work(contender, arguments)
+        cards += [row for site in SITES for row in _cards(config, site, work, contender.folder)]
+    return {"dictionaries": cards}
+
+
+def _beyond(contender: Contender, arguments: argparse.Namespace) -> dict[str, object]:
+    """Return what stands in for the MLPs, and what probes read."""
+    if contender.name not in MAPPED:
+        return {}
+    work = _work(contender, arguments)
+    return {"mlps": _maps(contender, work / "mlps", arguments), "probes": _probes(contender, work / "probes")}
+
+
+def _cards(config: DictionaryConfig, site: str, work: Path, model: Path) -> Iterator[dict[str, object]]:
+    folders = [work / site / fit.title for fit in varied(config.fit, config.vary)]
+    if not all(folder.exists() for folder in folders):
+        fit_dictionary(
+            replace(config, sites=(site,)),
+            work,
+            model=model,
+            demonstrations=DEMONSTRATIONS,
+            replace=True,
+        )
+    for folder in folders:
+        score = load_score(folder)
+        assert score is not None
+        yield {"dictionary": folder.name, "site": site, **_row(score)}
+
+
+def _row(score: DictionaryScore) -> dict[str, object]:
+    held_out, acting, decisions = score.held_out, score.acting, score.decisions
+    assert held_out is not None
+    assert acting is not None
+    sampled = acting.played["temperature=1"]["spliced"]
+    return {
+        "width": score.width,
+        "distinct": held_out.fitted.n_distinct,
+        "effective_rank": held_out.fitted.effective_rank,
+        "l0": asdict(score.l0),
+        "fvu": asdict(score.fvu),
+        "fvu_unseen": held_out.unseen and asdict(held_out.unseen.fvu),
+        "fvu_unseen_frame": held_out.unseen_frame and asdict(held_out.unseen_frame.fvu),
+        "dead": score.dead_share,
+        "loss_recovered": score.loss_recovered_from_mean and asdict(score.loss_recovered_from_mean),
+        "kl": asdict(score.spliced.kl),
+        "accuracy": [score.clean.accuracy.estimate, score.spliced.accuracy.estimate],
+        "decisions": decisions and asdict(decisions),
+        "exact": {arm: asdict(earned) for arm, earned in acting.exact.items()},
+        "sampled": asdict(sampled),
+        "consistency": score.consistency and asdict(score.consistency),
+        "hierarchies": [asdict(each) for each in score.hierarchies],
+        "verdict": str(verdict_of(score)),
+        "warnings": list(held_out.warnings),
+    }
+
+
+def _maps(contender: Contender, work: Path, arguments: argparse.Namespace) -> list[dict[str, object]]:
+    config = TranscoderConfig(
+        n_windows=arguments.fitted_windows // 4,
+        n_held_out_windows=arguments.windows // 2,
+        n_features=(128,),
+        n_steps=50 if arguments.quick else 500,
+        untrained=contender.untrained,
+        acting=ActingConfig(n_episodes=0),
+    )
+    if not work.exists():
+        fit_transcoder(config, work, model=contender.folder, demonstrations=DEMONSTRATIONS)
+    return [
+        {"mlp": folder.parent.name, "map": folder.name, **asdict(load_map_card(folder))}
+        for folder in sorted(work.glob("*/*"))
+        if folder.is_dir()
+    ]
+
+
+def _probes(contender: Contender, work: Path) -> dict[str, object]:
+    config = ProbeConfig((*SITES, "blocks.1.hook_resid_post"), untrained=contender.untrained, n_windows=128)
+    made = (
+        read_artefact(work, kind="probes")
+        if work.exists()
+        else probe(config, work, model=contender.folder, demonstrations=DEMONSTRATIONS)
+    )
+    return dict(made.manifest.metrics)
+
+
+def _print(found: dict[str, dict]) -> None:
+    print("| model | site | dictionary | L0 | FVU, unseen | loss recovered | KL | return kept | consistency | gate |")
+    print("|---|---|---|---:|---:|---:|---:|---:|---:|---|")
+    for model, numbers in found.items():
+        for row in numbers["dictionaries"]:
+            clean, spliced = (row["exact"][arm]["expected_return"] for arm in ("clean", "spliced"))
+            alike = row["consistency"]
+            cells = (
+                model,
+                row["site"],
+                row["dictionary"],
+                f"{row['l0']['estimate']:.1f}",
+                _written(row["fvu_unseen"]),
+                _written(row["loss_recovered"]),
+                f"{row['kl']['estimate']:.4f}",
+                f"{spliced:.3f} of {clean:.3f}",
+                "" if alike is None else f"{alike['matched']['estimate']:.2f} ({alike['chance']['estimate']:.2f})",
+                row["verdict"],
+            )
+            print(f"| {' | '.join(cells)} |")
+    print("\n| model | MLP | in its place | L0 | FVU | loss recovered | KL | return kept |")
+    print("|---|---|---|---:|---:|---:|---:|---:|")
+    for model, numbers in found.items():
+        for row in numbers.get("mlps", ()):
+            earned, effects = row["acting"]["exact"], row["effects"]
+            cells = (
+                model,
+                row["mlp"],
+                row["map"],
+                f"{row['l0']['estimate']:.1f}",
+                _written(row["fvu"]),
+                _written(effects["loss_recovered_from_mean"]),
+                f"{effects['spliced']['kl']['estimate']:.4f}",
+                f"{earned['spliced']['expected_return']:.3f} of {earned['clean']['expected_return']:.3f}",
+            )
+            print(f"| {' | '.join(cells)} |")
+
+
+def _written(interval: dict | None) -> str:
+    if interval is None:
+        return ""
+    read = Interval(**interval)
+    return f"{read.estimate:.3f} [{read.low:.3f}, {read.high:.3f}]"
+
+
+if __name__ == "__main__":
+    main()

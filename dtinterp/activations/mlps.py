@@ -1,0 +1,96 @@
+"""A model's MLP becomes pairs of what it reads and what it writes, and something else stands in its place."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float32, Int64, Shaped
+from torch import Tensor
+from transformer_lens.hook_points import HookPoint
+
+from dtinterp.activations.harvest import RowEdit, batches
+from dtinterp.dataset.windows import Windows
+from dtinterp.foundation.errors import UserError
+from dtinterp.model.policy import Hook
+from dtinterp.model.transformer import DecisionTransformer
+
+
+@dataclass(frozen=True)
+class MlpRows:
+    """What one MLP reads, behind its norm, and writes at the tokens of all real slots; one row a token."""
+
+    inputs: Float32[Tensor, "row d_model"]
+    outputs: Float32[Tensor, "row d_model"]
+    step: Int64[Tensor, " row"]
+    """flat step in the trajectories of the token's slot; -1 where the window was made by hand"""
+    layer: int
+
+
+@torch.no_grad()
+def harvest_mlp(
+    model: DecisionTransformer, windows: Windows, items: Float32[Tensor, "frame item"], layer: int
+) -> MlpRows:
+    """Return the rows of the MLP in block `layer`: windows in order, tokens in order; return, observation and action.
+
+    Raises `UserError` for a layer that the model does not have.
+    """
+    check_layer(model, layer)
+    read, written, steps = [], [], []
+    for batch in batches(windows, items):
+        is_real = real_tokens(model, batch)
+        seen: dict[str, Tensor] = {}
+        hooks = [_keeping(seen, f"blocks.{layer}.hook_{name}") for name in ("resid_mid", "mlp_out")]
+        model.run_with_hooks(batch, items, fwd_hooks=[*hooks])
+        before, after = (seen[name] for name, _ in hooks)
+        read.append(model.layers[layer].ln2.fused(before)[is_real].cpu())
+        written.append(after[is_real].cpu())
+        steps.append(_by_token(model, batch.step)[is_real].cpu())
+    return MlpRows(torch.cat(read), torch.cat(written), torch.cat(steps), layer)
+
+
+@dataclass(frozen=True)
+class MlpSplice:
+    """What stands in place of an MLP: called with windows, it returns the hooks for a run on just these."""
+
+    model: DecisionTransformer
+    layer: int
+    edit: RowEdit | None
+    """what it reads, behind its norm, into what is written instead; None leaves the model alone"""
+
+    def __call__(self, windows: Windows) -> list[Hook]:
+        """Return no hooks, or the two that read and write at all tokens of real slots; pads stay as they are."""
+        if self.edit is None:
+            return []
+        edit, norm = self.edit, self.model.layers[self.layer].ln2
+        is_real = real_tokens(self.model, windows)
+        seen: dict[str, Tensor] = {}
+
+        def write(activation: Tensor, **_: HookPoint) -> Tensor:
+            edited = activation.clone()
+            edited[is_real] = edit(norm.fused(seen[reading[0]])[is_real])
+            return edited
+
+        reading = _keeping(seen, f"blocks.{self.layer}.hook_resid_mid")
+        return [reading, (f"blocks.{self.layer}.hook_mlp_out", write)]
+
+
+def check_layer(model: DecisionTransformer, layer: int) -> None:
+    """Raise `UserError` where the model has no such block."""
+    if not 0 <= layer < model.cfg.n_layers:
+        raise UserError(f"the layer is {layer}, expected 0 to {model.cfg.n_layers - 1}: give a block of the model.")
+
+
+def real_tokens(model: DecisionTransformer, windows: Windows) -> Bool[Tensor, "batch token"]:
+    """Return which tokens belong to real slots."""
+    return _by_token(model, windows.mask)
+
+
+def _by_token(model: DecisionTransformer, values: Shaped[Tensor, "batch slot"]) -> Shaped[Tensor, "batch token"]:
+    """Return each slot's value for all its tokens; the last action is none."""
+    return values.repeat_interleave(model.cfg.tokens_per_slot, dim=1)[:, :-1]  # batch token
+
+
+def _keeping(seen: dict[str, Tensor], name: str) -> Hook:
+    def keep(activation: Tensor, **_: HookPoint) -> None:
+        seen[name] = activation
+
+    return name, keep

@@ -1,0 +1,133 @@
+"""A model with something in place of its rows becomes what it earns in a world, beside what it earns intact."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32, UInt8
+from torch import Tensor
+
+from dtinterp.activations.harvest import RowEdit, Splice
+from dtinterp.activations.sites import check_site
+from dtinterp.agents.items import FrameItems
+from dtinterp.demonstrations.evaluate import Episodes, play_episodes
+from dtinterp.demonstrations.samplers import Greedy, Sampler, parse_sampler
+from dtinterp.dictionary.acting import Acting, Earned, Played
+from dtinterp.dictionary.behaviour import ConstantRow
+from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.seeding import generator, numpy_generator
+from dtinterp.foundation.statistics import bootstrap_mean, wilson
+from dtinterp.interventions.expectation import Altered, expectation
+from dtinterp.model.policy import HooksOf, WindowPolicy, no_hooks
+from dtinterp.model.transformer import DecisionTransformer
+from environments.graph.state_graph import StateGraph, state_graph
+from environments.making import make_worlds
+from environments.registration import SUPPORTED_IDS
+from environments.worlds import Worlds
+
+CLEAN = "clean"
+
+
+@dataclass(frozen=True)
+class ActingConfig:
+    """How a model is tried with reconstructions in place."""
+
+    target_return: float = 0.892
+    """return that it is asked for"""
+    samplers: tuple[str, ...] = ("temperature=1",)
+    """how actions are drawn in the episodes that are played, such as temperature=1; greedy play is computed exactly
+    where the world's states can be enumerated"""
+    n_episodes: int = 64
+    """episodes of each arm and sampler, all arms from the same starts; 0 plays none"""
+
+    def __post_init__(self) -> None:
+        """Refuse unknown samplers and a negative number of episodes."""
+        for name in self.samplers:
+            parse_sampler(name)
+        if self.n_episodes < 0:
+            raise UserError(f"n_episodes is {self.n_episodes}, expected at least 0: give another number.")
+
+
+def arms_of(
+    model: DecisionTransformer, site: str, edit: RowEdit, mean: Float32[Tensor, " d_model"]
+) -> dict[str, HooksOf]:
+    """Return the arms at a site: `clean`, `spliced` with `edit` at every real slot, `zero`, and the row `mean`."""
+    check_site(model, site)
+    return {
+        CLEAN: no_hooks,
+        "spliced": Splice(model, site, edit),
+        "zero": Splice(model, site, torch.zeros_like),
+        "mean": Splice(model, site, ConstantRow(mean)),
+    }
+
+
+def act(
+    model: DecisionTransformer, arms: Mapping[str, HooksOf], env_id: str, config: ActingConfig, *, seed: int
+) -> Acting:
+    """Return what the model earns under the hooks of each arm, of which one is `clean`.
+
+    Greedy play is exact where the world's states can be enumerated. Episodes are paired: in all arms they begin from
+    the same starts, and their actions are drawn from the same numbers.
+    """
+    return Acting(
+        target_return=config.target_return,
+        exact=_exact(model, arms, state_graph(env_id), config) if env_id in SUPPORTED_IDS else {},
+        played=_played(model, arms, env_id, config, seed=seed) if config.n_episodes else {},
+    )
+
+
+def decision_frames(graph: StateGraph) -> UInt8[Tensor, "frame view view 3"]:
+    """Return the frames at which memory decides: no action is best in all states that show the frame."""
+    is_best = np.ones((len(graph.frames), graph.n_actions), dtype=bool)
+    np.logical_and.at(is_best, graph.frame_id, graph.optimal)
+    return torch.tensor(graph.frames[~is_best.any(axis=1)])
+
+
+def shows_one_of(
+    frames: UInt8[Tensor, "table view view 3"], wanted: UInt8[Tensor, "frame view view 3"]
+) -> Bool[Tensor, " table"]:
+    """Return for each frame of a table whether it is one of those that are wanted."""
+    contents = {frame.tobytes() for frame in wanted.numpy()}
+    return torch.tensor([frame.tobytes() in contents for frame in frames.numpy()], dtype=torch.bool)
+
+
+def _exact(
+    model: DecisionTransformer, arms: Mapping[str, HooksOf], graph: StateGraph, config: ActingConfig
+) -> dict[str, Earned]:
+    earned = {}
+    for arm, hooks_of in arms.items():
+        altered = Altered(hooks_of=hooks_of)
+        found = expectation(model, graph, Greedy(), target_return=config.target_return, altered=altered)
+        earned[arm] = Earned(found.success, found.expected_return)
+    return earned
+
+
+def _played(
+    model: DecisionTransformer, arms: Mapping[str, HooksOf], env_id: str, config: ActingConfig, *, seed: int
+) -> dict[str, dict[str, Played]]:
+    worlds = make_worlds(env_id, config.n_episodes, generator=generator(seed, "acting/starts"))
+    rng = numpy_generator(seed, "acting/bootstrap")
+    played = {}
+    for name in config.samplers:
+        sampler = parse_sampler(name)
+        episodes = {
+            arm: _play(model, worlds, hooks_of, sampler, config=config, seed=seed) for arm, hooks_of in arms.items()
+        }
+        played[name] = {arm: _against(each, episodes[CLEAN], rng) for arm, each in episodes.items()}
+    return played
+
+
+def _play(
+    model: DecisionTransformer, worlds: Worlds, hooks_of: HooksOf, sampler: Sampler, *, config: ActingConfig, seed: int
+) -> Episodes:
+    policy = WindowPolicy(model, FrameItems(worlds), target_return=config.target_return, hooks_of=hooks_of)
+    return play_episodes(policy, worlds, sampler, generator=generator(seed, "acting/actions"))
+
+
+def _against(episodes: Episodes, clean: Episodes, rng: np.random.Generator) -> Played:
+    return Played(
+        success=wilson(int(episodes.success.sum()), len(episodes.success)),
+        mean_return=bootstrap_mean(episodes.reward.double().numpy(), rng),
+        change=bootstrap_mean((episodes.reward - clean.reward).double().numpy(), rng),
+    )

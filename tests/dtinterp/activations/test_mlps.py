@@ -1,0 +1,59 @@
+"""What an MLP reads and writes, and something in its place, for every kind of model."""
+
+import pytest
+import torch
+
+from dtinterp.activations import harvest as harvest_module
+from dtinterp.activations.harvest import logits_with_hooks
+from dtinterp.activations.mlps import MlpSplice, harvest_mlp, real_tokens
+from dtinterp.foundation.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def _several_batches(monkeypatch):
+    monkeypatch.setattr(harvest_module, "BATCH", 23)
+
+
+def test_the_layer_itself_maps_what_it_reads_to_what_it_writes(variant, windows, items):
+    for layer, block in enumerate(variant.layers):
+        rows = harvest_mlp(variant, windows, items, layer)
+        with torch.no_grad():
+            torch.testing.assert_close(block.mlp.fused(rows.inputs[None])[0], rows.outputs, atol=1e-4, rtol=1e-4)
+
+
+def test_there_is_a_row_for_every_real_token(variant, windows, items):
+    rows = harvest_mlp(variant, windows, items, 0)
+    per_slot = variant.cfg.tokens_per_slot
+    n_real = sum(per_slot for real in windows.mask.flatten().tolist() if real)
+    assert len(rows.step) == n_real - int(windows.mask[:, -1].sum())  # the last action is no token
+    assert int(real_tokens(variant, windows).sum()) == len(rows.step)
+    assert rows.step.min() >= 0
+
+
+def test_the_layer_put_in_its_own_place_changes_nothing(variant, windows, items):
+    with torch.no_grad():
+        plain = variant(windows, items)[windows.mask]
+    for layer, block in enumerate(variant.layers):
+        same = logits_with_hooks(
+            variant, windows, items, MlpSplice(variant, layer, lambda rows, mlp=block.mlp: mlp.fused(rows[None])[0])
+        )
+        torch.testing.assert_close(same, plain, atol=1e-4, rtol=1e-4)
+
+
+def test_zeros_in_its_place_are_an_ablation(model, windows, items):
+    block = model.layers[1]
+    found = logits_with_hooks(model, windows, items, MlpSplice(model, 1, torch.zeros_like))
+    with torch.no_grad():
+        for weight in (block.mlp.W_out, block.mlp.b_out):
+            weight.zero_()
+        ablated = model(windows, items)[windows.mask]
+    torch.testing.assert_close(found, ablated, atol=1e-4, rtol=1e-4)
+
+
+def test_without_an_edit_nothing_listens(model, windows):
+    assert MlpSplice(model, 0, None)(windows) == []
+
+
+def test_a_layer_that_is_not_there_is_refused(model, windows, items):
+    with pytest.raises(UserError, match="the layer is 2, expected 0 to 1"):
+        harvest_mlp(model, windows, items, 2)

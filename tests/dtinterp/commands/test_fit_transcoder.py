@@ -1,0 +1,53 @@
+import pytest
+
+from dtinterp.commands.fit_transcoder import TranscoderConfig, fit_transcoder
+from dtinterp.dictionary.map_card import load_map, load_map_card
+from dtinterp.foundation.errors import UserError
+from dtinterp.interventions.acting import ActingConfig
+
+SMALL = TranscoderConfig(
+    n_features=(16,),
+    k=(2,),
+    n_steps=5,
+    n_windows=16,
+    n_held_out_windows=16,
+    acting=ActingConfig(n_episodes=2),
+)
+
+
+@pytest.fixture
+def subject(small_study):
+    return {"model": small_study / "models" / "novice", "demonstrations": small_study / "demonstrations" / "walks"}
+
+
+def test_each_mlp_gets_a_linear_map_and_transcoders_with_their_cards(tmp_path, subject):
+    told = fit_transcoder(SMALL, tmp_path / "maps", **subject)
+    names = ["linear", "transcoder-16-k2", "skip-transcoder-16-k2"]
+    assert list(told) == [str(tmp_path / "maps" / "blocks.0.mlp" / name) for name in names]
+    for name in names:
+        folder = tmp_path / "maps" / "blocks.0.mlp" / name
+        card = load_map_card(folder)
+        assert load_map(folder).site == "blocks.0.mlp"
+        assert card.effects is not None
+        assert card.effects.clean.kl.estimate == pytest.approx(0, abs=1e-9)
+        assert card.acting is not None
+        assert set(card.acting.exact) == {"clean", "spliced", "zero", "mean"}
+
+
+def test_the_control_says_in_its_name_that_it_is_one(tmp_path, subject):
+    from dataclasses import replace
+
+    fit_transcoder(replace(SMALL, untrained=True), tmp_path / "maps", **subject)
+    assert load_map(tmp_path / "maps" / "blocks.0.mlp" / "linear").name == "untrained linear"
+
+
+def test_a_layer_that_is_not_there_is_refused_before_any_work(tmp_path, subject):
+    with pytest.raises(UserError, match="the layer is 3, expected 0 to 0"):
+        fit_transcoder(TranscoderConfig(layers=(3,)), tmp_path / "maps", **subject)
+    assert not (tmp_path / "maps").exists()
+
+
+def test_what_exists_is_not_written_over(tmp_path, subject):
+    fit_transcoder(SMALL, tmp_path / "maps", **subject)
+    with pytest.raises(UserError, match="linear exists already"):
+        fit_transcoder(SMALL, tmp_path / "maps", **subject)

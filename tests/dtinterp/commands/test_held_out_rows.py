@@ -1,0 +1,62 @@
+"""What all dictionaries of a site share is found out once, and is what it would be alone."""
+
+import pytest
+import torch
+
+from dtinterp.activations.harvest import logits_at_rows
+from dtinterp.commands.held_out_rows import Answers, Fitted, HeldOutRows
+from dtinterp.commands.subject import load_subject
+from dtinterp.dictionary.behaviour import ConstantRow
+from dtinterp.interventions.acting import ActingConfig, act, arms_of
+
+SITE = "blocks.0.hook_resid_pre"
+ACTING = ActingConfig(n_episodes=3)
+
+
+@pytest.fixture(scope="module")
+def held_out(small_study):
+    subject = load_subject(small_study / "models" / "novice", small_study / "demonstrations" / "walks")
+    return HeldOutRows.of(subject, SITE, n_windows=24, seed=0)
+
+
+def test_answers_that_are_kept_are_those_of_the_model(held_out):
+    subject, answers = held_out.subject, Answers(held_out)
+    mean = held_out.rows.value.mean(dim=0)
+    for edit in (None, torch.zeros_like, ConstantRow(mean), ConstantRow(2 * mean), torch.neg):
+        expected = logits_at_rows(subject.model, held_out.windows, subject.items, site=SITE, edit=edit)
+        assert torch.equal(answers(edit), expected)
+        assert torch.equal(answers(edit), expected)  # the second time it may be a memory
+
+
+def test_the_controls_are_those_of_every_dictionary(held_out):
+    subject = held_out.subject
+    mean = held_out.rows.value.mean(dim=0)
+    alone = act(
+        subject.model,
+        arms_of(subject.model, SITE, torch.zeros_like, mean),
+        subject.trajectories.env_id,
+        ACTING,
+        seed=0,
+    )
+    found = held_out.controls(ACTING, seed=0)
+    assert found.exact == {arm: alone.exact[arm] for arm in ("clean", "zero", "mean")}
+    assert held_out.controls(ACTING, seed=0) is found
+
+
+def test_the_rows_of_a_fit_are_distinct_and_know_their_frames(held_out):
+    subject = held_out.subject
+    fitted = Fitted.of(subject, "hook_obs_embed", n_windows=24, seed=0)
+    windows = subject.train_windows(24, seed=0)
+    frames = windows.frame_id[windows.mask]
+    assert fitted.frame_id.tolist() == sorted(set(frames.tolist()))
+    assert len(fitted.rows.value) == len(fitted.frame_id)  # at the embedding a row is a frame
+    assert int(fitted.rows.count.sum()) == len(frames)
+
+
+def test_decision_points_are_looked_at_in_the_windows_that_hold_one(held_out):
+    assert held_out.near_decisions is not None
+    near, decisions = held_out.near_decisions
+    assert 0 < len(near.windows) < len(held_out.windows)
+    in_window = torch.zeros_like(near.windows.mask)
+    in_window[near.windows.mask] = decisions.is_decision
+    assert in_window.any(dim=1).all()

@@ -1,0 +1,53 @@
+import pytest
+import torch
+
+from dtinterp.commands.export import export
+from dtinterp.commands.import_dictionary import import_dictionary
+from dtinterp.dictionary.dictionary import reconstruct
+from dtinterp.dictionary.storage import load_dictionary
+from dtinterp.foundation.errors import UserError
+
+
+@pytest.fixture
+def exported(small_study, tmp_path):
+    return export(small_study / "dictionaries" / "topk-512-k4", to="saelens", out=tmp_path / "exports")
+
+
+def test_what_is_exported_is_imported_again(small_study, exported, tmp_path):
+    assert sorted(path.name for path in exported.iterdir()) == ["cfg.json", "sae_weights.safetensors"]
+    import_dictionary(exported, model=small_study / "models" / "novice", out=tmp_path / "back")
+    ours, back = load_dictionary(small_study / "dictionaries" / "topk-512-k4"), load_dictionary(tmp_path / "back")
+    assert (back.kind, back.site, back.name) == (ours.kind, ours.site, ours.name)
+    rows = torch.randn(20, ours.d_model)
+    torch.testing.assert_close(reconstruct(back, rows), reconstruct(ours, rows), atol=1e-5, rtol=1e-5)
+
+
+def test_a_site_may_be_given(small_study, exported, tmp_path):
+    site = "blocks.0.hook_resid_mid"
+    import_dictionary(exported, site=site, model=small_study / "models" / "novice", out=tmp_path / "back")
+    assert load_dictionary(tmp_path / "back").site == site
+
+
+def test_a_site_that_the_model_has_not_is_refused(small_study, exported, tmp_path):
+    model = small_study / "models" / "novice"
+    with pytest.raises(UserError, match=r"the site is 'blocks\.8\.hook_resid_pre', expected one of"):
+        import_dictionary(exported, site="blocks.8.hook_resid_pre", model=model, out=tmp_path / "back")
+
+
+def test_rows_of_another_length_are_refused(small_study, tmp_path):
+    from dtinterp.dictionary.config import FitConfig
+    from dtinterp.dictionary.fit import fit
+    from dtinterp.dictionary.kinds import TopK
+    from dtinterp.dictionary.saelens import export_saelens
+
+    rows = torch.randn(30, 5)
+    config = FitConfig(TopK(2), width=8, n_steps=2)
+    short = fit(rows, config, generator=torch.Generator(), site="hook_obs_embed")
+    folder = export_saelens(tmp_path / "short", short)
+    with pytest.raises(UserError, match=r"reads rows of length 5, .* has rows of length 16"):
+        import_dictionary(folder, model=small_study / "models" / "novice", out=tmp_path / "back")
+
+
+def test_a_baseline_cannot_go_to_saelens(small_study, tmp_path):
+    with pytest.raises(UserError, match="SAELens knows no Pca"):
+        export(small_study / "dictionaries" / "pca-4", to="saelens", out=tmp_path)
