@@ -1,5 +1,6 @@
 """What a label says and what it is worth become one value per dictionary, with its verdicts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -143,3 +144,43 @@ def good_share(verdicts: Int64[Tensor, " feature"]) -> Interval:
     n_good = int((verdicts == VERDICTS.index("good label")).sum())
     n_judged = n_good + int((verdicts == VERDICTS.index("no good label")).sum())
     return wilson(n_good, max(n_judged, 1))
+
+
+@dataclass(frozen=True)
+class LabelSummary:
+    """How the features of one dictionary fared."""
+
+    n_features: Mapping[str, int]
+    """features by verdict"""
+    share: Interval
+    """share of the features that can be judged that have a good label"""
+    shuffled_share: Interval
+    """the same where each input has the firings of another"""
+    median_f1: float
+    """of the features that can be judged, on frames never searched; 0 where none can"""
+    n_searched: int
+    """distinct inputs on which labels were searched"""
+    n_judged: int
+    """distinct inputs, of other frames, on which they were judged"""
+
+
+@dataclass(frozen=True)
+class LabelStudy:
+    """The labels of one dictionary, and how a dictionary of the same make fares in a model that was never trained."""
+
+    labels: Labels
+    untrained: LabelSummary
+
+
+def summary_of(labels: Labels) -> LabelSummary:
+    """Return how the features of the labels' dictionary fared."""
+    found = labels.verdict
+    can_be_judged = (found == VERDICTS.index("good label")) | (found == VERDICTS.index("no good label"))
+    return LabelSummary(
+        n_features={name: int((found == place).sum()) for place, name in enumerate(VERDICTS)},
+        share=labels.share,
+        shuffled_share=labels.shuffled_share,
+        median_f1=float(labels.judged.f1[can_be_judged].median()) if can_be_judged.any() else 0.0,
+        n_searched=labels.searched.n_inputs,
+        n_judged=labels.judged.n_inputs,
+    )
