@@ -50,13 +50,18 @@ def load_labels(path: Path, *, parent: Artefact | None = None) -> LabelStudy:
     """
     artefact = read_artefact(path, kind=ARTEFACT_KIND, parent=parent)
     settings = TypeAdapter(_Settings).validate_python(artefact.config)
-    counts = {group: Counts(**_group(artefact.tensors, group), n_inputs=settings.n_inputs[group]) for group in COUNTS}
-    examples = {group: Counterexamples(**_group(artefact.tensors, group)) for group in EXAMPLES}
+
+    def counts(side: str) -> Counts:
+        return Counts(**_group(artefact.tensors, side), n_inputs=settings.n_inputs[side])
+
     labels = Labels(
         words=settings.words,
         worth=artefact.tensors["worth"],
-        **counts,
-        **examples,
+        searched=counts("searched"),
+        judged=counts("judged"),
+        missed=Counterexamples(**_group(artefact.tensors, "missed")),
+        spurious=Counterexamples(**_group(artefact.tensors, "spurious")),
+        shuffled=counts("shuffled"),
         config=settings.config,
         name=settings.name,
         site=settings.site,

@@ -114,5 +114,5 @@ def test_one_frame_cannot_be_divided(planted: Dictionary, rows: Activations, tra
 def test_impossible_settings_are_refused() -> None:
     with pytest.raises(UserError, match="beam is 0, expected at least 1"):
         LabelConfig(beam=0)
-    with pytest.raises(UserError, match="held_out_share is 0.0, expected between 0 and 1"):
+    with pytest.raises(UserError, match=r"held_out_share is 0\.0, expected between 0 and 1"):
         LabelConfig(held_out_share=0.0)
