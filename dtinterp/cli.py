@@ -40,6 +40,9 @@ COMMANDS = {
     ),
     "describe": Command("dtinterp.commands.describe:describe", "say what each feature of a dictionary means"),
     "label": Command("dtinterp.commands.label:label", "search the statement that tells when each feature fires"),
+    "compare-features": Command(
+        "dtinterp.commands.compare_features:compare_features", "compare what dictionaries see in the same windows"
+    ),
     "experiment run": Command("dtinterp.commands.experiment:run", "intervene on a model as an experiment.yaml says"),
     "certify": Command("dtinterp.commands.certify:certify", "certify which observations a model treats alike"),
     "report": Command("dtinterp.commands.report:report", "render a study's report again"),

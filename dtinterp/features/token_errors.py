@@ -18,8 +18,8 @@ class TokenErrors:
     """What one dictionary makes of each row."""
 
     error: Float32[Tensor, " row"]
-    """`|x - x'|^2 / mean_r |x_r - m|^2`, with x' the reconstruction and m the mean row. Its mean over rows is the fraction
-    of variance unexplained"""
+    """`|x - x'|^2 / mean_r |x_r - m|^2`, with x' the reconstruction and m the mean row. Its mean over rows is the
+    fraction of variance unexplained"""
     l0: Int64[Tensor, " row"]
     """active features"""
 

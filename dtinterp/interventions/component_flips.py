@@ -74,11 +74,35 @@ class ComponentFlips:
         n = int((~self.flipped[part].isnan()).sum())
         return wilson(int(self.is_flipped[part].sum()), max(n, 1))
 
-    def ranked(self, n: int) -> Int64[Tensor, "found 2"]:
-        """Return part and window of flipped actions that lose most probability, each window and part pair once."""
-        lost = torch.where(self.is_flipped, self.lost, -torch.inf)
-        order = lost.flatten().argsort(descending=True, stable=True)[: min(n, int(self.is_flipped.sum()))]
-        return torch.stack([order // lost.shape[1], order % lost.shape[1]], dim=1)  # found 2
+
+def starting_points(
+    flips: ComponentFlips, is_right: Bool[Tensor, " batch"], n: int, *, n_per_part: int
+) -> Int64[Tensor, "found 2"]:
+    """Return part and window where ablation makes a right prediction wrong, the most probability lost first.
+
+    Each window comes up once, each part `n_per_part` times at most; what flips fewer draws than most is left out.
+    """
+    lost = torch.where(flips.is_flipped & is_right, flips.lost, -torch.inf)
+    order = lost.flatten().argsort(descending=True, stable=True)[: int(lost.isfinite().sum())].tolist()
+    found: list[tuple[int, int]] = []
+    for part, window in (divmod(place, len(is_right)) for place in order):
+        owed = sum(part == other for other, _ in found)
+        if len(found) < n and owed < n_per_part and all(window != other for _, other in found):
+            found.append((part, window))
+    return torch.tensor(found, dtype=torch.int64).reshape(-1, 2)
+
+
+def label_of(part: Part) -> str:
+    """Return what a part is called; slots count from 1, as everywhere that they are shown."""
+    match part:
+        case Head(layer, head):
+            return f"head L{layer}H{head}"
+        case Mlp(layer):
+            return f"MLP {layer}"
+        case Slot(slot):
+            return f"slot {slot + 1}"
+        case _:
+            assert_never(part)
 
 
 def parts_of(model: DecisionTransformer, n_slots: int) -> tuple[Part, ...]:

@@ -7,7 +7,16 @@ from torch import Tensor
 
 from dtinterp.dataset.windows import Windows
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.component_flips import ComponentFlips, Head, Mlp, Slot, component_flips, parts_of
+from dtinterp.interventions.component_flips import (
+    ComponentFlips,
+    Head,
+    Mlp,
+    Slot,
+    component_flips,
+    label_of,
+    parts_of,
+    starting_points,
+)
 from dtinterp.model.transformer import DecisionTransformer
 
 
@@ -77,12 +86,37 @@ def test_a_slot_is_ablated_as_a_loop_over_windows_does_it(
         assert bool(found.is_flipped[place, own]) == (int(swapped.argmax()) != action)
 
 
-def test_the_ranking_holds_flips_alone_and_falls(flips: ComponentFlips) -> None:
-    ranked = flips.ranked(10)
-    lost = [float(flips.lost[part, window]) for part, window in ranked.tolist()]
-    assert all(flips.is_flipped[part, window] for part, window in ranked.tolist())
-    assert lost == sorted(lost, reverse=True)
-    assert len(flips.ranked(10**6)) == int(flips.is_flipped.sum())
+def test_starting_points_are_right_predictions_made_wrong_each_window_once() -> None:
+    rng = torch.Generator().manual_seed(0)
+    drawn = ComponentFlips(
+        part=(Head(0, 0), Mlp(0), Slot(3)),
+        flipped=torch.rand(3, 20, generator=rng),
+        lost=torch.rand(3, 20, generator=rng),
+        instead=torch.zeros(3, 20, dtype=torch.int64),
+        action=torch.ones(20, dtype=torch.int64),
+        n_draws=4,
+    )
+    is_right = torch.arange(20) % 3 > 0
+
+    points = starting_points(drawn, is_right, 5, n_per_part=2).tolist()
+
+    every = [(float(drawn.lost[part, window]), [part, window]) for part in range(3) for window in range(20)]
+    allowed = [point for _, point in sorted(every, reverse=True) if drawn.flipped[*point] > 0.5 and is_right[point[1]]]
+    expected: list[list[int]] = []
+    for part, window in allowed:
+        if [other for other, _ in expected].count(part) < 2 and window not in [other for _, other in expected]:
+            expected.append([part, window])
+    assert points == expected[:5]
+    assert len(points) == 5
+
+
+def test_without_flips_there_is_nowhere_to_start(flips: ComponentFlips) -> None:
+    still = replace(flips, flipped=torch.zeros_like(flips.flipped))
+    assert starting_points(still, torch.ones(64, dtype=torch.bool), 5, n_per_part=1).shape == (0, 2)
+
+
+def test_parts_are_named_as_they_are_shown() -> None:
+    assert [label_of(part) for part in (Head(1, 2), Mlp(0), Slot(3))] == ["head L1H2", "MLP 0", "slot 4"]
 
 
 def test_windows_that_end_in_a_pad_are_refused(

@@ -1,0 +1,60 @@
+"""A comparison becomes an artefact, and back."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from dtinterp.foundation.artefact import Artefact, Content, read_artefact, write_artefact
+from dtinterp.interventions.comparison import CompareConfig, Comparison, Example, LinearCost, PartShare
+
+ARTEFACT_KIND = "comparison"
+TENSORS = ("error", "l0", "step", "slot", "last_step")
+
+
+def save_comparison(
+    path: Path, comparison: Comparison, config: CompareConfig, *, parents: Sequence[Artefact], replace: bool = False
+) -> Artefact:
+    """Write the comparison to the folder `path`. Raises `UserError` where it exists and `replace` is not given."""
+    findings = _Findings(comparison.parts, comparison.examples, comparison.linear)
+    settings = _Settings(config, comparison.name, comparison.site)
+    content = Content(
+        ARTEFACT_KIND,
+        config=asdict(settings),
+        tensors={name: getattr(comparison, name).contiguous() for name in TENSORS},
+        metrics=asdict(findings),
+    )
+    return write_artefact(path, content, parents=parents, seed=config.seed, replace=replace)
+
+
+def load_comparison(path: Path, *, parent: Artefact | None = None) -> Comparison:
+    """Read the comparison in the folder `path`; with `parent`, check that it was made from just that artefact.
+
+    Raises `UserError` where it is missing, damaged, or of another schema or parent.
+    """
+    artefact = read_artefact(path, kind=ARTEFACT_KIND, parent=parent)
+    settings = TypeAdapter(_Settings).validate_python(artefact.config)
+    found = TypeAdapter(_Findings).validate_python(artefact.manifest.metrics)
+    return Comparison(
+        name=settings.name,
+        site=settings.site,
+        **{name: artefact.tensors[name] for name in TENSORS},
+        parts=found.parts,
+        examples=found.examples,
+        linear=found.linear,
+    )
+
+
+@dataclass(frozen=True)
+class _Settings:
+    config: CompareConfig
+    name: tuple[str, ...]
+    site: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Findings:
+    parts: tuple[PartShare, ...]
+    examples: tuple[Example, ...]
+    linear: tuple[LinearCost, ...]
