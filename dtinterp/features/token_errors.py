@@ -9,8 +9,11 @@ from torch import Tensor
 from dtinterp.dictionary.dictionary import Dictionary, decode, encode
 from dtinterp.foundation.errors import UserError
 
-OUTLYING = 3.0
-"""Interquartile ranges above the upper quartile from which a row counts as an outlier (Tukey 1977, "far out")."""
+OUTLYING = 1.5
+"""Interquartile ranges above the upper quartile from which a row counts as an outlier (Tukey 1977, "outside"), of the
+error's logarithm, since errors differ by orders of magnitude."""
+SMALLEST = 1e-12
+"""Errors below are rounding."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,10 @@ class TokenErrors:
 
     @property
     def limit(self) -> float:
-        """The error above which a row is an outlier: the upper quartile and `OUTLYING` interquartile ranges."""
-        low, high = torch.quantile(self.error.double(), torch.tensor([0.25, 0.75], dtype=torch.float64)).tolist()
-        return high + OUTLYING * (high - low)
+        """The error above which a row is an outlier: see `OUTLYING`."""
+        quarters = torch.tensor([0.25, 0.75], dtype=torch.float64)
+        low, high = torch.quantile(self.error.double().clamp_min(SMALLEST).log10(), quarters).tolist()
+        return 10 ** (high + OUTLYING * (high - low))
 
     def outliers(self, frame_id: Int64[Tensor, " row"], n: int) -> Int64[Tensor, " outlier"]:
         """Return the worst row of each of the `n` worst frames among the outliers, worst first."""

@@ -9,7 +9,7 @@ from torch import Tensor
 from transformer_lens.hook_points import HookPoint
 
 from dtinterp.dataset.windows import Windows
-from dtinterp.dictionary.resampling import resample
+from dtinterp.dictionary.resampling import CONFIDENCE, N_DRAWS
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval
 from dtinterp.model.policy import Hook
@@ -103,18 +103,41 @@ def by_feature(
 ) -> tuple[FeatureExcess, ...]:
     """Return the excess loss with each feature on and off, the largest difference first.
 
-    Features that are on, or off, in fewer than `FEWEST` clusters are left out.
+    Features that are on, or off, in fewer than `FEWEST` clusters are left out. All features share their draws of
+    clusters (Davison & Hinkley 1997, §3.8).
     """
-    found = []
-    for feature in range(fires.shape[1]):
-        on = fires[:, feature]
-        if min(len(cluster[on].unique()), len(cluster[~on].unique())) < FEWEST:
-            continue
-        columns = {"on": on.double(), "off": (~on).double(), "with": excess * on, "without": excess * ~on}
-        drawn = resample({name: column.numpy() for name, column in columns.items()}, cluster.numpy(), generator)
-        difference = drawn.interval(lambda total: total["with"] / total["on"] - total["without"] / total["off"])
-        found.append(FeatureExcess(feature, drawn.ratio("with", "on"), drawn.ratio("without", "off"), difference))
+    member = cluster.unique(return_inverse=True)[1]
+    n = int(member.max()) + 1
+
+    def by_cluster(values: Float64[Tensor, "row feature"]) -> Float64[np.ndarray, "cluster feature"]:
+        return values.new_zeros(n, values.shape[1]).index_add(0, member, values).numpy()
+
+    is_on = fires.double()
+    sums = [by_cluster(is_on), by_cluster(1 - is_on)]
+    kept = np.flatnonzero(np.minimum(*((each > 0).sum(axis=0) for each in sums)) >= FEWEST)
+    sums += [by_cluster(excess[:, None] * is_on), by_cluster(excess[:, None] * (1 - is_on))]
+    whole = np.ones((1, n))
+    drawn = generator.multinomial(n, np.full(n, 1 / n), size=N_DRAWS).astype(float)  # draw cluster
+    means = []
+    for times in (whole, drawn):
+        on, off, with_it, without = (times @ each[:, kept] for each in sums)
+        means.append([with_it / on, without / off])
+    found = [
+        FeatureExcess(
+            int(feature),
+            _interval(means[0][0][0, place], means[1][0][:, place], n),
+            _interval(means[0][1][0, place], means[1][1][:, place], n),
+            _interval(means[0][0][0, place] - means[0][1][0, place], means[1][0][:, place] - means[1][1][:, place], n),
+        )
+        for place, feature in enumerate(kept)
+    ]
     return tuple(sorted(found, key=lambda each: -each.difference.estimate))
+
+
+def _interval(estimate: float, draws: Float64[np.ndarray, " draw"], n: int) -> Interval:
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(draws, [tail, 1 - tail])
+    return Interval(float(estimate), min(float(low), float(estimate)), max(float(high), float(estimate)), n)
 
 
 def _read_at(model: DecisionTransformer, layer: int) -> str:

@@ -1,22 +1,25 @@
 """A comparison becomes the section that holds all dictionaries against each other, row by row and window by window."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import torch
 
 from dtinterp.dataset.windows import window
 from dtinterp.interventions.comparison import Comparison, Example, LinearCost
-from dtinterp.interventions.linear_mlp import FeatureExcess
-from dtinterp.report.evidence import plural, source
+from dtinterp.report.evidence import decimal, plural, source
 from dtinterp.report.figures.markup import figure_html
 from dtinterp.report.figures.token_errors import token_error_figure
 from dtinterp.report.filmstrip import Draw, filmstrip
-from dtinterp.report.html import Content, Html, element, join, words
+from dtinterp.report.html import Html, element, join, words
 from dtinterp.report.layout import column, details, figure_block, paragraph, section, table_block, table_html
 from dtinterp.report.results import StudyResults
 from environments.vocabulary import ACTIONS
 
 N_OUTLIERS = 3
 """Outliers shown of each dictionary, each of another frame."""
+N_COSTS = 3
+"""Dictionaries listed beside each MLP."""
 N_PARTS = 8
 """Parts listed, those that decide most often."""
 
@@ -41,7 +44,7 @@ def comparison_section(results: StudyResults, draw: Draw) -> Html:
             ),
             "Error of a row, on common axes: its squared distance to its reconstruction over the mean squared distance "
             "to the mean row. The mean of the error is the FVU. Rows of one L0 are spread sideways. Orange: outliers, "
-            "above the upper quartile by more than three interquartile ranges.",
+            "above the upper quartile by more than 1.5 interquartile ranges of the error's logarithm.",
             source=source(artefact),
         ),
         *_outliers(results, comparison, draw),
@@ -92,8 +95,8 @@ def _example(results: StudyResults, example: Example, draw: Draw) -> Html:
     shown = window(results.demonstrations.value, torch.tensor([example.last_step]), n_slots)
     said = ACTIONS[example.action]
     why = (
-        f"Without {example.part} the model says {ACTIONS[example.instead]} and not {said}, which was right: "
-        f"it loses {example.lost:.2f} of its probability."
+        f"Without {example.part} the model says {ACTIONS[example.instead]} and not {said}, as the "
+        f"demonstration does: that loses {example.lost:.2f} of its probability."
         if example.part
         else f"The model says {said}."
     )
@@ -126,40 +129,51 @@ def _seen(results: StudyResults, example: Example) -> pd.DataFrame:
 
 
 def _linear(results: StudyResults, comparison: Comparison) -> list[Html]:
-    telling = [each for each in comparison.linear if each.features]
-    if not telling:
+    telling = sorted(
+        (each for each in comparison.linear if each.features),
+        key=lambda each: (each.layer, -each.features[0].difference.estimate),
+    )
+    if not telling or results.comparison is None:
         return []
-    artefact = results.comparison.artefact if results.comparison is not None else None
+    shown = [each for layer in sorted({each.layer for each in telling}) for each in _of(telling, layer)[:N_COSTS]]
     return [
         table_block(
-            table_html(pd.DataFrame([_cost(results, each) for each in telling])),
+            table_html(_costs(results, shown)),
             "A linear map in place of an MLP, fitted by least squares to other windows: linear loss minus MLP loss in "
-            "nats per action, over all rows, and where the feature is on and off for which that differs most. "
+            "nats per action, over all rows, and where that feature is on and off for which it differs most, of those "
+            f"{N_COSTS} dictionaries where it differs most. "
             "Intervals are 95% bootstraps over episodes; the best of many features is flattered by the choice.",
-            source="" if artefact is None else source(artefact),
+            source=source(results.comparison.artefact),
         )
     ]
 
 
-def _cost(results: StudyResults, each: LinearCost) -> dict[str, Content | object]:
-    worst: FeatureExcess = each.features[0]
-    return {
-        "MLP": each.layer,
-        "FVU (of the map)": each.fvu,
-        "linear − MLP loss": each.excess,
-        "dictionary": _named(each.name, each.site),
-        "feature": _feature(results, each.name, each.site, worst.feature, None),
-        "on": worst.on,
-        "off": worst.off,
-        "on − off": worst.difference,
-    }
+def _of(costs: Sequence[LinearCost], layer: int) -> list[LinearCost]:
+    return [each for each in costs if each.layer == layer]
+
+
+def _costs(results: StudyResults, costs: Sequence[LinearCost]) -> pd.DataFrame:
+    worst = [each.features[0] for each in costs]
+    features = [_feature(results, each.name, each.site, one.feature) for each, one in zip(costs, worst, strict=True)]
+    return pd.DataFrame(
+        {
+            "MLP": [each.layer for each in costs],
+            "FVU (of the map)": [each.fvu for each in costs],
+            "linear − MLP loss": [each.excess for each in costs],
+            "dictionary": column([_named(each.name, each.site) for each in costs]),
+            "feature": column(features),
+            "on": [each.on for each in worst],
+            "off": [each.off for each in worst],
+            "on − off": [each.difference for each in worst],
+        }
+    )
 
 
 def _named(name: str, site: str) -> Html:
     return words(name, element("small", site, class_="below"))
 
 
-def _feature(results: StudyResults, name: str, site: str, feature: int, value: float | None) -> Html:
+def _feature(results: StudyResults, name: str, site: str, feature: int, value: float | None = None) -> Html:
     label = results.label_of(name, site, feature)
-    number = f"{feature}" if value is None else f"{feature}: {value:.1f}"
+    number = f"{feature}" if value is None else f"{feature}: {decimal(value, 1)}"
     return element("span", element("b", number), f" {label}" if label else "", class_="feature")

@@ -34,9 +34,10 @@ def test_outliers_are_far_out_and_one_for_each_frame() -> None:
     assert errors.outliers(frame_id, 1).tolist() == [51]
 
 
-def test_even_errors_have_no_outliers() -> None:
-    errors = TokenErrors(torch.linspace(0, 1, 100), torch.ones(100, dtype=torch.int64))
-    assert len(errors.outliers(torch.arange(100), 5)) == 0
+def test_even_errors_have_no_outliers_whatever_their_size() -> None:
+    for error in (torch.linspace(1, 2, 100), torch.logspace(-9, 0, 100)):
+        errors = TokenErrors(error, torch.ones(100, dtype=torch.int64))
+        assert len(errors.outliers(torch.arange(100), 5)) == 0
 
 
 def test_rows_that_are_all_the_same_are_refused(dictionary: Dictionary) -> None:

@@ -80,6 +80,23 @@ def test_the_feature_that_says_where_the_map_fails_comes_first() -> None:
     assert found[0].difference.estimate == pytest.approx(found[0].on.estimate - found[0].off.estimate)
 
 
+def test_intervals_are_those_of_means_over_drawn_clusters() -> None:
+    rng = torch.Generator().manual_seed(1)
+    fires, excess = torch.rand(300, 1, generator=rng) < 0.5, torch.randn(300, generator=rng, dtype=torch.float64)
+    cluster = torch.randint(30, (300,), generator=rng)
+
+    (found,) = by_feature(excess, fires, cluster=cluster, generator=np.random.default_rng(0))
+
+    draws = []
+    slow = np.random.default_rng(7)
+    for _ in range(1000):
+        rows = torch.cat([(cluster == int(one)).nonzero()[:, 0] for one in slow.integers(30, size=30)])
+        draws.append(float(excess[rows][fires[rows, 0]].mean() - excess[rows][~fires[rows, 0]].mean()))
+    low, high = np.quantile(draws, [0.025, 0.975])
+    assert found.difference.low == pytest.approx(low, abs=0.03)
+    assert found.difference.high == pytest.approx(high, abs=0.03)
+
+
 def test_a_layer_that_is_not_there_is_refused(
     draw_model: Callable[..., DecisionTransformer], windows: Windows, items: Float32[Tensor, "frame item"]
 ) -> None:
