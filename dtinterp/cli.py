@@ -40,6 +40,7 @@ COMMANDS = {
     ),
     "describe": Command("dtinterp.commands.describe:describe", "say what each feature of a dictionary means"),
     "label": Command("dtinterp.commands.label:label", "search the statement that tells when each feature fires"),
+    "truth": Command("dtinterp.commands.truth:truth", "hold a dictionary's features against the world's truth"),
     "compare-features": Command(
         "dtinterp.commands.compare_features:compare_features", "compare what dictionaries see in the same windows"
     ),

@@ -22,7 +22,7 @@ class CompareConfig:
 
     comparison: ComparisonConfig = field(default_factory=ComparisonConfig)
     """what is ablated and what is listed"""
-    n_windows: int = 512
+    n_windows: int = 256
     """held-out windows"""
     n_fit_windows: int = 2048
     """training windows that the linear maps are fitted to"""

@@ -25,7 +25,7 @@ from dtinterp.model.transformer import DecisionTransformer
 class CompareConfig:
     """How dictionaries are compared."""
 
-    n_draws: int = 4
+    n_draws: int = 3
     """windows from which each part is replaced in turn"""
     n_examples: int = 6
     """windows shown side by side: those where an ablation makes a right prediction wrong, worst first"""
