@@ -102,7 +102,7 @@ def run_study(config: StudyConfig) -> Path:
             describe(DescribeConfig(seed=config.seed), described, folder, **subject)
             features.append(folder)
         with clock.stage(f"labels at {site}"):
-            folder = out / "labels" / site
+            folder = out / "labels" / site / DESCRIBED
             label(LabelConfig(SearchConfig(seed=config.seed)), described, folder, **subject)
             labels.append(folder)
     with clock.stage("comparison"):

@@ -38,14 +38,17 @@ class TokenErrors:
         low, high = torch.quantile(self.error.double().clamp_min(SMALLEST).log10(), quarters).tolist()
         return 10 ** (high + OUTLYING * (high - low))
 
-    def outliers(self, frame_id: Int64[Tensor, " row"], n: int) -> Int64[Tensor, " outlier"]:
-        """Return the worst row of each of the `n` worst frames among the outliers, worst first."""
-        order = self.error.argsort(descending=True, stable=True)
-        order = order[self.error[order] > self.limit].tolist()
-        worst: dict[int, int] = {}
-        for row in order:
-            worst.setdefault(int(frame_id[row]), row)
-        return torch.tensor(list(worst.values())[:n], dtype=torch.int64)
+    @property
+    def n_outliers(self) -> int:
+        """Rows above the limit."""
+        return int((self.error > self.limit).sum())
+
+    def worst(self, frame_id: Int64[Tensor, " row"], n: int) -> Int64[Tensor, " found"]:
+        """Return the worst row of each of the `n` worst frames, worst first, be they outliers or not."""
+        found: dict[int, int] = {}
+        for row in self.error.argsort(descending=True, stable=True).tolist():
+            found.setdefault(int(frame_id[row]), row)
+        return torch.tensor(list(found.values())[:n], dtype=torch.int64)
 
 
 def token_errors(dictionary: Dictionary, rows: Float32[Tensor, "row d_model"]) -> TokenErrors:

@@ -16,8 +16,8 @@ from dtinterp.report.layout import column, details, figure_block, paragraph, sec
 from dtinterp.report.results import StudyResults
 from environments.vocabulary import ACTIONS
 
-N_OUTLIERS = 3
-"""Outliers shown of each dictionary, each of another frame."""
+N_WORST = 3
+"""Rows shown of each dictionary, each of another frame."""
 N_COSTS = 3
 """Dictionaries listed beside each MLP."""
 N_PARTS = 8
@@ -47,7 +47,7 @@ def comparison_section(results: StudyResults, draw: Draw) -> Html:
             "above the upper quartile by more than 1.5 interquartile ranges of the error's logarithm.",
             source=source(artefact),
         ),
-        *_outliers(results, comparison, draw),
+        *_worst(results, comparison, draw),
         table_block(
             table_html(_parts(comparison)),
             "Parts that decide most often: in how many windows the action changes when what the part does is taken "
@@ -59,16 +59,13 @@ def comparison_section(results: StudyResults, draw: Draw) -> Html:
     )
 
 
-def _outliers(results: StudyResults, comparison: Comparison, draw: Draw) -> list[Html]:
+def _worst(results: StudyResults, comparison: Comparison, draw: Draw) -> list[Html]:
     trajectories = results.demonstrations.value
     frame_id = trajectories.frame_id[comparison.step].long()
     blocks = []
     for place, name in enumerate(comparison.name):
         errors = comparison.errors(place)
-        worst = errors.outliers(frame_id, N_OUTLIERS).tolist()
-        if not worst:
-            continue
-        n = int((errors.error > errors.limit).sum())
+        worst = errors.worst(frame_id, N_WORST).tolist()
         strips = [
             filmstrip(
                 window(trajectories, comparison.last_step[[row]], results.model.value.n_slots),
@@ -78,7 +75,10 @@ def _outliers(results: StudyResults, comparison: Comparison, draw: Draw) -> list
             )
             for row in worst
         ]
-        summary = f"{name} at {comparison.site[place]}: {plural(n, 'outlier')}, mean error {errors.fvu:.2g}"
+        summary = (
+            f"{name} at {comparison.site[place]}: the worst rows; {plural(errors.n_outliers, 'outlier')}, mean error "
+            f"{errors.fvu:.2g}"
+        )
         blocks.append(details(summary, *strips))
     return blocks
 

@@ -25,19 +25,20 @@ def test_the_number_of_active_features_is_counted_by_row(dictionary: Dictionary,
     assert int(token_errors(dictionary, activations.value).l0.max()) <= 4
 
 
-def test_outliers_are_far_out_and_one_for_each_frame() -> None:
+def test_the_worst_rows_are_one_for_each_frame_and_outliers_are_counted() -> None:
     error = torch.cat([torch.linspace(0.1, 0.2, 50), torch.tensor([5.0, 9.0, 7.0])])
     errors = TokenErrors(error, torch.ones(53, dtype=torch.int64))
     frame_id = torch.cat([torch.zeros(50, dtype=torch.int64), torch.tensor([1, 1, 2])])
 
-    assert errors.outliers(frame_id, 5).tolist() == [51, 52]
-    assert errors.outliers(frame_id, 1).tolist() == [51]
+    assert errors.worst(frame_id, 5).tolist() == [51, 52, 49]
+    assert errors.worst(frame_id, 1).tolist() == [51]
+    assert errors.n_outliers == 3
 
 
 def test_even_errors_have_no_outliers_whatever_their_size() -> None:
     for error in (torch.linspace(1, 2, 100), torch.logspace(-9, 0, 100)):
         errors = TokenErrors(error, torch.ones(100, dtype=torch.int64))
-        assert len(errors.outliers(torch.arange(100), 5)) == 0
+        assert errors.n_outliers == 0
 
 
 def test_rows_that_are_all_the_same_are_refused(dictionary: Dictionary) -> None:

@@ -27,13 +27,13 @@ def test_parts_stand_with_their_share(results: StudyResults) -> None:
     assert f"<td>{most.part}</td>" in comparison_section(results, _draw)
 
 
-def test_outliers_open_as_strips_with_their_frame_named(results: StudyResults) -> None:
+def test_the_worst_rows_open_as_strips_with_their_frame_named(results: StudyResults) -> None:
     assert results.comparison is not None
     comparison = results.comparison.value
     frame_id = results.demonstrations.value.frame_id[comparison.step].long()
     section = comparison_section(results, _draw)
     for place in range(len(comparison.name)):
-        for row in comparison.errors(place).outliers(frame_id, 3).tolist():
+        for row in comparison.errors(place).worst(frame_id, 3).tolist():
             assert f"frame {int(frame_id[row])}, error" in section
 
 
