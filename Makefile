@@ -80,6 +80,7 @@ app: setup
 docs: setup
 	$(BIN)/python docs/commands.py
 	$(BIN)/python docs/zoo.py
+	$(BIN)/python docs/features.py
 	$(BIN)/python docs/curves.py
 
 bench: setup

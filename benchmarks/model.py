@@ -97,8 +97,9 @@ class Turns:
     seconds: dict[str, list[float]] = field(default_factory=dict)
     _begin: float = 0.0
 
-    def keep_step(self, _: DecisionTransformer, step: int) -> None:
+    def keep_step(self, model: DecisionTransformer, step: int) -> None:
         """End our step, let the others go, and begin our next one."""
+        del model
         if step > 1:
             self.seconds.setdefault(TRAINED, []).append(self.now() - self._begin)
         for name, take in self.others.items():
@@ -112,7 +113,7 @@ class Turns:
 class Fed(nn.Module):
     """Another's transformer between our embeddings and our unembedding."""
 
-    def __init__(self, body: nn.Module, through: Callable[[nn.Module, Tensor], Tensor]) -> None:
+    def __init__(self, body: nn.Module, through: Callable[[Any, Tensor], Tensor]) -> None:
         super().__init__()
         self.ours = DecisionTransformer(SHAPE, generator(0, "benchmark"))
         self.ours.blocks = nn.ModuleList()

@@ -55,6 +55,11 @@ COMMANDS = {
     ),
     "probe": Command("dtinterp.commands.probe:probe", "read facts off a model's rows, linearly"),
     "describe": Command("dtinterp.commands.describe:describe", "say what each feature of a dictionary means"),
+    "label": Command("dtinterp.commands.label:label", "search the statement that tells when each feature fires"),
+    "truth": Command("dtinterp.commands.truth:truth", "hold a dictionary's features against the world's truth"),
+    "compare-features": Command(
+        "dtinterp.commands.compare_features:compare_features", "compare what dictionaries see in the same windows"
+    ),
     "experiment run": Command("dtinterp.commands.experiment:run", "intervene on a model as an experiment.yaml says"),
     "certify": Command("dtinterp.commands.certify:certify", "certify which observations a model treats alike"),
     "report": Command("dtinterp.commands.report:report", "render a study's report again"),

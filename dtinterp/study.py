@@ -10,9 +10,11 @@ from typing import Literal
 from dtinterp.agents.config import AgentConfig
 from dtinterp.commands.certify import certify
 from dtinterp.commands.collect import CollectConfig, collect
+from dtinterp.commands.compare_features import CompareConfig, compare_features
 from dtinterp.commands.describe import DescribeConfig, describe
 from dtinterp.commands.experiment import try_on
 from dtinterp.commands.fit_dictionary import DictionaryConfig, fit_dictionary
+from dtinterp.commands.label import LabelConfig, label
 from dtinterp.commands.report import Sources, refuse_page, report, write_sources
 from dtinterp.commands.subject import CHECKPOINTS
 from dtinterp.commands.train_agent import train_agent
@@ -20,7 +22,9 @@ from dtinterp.commands.train_model import train_model
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds import L1, Pca, TopK
 from dtinterp.equivalence.certify import EquivalenceConfig
+from dtinterp.features.label_table import LabelConfig as SearchConfig
 from dtinterp.foundation.logbook import Logbook
+from dtinterp.interventions.comparison import CompareConfig as ComparisonConfig
 from dtinterp.model.config import ModelConfig, TrainConfig
 
 EXPERIMENT = Path("experiments/instruction-flip/experiment.yaml")
@@ -84,17 +88,25 @@ def run_study(config: StudyConfig) -> Path:
     clock = Clock(Logbook(out / "log.jsonl"))
     base = _train(config, clock) if config.from_scratch else _shipped(config)
     subject = {"model": base.model, "demonstrations": base.demonstrations, "replace": anew}
-    dictionaries, features = [], []
+    dictionaries, features, labels = [], [], []
     for site in SITES:
         for fit in FITS:
             with clock.stage(f"dictionary {fit.title} at {site}"):
                 folder = out / "dictionaries" / site / fit.title
                 fit_dictionary(DictionaryConfig(site, fit, seed=config.seed), folder, **subject)
                 dictionaries.append(folder)
+        described = out / "dictionaries" / site / DESCRIBED
         with clock.stage(f"features at {site}"):
             folder = out / "features" / site
-            describe(DescribeConfig(seed=config.seed), out / "dictionaries" / site / DESCRIBED, folder, **subject)
+            describe(DescribeConfig(seed=config.seed), described, folder, **subject)
             features.append(folder)
+        with clock.stage(f"labels at {site}"):
+            folder = out / "labels" / site / DESCRIBED
+            label(LabelConfig(SearchConfig(seed=config.seed)), described, folder, **subject)
+            labels.append(folder)
+    with clock.stage("comparison"):
+        compared = CompareConfig(ComparisonConfig(seed=config.seed))
+        compare_features(compared, tuple(dictionaries), out / "comparison", **subject)
     with clock.stage("instruction flip"):
         try_on(EXPERIMENT, model=base.model, out=out / "instruction-flip", replace=anew)
     with clock.stage("equivalence"):
@@ -110,6 +122,8 @@ def run_study(config: StudyConfig) -> Path:
         intervention=out / "instruction-flip",
         command=config.command,
         seconds=clock.seconds,
+        labels=tuple(labels),
+        comparison=out / "comparison",
     )
     write_sources(out, sources)
     return report(out, replace=anew)

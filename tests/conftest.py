@@ -87,13 +87,17 @@ def _write_findings(folder: Path, subject: dict[str, Path]) -> None:
     import yaml
 
     from dtinterp.commands.certify import certify
+    from dtinterp.commands.compare_features import CompareConfig, compare_features
     from dtinterp.commands.describe import DescribeConfig, describe
     from dtinterp.commands.fit_dictionary import DictionaryConfig, fit_dictionary
+    from dtinterp.commands.label import LabelConfig, label
     from dtinterp.commands.scoring import Judging
     from dtinterp.dictionary.config import FitConfig
     from dtinterp.dictionary.kinds import Pca, TopK
     from dtinterp.equivalence.certify import EquivalenceConfig
+    from dtinterp.features.label_table import LabelConfig as SearchConfig
     from dtinterp.interventions.acting import ActingConfig
+    from dtinterp.interventions.comparison import CompareConfig as ComparisonConfig
     from dtinterp.interventions.experiment import run_experiment
     from dtinterp.interventions.report import save_report
     from dtinterp.interventions.specification import Specification
@@ -110,6 +114,22 @@ def _write_findings(folder: Path, subject: dict[str, Path]) -> None:
         DescribeConfig(n_windows=32),
         sparse,
         folder / "features" / sparse.name,
+        model=model,
+        demonstrations=demonstrations,
+    )
+    search = SearchConfig(min_firings=1)
+    label(
+        LabelConfig(search, n_windows=64, n_fit_windows=32),
+        sparse,
+        folder / "labels" / sparse.name,
+        model=model,
+        demonstrations=demonstrations,
+    )
+    both = tuple(sorted((folder / "dictionaries").iterdir()))
+    compare_features(
+        CompareConfig(ComparisonConfig(n_draws=2), n_windows=48, n_fit_windows=64),
+        both,
+        folder / "comparisons" / "novice",
         model=model,
         demonstrations=demonstrations,
     )

@@ -13,10 +13,14 @@ from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
 from dtinterp.dictionary.storage import load_dictionary, load_score
 from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
 from dtinterp.equivalence.storage import load_equivalence
+from dtinterp.features.label_storage import ARTEFACT_KIND as LABELS
+from dtinterp.features.label_storage import load_labels
 from dtinterp.features.storage import ARTEFACT_KIND as FEATURES
 from dtinterp.features.storage import load_features
 from dtinterp.foundation.artefact import Artefact, read_artefact
 from dtinterp.foundation.errors import UserError
+from dtinterp.interventions.comparison_storage import ARTEFACT_KIND as COMPARISON
+from dtinterp.interventions.comparison_storage import load_comparison
 from dtinterp.interventions.report import ARTEFACT_KIND as INTERVENTION
 from dtinterp.interventions.report import load_report
 from dtinterp.model.storage import load_model
@@ -40,6 +44,8 @@ class Sources:
     intervention: Path
     command: str
     seconds: Mapping[str, float]
+    labels: tuple[Path, ...] = ()
+    comparison: Path | None = None
 
 
 def report(folder: Path, /, *, replace: bool = False) -> Path:
@@ -88,6 +94,14 @@ def load_results(sources: Sources) -> StudyResults:
         dictionaries=tuple(_dictionary(path, model) for path in sources.dictionaries),
         features=tuple(
             Sourced(load_features(path), read_artefact(path, kind=FEATURES, parent=model)) for path in sources.features
+        ),
+        labels=tuple(
+            Sourced(load_labels(path), read_artefact(path, kind=LABELS, parent=model)) for path in sources.labels
+        ),
+        comparison=None
+        if sources.comparison is None
+        else Sourced(
+            load_comparison(sources.comparison), read_artefact(sources.comparison, kind=COMPARISON, parent=model)
         ),
         equivalence=Sourced(
             load_equivalence(sources.equivalence), read_artefact(sources.equivalence, kind=EQUIVALENCE, parent=model)

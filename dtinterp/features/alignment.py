@@ -28,7 +28,7 @@ def align(
     return Alignment(
         fact_values=fact_values,
         correlation=torch.cat([_correlation(block, holds) for block in blocks]),  # feature fact_value
-        auroc=torch.cat([_auroc(block, holds) for block in blocks]),  # feature fact_value
+        auroc=torch.cat([auroc_of(block, holds) for block in blocks]),  # feature fact_value
         n_both=(is_active.float().T @ holds.float()).long(),
         n_active=is_active.sum(dim=0),
         n_true=holds.sum(dim=0),
@@ -59,7 +59,7 @@ def _correlation(
     return torch.where(length > 1e-9, (spread.T @ truth) / length.clamp_min(1e-300), 0.0).float()
 
 
-def _auroc(
+def auroc_of(
     value: Float32[Tensor, "row feature"], holds: Bool[Tensor, "row fact_value"]
 ) -> Float32[Tensor, "feature fact_value"]:
     """Return U / (n_true n_false), with U from the sum of the ranks of the true rows (Mann & Whitney 1947)."""

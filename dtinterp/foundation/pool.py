@@ -1,5 +1,6 @@
 """Jobs become results, one after another here, or many at a time on the machines of a Ray cluster."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -56,9 +57,10 @@ def _on_ray(work: Callable[[JobT], ResultT], jobs: Mapping[str, JobT], address: 
         raise UserError("ray_address is given, but Ray is not installed: pip install 'dtinterp[ray]', or leave it out.")
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read when Ray is imported, and by what it starts
     import ray
+    from ray.exceptions import RayError
 
     try:
-        ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError) as error:
         raise UserError(
             f"no Ray cluster answers at {address} ({error}): give local, or the HOST:PORT of one."
@@ -71,7 +73,7 @@ def _on_ray(work: Callable[[JobT], ResultT], jobs: Mapping[str, JobT], address: 
             (ended, *_), _ = ray.wait(list(under_way))
             try:
                 outcome = ray.get(ended)
-            except ray.exceptions.RayError as error:  # the machine or its process died
+            except RayError as error:  # the machine or its process died
                 outcome = Failed(f"{type(error).__name__}: {str(error).splitlines()[0]}")
             yield Finished(under_way.pop(ended), outcome)
     finally:

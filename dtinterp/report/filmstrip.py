@@ -13,15 +13,21 @@ Draw: TypeAlias = Callable[[int], Html]
 """Shows a frame, given as a row of the trajectories' table."""
 
 
-def filmstrip(windows: Windows, draw: Draw, *, swap: WorstSwap | None = None) -> Html:
+def filmstrip(
+    windows: Windows, draw: Draw, *, swap: WorstSwap | None = None, framed: int | None = None, note: str = ""
+) -> Html:
     """Return the strip of the one window given.
 
-    With `swap`, the stand-in lies under its slot and the decision is framed. The action of the last slot is what the
-    model must say, so it stands in brackets. Raises ValueError for several windows.
+    With `swap`, the stand-in lies under its slot and the decision is framed; with `framed`, that slot (from 0) is, and
+    the note stands under it. The action of the last slot is what the model must say, so it stands in brackets. Raises
+    ValueError for several windows.
     """
     if len(windows) != 1:
         raise ValueError(f"a strip shows 1 window, got {len(windows)}")
-    slots = [_slot(windows, slot, draw, swap) for slot in range(windows.n_slots)]
+    notes = {} if framed is None else {framed: note}
+    if swap is not None:
+        notes |= {swap.decision: "decision that moved most"}
+    slots = [_slot(windows, slot, draw, swap, notes.get(slot)) for slot in range(windows.n_slots)]
     return element("div", element("div", join(slots), class_="strip"), class_="scroll")
 
 
@@ -44,7 +50,7 @@ def _step(trajectories: Trajectories, step: int, time: int, draw: Draw) -> Html:
     return element("div", moment, draw(int(trajectories.frame_id[step])), said, class_="slot")
 
 
-def _slot(windows: Windows, slot: int, draw: Draw, swap: WorstSwap | None) -> Html:
+def _slot(windows: Windows, slot: int, draw: Draw, swap: WorstSwap | None, note: str | None) -> Html:
     name = element("span", f"slot {slot + 1}", class_="slot-name")
     if not windows.mask[0, slot]:
         return element("div", name, element("div", "pad", class_="pad"), class_="slot is-pad")
@@ -56,7 +62,7 @@ def _slot(windows: Windows, slot: int, draw: Draw, swap: WorstSwap | None) -> Ht
     if swap is not None and slot == swap.slot:
         classes.append("is-swapped")
         parts += [element("span", "⇅ swapped for", class_="slot-note"), draw(swap.stand_in)]
-    if swap is not None and slot == swap.decision:
+    if note is not None:
         classes.append("is-decision")
-        parts.append(element("span", "decision that moved most", class_="slot-note"))
+        parts.append(element("span", note, class_="slot-note"))
     return element("div", join(parts), class_=" ".join(classes))

@@ -13,6 +13,7 @@ from dtinterp.report.filmstrip import Draw
 from dtinterp.report.html import Html, element, join, words
 from dtinterp.report.pictures import frame_picture, in_words, symbols, use
 from dtinterp.report.results import StudyResults
+from dtinterp.report.sections.comparison import comparison_section
 from dtinterp.report.sections.dictionaries import dictionaries_section
 from dtinterp.report.sections.equivalence import equivalence_section
 from dtinterp.report.sections.features import features_section
@@ -54,6 +55,7 @@ def page(results: StudyResults) -> str:
             model_section(results),
             dictionaries_section(results),
             features_section(results, draw),
+            comparison_section(results, draw),
             equivalence_section(results, draw),
             flip_section(results),
             provenance_section(results),

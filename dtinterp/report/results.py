@@ -14,9 +14,11 @@ from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.score import DictionaryScore
 from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.features.label_table import VERDICTS, LabelStudy
 from dtinterp.features.table import FeatureTable
 from dtinterp.foundation.artefact import Artefact
 from dtinterp.foundation.errors import UserError
+from dtinterp.interventions.comparison import Comparison
 from dtinterp.interventions.report import InterventionReport
 from dtinterp.model.calibration import CalibrationPoint
 from dtinterp.model.config import ModelConfig
@@ -53,6 +55,10 @@ class StudyResults:
     dictionaries: Sequence[Sourced[ScoredDictionary]] = ()
     features: Sequence[Sourced[FeatureTable]] = ()
     """of those dictionaries whose features are shown"""
+    labels: Sequence[Sourced[LabelStudy]] = ()
+    """statements that tell when features fire; empty where none were searched"""
+    comparison: Sourced[Comparison] | None = None
+    """the dictionaries on the same windows; None where they were not compared"""
     intervention: Sourced[InterventionReport] | None = None
     """the instruction flip; None where the world has no decision point to try it at"""
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -78,6 +84,14 @@ class StudyResults:
             f"features are described for the dictionary {table.name!r} at {table.site}, which is not among the "
             f"{len(self.dictionaries)} given: give it too."
         )
+
+    def label_of(self, name: str, site: str, feature: int) -> str:
+        """Return the good label of a feature, or nothing where it has none or none was searched."""
+        for study in self.labels:
+            labels = study.value.labels
+            if (labels.name, labels.site) == (name, site):
+                return labels.words[feature] if int(labels.verdict[feature]) == VERDICTS.index("good label") else ""
+        return ""
 
     @property
     def env_id(self) -> str:
@@ -108,9 +122,9 @@ class StudyResults:
     @property
     def artefacts(self) -> tuple[Artefact, ...]:
         """All artefacts, parents before children."""
-        sourced = (self.demonstrations, self.model, *self.dictionaries, *self.features, self.equivalence)
-        intervention = () if self.intervention is None else (self.intervention.artefact,)
-        return (self.agent, *(each.artefact for each in sourced), *intervention)
+        sourced = (self.demonstrations, self.model, *self.dictionaries, *self.features, *self.labels, self.equivalence)
+        optional = [each.artefact for each in (self.comparison, self.intervention) if each is not None]
+        return (self.agent, *(each.artefact for each in sourced), *optional)
 
 
 def calibration_of(model: Artefact) -> Mapping[str, Sequence[CalibrationPoint]]:

@@ -1,14 +1,18 @@
 """Feature tables become cards: where a feature is active, what it looks at, what it tells."""
 
+from collections.abc import Sequence
+
+import pandas as pd
 from jaxtyping import Int64
 from torch import Tensor
 
 from dtinterp.features.item_maps import VALUES, on_view
+from dtinterp.features.label_table import VERDICTS, LabelStudy, summary_of
 from dtinterp.features.table import FeatureTable
 from dtinterp.report.evidence import cite, decimal, plural, source
 from dtinterp.report.filmstrip import Draw
 from dtinterp.report.html import Html, element, join, words
-from dtinterp.report.layout import paragraph, section
+from dtinterp.report.layout import column, paragraph, section, table_block, table_html
 from dtinterp.report.pictures import map_picture, standalone
 from dtinterp.report.results import Sourced, StudyResults
 from dtinterp.report.shared_facts import in_plain_words
@@ -33,8 +37,30 @@ def features_section(results: StudyResults, draw: Draw) -> Html:
             "shown to the model. A best of many is flattered by the choice: beside each correlation stands the best "
             "that the same feature reaches when every row is given the facts of another row."
         ),
+        *_labels(results),
         *(_table(results, table, draw) for table in results.features),
     )
+
+
+def label_table(studies: Sequence[Sourced[LabelStudy]]) -> pd.DataFrame:
+    """Return one row per dictionary: features by verdict, and the share with a good label beside its controls."""
+    summaries = [summary_of(each.value.labels) for each in studies]
+    return pd.DataFrame(
+        {
+            "dictionary": column([_cited(each) for each in studies]),
+            **{verdict: [summary.n_features[verdict] for summary in summaries] for verdict in VERDICTS},
+            "good (of judged)": [summary.share for summary in summaries],
+            "good (shuffled)": [summary.shuffled_share for summary in summaries],
+            "good (untrained)": [each.value.untrained.share for each in studies],
+            "inputs (searched)": [summary.n_searched for summary in summaries],
+            "inputs (judged)": [summary.n_judged for summary in summaries],
+        }
+    )
+
+
+def _cited(each: Sourced[LabelStudy]) -> Html:
+    labels = each.value.labels
+    return words(cite(labels.name, each.artefact), element("small", labels.site, class_="below"))
 
 
 def telling_features(table: FeatureTable, n: int) -> Int64[Tensor, " feature"]:
@@ -42,6 +68,24 @@ def telling_features(table: FeatureTable, n: int) -> Int64[Tensor, " feature"]:
     excess = table.alignment.correlation.abs().amax(dim=1) - table.alignment.control
     order = excess.argsort(descending=True, stable=True)
     return order[table.density[order] > 0][:n]
+
+
+def _labels(results: StudyResults) -> list[Html]:
+    """Say how many features have a label that says when they fire, and how many controls have one."""
+    if not results.labels:
+        return []
+    config = results.labels[0].value.labels.config
+    return [
+        table_block(
+            table_html(label_table(results.labels)),
+            "How many features have a good label: a conjunction of "
+            f"at most {config.n_literals} statements about the frame and the window before it that tells when the "
+            f"feature fires with F1 ≥ {config.min_f1} on frames that the search never saw, and at least "
+            f"{config.min_lift:.0%} of the way from always to perfect. Shuffled: each input has the firings of "
+            "another. Untrained: a dictionary of the same make in a model of the same shape that never learnt. "
+            "Good labels stand in italics on the cards.",
+        )
+    ]
 
 
 def _table(results: StudyResults, table: Sourced[FeatureTable], draw: Draw) -> Html:
@@ -59,17 +103,18 @@ def _table(results: StudyResults, table: Sourced[FeatureTable], draw: Draw) -> H
             source(table.artefact),
         ),
         element("p", memory, class_="warning") if scored.score.width_exceeds_inputs else "",
-        element("div", join(_card(table.value, feature, draw) for feature in chosen), class_="cards"),
+        element("div", join(_card(results, table.value, feature, draw) for feature in chosen), class_="cards"),
     )
 
 
-def _card(table: FeatureTable, feature: int, draw: Draw) -> Html:
+def _card(results: StudyResults, table: FeatureTable, feature: int, draw: Draw) -> Html:
     return element(
         "article",
         element(
             "h4", f"Feature {feature}", element("small", f" active in {float(table.density[feature]):.1%} of rows")
         ),
         _meaning(table, feature),
+        _labelled(results, table, feature),
         element("div", join(_top_frames(table, feature, draw)), class_="tops"),
         element("div", join(_maps(table, feature)), class_="maps"),
         class_="card",
@@ -99,6 +144,11 @@ def _meaning(table: FeatureTable, feature: int) -> Html:
         ),
         class_="meaning",
     )
+
+
+def _labelled(results: StudyResults, table: FeatureTable, feature: int) -> Html:
+    words_ = results.label_of(table.name, table.site, feature)
+    return element("p", element("em", words_), class_="label") if words_ else Html("")
 
 
 def _top_frames(table: FeatureTable, feature: int, draw: Draw) -> list[Html]:

@@ -11,9 +11,13 @@ from dtinterp.dictionary.storage import load_dictionary, load_score
 from dtinterp.equivalence.certify import EquivalenceReport
 from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
 from dtinterp.equivalence.storage import load_equivalence
+from dtinterp.features.label_storage import ARTEFACT_KIND as LABELS
+from dtinterp.features.label_storage import load_labels
 from dtinterp.features.storage import ARTEFACT_KIND as FEATURES
 from dtinterp.features.storage import load_features
 from dtinterp.foundation.artefact import read_artefact
+from dtinterp.interventions.comparison_storage import ARTEFACT_KIND as COMPARISON
+from dtinterp.interventions.comparison_storage import load_comparison
 from dtinterp.interventions.report import ARTEFACT_KIND as INTERVENTION
 from dtinterp.interventions.report import load_report
 from dtinterp.model.storage import load_model
@@ -26,6 +30,7 @@ def results(small_study: Path) -> StudyResults:
     trained = load_model(small_study / "models" / "novice")
     flip, classes = small_study / "interventions" / "flip", small_study / "equivalence" / "novice"
     features = small_study / "features" / "topk-512-k4"
+    labels, compared = small_study / "labels" / "topk-512-k4", small_study / "comparisons" / "novice"
     return StudyResults(
         command="dtinterp study --model small",
         agent=read_artefact(small_study / "agents" / "wanderer", kind=AGENT),
@@ -34,6 +39,8 @@ def results(small_study: Path) -> StudyResults:
         equivalence=Sourced(load_equivalence(classes), read_artefact(classes, kind=EQUIVALENCE)),
         dictionaries=tuple(_scored(small_study / "dictionaries" / name) for name in ("pca-4", "topk-512-k4")),
         features=(Sourced(load_features(features), read_artefact(features, kind=FEATURES)),),
+        labels=(Sourced(load_labels(labels), read_artefact(labels, kind=LABELS)),),
+        comparison=Sourced(load_comparison(compared), read_artefact(compared, kind=COMPARISON)),
         intervention=Sourced(load_report(flip), read_artefact(flip, kind=INTERVENTION)),
         seconds={"equivalence": 1.5, "flip": 2.0},
     )

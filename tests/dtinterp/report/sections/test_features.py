@@ -2,10 +2,11 @@ from dataclasses import replace
 
 import torch
 
+from dtinterp.features.label_table import VERDICTS
 from dtinterp.features.table import FeatureTable
 from dtinterp.report.html import Html
 from dtinterp.report.results import StudyResults
-from dtinterp.report.sections.features import features_section, telling_features
+from dtinterp.report.sections.features import features_section, label_table, telling_features
 from dtinterp.report.shared_facts import in_plain_words
 
 
@@ -46,3 +47,20 @@ def test_a_card_shows_top_frames_and_the_fact_beside_its_control(results: StudyR
     assert f"<frame {int(table.top.frame[feature, 0])}>" in card
     assert in_plain_words(table.alignment.fact_values[int(table.alignment.best[feature])]) in card
     assert f"(control {float(table.alignment.control[feature]):.2f})" in card
+
+
+def test_the_labels_stand_beside_both_controls(results: StudyResults) -> None:
+    study = results.labels[0].value
+    (row,) = label_table(results.labels).to_dict("records")
+    assert row["good (of judged)"] == study.labels.share
+    assert row["good (shuffled)"] == study.labels.shuffled_share
+    assert row["good (untrained)"] == study.untrained.share
+    assert sum(row[verdict] for verdict in VERDICTS) == len(study.labels.words)
+
+
+def test_a_label_is_told_only_where_it_is_good(results: StudyResults) -> None:
+    labels = results.labels[0].value.labels
+    for feature, verdict in enumerate(labels.verdict.tolist()):
+        told = results.label_of(labels.name, labels.site, feature)
+        assert told == (labels.words[feature] if VERDICTS[verdict] == "good label" else "")
+    assert results.label_of("nobody's", labels.site, 0) == ""

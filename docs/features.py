@@ -1,0 +1,78 @@
+"""Labels and truth of the studies that ship become the tables of docs/features.md, made from their artefacts.
+
+python docs/features.py
+"""
+
+from pathlib import Path
+
+from dtinterp.features.label_storage import load_labels
+from dtinterp.features.label_table import LabelSummary, summary_of
+from dtinterp.features.truth import TruthReport
+from dtinterp.features.truth_storage import load_truth
+from dtinterp.foundation.statistics import Interval
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "features.md"
+STUDIES = ROOT / "checkpoints" / "studies"
+MODELS = ("memory-dt", "memory-dt-small-0")
+SITES = ("hook_obs_embed", "blocks.1.hook_resid_pre")
+BEGIN, END = "<!-- {}, written by docs/features.py -->\n", "<!-- end of {} -->\n"
+LABELS = (
+    "| model, site | dictionary | good label | none | too rare | dead | good, of judged | shuffled | untrained |\n"
+    "|---|---|---:|---:|---:|---:|---:|---:|---:|\n"
+)
+TRUTH = (
+    "| model, site | dictionary | items told | F1 (shuffled) | facts told | F1 (shuffled) | effective dimension: "
+    "coordinates, features | per row |\n|---|---|---:|---:|---:|---:|---:|---:|\n"
+)
+
+
+def page() -> str:
+    """Return docs/features.md with both tables."""
+    labels = "".join(_labelled(path) for path in _folders("labels"))
+    truth = "".join(_told(path) for path in _folders("truth"))
+    return _with(_with(PAGE.read_text(encoding="utf-8"), "labels", LABELS + labels), "truth", TRUTH + truth)
+
+
+def _with(text: str, name: str, table: str) -> str:
+    before, _, rest = text.partition(BEGIN.format(name))
+    _, _, after = rest.partition(END.format(name))
+    return f"{before}{BEGIN.format(name)}{table}{END.format(name)}{after}"
+
+
+def _folders(kind: str) -> list[Path]:
+    found = [STUDIES / model / kind / site for model in MODELS for site in SITES]
+    return [path for folder in found if folder.exists() for path in sorted(folder.iterdir())]
+
+
+def _labelled(path: Path) -> str:
+    study = load_labels(path)
+    found: LabelSummary = summary_of(study.labels)
+    counts = " | ".join(str(number) for number in found.n_features.values())
+    shares = " | ".join(_share(each) for each in (found.share, found.shuffled_share, study.untrained.share))
+    return f"| {_where(path)} | {path.name} | {counts} | {shares} |\n"
+
+
+def _told(path: Path) -> str:
+    report: TruthReport = load_truth(path)
+    told = " | ".join(
+        f"{found.coverage:.0%} of {len(found.truth)} | {float(found.f1.mean()):.2f} ({float(found.control.mean()):.2f})"
+        for found in (report.items, report.facts)
+    )
+    size = report.dimension
+    return (
+        f"| {_where(path)} | {path.name} | {told} | {size.coordinates:.1f}, {size.features:.1f} | "
+        f"{size.coordinates_per_row:.1f}, {size.features_per_row:.1f} |\n"
+    )
+
+
+def _where(path: Path) -> str:
+    return f"{path.parents[2].name}, `{path.parent.name}`"
+
+
+def _share(each: Interval) -> str:
+    return f"{each.estimate:.0%} [{each.low:.0%}, {each.high:.0%}]"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

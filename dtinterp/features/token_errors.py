@@ -1,0 +1,61 @@
+"""Dictionaries and rows become the error and the number of active features of every single row, with its outliers."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float32, Int64
+from torch import Tensor
+
+from dtinterp.dictionary.dictionary import Dictionary, decode, encode
+from dtinterp.foundation.errors import UserError
+
+OUTLYING = 1.5
+"""Interquartile ranges above the upper quartile from which a row counts as an outlier (Tukey 1977, "outside"), of the
+error's logarithm, since errors differ by orders of magnitude."""
+SMALLEST = 1e-12
+"""Errors below are rounding."""
+
+
+@dataclass(frozen=True)
+class TokenErrors:
+    """What one dictionary makes of each row."""
+
+    error: Float32[Tensor, " row"]
+    """`|x - x'|^2 / mean_r |x_r - m|^2`, with x' the reconstruction and m the mean row. Its mean over rows is the
+    fraction of variance unexplained"""
+    l0: Int64[Tensor, " row"]
+    """active features"""
+
+    @property
+    def fvu(self) -> float:
+        """The fraction of variance unexplained."""
+        return float(self.error.double().mean())
+
+    @property
+    def limit(self) -> float:
+        """The error above which a row is an outlier: see `OUTLYING`."""
+        quarters = torch.tensor([0.25, 0.75], dtype=torch.float64)
+        low, high = torch.quantile(self.error.double().clamp_min(SMALLEST).log10(), quarters).tolist()
+        return 10 ** (high + OUTLYING * (high - low))
+
+    @property
+    def n_outliers(self) -> int:
+        """Rows above the limit."""
+        return int((self.error > self.limit).sum())
+
+    def worst(self, frame_id: Int64[Tensor, " row"], n: int) -> Int64[Tensor, " found"]:
+        """Return the worst row of each of the `n` worst frames, worst first, be they outliers or not."""
+        found: dict[int, int] = {}
+        for row in self.error.argsort(descending=True, stable=True).tolist():
+            found.setdefault(int(frame_id[row]), row)
+        return torch.tensor(list(found.values())[:n], dtype=torch.int64)
+
+
+def token_errors(dictionary: Dictionary, rows: Float32[Tensor, "row d_model"]) -> TokenErrors:
+    """Return the error of each row and how many features it uses. Raises `UserError` where all rows are the same."""
+    codes = encode(dictionary, rows)
+    spread = (rows - rows.mean(dim=0)).double().square().sum(dim=1).mean()
+    if spread <= 0:
+        raise UserError(f"all {len(rows)} rows are the same, so there is no variance to explain: harvest more windows.")
+    error = (rows - decode(dictionary, codes)).double().square().sum(dim=1) / spread
+    return TokenErrors(error.float(), codes.n_active)

@@ -1,0 +1,115 @@
+"""A report on the truth becomes an artefact, and back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from pydantic import TypeAdapter
+from torch import Tensor
+
+from dtinterp.features.detection import Detection
+from dtinterp.features.label_table import LabelConfig
+from dtinterp.features.structure import CorrelationStructure, EffectiveDimension
+from dtinterp.features.truth import Subspace, TruthReport
+from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
+
+ARTEFACT_KIND = "truth"
+SIDES = ("items", "facts")
+
+
+def save_truth(
+    path: Path, report: TruthReport, config: LabelConfig, *, parents: Sequence[Artefact], replace: bool = False
+) -> Artefact:
+    """Write the report to the folder `path`. Raises `UserError` where it exists and `replace` is not given."""
+    findings = _Findings(
+        report.items.truth,
+        report.facts.truth,
+        report.structure,
+        report.dimension,
+        report.subspace,
+        report.n_searched,
+        report.n_judged,
+    )
+    tensors = {
+        f"{side}.{field.name}": getattr(getattr(report, side), field.name)
+        for side in SIDES
+        for field in fields(Detection)
+        if field.name != "truth"
+    }
+    settings = _Settings(report.name, report.site, config, findings)
+    content = Content(ARTEFACT_KIND, config=asdict(settings), tensors=tensors, metrics=summary(report))
+    return write_artefact(path, content, parents=parents, seed=config.seed, replace=replace)
+
+
+def load_truth(path: Path, *, parent: Artefact | None = None) -> TruthReport:
+    """Read the report in the folder `path`; with `parent`, check that it was made from just that artefact.
+
+    Raises `UserError` where it is missing, damaged, or of another schema or parent.
+    """
+    artefact = read_artefact(path, kind=ARTEFACT_KIND, parent=parent)
+    settings = TypeAdapter(_Settings).validate_python(artefact.config)
+    found = settings.findings
+    return TruthReport(
+        items=Detection(truth=found.items, **_group(artefact.tensors, "items")),
+        facts=Detection(truth=found.facts, **_group(artefact.tensors, "facts")),
+        structure=found.structure,
+        dimension=found.dimension,
+        subspace=found.subspace,
+        name=settings.name,
+        site=settings.site,
+        n_searched=found.n_searched,
+        n_judged=found.n_judged,
+    )
+
+
+def summary(report: TruthReport) -> dict[str, JSON]:
+    """Return the numbers that a manifest shows at a glance."""
+    detections = {
+        side: {
+            "n": len(found.truth),
+            "mean_f1": _mean(found.f1),
+            "mean_f1_shuffled": _mean(found.control),
+            "mean_auroc": _mean(found.auroc),
+            "coverage": found.coverage,
+            "uniqueness": found.uniqueness,
+        }
+        for side, found in (("items", report.items), ("facts", report.facts))
+    }
+    structure: dict[str, JSON] = {
+        name: {
+            "n_variables": each.n_variables,
+            "mean_absolute": each.mean_absolute,
+            "strong_share": each.strong_share,
+            "dimension": each.dimension,
+        }
+        for name, each in report.structure.items()
+    }
+    found: dict[str, JSON] = {**detections, "correlation": structure, "dimension": asdict(report.dimension)}
+    return found if report.subspace is None else {**found, "subspace": asdict(report.subspace)}
+
+
+@dataclass(frozen=True)
+class _Findings:
+    items: tuple[str, ...]
+    facts: tuple[str, ...]
+    structure: Mapping[str, CorrelationStructure]
+    dimension: EffectiveDimension
+    subspace: Subspace | None
+    n_searched: int
+    n_judged: int
+
+
+@dataclass(frozen=True)
+class _Settings:
+    name: str
+    site: str
+    config: LabelConfig
+    findings: _Findings
+
+
+def _group(tensors: Mapping[str, Tensor], side: str) -> dict[str, Tensor]:
+    return {name.removeprefix(f"{side}."): tensor for name, tensor in tensors.items() if name.startswith(f"{side}.")}
+
+
+def _mean(values: Tensor) -> float:
+    return float(values.double().mean()) if len(values) else 0.0

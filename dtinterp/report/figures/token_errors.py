@@ -1,0 +1,87 @@
+"""Errors of single tokens become a scatter against active features, one panel a dictionary, on common axes."""
+
+from math import ceil
+
+import numpy as np
+import plotly.graph_objects as go
+import torch
+from jaxtyping import Int64
+from plotly.subplots import make_subplots
+from torch import Tensor
+
+from dtinterp.features.token_errors import TokenErrors
+from dtinterp.interventions.comparison import Comparison
+from dtinterp.report.style import MUTED, TRAINED, WRONG, styled
+
+N_SHOWN = 300
+"""Rows drawn of each dictionary, at even ranks of the error, beside all of its outliers."""
+N_COLUMNS = 5
+SMALLEST = 1e-7
+"""Errors below are drawn here; the axis is logarithmic."""
+SPREAD = 0.06
+"""Half the width, in decades, over which rows of one L0 are laid out, so that they do not hide each other."""
+GOLDEN = 0.6180339887498949
+
+
+def token_error_figure(comparison: Comparison) -> go.Figure:
+    """Draw the error of rows against how many features they use; outliers in another colour, with step and slot."""
+    n = len(comparison.name)
+    n_columns = min(n, N_COLUMNS)
+    titles = [f"{name}<br><sub>{site}</sub>" for name, site in zip(comparison.name, comparison.site, strict=True)]
+    figure = make_subplots(
+        rows=ceil(n / n_columns),
+        cols=n_columns,
+        subplot_titles=titles,
+        shared_xaxes="all",  # pyright: ignore[reportArgumentType]
+        shared_yaxes="all",  # pyright: ignore[reportArgumentType]
+        horizontal_spacing=0.02,
+        vertical_spacing=0.17,
+    )
+    for place in range(n):
+        row, column = place // n_columns + 1, place % n_columns + 1
+        errors = comparison.errors(place)
+        is_outlier = errors.error > errors.limit
+        _add(figure, comparison, errors, thinned(errors), colour=TRAINED, at=(row, column))
+        _add(figure, comparison, errors, is_outlier.nonzero().squeeze(1), colour=WRONG, at=(row, column))
+    figure.update_xaxes(type="log", title_text="active features", dtick=1)
+    figure.update_yaxes(type="log", exponentformat="power", dtick=1)
+    figure.update_yaxes(title_text="error", col=1)
+    figure.update_annotations(font_size=12, font_color=MUTED)
+    return styled(figure, height=120 + 250 * ceil(n / n_columns), showlegend=False)
+
+
+def thinned(errors: TokenErrors) -> Int64[Tensor, " shown"]:
+    """Return rows that are no outliers, at even ranks of their error, `N_SHOWN` at most."""
+    order = errors.error.argsort(stable=True)
+    order = order[errors.error[order] <= errors.limit]
+    if len(order) <= N_SHOWN:
+        return order
+    return order[torch.linspace(0, len(order) - 1, N_SHOWN).round().long()]
+
+
+def _add(
+    figure: go.Figure,
+    comparison: Comparison,
+    errors: TokenErrors,
+    rows: Int64[Tensor, " shown"],
+    *,
+    colour: str,
+    at: tuple[int, int],
+) -> None:
+    l0 = errors.l0[rows].clamp_min(1).double().numpy()
+    aside = (np.arange(len(rows)) * GOLDEN % 1 * 2 - 1) * SPREAD
+    label = [
+        f"L0 {int(errors.l0[row])}, error {float(errors.error[row]):.2g}<br>step {int(comparison.step[row])}, "
+        f"slot {int(comparison.slot[row]) + 1}"
+        for row in rows.tolist()
+    ]
+    figure.add_scatter(
+        x=l0 * 10**aside,
+        y=errors.error[rows].clamp_min(SMALLEST).double().numpy(),
+        mode="markers",
+        marker={"color": colour, "size": 4, "opacity": 0.6},
+        text=label,
+        hovertemplate="%{text}<extra></extra>",
+        row=at[0],
+        col=at[1],
+    )

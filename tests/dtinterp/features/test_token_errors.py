@@ -1,0 +1,46 @@
+import pytest
+import torch
+
+from dtinterp.activations.harvest import Activations
+from dtinterp.dictionary.dictionary import Dictionary, reconstruct
+from dtinterp.features.token_errors import TokenErrors, token_errors
+from dtinterp.foundation.errors import UserError
+
+
+def test_errors_are_those_of_a_loop_and_their_mean_is_the_fvu(dictionary: Dictionary, activations: Activations) -> None:
+    rows = activations.value
+    found = token_errors(dictionary, rows)
+
+    mean = rows.mean(dim=0)
+    spread = sum(float((row - mean).double().square().sum()) for row in rows) / len(rows)
+    made = reconstruct(dictionary, rows)
+    for place in range(0, len(rows), 37):
+        expected = float((rows[place] - made[place]).double().square().sum()) / spread
+        assert float(found.error[place]) == pytest.approx(expected, rel=1e-4)
+    fvu = (rows - made).square().sum() / (rows - mean).square().sum()
+    assert found.fvu == pytest.approx(float(fvu), rel=1e-4)
+
+
+def test_the_number_of_active_features_is_counted_by_row(dictionary: Dictionary, activations: Activations) -> None:
+    assert int(token_errors(dictionary, activations.value).l0.max()) <= 4
+
+
+def test_the_worst_rows_are_one_for_each_frame_and_outliers_are_counted() -> None:
+    error = torch.cat([torch.linspace(0.1, 0.2, 50), torch.tensor([5.0, 9.0, 7.0])])
+    errors = TokenErrors(error, torch.ones(53, dtype=torch.int64))
+    frame_id = torch.cat([torch.zeros(50, dtype=torch.int64), torch.tensor([1, 1, 2])])
+
+    assert errors.worst(frame_id, 5).tolist() == [51, 52, 49]
+    assert errors.worst(frame_id, 1).tolist() == [51]
+    assert errors.n_outliers == 3
+
+
+def test_even_errors_have_no_outliers_whatever_their_size() -> None:
+    for error in (torch.linspace(1, 2, 100), torch.logspace(-9, 0, 100)):
+        errors = TokenErrors(error, torch.ones(100, dtype=torch.int64))
+        assert errors.n_outliers == 0
+
+
+def test_rows_that_are_all_the_same_are_refused(dictionary: Dictionary) -> None:
+    with pytest.raises(UserError, match="all 3 rows are the same"):
+        token_errors(dictionary, torch.ones(3, 32))

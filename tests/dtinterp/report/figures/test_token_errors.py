@@ -1,0 +1,46 @@
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from dtinterp.features.token_errors import TokenErrors
+from dtinterp.interventions.comparison import Comparison
+from dtinterp.report.figures.token_errors import N_SHOWN, SPREAD, thinned, token_error_figure
+from dtinterp.report.results import StudyResults
+
+
+def _comparison(results: StudyResults) -> Comparison:
+    assert results.comparison is not None
+    return results.comparison.value
+
+
+def test_each_dictionary_has_a_panel_on_axes_that_all_share(results: StudyResults) -> None:
+    comparison = _comparison(results)
+    figure = token_error_figure(comparison)
+    assert len(figure.data) == 2 * len(comparison.name)
+    assert figure.layout.xaxis2.matches == "x"
+    assert figure.layout.yaxis2.matches == "y"
+
+
+def test_points_stand_at_the_error_and_near_the_l0_of_their_row(results: StudyResults) -> None:
+    comparison = _comparison(results)
+    few = replace(
+        comparison,
+        error=torch.tensor([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]),
+        l0=torch.tensor([[1, 2, 4], [8, 8, 8]], dtype=torch.int32),
+        step=torch.arange(3),
+        slot=torch.arange(3),
+        last_step=torch.arange(3),
+    )
+    figure = token_error_figure(few)
+    np.testing.assert_allclose(figure.data[0].y, [0.1, 0.2, 0.3], rtol=1e-6)
+    assert np.abs(np.log10(np.array(figure.data[0].x) / [1, 2, 4])).max() <= SPREAD + 1e-9
+
+
+def test_outliers_are_all_drawn_and_the_rest_is_thinned_evenly() -> None:
+    error = torch.cat([torch.rand(5000, generator=torch.Generator().manual_seed(0)), torch.tensor([50.0, 60.0])])
+    errors = TokenErrors(error, torch.ones(5002, dtype=torch.int64))
+    shown = thinned(errors)
+    assert len(shown) == N_SHOWN
+    assert float(errors.error[shown].max()) < 50
+    np.testing.assert_allclose(errors.error[shown].sort().values, np.linspace(0, 1, N_SHOWN), atol=0.03)

@@ -1,0 +1,41 @@
+from dataclasses import replace
+
+from dtinterp.report.html import Html
+from dtinterp.report.results import StudyResults
+from dtinterp.report.sections.comparison import comparison_section
+from environments.vocabulary import ACTIONS
+
+
+def _draw(frame: int) -> Html:
+    return Html(f"<frame {frame}>")
+
+
+def test_every_dictionary_is_named_in_every_example(results: StudyResults) -> None:
+    assert results.comparison is not None
+    comparison = results.comparison.value
+    section = comparison_section(results, _draw)
+    for example in comparison.examples:
+        part = section[section.index(f"ends at step {example.last_step}<") :].split("<h3>")[0]
+        assert all(f">{name}<" in part for name in comparison.name)
+        assert example.part in part
+        assert ACTIONS[example.instead] in part
+
+
+def test_parts_stand_with_their_share(results: StudyResults) -> None:
+    assert results.comparison is not None
+    most = max(results.comparison.value.parts, key=lambda each: each.share.estimate)
+    assert f"<td>{most.part}</td>" in comparison_section(results, _draw)
+
+
+def test_the_worst_rows_open_as_strips_with_their_frame_named(results: StudyResults) -> None:
+    assert results.comparison is not None
+    comparison = results.comparison.value
+    frame_id = results.demonstrations.value.frame_id[comparison.step].long()
+    section = comparison_section(results, _draw)
+    for place in range(len(comparison.name)):
+        for row in comparison.errors(place).worst(frame_id, 3).tolist():
+            assert f"frame {int(frame_id[row])}, error" in section
+
+
+def test_a_study_without_comparison_says_so(results: StudyResults) -> None:
+    assert "not compared" in comparison_section(replace(results, comparison=None), _draw)
