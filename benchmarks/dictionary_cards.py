@@ -179,41 +179,56 @@ def _probes(contender: Contender, work: Path) -> dict[str, object]:
 
 
 def _print(found: dict[str, dict]) -> None:
-    print("| model | site | dictionary | L0 | FVU, unseen | loss recovered | KL | return kept | consistency | gate |")
-    print("|---|---|---|---:|---:|---:|---:|---:|---:|---|")
+    print(
+        "| model | site | dictionary | L0 | FVU, unseen rows | FVU, unseen frames | loss recovered | "
+        "logit difference | KL there | return | consistency | passes | why not |"
+    )
+    print("|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|")
     for model, numbers in found.items():
+        by_family: dict[tuple[str, str], list[dict]] = {}
         for row in numbers["dictionaries"]:
-            clean, spliced = (row["exact"][arm]["expected_return"] for arm in ("clean", "spliced"))
-            alike = row["consistency"]
-            cells = (
-                model,
-                row["site"],
-                row["dictionary"],
-                f"{row['l0']['estimate']:.1f}",
-                _written(row["fvu_unseen"]),
-                _written(row["loss_recovered"]),
-                f"{row['kl']['estimate']:.4f}",
-                f"{spliced:.3f} of {clean:.3f}",
-                "" if alike is None else f"{alike['matched']['estimate']:.2f} ({alike['chance']['estimate']:.2f})",
-                row["verdict"],
-            )
-            print(f"| {' | '.join(cells)} |")
-    print("\n| model | MLP | in its place | L0 | FVU | loss recovered | KL | return kept |")
+            by_family.setdefault((row["site"], row["dictionary"].partition("-m")[0]), []).append(row)
+        for (site, name), rows in by_family.items():
+            print(f"| {' | '.join((model, f'`{site}`', name, *_family(rows)))} |")
+    print("\n| model | MLP | in its place | L0 | FVU | loss recovered | KL | return |")
     print("|---|---|---|---:|---:|---:|---:|---:|")
     for model, numbers in found.items():
         for row in numbers.get("mlps", ()):
-            earned, effects = row["acting"]["exact"], row["effects"]
-            cells = (
-                model,
-                row["mlp"],
-                row["map"],
-                f"{row['l0']['estimate']:.1f}",
-                _written(row["fvu"]),
-                _written(effects["loss_recovered_from_mean"]),
-                f"{effects['spliced']['kl']['estimate']:.4f}",
-                f"{earned['spliced']['expected_return']:.3f} of {earned['clean']['expected_return']:.3f}",
-            )
-            print(f"| {' | '.join(cells)} |")
+            print(f"| {' | '.join((model, row['mlp'], row['map'], *_map(row)))} |")
+
+
+def _family(rows: list[dict]) -> list[str]:
+    """Return the cells of dictionaries that differ in their seed alone: the first one's numbers, and how many pass."""
+    first = rows[0]
+    there = first["decisions"]["everywhere"]
+    alike, reasons = first["consistency"], dict.fromkeys(row["verdict"] for row in rows if row["verdict"] != "passes")
+    return [
+        f"{first['l0']['estimate']:.1f}",
+        _written(first["fvu_unseen"]),
+        _written(first["fvu_unseen_frame"]),
+        _written(first["loss_recovered"]),
+        " → ".join(f"{there[arm]['logit_difference']['estimate']:.2f}" for arm in ("clean", "spliced")),
+        f"{there['spliced']['kl']['estimate']:.3f}",
+        _earned(first["exact"]),
+        "" if alike is None else f"{alike['matched']['estimate']:.2f} ({alike['chance']['estimate']:.2f})",
+        f"{sum(row['verdict'] == 'passes' for row in rows)} of {len(rows)}",
+        "; ".join(reasons),
+    ]
+
+
+def _map(row: dict) -> list[str]:
+    effects = row["effects"]
+    return [
+        f"{row['l0']['estimate']:.1f}",
+        _written(row["fvu"]),
+        _written(effects["loss_recovered_from_mean"]),
+        f"{effects['spliced']['kl']['estimate']:.4f}",
+        _earned(row["acting"]["exact"]),
+    ]
+
+
+def _earned(exact: dict) -> str:
+    return " of ".join(f"{exact[arm]['expected_return']:.3f}" for arm in ("spliced", "clean"))
 
 
 def _written(interval: dict | None) -> str:

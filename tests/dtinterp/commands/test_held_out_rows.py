@@ -6,8 +6,10 @@ import torch
 from dtinterp.activations.harvest import logits_at_rows
 from dtinterp.commands.held_out_rows import Answers, Fitted, HeldOutRows
 from dtinterp.commands.subject import load_subject
+from dtinterp.dataset.windows import window
 from dtinterp.dictionary.behaviour import ConstantRow
-from dtinterp.interventions.acting import ActingConfig, act, arms_of
+from dtinterp.interventions.acting import ActingConfig, act, arms_of, decision_frames, shows_one_of
+from environments.graph.state_graph import state_graph
 
 SITE = "blocks.0.hook_resid_pre"
 ACTING = ActingConfig(n_episodes=3)
@@ -15,8 +17,13 @@ ACTING = ActingConfig(n_episodes=3)
 
 @pytest.fixture(scope="module")
 def held_out(small_study):
+    """Windows that end at decision points, and as many others."""
     subject = load_subject(small_study / "models" / "novice", small_study / "demonstrations" / "walks")
-    return HeldOutRows.of(subject, SITE, n_windows=24, seed=0)
+    trajectories = subject.trajectories
+    decides = shows_one_of(trajectories.frames, decision_frames(state_graph(trajectories.env_id)))
+    steps = decides[trajectories.frame_id.long()].nonzero().flatten()[:12]
+    others = torch.arange(0, trajectories.n_steps, trajectories.n_steps // 12)[:12]
+    return HeldOutRows.at(subject, SITE, window(trajectories, torch.cat([steps, others])))
 
 
 def test_answers_that_are_kept_are_those_of_the_model(held_out):

@@ -8,10 +8,12 @@ import torch
 from dtinterp.commands.held_out_rows import Fitted, HeldOutRows
 from dtinterp.commands.scoring import Judging, concepts, score_on_held_out
 from dtinterp.commands.subject import load_subject
+from dtinterp.dataset.windows import window
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.fit import fit
 from dtinterp.dictionary.kinds import Identity, Pca
-from dtinterp.interventions.acting import ActingConfig
+from dtinterp.interventions.acting import ActingConfig, decision_frames, shows_one_of
+from environments.graph.state_graph import state_graph
 from environments.vocabulary import CHANNELS
 
 SITE = "blocks.0.hook_resid_pre"
@@ -20,8 +22,13 @@ ACTING = ActingConfig(n_episodes=3)
 
 @pytest.fixture(scope="module")
 def held_out(small_study):
+    """Windows that end at decision points, and as many others."""
     subject = load_subject(small_study / "models" / "novice", small_study / "demonstrations" / "walks")
-    return HeldOutRows.of(subject, SITE, n_windows=24, seed=0)
+    trajectories = subject.trajectories
+    decides = shows_one_of(trajectories.frames, decision_frames(state_graph(trajectories.env_id)))
+    steps = decides[trajectories.frame_id.long()].nonzero().flatten()[:12]
+    others = torch.arange(0, trajectories.n_steps, trajectories.n_steps // 12)[:12]
+    return HeldOutRows.at(subject, SITE, window(trajectories, torch.cat([steps, others])))
 
 
 def _fit(held_out, kind):
