@@ -131,6 +131,7 @@ def main() -> None:
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu wants --threads 1")
     parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--quick", action="store_true", help="8 steps")
+    parser.add_argument("--precision", nargs="+", choices=("float32", "bfloat16"), default=("float32", "bfloat16"))
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--output", type=Path, default=Path("results/model.json"))
     arguments = parser.parse_args()
@@ -141,7 +142,7 @@ def main() -> None:
         "versions": {name: version(name) for name in ("torch", "transformer-lens")},
         "clock": arguments.clock,
     }
-    for precision in ("float32", "bfloat16"):
+    for precision in arguments.precision:
         setting = _setting(arguments, precision)
         result[precision] = {"training": _training(setting), "harvest": _harvesting(setting)}
         _print(precision, result[precision])
