@@ -97,7 +97,7 @@ class Turns:
     seconds: dict[str, list[float]] = field(default_factory=dict)
     _begin: float = 0.0
 
-    def keep_step(self, _: DecisionTransformer, step: int) -> None:
+    def keep_step(self, model: DecisionTransformer, step: int) -> None:  # noqa: ARG002
         """End our step, let the others go, and begin our next one."""
         if step > 1:
             self.seconds.setdefault(TRAINED, []).append(self.now() - self._begin)
@@ -194,7 +194,7 @@ def _contenders(setting: Setting) -> Iterator[tuple[str, nn.Module]]:
     causal = nn.Transformer.generate_square_subsequent_mask(SHAPE.n_ctx, device=setting.items.device)
     encoder = nn.TransformerEncoder(layer, SHAPE.n_layers, nn.LayerNorm(SHAPE.d_model), enable_nested_tensor=False)
     head = nn.Linear(SHAPE.d_model, SHAPE.n_actions)
-    yield BARE, Fed(nn.ModuleList([encoder, head]), lambda body, x: body[1](body[0](x, mask=causal, is_causal=True)))
+    yield BARE, Fed(nn.Sequential(encoder, head), lambda _, x: head(encoder(x, mask=causal, is_causal=True)))
     if int(version("transformer-lens").split(".")[0]) < 4:
         names = ("n_layers", "n_heads", "d_model", "d_head", "d_mlp", "n_ctx", "act_fn", "normalization_type")
         shape = {name: getattr(SHAPE, name) for name in names}

@@ -5,6 +5,7 @@ import torch
 from einops import rearrange
 from torch import nn
 from torch.nn import functional
+from transformer_lens.hook_points import HookPoint
 
 from dtinterp.model.config import ModelConfig
 from dtinterp.model.layers import MLP, Attention, Block, GatedMLP
@@ -112,7 +113,9 @@ def test_a_block_computes_the_chosen_tokens_as_it_would_all(x, allowed):
 def test_a_block_shows_every_token_and_computes_the_same_whoever_listens(x, allowed, hook):
     block = randomised(Block(CONFIG))
     plain, seen = block(x, allowed, OBSERVATION), []
-    block.get_submodule(hook).add_hook(lambda tensor, **_: seen.append(tensor))
+    point = block.get_submodule(hook)
+    assert isinstance(point, HookPoint)
+    point.add_hook(lambda tensor, **_: seen.append(tensor))
     torch.testing.assert_close(block(x, allowed, OBSERVATION), plain, atol=1e-4, rtol=1e-4)
     assert [tensor.shape[:2] for tensor in seen] == [x.shape[:2]]
 
