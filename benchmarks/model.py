@@ -97,9 +97,8 @@ class Turns:
     seconds: dict[str, list[float]] = field(default_factory=dict)
     _begin: float = 0.0
 
-    def keep_step(self, model: DecisionTransformer, step: int) -> None:
+    def keep_step(self, model: DecisionTransformer, step: int) -> None:  # noqa: ARG002
         """End our step, let the others go, and begin our next one."""
-        del model
         if step > 1:
             self.seconds.setdefault(TRAINED, []).append(self.now() - self._begin)
         for name, take in self.others.items():
@@ -113,7 +112,7 @@ class Turns:
 class Fed(nn.Module):
     """Another's transformer between our embeddings and our unembedding."""
 
-    def __init__(self, body: nn.Module, through: Callable[[Any, Tensor], Tensor]) -> None:
+    def __init__(self, body: nn.Module, through: Callable[[nn.Module, Tensor], Tensor]) -> None:
         super().__init__()
         self.ours = DecisionTransformer(SHAPE, generator(0, "benchmark"))
         self.ours.blocks = nn.ModuleList()
@@ -132,6 +131,7 @@ def main() -> None:
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu wants --threads 1")
     parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--quick", action="store_true", help="8 steps")
+    parser.add_argument("--precision", nargs="+", choices=("float32", "bfloat16"), default=("float32", "bfloat16"))
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--output", type=Path, default=Path("results/model.json"))
     arguments = parser.parse_args()
@@ -142,7 +142,7 @@ def main() -> None:
         "versions": {name: version(name) for name in ("torch", "transformer-lens")},
         "clock": arguments.clock,
     }
-    for precision in ("float32", "bfloat16"):
+    for precision in arguments.precision:
         setting = _setting(arguments, precision)
         result[precision] = {"training": _training(setting), "harvest": _harvesting(setting)}
         _print(precision, result[precision])
@@ -194,7 +194,7 @@ def _contenders(setting: Setting) -> Iterator[tuple[str, nn.Module]]:
     causal = nn.Transformer.generate_square_subsequent_mask(SHAPE.n_ctx, device=setting.items.device)
     encoder = nn.TransformerEncoder(layer, SHAPE.n_layers, nn.LayerNorm(SHAPE.d_model), enable_nested_tensor=False)
     head = nn.Linear(SHAPE.d_model, SHAPE.n_actions)
-    yield BARE, Fed(nn.ModuleList([encoder, head]), lambda body, x: body[1](body[0](x, mask=causal, is_causal=True)))
+    yield BARE, Fed(nn.Sequential(encoder, head), lambda _, x: head(encoder(x, mask=causal, is_causal=True)))
     if int(version("transformer-lens").split(".")[0]) < 4:
         names = ("n_layers", "n_heads", "d_model", "d_head", "d_mlp", "n_ctx", "act_fn", "normalization_type")
         shape = {name: getattr(SHAPE, name) for name in names}

@@ -126,10 +126,11 @@ def test_what_a_hook_puts_in_place_goes_on(x, allowed):
     assert torch.equal(attention.hooked(x, allowed), attention.b_O.expand_as(x))
 
 
-def test_attention_stays_in_float32_under_bfloat16_autocast_on_a_cpu(x, allowed):
+@pytest.mark.parametrize("queries", [slice(None), OBSERVATION])
+def test_attention_under_bfloat16_autocast_is_that_of_float32_but_for_rounding(x, allowed, queries):
     attention = randomised(Attention(CONFIG))
     with torch.autocast("cpu", torch.bfloat16):
-        low = attention.fused(x, allowed, slice(None))
-    full = attention.fused(x, allowed, slice(None))
+        low = attention.fused(x, allowed, queries)
+    full = attention.fused(x, allowed, queries)
     assert low.dtype == torch.bfloat16
     assert functional.cosine_similarity(low.float().flatten(), full.flatten(), dim=0) > 0.999
