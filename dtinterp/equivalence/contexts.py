@@ -44,6 +44,12 @@ class Contexts:
         """The frame that stands at the slot: a row of the trajectories' frame table."""
         return self.windows.frame_id.gather(1, self.slot[:, None]).squeeze(1)
 
+    def seen(self) -> Int64[Tensor, "context number"]:
+        """Return all that the model sees of each context, and the slot; it never sees the action of the last slot."""
+        windows = self.windows
+        parts = [windows.frame_id, windows.action[:, :-1], windows.time, windows.rtg.view(torch.int32), windows.mask]
+        return torch.cat([self.slot[:, None], *(part.long() for part in parts)], dim=1)
+
 
 def draw_contexts(
     trajectories: Trajectories,
@@ -94,9 +100,6 @@ def _propose(
 
 
 def _distinct(contexts: Contexts) -> Contexts:
-    """Drop contexts that look to the model like an earlier one; it never sees the action of the last slot."""
-    windows = contexts.windows
-    seen = [windows.frame_id, windows.action[:, :-1], windows.time, windows.rtg.view(torch.int32), windows.mask]
-    rows = torch.cat([contexts.slot[:, None], *(column.long() for column in seen)], dim=1)
-    first = np.unique(rows.numpy(), axis=0, return_index=True)[1]
+    """Drop contexts that look to the model like an earlier one."""
+    first = np.unique(contexts.seen().numpy(), axis=0, return_index=True)[1]
     return contexts[torch.from_numpy(np.sort(first))]
