@@ -166,7 +166,7 @@ def certify(
     frames = trajectories.frames[chosen.frame_id]
     graph = state_graph(trajectories.env_id)
     worlds = world_partitions(graph, frames)
-    judge = _judge(model, graph, frames, target_return=config.target_return)
+    judge = judge_of(model, graph, frames, target_return=config.target_return)
     rng = numpy_generator(config.seed, "equivalence/controls")
     return EquivalenceReport(
         env_id=trajectories.env_id,
@@ -215,7 +215,7 @@ def _reachable(trials: Trials, graph: StateGraph, trajectories: Trajectories) ->
     return reachable(trials, could_stand)
 
 
-def _judge(
+def judge_of(
     model: DecisionTransformer,
     graph: StateGraph,
     frames: UInt8[Tensor, "frame view view 3"],
