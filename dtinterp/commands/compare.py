@@ -62,8 +62,8 @@ def compare(
     subjects = [load_subject(model, compared.demonstrations) for model in compared.model]
     dictionaries = compared.dictionary or (None,) * len(subjects)
     certified = [
-        _certified(subject, *folders, config)
-        for subject, *folders in zip(subjects, compared.equivalence, dictionaries, strict=True)
+        _certified(subject, classes, dictionary, config)
+        for subject, classes, dictionary in zip(subjects, compared.equivalence, dictionaries, strict=True)
     ]
     report = hold_against([each for each, _ in certified], subjects[0].trajectories, config)
     if tables is not None:

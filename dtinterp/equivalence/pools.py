@@ -43,6 +43,8 @@ def pool_of(
     """
     n_slots = tried.windows.n_slots
     visits = steps[trajectories.frame_id[steps] == frame]
+    if not len(visits):
+        return Pool(None, is_whole=True)
     remaining = trajectories.length[trajectories.episode[visits]] - 1 - trajectories.time[visits]
     visit, future = (torch.arange(n_slots) <= remaining[:, None]).nonzero(as_tuple=True)
     order = torch.randperm(len(visit), generator=generator)[:LARGEST]
@@ -50,7 +52,5 @@ def pool_of(
     found = distinct(Contexts(window(trajectories, visits[visit] + future, n_slots), n_slots - 1 - future))
     known = {row.tobytes() for row in tried.seen().numpy()}
     is_new = torch.tensor([row.tobytes() not in known for row in found.seen().numpy()])
-    return Pool(
-        found[is_new] if is_new.any() else None,
-        is_whole=len(order) == int(remaining.clamp(max=n_slots - 1).sum()) + len(visits),
-    )
+    n_pairs = int(remaining.clamp(max=n_slots - 1).sum()) + len(visits)
+    return Pool(found[is_new] if is_new.any() else None, is_whole=len(order) == n_pairs)
