@@ -16,6 +16,7 @@ from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.artefact import Artefact
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.storage import TrainedModel, load_model, untrained_twin
+from dtinterp.model.training import TrainConfig
 from dtinterp.model.transformer import DecisionTransformer
 from environments.vocabulary import one_hot
 
@@ -37,6 +38,11 @@ class Subject:
         """The trained model."""
         return self.trained.model
 
+    @property
+    def training(self) -> TrainConfig:
+        """How the model was trained; of one that was trained elsewhere only the shape is known."""
+        return self.trained.training or TrainConfig(model=self.trained.model.cfg)
+
     @cached_property
     def items(self) -> Float32[Tensor, "frame item"]:
         """The demonstrations' frame table, one-hot coded."""
@@ -45,12 +51,12 @@ class Subject:
     @cached_property
     def split(self) -> Split:
         """The sides that the model was trained and validated on."""
-        return split_of(self.trajectories, self.trained.config)
+        return split_of(self.trajectories, self.training)
 
     @cached_property
     def untrained(self) -> DecisionTransformer:
         """A model of the same shape that never saw a window."""
-        return untrained_twin(self.trained.config, draw=self.trained.config.seed)
+        return untrained_twin(self.training, draw=self.training.seed)
 
     @property
     def artefacts(self) -> tuple[Artefact, Artefact]:
@@ -71,6 +77,9 @@ class Subject:
 
 
 def load_subject(model: Path, demonstrations: Path) -> Subject:
-    """Read both folders; raises `UserError` where the model was trained on other demonstrations."""
+    """Read both folders; raises `UserError` where one of our models was trained on other demonstrations."""
     trajectories, parent = load_trajectories(demonstrations)
-    return Subject(load_model(model, parent=parent), trajectories, parent)
+    trained = load_model(model)
+    if trained.training is not None:  # what was trained elsewhere never saw these demonstrations
+        trained = load_model(model, parent=parent)
+    return Subject(trained, trajectories, parent)

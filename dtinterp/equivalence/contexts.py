@@ -75,7 +75,7 @@ def draw_contexts(
         if len(visits) == 0:
             raise UserError(f"frame {frame} stands at no held-out step, so it has no contexts: choose frames that do.")
         proposed = _propose(trajectories, visits, n_contexts=n_contexts, n_slots=n_slots, generator=generator)
-        parts.append(_distinct(proposed)[:n_contexts])
+        parts.append(distinct(proposed)[:n_contexts])
     return Contexts(concatenate([part.windows for part in parts]), torch.cat([part.slot for part in parts]))
 
 
@@ -99,7 +99,7 @@ def _propose(
     return Contexts(window(trajectories, chosen + future, n_slots), n_slots - 1 - future)
 
 
-def _distinct(contexts: Contexts) -> Contexts:
-    """Drop contexts that look to the model like an earlier one."""
+def distinct(contexts: Contexts) -> Contexts:
+    """Return the contexts without those that look to the model like an earlier one."""
     first = np.unique(contexts.seen().numpy(), axis=0, return_index=True)[1]
     return contexts[torch.from_numpy(np.sort(first))]
