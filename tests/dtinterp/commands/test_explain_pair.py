@@ -1,10 +1,6 @@
 import pytest
-import torch
 
-from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.commands.explain_pair import ExplainConfig, explain_pair
-from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.kinds import Pca
 from dtinterp.dictionary.storage import save_dictionary
 from dtinterp.equivalence.explanation import PairConfig
 from dtinterp.foundation.errors import UserError
@@ -14,21 +10,9 @@ SEARCH = PairConfig(n_contexts=2, n_draws=5, epsilon=1e-6)
 
 
 @pytest.fixture(scope="module")
-def places(folders, tmp_path_factory):
-    trained = load_model(folders.model)
-    width = trained.model.cfg.d_model
-    axes = Dictionary(
-        W_enc=torch.eye(width),
-        b_enc=torch.zeros(width),
-        W_dec=torch.eye(width),
-        b_dec=torch.zeros(width),
-        kind=Pca(width),
-        scale=torch.tensor(1.0),
-        site=OBSERVATION_EMBEDDING,
-        name="axes",
-    )
+def places(folders, axes, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pair") / "dictionary"
-    save_dictionary(folder, axes, parents=(trained.artefact,), seed=0)
+    save_dictionary(folder, axes, parents=(load_model(folders.model).artefact,), seed=0)
     return {"dictionary": folder, "model": folders.model, "demonstrations": folders.demonstrations}
 
 
