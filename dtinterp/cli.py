@@ -41,6 +41,7 @@ COMMANDS = {
     "describe": Command("dtinterp.commands.describe:describe", "say what each feature of a dictionary means"),
     "experiment run": Command("dtinterp.commands.experiment:run", "intervene on a model as an experiment.yaml says"),
     "certify": Command("dtinterp.commands.certify:certify", "certify which observations a model treats alike"),
+    "screen": Command("dtinterp.commands.screen:screen", "sort very many observations into classes"),
     "compare": Command("dtinterp.commands.compare:compare", "hold certified classes against the world and each other"),
     "report": Command("dtinterp.commands.report:report", "render a study's report again"),
     "doctor": Command("dtinterp.commands.doctor:doctor", "show what dtinterp finds on this machine"),
