@@ -47,6 +47,7 @@ COMMANDS = {
     "explain-classes": Command(
         "dtinterp.commands.explain_classes:explain_classes", "say what features tell about certified classes"
     ),
+    "screen": Command("dtinterp.commands.screen:screen", "sort very many observations into classes"),
     "compare": Command("dtinterp.commands.compare:compare", "hold certified classes against the world and each other"),
     "report": Command("dtinterp.commands.report:report", "render a study's report again"),
     "doctor": Command("dtinterp.commands.doctor:doctor", "show what dtinterp finds on this machine"),

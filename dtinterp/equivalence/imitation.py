@@ -31,6 +31,7 @@ def demonstrated(trajectories: Trajectories, frame_id: Int64[Tensor, " frame"], 
         missing = int(frame_id[shown == 0][0])
         raise UserError(f"frame {missing} is shown by no demonstration: choose frames that the data shows.")
     logits = torch.where(counts > 0, counts.double().log(), NEVER)
-    divergence = js_divergence(logits[:, None], logits[None]).float().fill_diagonal_(0)
+    first, second = torch.broadcast_tensors(logits[:, None], logits[None])  # frame frame action
+    divergence = js_divergence(first, second).float().fill_diagonal_(0)
     divergence = torch.maximum(divergence, divergence.T)
     return Relation(divergence, divergence, torch.minimum(shown[:, None], shown), frame_id, "demonstrated actions")

@@ -39,7 +39,7 @@ def near_as_heads_read(
     block = model.layers[0]
     away = x - x.mean(0)
     if isinstance(block.ln1, LayerNormPre):
-        away = block.ln1.centre(away[None])[0]
+        away = away - away.mean(1, keepdim=True)
     weighed = away * getattr(block.ln1, "w", torch.ones(()))
     attn = block.attn
     weights = [rearrange(w, "head d_model d -> d_model (head d)") for w in (attn.W_Q, attn.W_K, attn.W_V)]

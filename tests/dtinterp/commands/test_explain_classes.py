@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from pydantic import TypeAdapter
 
@@ -12,7 +14,7 @@ from dtinterp.equivalence.storage import load_equivalence
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.storage import load_model
 
-SMALL = EquivalenceConfig(n_frames=16, n_contexts=2, n_draws=5, epsilon=1e-5, n_quotient_draws=2, n_rounds=0)
+SMALL = EquivalenceConfig(n_frames=16, n_contexts=2, n_draws=5, n_quotient_draws=2, n_rounds=0)
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +22,10 @@ def places(folders, axes, tmp_path_factory) -> Places:
     root = tmp_path_factory.mktemp("explanation")
     trained = load_model(folders.model).artefact
     save_dictionary(root / "dictionary", axes, parents=(trained,), seed=0)
-    certify(SMALL, root / "classes", model=folders.model, demonstrations=folders.demonstrations)
+    subject = {"model": folders.model, "demonstrations": folders.demonstrations}
+    certify(SMALL, root / "first look", **subject)
+    typical = load_equivalence(root / "first look").relation.maximum.median().item()
+    certify(replace(SMALL, epsilon=typical), root / "classes", **subject)
     return Places(root / "classes", root / "dictionary", folders.model, folders.demonstrations)
 
 
@@ -31,7 +36,7 @@ def test_what_features_say_of_classes_rests_on_all_that_it_was_made_from(places,
     predicted = TypeAdapter(Predictions).validate_python(found["predictions"])
     report = load_equivalence(places.equivalence)
     assert predicted.n_pairs == 16 * 15 // 2
-    assert predicted.n_interchangeable == int((report.relation.maximum <= 1e-5).triu(1).sum())
+    assert predicted.n_interchangeable == int((report.relation.maximum <= report.config.epsilon).triu(1).sum())
     names = {each.name for each in predicted.distances}
     assert {"raw cosine", "near in the embedding", "same active features", "same code"} < names
     learned = TypeAdapter(LearnedSimilarity).validate_python(found["learned"])
