@@ -62,6 +62,14 @@ COMMANDS = {
     ),
     "experiment run": Command("dtinterp.commands.experiment:run", "intervene on a model as an experiment.yaml says"),
     "certify": Command("dtinterp.commands.certify:certify", "certify which observations a model treats alike"),
+    "explain-pair": Command(
+        "dtinterp.commands.explain_pair:explain_pair", "find the features that keep two observations apart"
+    ),
+    "explain-classes": Command(
+        "dtinterp.commands.explain_classes:explain_classes", "say what features tell about certified classes"
+    ),
+    "screen": Command("dtinterp.commands.screen:screen", "sort very many observations into classes"),
+    "compare": Command("dtinterp.commands.compare:compare", "hold certified classes against the world and each other"),
     "report": Command("dtinterp.commands.report:report", "render a study's report again"),
     "doctor": Command("dtinterp.commands.doctor:doctor", "show what dtinterp finds on this machine"),
 }

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 
+from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.dataset.split import Split
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.demonstrations.trajectories import Trajectories
@@ -17,15 +18,23 @@ from dtinterp.equivalence.classes import Partition, check_epsilon, classes, clas
 from dtinterp.equivalence.contexts import draw_contexts
 from dtinterp.equivalence.frames import ChosenFrames, most_visited
 from dtinterp.equivalence.quotient import Behaviour, Judge, Trial
+from dtinterp.equivalence.reach import Reachable, frames_that_could_stand, reachable
 from dtinterp.equivalence.relation import Relation
-from dtinterp.equivalence.swaps import Swaps, swap_frames
+from dtinterp.equivalence.scrutiny import Bench, Effort, Scrutiny, at_once, put_to_the_test
+from dtinterp.equivalence.stability import stability
+from dtinterp.equivalence.swaps import Swaps, summed
+from dtinterp.equivalence.trials import Trials, layer_of, try_swaps
 from dtinterp.equivalence.worlds import places, world_partitions
 from dtinterp.foundation.ranges import require_at_least
 from dtinterp.foundation.seeding import generator, numpy_generator
+from dtinterp.foundation.statistics import Interval
 from dtinterp.interventions.expectation import Altered, expectation
 from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.evaluation import Expectation
 from environments.graph.state_graph import StateGraph, state_graph
+
+N_HALVES = 20
+"""Times that contexts are halved, to see how far classes depend on which were drawn."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,14 @@ class EquivalenceConfig:
     """return asked of the model when it acts on its classes instead of its observations"""
     n_quotient_draws: int = 10
     """random classes of equal sizes that it acts on, per partition"""
+    site: str = OBSERVATION_EMBEDDING
+    """where an observation is swapped: its embedding, or the residual stream at its token"""
+    n_rounds: int = 4
+    """times that classes are tried in fresh contexts and split by counterexample; 0 leaves them as they were formed"""
+    n_fresh: int = 4
+    """contexts per observation in each of these rounds"""
+    n_verified: int = 8
+    """contexts per observation, used for nothing before, that bounds and controls rest on; 0 gives none"""
     seed: int = 0
     """seed of contexts and controls"""
 
@@ -52,7 +69,8 @@ class EquivalenceConfig:
         """Refuse what cannot be compared."""
         check_epsilon(self.epsilon)
         require_at_least(self, 2, "n_frames")
-        require_at_least(self, 1, "n_contexts", "n_draws", "n_quotient_draws")
+        require_at_least(self, 1, "n_contexts", "n_draws", "n_quotient_draws", "n_fresh")
+        require_at_least(self, 0, "n_rounds", "n_verified")
 
 
 @dataclass(frozen=True)
@@ -79,7 +97,7 @@ class EquivalenceReport:
     """what the chosen frames show"""
     swaps: Swaps
     partition: Partition
-    """classes of the chosen frames at the config's epsilon"""
+    """classes of the chosen frames at the config's epsilon, refined by counterexample"""
     certificates: tuple[Certificate, ...]
     """one per class"""
     untrained: Relation
@@ -90,6 +108,8 @@ class EquivalenceReport:
     """one per partition of the world"""
     behaviour: Behaviour
     """what the model earns when its observations are exchanged for their classes' representatives"""
+    scrutiny: Scrutiny | None = None
+    """what was tried beyond these swaps; None in what was written before it was tried"""
 
     @cached_property
     def relation(self) -> Relation:
@@ -135,14 +155,18 @@ def certify(
         n_slots=model.cfg.n_slots,
         generator=generator(config.seed, "equivalence/contexts"),
     )
-    swaps = swap_frames(model, contexts, items=items, frame_id=chosen.frame_id)
-    control = swap_frames(untrained, contexts, items=items, frame_id=chosen.frame_id).relation("untrained")
+    swapped = {"items": items, "frame_id": chosen.frame_id, "site": config.site}
+    trials = try_swaps(model, contexts, **swapped)
+    swaps, control = summed(trials), summed(try_swaps(untrained, contexts, **swapped)).relation("untrained")
     relation = swaps.relation("interchangeable")
-    partition = classes(relation, config.epsilon)
+    formed = classes(relation, config.epsilon)
+    bench = Bench(model, untrained, trajectories, split.held_out, items)
+    tested = put_to_the_test(bench, formed, relation, tried=contexts, effort=_effort(model, config))
+    partition = tested.partition
     frames = trajectories.frames[chosen.frame_id]
     graph = state_graph(trajectories.env_id)
     worlds = world_partitions(graph, frames)
-    judge = _judge(model, graph, frames, target_return=config.target_return)
+    judge = judge_of(model, graph, frames, target_return=config.target_return)
     rng = numpy_generator(config.seed, "equivalence/controls")
     return EquivalenceReport(
         env_id=trajectories.env_id,
@@ -156,10 +180,42 @@ def certify(
         worlds=worlds,
         comparisons=tuple(_against(world, partition, control, config=config, rng=rng) for world in worlds),
         behaviour=Trial(relation, judge, config.n_quotient_draws, rng).behaviour(partition, worlds, control),
+        scrutiny=Scrutiny(
+            formed=formed,
+            rounds=tested.rounds,
+            counterexamples=tested.counterexamples,
+            bounds=tested.bounds,
+            arms=tested.arms,
+            stability=_stability(trials, config),
+            at_once=at_once(trials),
+            reachable=_reachable(trials, graph, trajectories),
+        ),
     )
 
 
-def _judge(
+def _effort(model: DecisionTransformer, config: EquivalenceConfig) -> Effort:
+    return Effort(
+        epsilon=config.epsilon,
+        n_rounds=config.n_rounds,
+        n_fresh=config.n_fresh,
+        n_verified=config.n_verified,
+        seed=config.seed,
+        layer=layer_of(model, config.site),
+    )
+
+
+def _stability(trials: Trials, config: EquivalenceConfig) -> Interval | None:
+    rng = numpy_generator(config.seed, "equivalence/halves")
+    return stability(trials, epsilon=config.epsilon, n_draws=N_HALVES, generator=rng)
+
+
+def _reachable(trials: Trials, graph: StateGraph, trajectories: Trajectories) -> Reachable:
+    table = places(graph, trajectories.frames)
+    could_stand = frames_that_could_stand(graph, trajectories, trials.contexts, table=table, frame_id=trials.frame_id)
+    return reachable(trials, could_stand)
+
+
+def judge_of(
     model: DecisionTransformer,
     graph: StateGraph,
     frames: UInt8[Tensor, "frame view view 3"],

@@ -44,6 +44,12 @@ class Contexts:
         """The frame that stands at the slot: a row of the trajectories' frame table."""
         return self.windows.frame_id.gather(1, self.slot[:, None]).squeeze(1)
 
+    def seen(self) -> Int64[Tensor, "context number"]:
+        """Return all that the model sees of each context, and the slot; it never sees the action of the last slot."""
+        windows = self.windows
+        parts = [windows.frame_id, windows.action[:, :-1], windows.time, windows.rtg.view(torch.int32), windows.mask]
+        return torch.cat([self.slot[:, None], *(part.long() for part in parts)], dim=1)
+
 
 def draw_contexts(
     trajectories: Trajectories,
@@ -69,7 +75,7 @@ def draw_contexts(
         if len(visits) == 0:
             raise UserError(f"frame {frame} stands at no held-out step, so it has no contexts: choose frames that do.")
         proposed = _propose(trajectories, visits, n_contexts=n_contexts, n_slots=n_slots, generator=generator)
-        parts.append(_distinct(proposed)[:n_contexts])
+        parts.append(distinct(proposed)[:n_contexts])
     return Contexts(concatenate([part.windows for part in parts]), torch.cat([part.slot for part in parts]))
 
 
@@ -93,10 +99,7 @@ def _propose(
     return Contexts(window(trajectories, chosen + future, n_slots), n_slots - 1 - future)
 
 
-def _distinct(contexts: Contexts) -> Contexts:
-    """Drop contexts that look to the model like an earlier one; it never sees the action of the last slot."""
-    windows = contexts.windows
-    seen = [windows.frame_id, windows.action[:, :-1], windows.time, windows.rtg.view(torch.int32), windows.mask]
-    rows = torch.cat([contexts.slot[:, None], *(column.long() for column in seen)], dim=1)
-    first = np.unique(rows.numpy(), axis=0, return_index=True)[1]
+def distinct(contexts: Contexts) -> Contexts:
+    """Return the contexts without those that look to the model like an earlier one."""
+    first = np.unique(contexts.seen().numpy(), axis=0, return_index=True)[1]
     return contexts[torch.from_numpy(np.sort(first))]

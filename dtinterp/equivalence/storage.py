@@ -7,16 +7,25 @@ from pathlib import Path
 from pydantic import TypeAdapter
 from torch import Tensor
 
-from dtinterp.equivalence.certificates import Certificate
+from dtinterp.equivalence.certificates import Certificate, WorstSwap
 from dtinterp.equivalence.certify import Comparison, EquivalenceConfig, EquivalenceReport
 from dtinterp.equivalence.classes import Partition
 from dtinterp.equivalence.frames import ChosenFrames
 from dtinterp.equivalence.quotient import Behaviour
+from dtinterp.equivalence.reach import Reachable
+from dtinterp.equivalence.refinement import Round
 from dtinterp.equivalence.relation import Relation
+from dtinterp.equivalence.scrutiny import Scrutiny
 from dtinterp.equivalence.swaps import Swaps
-from dtinterp.foundation.artefact import Artefact, Content, read_artefact, write_artefact
+from dtinterp.equivalence.verification import Arm, Bound
+from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.statistics import Interval
 
 ARTEFACT_KIND = "equivalence"
+UNTRIED = {"n_rounds": 0, "n_verified": 0}
+"""What the settings of a report mean that was written before classes were tried in fresh contexts."""
+TOLD = ("rounds", "counterexamples", "bounds", "arms", "stability")
+"""Fields of the scrutiny that are no tensors."""
 
 
 def save_equivalence(
@@ -47,6 +56,7 @@ def save_equivalence(
             "certificates": [asdict(certificate) for certificate in report.certificates],
             "comparisons": [asdict(comparison) for comparison in report.comparisons],
             "behaviour": asdict(report.behaviour),
+            **_told(report.scrutiny),
         },
     )
     return write_artefact(path, content, parents=parents, seed=report.config.seed, replace=replace)
@@ -64,7 +74,7 @@ def load_equivalence(path: Path, *, parent: Artefact | None = None) -> Equivalen
     counts = {name: TypeAdapter(int).validate_python(metrics[name]) for name in ("n_steps", "n_distinct")}
     return EquivalenceReport(
         env_id=str(settings["env_id"]),
-        config=TypeAdapter(EquivalenceConfig).validate_python(settings["certify"]),
+        config=TypeAdapter(EquivalenceConfig).validate_python(UNTRIED | _settings(settings["certify"])),
         chosen=ChosenFrames(frame_id, tensors["n_visits"], **counts),
         frames=tensors["frames"],
         swaps=Swaps(frame_id=frame_id, **_under("swaps/", tensors)),
@@ -74,6 +84,7 @@ def load_equivalence(path: Path, *, parent: Artefact | None = None) -> Equivalen
         worlds=tuple(Partition(tensors[f"world/{name}"], name) for name in world_names),
         comparisons=TypeAdapter(tuple[Comparison, ...]).validate_python(metrics["comparisons"]),
         behaviour=TypeAdapter(Behaviour).validate_python(metrics["behaviour"]),
+        scrutiny=_scrutiny(tensors, metrics),
     )
 
 
@@ -86,10 +97,48 @@ def _tensors(report: EquivalenceReport) -> dict[str, Tensor]:
         **_columns("swaps/", report.swaps),
         **_columns("untrained/", report.untrained),
         **{f"world/{world.name}": world.label for world in report.worlds},
+        **_tried(report.scrutiny),
     }
 
 
-def _columns(prefix: str, table: Swaps | Relation) -> dict[str, Tensor]:
+def _settings(stored: JSON) -> dict[str, object]:
+    return TypeAdapter(dict[str, object]).validate_python(stored)
+
+
+def _told(scrutiny: Scrutiny | None) -> dict[str, JSON]:
+    """Return what a scrutiny says in words and numbers; nothing where there was none."""
+    if scrutiny is None:
+        return {}
+    told = {name: TypeAdapter(object).dump_python(getattr(scrutiny, name), mode="json") for name in TOLD}
+    return {"scrutiny": {**told, "formed": scrutiny.formed.name}}
+
+
+def _scrutiny(tensors: Mapping[str, Tensor], metrics: Mapping[str, JSON]) -> Scrutiny | None:
+    if "scrutiny" not in metrics:
+        return None
+    told, found = _settings(metrics["scrutiny"]), _under("scrutiny/", tensors)
+    reach = _under("reachable/", found)
+    return Scrutiny(
+        formed=Partition(found["formed"], str(told["formed"])),
+        rounds=TypeAdapter(tuple[Round, ...]).validate_python(told["rounds"]),
+        counterexamples=TypeAdapter(tuple[WorstSwap, ...]).validate_python(told["counterexamples"]),
+        bounds=TypeAdapter(tuple[Bound, ...]).validate_python(told["bounds"]),
+        arms=TypeAdapter(tuple[Arm, ...]).validate_python(told["arms"]),
+        stability=TypeAdapter(Interval | None).validate_python(told["stability"]),
+        at_once=found["at_once"],
+        reachable=Reachable(**reach) if reach else None,
+    )
+
+
+def _tried(scrutiny: Scrutiny | None) -> dict[str, Tensor]:
+    """Return the tensors of a scrutiny; none where there was none."""
+    if scrutiny is None:
+        return {}
+    reach = {} if scrutiny.reachable is None else _columns("scrutiny/reachable/", scrutiny.reachable)
+    return {"scrutiny/formed": scrutiny.formed.label, "scrutiny/at_once": scrutiny.at_once, **reach}
+
+
+def _columns(prefix: str, table: Swaps | Relation | Reachable) -> dict[str, Tensor]:
     """Return the tensors of a table but the frame ids, which all tables share."""
     columns = {field.name: getattr(table, field.name) for field in fields(table) if field.name != "frame_id"}
     return {prefix + name: column for name, column in columns.items() if isinstance(column, Tensor)}

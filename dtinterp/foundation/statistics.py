@@ -40,6 +40,32 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
     return Interval(share, min(low, share), max(high, share), n)  # rounding may leave share outside at 0 and 1
 
 
+def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> Interval:
+    """Return the Clopper–Pearson interval of a proportion, which covers it at least so often (1934, Biometrika 26:404).
+
+    Where there was no success, or nothing else, all that may be missed lies on one side, so the bound there is
+    one-sided: after n trials without success the share is below 1 − (1 − confidence)^(1/n).
+    """
+    if not 0 <= successes <= n or n == 0:
+        raise ValueError(f"{successes} successes of {n} is no proportion")
+    tail = 1 - confidence if successes in (0, n) else (1 - confidence) / 2
+    low = float(stats.beta.ppf(tail, successes, n - successes + 1)) if successes else 0.0
+    high = float(stats.beta.ppf(1 - tail, successes + 1, n - successes)) if successes < n else 1.0
+    return Interval(successes / n, low, high, n)
+
+
+def holm(p_values: Float[np.ndarray, " test"]) -> Float[np.ndarray, " test"]:
+    """Return p-values adjusted for their number (Holm 1979, Scandinavian Journal of Statistics 6:65).
+
+    Rejecting those below a level makes any false rejection at most so likely, however the tests depend on each other.
+    """
+    order = np.argsort(p_values, kind="stable")
+    scaled = p_values[order] * np.arange(len(p_values), 0, -1)
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
+    return adjusted
+
+
 def bootstrap_mean(
     values: Float[np.ndarray, " sample"],
     generator: np.random.Generator,

@@ -57,9 +57,8 @@ class DecisionTransformer(HookedRootModule):
         `items` is the coded frame table that `windows.frame_id` points into; each distinct frame is embedded once.
         Logits at pads mean nothing. Raises `UserError` for windows or frames that the model was not made for.
         """
-        self._check(windows, items)
-        tokens = self._embed(windows, items)
-        allowed = self._allowed(windows.mask)
+        tokens = self.tokens(windows, items)
+        allowed = self.allowed(windows.mask)
         observations = self.cfg.observation_tokens
         *earlier, last = self.layers
         for block in earlier:
@@ -69,6 +68,16 @@ class DecisionTransformer(HookedRootModule):
         else:
             seen = self.ln_final(last(tokens, allowed, observations))  # batch slot d_model: only these tokens are read
         return nn.functional.linear(seen, self.W_U.T, self.b_U)
+
+    def tokens(self, windows: Windows, items: Float32[Tensor, "frame item"]) -> Float[Tensor, "batch token d_model"]:
+        """Return the residual stream before the first block; raises `UserError` as `forward` does."""
+        self._check(windows, items)
+        return self._embed(windows, items)
+
+    def allowed(self, mask: Bool[Tensor, "batch slot"]) -> Bool[Tensor, "batch query key"]:
+        """Return which token may attend to which."""
+        seen = torch.ones_like(mask) if self.cfg.attend_to_padding else mask
+        return allowed_attention(seen, self.cfg.tokens_per_slot)
 
     def is_listened_to(self) -> bool:
         """Whether any hook would see or change an activation."""
@@ -125,10 +134,6 @@ class DecisionTransformer(HookedRootModule):
             return windows.rtg
         first = windows.mask.int().argmax(dim=1, keepdim=True)  # batch 1
         return torch.where(windows.mask, windows.rtg, windows.rtg.gather(1, first))
-
-    def _allowed(self, mask: Bool[Tensor, "batch slot"]) -> Bool[Tensor, "batch query key"]:
-        seen = torch.ones_like(mask) if self.cfg.attend_to_padding else mask
-        return allowed_attention(seen, self.cfg.tokens_per_slot)
 
     def _check(self, windows: Windows, items: Float32[Tensor, "frame item"]) -> None:
         if items.shape[1] != self.cfg.n_items:

@@ -4,11 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 
+from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.agents.config import AgentConfig
 from dtinterp.commands.collect import CollectConfig, collect
 from dtinterp.commands.train_agent import train_agent
 from dtinterp.commands.train_model import train_model
+from dtinterp.dictionary.dictionary import Dictionary
+from dtinterp.dictionary.kinds import Pca
 from dtinterp.model.config import ModelConfig, TrainConfig
 
 AGENT = AgentConfig("MiniGrid-MemoryS7FixedStartStatic-v0", steps=8192, n_worlds=128, n_rollout=32, d_hidden=16)
@@ -44,3 +48,19 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
     collect(COLLECTION, folders.agent, folders.demonstrations)
     train_model(TRAINING, folders.demonstrations, folders.model)
     return folders
+
+
+@pytest.fixture(scope="session")
+def axes() -> Dictionary:
+    """A dictionary of the small model's observation embedding whose features are its axes."""
+    width = TRAINING.model.d_model
+    return Dictionary(
+        W_enc=torch.eye(width),
+        b_enc=torch.zeros(width),
+        W_dec=torch.eye(width),
+        b_dec=torch.zeros(width),
+        kind=Pca(width),
+        scale=torch.tensor(1.0),
+        site=OBSERVATION_EMBEDDING,
+        name="axes",
+    )

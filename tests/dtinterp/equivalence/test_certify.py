@@ -12,7 +12,7 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.transformer import DecisionTransformer
 
-CONFIG = EquivalenceConfig(n_frames=16, n_contexts=3, epsilon=0.2, n_draws=20)
+CONFIG = EquivalenceConfig(n_frames=16, n_contexts=3, epsilon=0.2, n_draws=20, n_quotient_draws=2)
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ def report(
     model: DecisionTransformer, trajectories: Trajectories, halves: Split, items: Float32[Tensor, "table item"]
 ) -> EquivalenceReport:
     untrained = DecisionTransformer(model.cfg, generator(1, "untrained"))
-    config = EquivalenceConfig(n_frames=6, n_contexts=2, epsilon=0.3, n_draws=5, seed=3)
+    config = EquivalenceConfig(n_frames=6, n_contexts=2, epsilon=0.3, n_draws=5, n_quotient_draws=2, seed=3)
     return certify(model, trajectories, split=halves, items=items, untrained=untrained, config=config)
 
 

@@ -9,7 +9,6 @@ from dtinterp.activations.sites import OBSERVATION_EMBEDDING, splice
 from dtinterp.dataset.split import Split
 from dtinterp.dataset.windows import Windows, window
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.equivalence import swaps as swaps_module
 from dtinterp.equivalence.classes import classes
 from dtinterp.equivalence.contexts import Contexts, draw_contexts
 from dtinterp.equivalence.divergence import js_divergence
@@ -17,6 +16,7 @@ from dtinterp.equivalence.frames import most_visited
 from dtinterp.equivalence.swaps import Swaps, swap_frames
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
+from dtinterp.model import continuation as continuation_module
 from dtinterp.model.config import ModelConfig
 from dtinterp.model.transformer import DecisionTransformer
 
@@ -36,18 +36,36 @@ def swaps(
     return swap_frames(model, contexts, items=items, frame_id=frame_id)
 
 
-class Remembering(DecisionTransformer):
-    """Acts by the first item of the frame that it saw `DELAY` slots ago, and by nothing else."""
+DELAY = 4
+"""Slots after which the model below acts on what it saw."""
 
-    DELAY = 4
 
-    def __init__(self) -> None:
-        super().__init__(ModelConfig(d_model=4, n_layers=1, n_heads=1, d_mlp=4), generator(0, "toy"))
+def _remembering() -> DecisionTransformer:
+    """Return a model that acts by the first item of the frame that it saw `DELAY` slots ago, and by nothing else.
 
-    def forward(self, windows: Windows, items: Float32[Tensor, "frame item"]) -> Float32[Tensor, "batch slot action"]:
-        logits = torch.zeros(*windows.frame_id.shape, 7)
-        logits[:, self.DELAY :, 0] = 50 * items[windows.frame_id[:, : -self.DELAY], 0]
-        return logits
+    One head looks 4 slots back by position, or, where there is nothing, at the return-to-go beside it; it copies the
+    item, and the logit of action 0 is 50 times what it found.
+    """
+    item, found, place = 0, 1, 2  # dimensions; a place for each of the 29 tokens follows
+    shape = ModelConfig(
+        d_model=32, n_layers=1, n_heads=1, d_mlp=1, n_items=1, normalization_type="none", position_embedding=True
+    )
+    model = DecisionTransformer(shape, generator(0, "toy"))
+    attention = model.layers[0].attn
+    assert model.W_pos is not None
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+        model.W_obs[0, item] = 1
+        for token in range(29):
+            model.W_pos[token, place + token] = 1
+            attention.W_K[0, place + token, place + token] = 1000
+            attention.W_Q[0, place + token, place + max(token - 1, 0)] = 0.5
+            attention.W_Q[0, place + token, place + max(token - 3 * DELAY, 0)] = 1
+        attention.W_V[0, item, item] = 1
+        attention.W_O[0, item, found] = 1
+        model.W_U[found, 0] = 50
+    return model
 
 
 def _swapped_logits(
@@ -116,7 +134,7 @@ def test_a_batch_of_swaps_is_the_swaps_one_by_one(
     swaps: Swaps,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(swaps_module, "BATCH", 1)
+    monkeypatch.setattr(continuation_module, "BATCH", 1)
     single = swap_frames(model, contexts, items=items, frame_id=swaps.frame_id)
     torch.testing.assert_close(single.mean, swaps.mean, atol=1e-5, rtol=0)
     torch.testing.assert_close(single.n_flips, swaps.n_flips)
@@ -172,15 +190,15 @@ def test_what_shows_only_later_is_seen(trajectories: Trajectories, halves: Split
         n_slots=10,
         generator=generator(0, "contexts"),
     )
-    relation = swap_frames(Remembering(), contexts, items=items, frame_id=frame_id).relation("toy")
+    relation = swap_frames(_remembering(), contexts, items=items, frame_id=frame_id).relation("toy")
     found = classes(relation, 0.01)
     assert torch.equal(found.label, torch.arange(20) % 2)
     assert relation.maximum[0, 1] > 0.6  # one action for sure against one of seven
 
-    brief = contexts[9 - contexts.slot < Remembering.DELAY]  # too little future: all would seem alike
+    brief = contexts[9 - contexts.slot < DELAY]  # too little future: all would seem alike
     tried = brief.frame_id.unique()
     assert len(tried) > 1
-    assert not swap_frames(Remembering(), brief, items=items, frame_id=tried).maximum.any()
+    assert not swap_frames(_remembering(), brief, items=items, frame_id=tried).maximum.any()
 
 
 def test_frames_that_differ_in_ignored_items_only_are_interchangeable(

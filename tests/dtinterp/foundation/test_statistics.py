@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dtinterp.foundation.statistics import Interval, bootstrap_mean, student_mean, wilson
+from dtinterp.foundation.statistics import Interval, bootstrap_mean, clopper_pearson, holm, student_mean, wilson
 
 
 @pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
@@ -74,3 +74,33 @@ def test_students_interval_is_the_one_in_the_tables():
 def test_one_value_has_no_interval_of_students():
     with pytest.raises(ValueError, match="1 values have no interval, expected two or more"):
         student_mean([1.0])
+
+
+@pytest.mark.parametrize(("successes", "n"), [(1, 9), (7, 9), (30, 100)])
+def test_clopper_pearson_intervals_are_those_of_scipy(successes, n):
+    theirs = stats.binomtest(successes, n).proportion_ci(0.95, method="exact")
+    ours = clopper_pearson(successes, n)
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+
+
+def test_without_a_success_the_bound_is_one_sided():
+    assert clopper_pearson(0, 59).high == pytest.approx(1 - 0.05 ** (1 / 59))
+    assert clopper_pearson(0, 59).low == 0
+    assert clopper_pearson(59, 59).low == pytest.approx(0.05 ** (1 / 59))
+    assert clopper_pearson(59, 59).high == 1
+
+
+def test_what_is_no_proportion_has_no_exact_interval():
+    with pytest.raises(ValueError, match="3 successes of 2 is no proportion"):
+        clopper_pearson(3, 2)
+
+
+def test_holm_by_hand():
+    assert holm(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm(np.array([0.9, 0.8])) == pytest.approx([1.0, 1.0])
+
+
+def test_holm_rarely_rejects_a_true_hypothesis_among_many():
+    rng = np.random.default_rng(0)
+    wrong = sum(bool((holm(rng.random(20)) < 0.05).any()) for _ in range(400))
+    assert wrong / 400 < 0.08

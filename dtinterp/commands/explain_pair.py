@@ -1,0 +1,80 @@
+"""Two observations become the features that keep them apart, on disk."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+from tyro.conf import Positional
+
+from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
+from dtinterp.dictionary.storage import ARTEFACT_KIND, load_dictionary
+from dtinterp.equivalence.contexts import draw_contexts
+from dtinterp.equivalence.exchange import bench
+from dtinterp.equivalence.explanation import PairConfig
+from dtinterp.equivalence.explanation import explain_pair as explain
+from dtinterp.foundation.artefact import Artefact, Content, read_artefact, refuse_existing, write_artefact
+from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.seeding import generator
+
+KIND = "pair"
+
+
+@dataclass(frozen=True)
+class ExplainConfig:
+    """Which two observations, and how they are explained."""
+
+    pair: Positional[tuple[int, int]]
+    """the two observations, as rows of the demonstrations' frame table"""
+    search: PairConfig = field(default_factory=PairConfig)
+    """contexts, epsilon and how far to search"""
+
+    def __post_init__(self) -> None:
+        """Refuse one observation given twice."""
+        if self.pair[0] == self.pair[1]:
+            raise UserError(f"frame {self.pair[0]} is given twice, expected two: nothing keeps it from itself.")
+
+
+def explain_pair(
+    config: ExplainConfig,
+    out: Path = Path("results/pair"),
+    *,
+    dictionary: Path = Path("checkpoints/studies/memory-dt-small-0/dictionaries/hook_obs_embed/topk-128-k8"),
+    model: Path = MODEL,
+    demonstrations: Path = DEMONSTRATIONS,
+    replace: bool = False,
+) -> Artefact:
+    """Find the fewest features of a dictionary whose exchange makes two observations interchangeable.
+
+    Args:
+        config: which two, in how many contexts, and how far to search.
+        out: folder to write.
+        dictionary: folder of a dictionary of the model's observation embedding.
+        model: folder of the model.
+        demonstrations: folder of the demonstrations that it was trained on.
+        replace: write it anew where it exists.
+    """
+    refuse_existing(out, replace=replace)
+    subject = load_subject(model, demonstrations)
+    parent = read_artefact(dictionary, kind=ARTEFACT_KIND, parent=subject.trained.artefact)
+    pair, seed = _in_table(config.pair, len(subject.items)), config.search.seed
+    contexts = draw_contexts(
+        subject.trajectories,
+        subject.split.held_out,
+        frame_id=pair,
+        n_contexts=config.search.n_contexts,
+        n_slots=subject.model.cfg.n_slots,
+        generator=generator(seed, "pair/contexts"),
+    )
+    ready = bench(subject.model, contexts, items=subject.items, pair=pair)
+    found = explain(ready, load_dictionary(dictionary), config.search, generator(seed, "pair/controls"))
+    content = Content(KIND, asdict(config), {"pair": pair}, asdict(found))
+    return write_artefact(out, content, parents=(*subject.artefacts, parent), seed=seed, replace=replace)
+
+
+def _in_table(pair: tuple[int, int], n_frames: int) -> Int64[Tensor, " 2"]:
+    for frame in pair:
+        if not 0 <= frame < n_frames:
+            raise UserError(f"frame {frame} is not in the table of {n_frames} frames: choose from 0 to {n_frames - 1}.")
+    return torch.tensor(pair)

@@ -1,0 +1,46 @@
+"""A comparison of models becomes an artefact, and back."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from dtinterp.equivalence.comparison import Against, ComparisonConfig, ComparisonReport, Kinship, Portrait
+from dtinterp.foundation.artefact import Artefact, Content, read_artefact, write_artefact
+
+ARTEFACT_KIND = "comparison"
+
+
+def save_comparison(
+    path: Path, report: ComparisonReport, *, parents: Sequence[Artefact], replace: bool = False
+) -> Artefact:
+    """Write the report to the folder `path`, all of it as metrics.
+
+    `parents` are the demonstrations, and the models with their certified classes. Raises `UserError` where `path`
+    exists and `replace` is not given.
+    """
+    content = Content(
+        kind=ARTEFACT_KIND,
+        config={"env_id": report.env_id, "compare": asdict(report.config)},
+        tensors={},
+        metrics={
+            "against": [asdict(row) for row in report.against],
+            "kinships": [asdict(row) for row in report.kinships],
+            "portraits": [asdict(row) for row in report.portraits],
+        },
+    )
+    return write_artefact(path, content, parents=parents, seed=report.config.seed, replace=replace)
+
+
+def load_comparison(path: Path) -> ComparisonReport:
+    """Read the report in the folder `path`; raises `UserError` where it is missing, damaged or of another schema."""
+    artefact = read_artefact(path, kind=ARTEFACT_KIND)
+    metrics = artefact.manifest.metrics
+    return ComparisonReport(
+        env_id=str(artefact.config["env_id"]),
+        config=TypeAdapter(ComparisonConfig).validate_python(artefact.config["compare"]),
+        against=TypeAdapter(tuple[Against, ...]).validate_python(metrics["against"]),
+        kinships=TypeAdapter(tuple[Kinship, ...]).validate_python(metrics["kinships"]),
+        portraits=TypeAdapter(tuple[Portrait, ...]).validate_python(metrics["portraits"]),
+    )

@@ -1,0 +1,141 @@
+"""A model's classes and the world's become pairs of frames on which they differ, ranked by what the difference costs.
+
+A confusion is a pair that the model joins though what is right at one is wrong at the other; a distraction is a pair
+that the model keeps apart though nothing that is ever paid tells them apart. With d(x) the fewest steps from state x to
+success and T the time limit, v(x) = 1 − 0.9 d(x)/T (0 where there is no way), Q(x, u) what is left after action u, S(a)
+the states that show frame a, and U(b) the actions that are optimal in some state of S(b):
+
+    stake a→b = mean over x in S(a) of ( v(x) − mean over u in U(b) of Q(x, u) )
+
+is the return lost by acting once at a as is right at b. What the model itself loses is exact: its expected return,
+greedy, when it is shown b wherever the world shows a, or a wherever it shows b, against what it earns intact.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float64, Int64
+from torch import Tensor
+
+from dtinterp.equivalence.classes import Partition
+from dtinterp.equivalence.quotient import Judge
+from dtinterp.equivalence.relation import Relation
+from environments.graph.exploration import CONTINUES, NOWHERE, SUCCESS
+from environments.graph.state_graph import StateGraph
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Two frames that the model and the world see differently."""
+
+    frame: int
+    """row of the trajectories' frame table"""
+    other: int
+    divergence: float
+    """bits, the largest over contexts"""
+    stake: float
+    """return lost by acting once at either as is right at the other, the larger of both"""
+    lost: float
+    """return that the model loses when it is shown one for the other, the larger of both directions"""
+
+
+@dataclass(frozen=True)
+class Contrasts:
+    """Where a model's classes and a world's partition differ."""
+
+    n_joined: int
+    """pairs that the model joins"""
+    n_confusions: int
+    """of these, with something at stake"""
+    confusions: tuple[Contrast, ...]
+    """the ones with most at stake first"""
+    n_alike: int
+    """pairs that the world joins"""
+    n_distractions: int
+    """of these, kept apart by the model"""
+    distractions: tuple[Contrast, ...]
+    """those that cost the model most first, then the ones that it tells apart most"""
+
+
+def contrasts(
+    relation: Relation,
+    partition: Partition,
+    world: Partition,
+    *,
+    stakes: Float64[np.ndarray, "frame frame"],
+    judge: Judge,
+    n_shown: int,
+) -> Contrasts:
+    """Return the pairs on which a model's classes and the partition `world` of the same frames differ.
+
+    Raises ValueError where they are not about equally many frames.
+    """
+    if not len(partition.label) == len(world.label) == len(stakes):
+        raise ValueError(f"{len(partition.label)}, {len(world.label)} and {len(stakes)} frames: expected the same")
+    either = torch.from_numpy(np.maximum(stakes, stakes.T))
+    above = torch.ones_like(relation.maximum, dtype=torch.bool).triu(1)
+    joined, alike = (_same(each) & above for each in (partition, world))
+    confused, distracting = joined & (either > 0), alike & ~joined
+    intact = judge(torch.arange(len(partition.label))).expected_return
+
+    def opened(pairs: Int64[Tensor, "pair 2"]) -> list[Contrast]:
+        return [_contrast(relation, pair, either, judge, intact) for pair in pairs.tolist()]
+
+    confusions = opened(_ranked(confused, either)[:n_shown])
+    distractions = opened(_ranked(distracting, relation.maximum)[:n_shown])
+    return Contrasts(
+        n_joined=int(joined.sum()),
+        n_confusions=int(confused.sum()),
+        confusions=tuple(confusions),
+        n_alike=int(alike.sum()),
+        n_distractions=int(distracting.sum()),
+        distractions=tuple(sorted(distractions, key=lambda each: -each.lost)),
+    )
+
+
+def stakes_of(graph: StateGraph, place: Int64[Tensor, " frame"]) -> Float64[np.ndarray, "frame frame"]:
+    """Return [a, b], the return lost by acting once at a as is right at b; `place` gives the frames in the graph."""
+    regret = _regret(graph)  # state action
+    places = place.numpy()
+    right = np.stack([graph.optimal[graph.frame_id == frame].any(0) for frame in places]).astype(float)  # frame action
+    shares = right / np.maximum(right.sum(1, keepdims=True), 1)
+    mean = np.stack([regret[graph.frame_id == frame].mean(0) for frame in places])  # frame action
+    return np.where(right.any(1), mean @ shares.T, 0.0)
+
+
+def _regret(graph: StateGraph) -> Float64[np.ndarray, "state action"]:
+    """Return what each action costs, once, in each state."""
+    reaches = graph.steps_to_success != NOWHERE
+    value = np.where(reaches, 1 - 0.9 * graph.steps_to_success / graph.max_steps, 0.0)
+    step = 0.9 / graph.max_steps
+    after = value[np.where(graph.next_state == NOWHERE, 0, graph.next_state)]
+    goes_on = (graph.outcome == CONTINUES) & (after > 0)
+    left = np.select([graph.outcome == SUCCESS, goes_on], [1 - step, after - step], 0.0)
+    return np.maximum(value[:, None] - left, 0.0).round(12)  # rounding is no regret
+
+
+def _same(partition: Partition) -> Bool[Tensor, "frame frame"]:
+    return partition.label[:, None] == partition.label
+
+
+def _ranked(chosen: Bool[Tensor, "frame frame"], by: Tensor) -> Int64[Tensor, "pair 2"]:
+    pairs = chosen.nonzero()
+    return pairs[by[chosen].argsort(descending=True, stable=True)]
+
+
+def _contrast(relation: Relation, pair: Sequence[int], stakes: Tensor, judge: Judge, intact: float) -> Contrast:
+    a, b = pair
+    earned = []
+    for shown, instead in ((a, b), (b, a)):
+        chosen = torch.arange(relation.n_frames)
+        chosen[shown] = instead
+        earned.append(judge(chosen).expected_return)
+    return Contrast(
+        frame=int(relation.frame_id[a]),
+        other=int(relation.frame_id[b]),
+        divergence=float(relation.maximum[a, b]),
+        stake=float(stakes[a, b]),
+        lost=max(intact - min(earned), 0.0),
+    )

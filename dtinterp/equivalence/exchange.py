@@ -1,0 +1,81 @@
+"""Two observations become a bench where one is made more like the other, and what still tells them apart is measured.
+
+With x_a and x_b the embeddings of two observations, C_a and C_b contexts of theirs, Δ a vector, and D(c, u, v) the
+largest Jensen–Shannon divergence of a decision in context c between u and v in the place of c's own observation:
+
+    left(Δ) = max( max over c in C_a of D(c, x_b − Δ, x_a),  max over c in C_b of D(c, x_a + Δ, x_b) )  bits
+
+Nothing exchanged, Δ = 0, leaves the pair's own divergence, and Δ = x_b − x_a leaves 0. A set T of features of a
+dictionary is exchanged by Δ = scale · sum over i in T of (z_b,i − z_a,i) W_dec,i, with z the codes: b gets the features
+of T as a has them, and a gets them as b has them; neither loses what the dictionary does not explain of it.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float32, Float64, Int64
+from torch import Tensor
+
+from dtinterp.dictionary.dictionary import Dictionary, encode_dense
+from dtinterp.equivalence.contexts import Contexts
+from dtinterp.equivalence.trials import moved
+from dtinterp.model.continuation import Continuation, continuation
+from dtinterp.model.transformer import DecisionTransformer
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Two observations in contexts of both."""
+
+    start: tuple[Continuation, ...]
+    """one per context: its past, computed once"""
+    is_first: tuple[bool, ...]
+    """one per context: whether the first of the two stands there, or the second"""
+    embedding: Float32[Tensor, "2 d_model"]
+
+    def left(self, shift: Float32[Tensor, "draft d_model"]) -> Float64[Tensor, " draft"]:
+        """Return what still tells the two apart under each shift, as the formula above says."""
+        first, second = self.embedding
+        worst = torch.zeros(len(shift), dtype=torch.float64)
+        for start, is_first in zip(self.start, self.is_first, strict=True):
+            own, other = (first, second - shift) if is_first else (second, first + shift)
+            logits = start.logits(torch.cat([own[None], other]))
+            worst = torch.maximum(worst, moved(logits[1:], logits[0]).divergence.amax(1))
+        return worst
+
+
+@torch.no_grad()
+def bench(
+    model: DecisionTransformer,
+    contexts: Contexts,
+    *,
+    items: Float32[Tensor, "table item"],
+    pair: Int64[Tensor, " 2"],
+) -> Bench:
+    """Return the bench of two frames, rows of the coded frame table `items`, in contexts of both."""
+    single = [contexts[index : index + 1] for index in range(len(contexts))]
+    start = [continuation(model, each.windows, items, int(each.slot)) for each in single]
+    is_first = (contexts.frame_id == pair[0]).tolist()
+    return Bench(tuple(start), tuple(is_first), (items[pair] @ model.W_obs).float())
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The features in which two observations differ."""
+
+    feature: Int64[Tensor, " differing"]
+    """rows of the dictionary"""
+    change: Float32[Tensor, "differing d_model"]
+    """what exchanging each of them moves, in units of the embedding"""
+
+    def shift(self, is_chosen: Bool[Tensor, "draft differing"]) -> Float32[Tensor, "draft d_model"]:
+        """Return what exchanging sets of them moves."""
+        return is_chosen.float() @ self.change
+
+
+def difference(dictionary: Dictionary, embedding: Float32[Tensor, "2 d_model"]) -> Difference:
+    """Return the features whose codes differ between two embeddings. Raises `UserError` on rows of another length."""
+    first, second = encode_dense(dictionary, embedding)
+    feature = (first != second).nonzero().squeeze(1)
+    step = (second - first)[feature, None]
+    return Difference(feature, (dictionary.scale * step * dictionary.W_dec[feature]).float())

@@ -1,0 +1,56 @@
+"""A frame's visits become all its distinct contexts, in random order: the population that a certificate speaks of."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from dtinterp.dataset.windows import window
+from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.equivalence.contexts import Contexts, distinct
+
+LARGEST = 6_000
+"""Pairs of a visit and a future from which a pool is made; of a frame with more, that many are drawn."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Distinct contexts of one frame that were not tried before."""
+
+    contexts: Contexts | None
+    """in random order; None where there is none left"""
+    is_whole: bool
+    """whether no other context of the frame was left out"""
+
+    def __len__(self) -> int:
+        """Return the number of contexts."""
+        return 0 if self.contexts is None else len(self.contexts)
+
+
+def pool_of(
+    trajectories: Trajectories,
+    steps: Int64[Tensor, " side"],
+    frame: int,
+    *,
+    tried: Contexts,
+    generator: torch.Generator,
+) -> Pool:
+    """Return the contexts of `frame` in whole episodes among `steps` that look unlike any of `tried`.
+
+    They are the pairs of a visit and a future of 0 to `n_slots` − 1 further steps, as long as the episode goes on, for
+    the slots of `tried`.
+    """
+    n_slots = tried.windows.n_slots
+    visits = steps[trajectories.frame_id[steps] == frame]
+    if not len(visits):
+        return Pool(None, is_whole=True)
+    remaining = trajectories.length[trajectories.episode[visits]] - 1 - trajectories.time[visits]
+    visit, future = (torch.arange(n_slots) <= remaining[:, None]).nonzero(as_tuple=True)
+    order = torch.randperm(len(visit), generator=generator)[:LARGEST]
+    visit, future = visit[order], future[order]
+    found = distinct(Contexts(window(trajectories, visits[visit] + future, n_slots), n_slots - 1 - future))
+    known = {row.tobytes() for row in tried.seen().numpy()}
+    is_new = torch.tensor([row.tobytes() not in known for row in found.seen().numpy()])
+    n_pairs = int(remaining.clamp(max=n_slots - 1).sum()) + len(visits)
+    return Pool(found[is_new] if is_new.any() else None, is_whole=len(order) == n_pairs)

@@ -1,0 +1,85 @@
+"""Vectors of frames become how far apart frames are inside the model, before anything is swapped.
+
+With x_a the observation embedding of frame a, x̄ the mean over the compared frames, z_a ≥ 0 its code in a dictionary of
+that site, and M = C Γ W, where C centres if the first block's norm does, Γ weighs as it does and W holds the query, key
+and value matrices of all heads of the first block side by side:
+
+    near in the embedding      |x_a − x_b| / (|x_a − x̄| + |x_b − x̄|)
+    near as the heads read it  |(x_a − x_b) M| / (|(x_a − x̄) M| + |(x_b − x̄) M|)
+    same code                  |z_a − z_b| / (|z_a| + |z_b|)
+    same active features       1 − n(both) / n(either), of features with z ≠ 0 in both, in either    (Jaccard 1901)
+
+Each lies between 0 and 1: what the triangle inequality allows, for the first three. What all embeddings have in common
+cancels, so it does not matter that a frame's three numbers per cell leave the embedding free up to a constant.
+"""
+
+import torch
+from einops import rearrange
+from jaxtyping import Float, Float32, Int64
+from torch import Tensor
+
+from dtinterp.activations.sites import OBSERVATION_EMBEDDING
+from dtinterp.dictionary.dictionary import Dictionary, encode_dense
+from dtinterp.equivalence.relation import Relation
+from dtinterp.foundation.errors import UserError
+from dtinterp.model.normalization import LayerNormPre
+from dtinterp.model.transformer import DecisionTransformer
+
+
+def near_in_the_embedding(x: Float32[Tensor, "frame d_model"], frame_id: Int64[Tensor, " frame"]) -> Relation:
+    """Return the distances of frames by their embeddings."""
+    return _relation(relative_distance(x - x.mean(0)), frame_id, "near in the embedding")
+
+
+@torch.no_grad()
+def near_as_heads_read(
+    model: DecisionTransformer, x: Float32[Tensor, "frame d_model"], frame_id: Int64[Tensor, " frame"]
+) -> Relation:
+    """Return the distances of frames by what the heads of the first block take from their embeddings."""
+    block = model.layers[0]
+    away = x - x.mean(0)
+    if isinstance(block.ln1, LayerNormPre):
+        away = away - away.mean(1, keepdim=True)
+    weighed = away * getattr(block.ln1, "w", torch.ones(()))
+    attn = block.attn
+    weights = [rearrange(w, "head d_model d -> d_model (head d)") for w in (attn.W_Q, attn.W_K, attn.W_V)]
+    return _relation(relative_distance(weighed @ torch.cat([*weights], dim=1)), frame_id, "near as the heads read it")
+
+
+def same_code(
+    dictionary: Dictionary, x: Float32[Tensor, "frame d_model"], frame_id: Int64[Tensor, " frame"]
+) -> Relation:
+    """Return the distances of frames by their codes; raises `UserError` for a dictionary of another site."""
+    return _relation(relative_distance(_codes(dictionary, x)), frame_id, "same code")
+
+
+def same_active_features(
+    dictionary: Dictionary, x: Float32[Tensor, "frame d_model"], frame_id: Int64[Tensor, " frame"]
+) -> Relation:
+    """Return how little frames share of their active features; raises `UserError` for a dictionary of another site."""
+    is_active = (_codes(dictionary, x) != 0).double()
+    both = is_active @ is_active.T
+    n_active = is_active.sum(1)
+    either = n_active[:, None] + n_active - both
+    return _relation(1 - both / either.clamp_min(1), frame_id, "same active features")
+
+
+def relative_distance(x: Float[Tensor, "frame d"]) -> Float[Tensor, "frame frame"]:
+    """Return |x_a − x_b| / (|x_a| + |x_b|) for every two rows: 0 where both are the same, 1 where they are opposite."""
+    distance = torch.cdist(x.double(), x.double(), compute_mode="donot_use_mm_for_euclid_dist")
+    norm = x.double().norm(dim=1)
+    return distance / (norm[:, None] + norm).clamp_min(torch.finfo(torch.float64).tiny)
+
+
+def _codes(dictionary: Dictionary, x: Float32[Tensor, "frame d_model"]) -> Float[Tensor, "frame feature"]:
+    if dictionary.site != OBSERVATION_EMBEDDING:
+        raise UserError(
+            f"the dictionary {dictionary.name!r} reads {dictionary.site}, expected {OBSERVATION_EMBEDDING}, where a "
+            "frame has the same code in every window: give one of that site."
+        )
+    return encode_dense(dictionary, x)
+
+
+def _relation(distance: Float[Tensor, "frame frame"], frame_id: Int64[Tensor, " frame"], name: str) -> Relation:
+    clean = torch.maximum(distance, distance.T).clamp(0, 1).float().fill_diagonal_(0)
+    return Relation(clean, clean, torch.ones(len(clean), len(clean), dtype=torch.int64), frame_id, name)

@@ -1,0 +1,60 @@
+"""A screening becomes an artefact, and back."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from dtinterp.equivalence.classes import Partition
+from dtinterp.equivalence.frames import ChosenFrames
+from dtinterp.equivalence.refinement import Round
+from dtinterp.equivalence.screen import ScreenConfig, Screening
+from dtinterp.foundation.artefact import Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.statistics import Interval
+
+ARTEFACT_KIND = "screening"
+COUNTS = ("n_pairs", "n_looked_at", "n_close")
+
+
+def save_screening(path: Path, found: Screening, *, parents: Sequence[Artefact], replace: bool = False) -> Artefact:
+    """Write the screening to the folder `path`; `parents` are the model and the demonstrations.
+
+    Raises `UserError` where `path` exists and `replace` is not given.
+    """
+    content = Content(
+        kind=ARTEFACT_KIND,
+        config={"env_id": found.env_id, "screen": asdict(found.config), "partition": found.partition.name},
+        tensors={
+            "frame_id": found.chosen.frame_id,
+            "n_visits": found.chosen.n_visits,
+            "label": found.partition.label,
+        },
+        metrics={
+            "n_steps": found.chosen.n_steps,
+            "n_distinct": found.chosen.n_distinct,
+            "n_frames": len(found.chosen.frame_id),
+            "n_classes": found.partition.n_classes,
+            **{name: getattr(found, name) for name in COUNTS},
+            "rounds": [asdict(each) for each in found.rounds],
+            "failures": None if found.failures is None else asdict(found.failures),
+        },
+    )
+    return write_artefact(path, content, parents=parents, seed=found.config.seed, replace=replace)
+
+
+def load_screening(path: Path) -> Screening:
+    """Read the screening in the folder `path`; raises `UserError` where it is missing, damaged or of another schema."""
+    artefact = read_artefact(path, kind=ARTEFACT_KIND)
+    tensors, metrics = artefact.tensors, artefact.manifest.metrics
+    numbers = {name: TypeAdapter(int).validate_python(metrics[name]) for name in ("n_steps", "n_distinct", *COUNTS)}
+    sides = {name: numbers.pop(name) for name in ("n_steps", "n_distinct")}
+    return Screening(
+        env_id=str(artefact.config["env_id"]),
+        config=TypeAdapter(ScreenConfig).validate_python(artefact.config["screen"]),
+        chosen=ChosenFrames(tensors["frame_id"], tensors["n_visits"], **sides),
+        partition=Partition(tensors["label"], str(artefact.config["partition"])),
+        rounds=TypeAdapter(tuple[Round, ...]).validate_python(metrics["rounds"]),
+        failures=TypeAdapter(Interval | None).validate_python(metrics["failures"]),
+        **numbers,
+    )

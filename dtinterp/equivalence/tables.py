@@ -1,0 +1,102 @@
+"""Reports on equivalence become tables, one row a pair, a class or a comparison, for notebooks."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.equivalence.comparison import ComparisonReport
+
+
+def pairs_table(report: EquivalenceReport) -> pd.DataFrame:
+    """Return one row per ordered pair of different frames: what the second did in the place of the first."""
+    swaps, scrutiny = report.swaps, report.scrutiny
+    first, second = np.nonzero(~np.eye(len(swaps.frame_id), dtype=bool))
+    frame, label = swaps.frame_id.numpy(), report.partition.label.numpy()
+    columns = {
+        "frame": frame[first],
+        "stand_in": frame[second],
+        "n_contexts": swaps.n_contexts.numpy()[first],
+        "mean_bits": swaps.mean.numpy()[first, second],
+        "maximum_bits": swaps.maximum.numpy()[first, second],
+        "n_flips": swaps.n_flips.numpy()[first, second],
+        "worst_step": swaps.worst_step.numpy()[first, second],
+        "worst_slot": swaps.worst_slot.numpy()[first, second],
+        "worst_decision": swaps.worst_decision.numpy()[first, second],
+        "same_class": label[first] == label[second],
+        **{f"same: {world.name}": (world.label[first] == world.label[second]).numpy() for world in report.worlds},
+    }
+    if scrutiny is not None:
+        columns["at_once_bits"] = scrutiny.at_once.numpy()[first, second]
+        if scrutiny.reachable is not None:
+            columns["n_reachable_contexts"] = scrutiny.reachable.n_contexts.numpy()[first, second]
+            columns["reachable_maximum_bits"] = scrutiny.reachable.maximum.numpy()[first, second]
+    return pd.DataFrame(columns)
+
+
+def classes_table(report: EquivalenceReport) -> pd.DataFrame:
+    """Return one row per class: its certificate, and its bound where it has one."""
+    found = pd.DataFrame(asdict(certificate) for certificate in report.certificates).drop(columns="worst")
+    if report.scrutiny is None or not report.scrutiny.bounds:
+        return found
+    bounds = pd.DataFrame(
+        {
+            "label": bound.label,
+            "fresh_contexts": bound.n_contexts,
+            "fresh_swaps": bound.n_swaps,
+            "failures": bound.n_failures,
+            "failing_share_at_most": None if bound.share is None else bound.share.high,
+            "fresh_maximum_bits": bound.maximum,
+            "is_exact": bound.is_exact,
+        }
+        for bound in report.scrutiny.bounds
+    )
+    return found.merge(bounds, on="label", how="left")
+
+
+def frames_table(report: EquivalenceReport) -> pd.DataFrame:
+    """Return one row per frame: its visits, its class, and its class in each of the world's partitions."""
+    return pd.DataFrame(
+        {
+            "frame": report.chosen.frame_id.numpy(),
+            "n_visits": report.chosen.n_visits.numpy(),
+            "class": report.partition.label.numpy(),
+            **{world.name: world.label.numpy() for world in report.worlds},
+        }
+    )
+
+
+def against_table(report: ComparisonReport) -> pd.DataFrame:
+    """Return one row per model, relation of the model, and partition of the world."""
+    return pd.DataFrame(
+        {
+            "model": row.model,
+            "relation": row.relation,
+            "world": row.world,
+            "n_classes": row.agreement.n_classes,
+            "n_world_classes": row.agreement.n_reference_classes,
+            "ari": row.agreement.ari.estimate,
+            "ari_low": row.agreement.ari.low,
+            "ari_high": row.agreement.ari.high,
+            "ari_random_high": row.agreement.random.high,
+            "ami": row.agreement.ami,
+            "variation_of_information_bits": row.variation.distance,
+            "lost_bits": row.variation.lost,
+            "excess_bits": row.variation.excess,
+            "refines": row.variation.refines,
+            "is_refined": row.variation.is_refined,
+            "p": row.agreement.p_value,
+            "p_holm": row.p_holm,
+        }
+        for row in report.against
+    )
+
+
+def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Write each table to `folder` as NAME.parquet; those that stand there are replaced."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        table.to_parquet(folder / f"{name}.parquet", index=False)

@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+import torch
+
+from dtinterp.equivalence.classes import partition_of
+from dtinterp.equivalence.contrasts import contrasts, stakes_of
+from dtinterp.equivalence.relation import Relation
+from environments.graph.evaluation import Expectation, evaluate_states
+from environments.graph.exploration import CONTINUES
+
+N = 4
+
+
+def _relation():
+    distance = torch.tensor([[0, 1, 2, 3], [1, 0, 4, 5], [2, 4, 0, 6], [3, 5, 6, 0]]) / 10
+    return Relation(distance, distance, torch.ones(N, N, dtype=torch.int64), torch.arange(20, 20 + N), "toy")
+
+
+def _judge(chosen):
+    """Showing 2 as 3 costs half, nothing else costs anything."""
+    earned = 0.5 if chosen[2] == 3 else 1.0
+    return Expectation(earned, earned, 0.0, 1.0)
+
+
+STAKES = np.array([[0, 0.2, 0, 0], [0.1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+
+
+def test_pairs_that_are_joined_with_something_at_stake_are_confusions():
+    ours, world = partition_of(torch.tensor([0, 0, 0, 1]), "ours"), partition_of(torch.tensor([0, 1, 2, 2]), "world")
+    found = contrasts(_relation(), ours, world, stakes=STAKES, judge=_judge, n_shown=5)
+    assert (found.n_joined, found.n_confusions) == (3, 1)
+    (confusion,) = found.confusions
+    assert (confusion.frame, confusion.other, confusion.stake, confusion.lost) == (20, 21, 0.2, 0)
+    assert confusion.divergence == pytest.approx(0.1)
+
+
+def test_pairs_that_are_alike_and_kept_apart_are_distractions():
+    ours, world = partition_of(torch.tensor([0, 0, 1, 2]), "ours"), partition_of(torch.tensor([0, 0, 1, 1]), "world")
+    found = contrasts(_relation(), ours, world, stakes=STAKES, judge=_judge, n_shown=5)
+    assert (found.n_alike, found.n_distractions) == (2, 1)
+    (distraction,) = found.distractions
+    assert (distraction.frame, distraction.other, distraction.lost) == (22, 23, 0.5)
+
+
+def test_only_as_many_as_asked_for_are_priced():
+    ours, world = partition_of(torch.zeros(N).long(), "ours"), partition_of(torch.arange(N), "world")
+    everywhere = np.triu(np.arange(1, 17).reshape(N, N) / 20, 1)
+    found = contrasts(_relation(), ours, world, stakes=everywhere, judge=_judge, n_shown=2)
+    assert found.n_confusions == 6
+    stakes = [each.stake for each in found.confusions]
+    assert stakes == sorted(stakes, reverse=True)
+    assert len(stakes) == 2
+
+
+def test_acting_as_is_right_here_costs_nothing_here(graph):
+    single = [frame for frame in range(len(graph.frames)) if (graph.frame_id == frame).sum() == 1]
+    stakes = stakes_of(graph, torch.tensor(single))
+    assert np.allclose(stakes.diagonal(), 0)
+    assert 0 <= stakes.min() < stakes.max() < 1
+
+
+def test_a_stake_is_what_one_wrong_action_loses_of_the_exact_return(graph):
+    """Act optimally from a state, but for one first action that is right somewhere else."""
+    best = graph.optimal / np.maximum(graph.optimal.sum(1, keepdims=True), 1)
+    best[graph.optimal.sum(1) == 0, 0] = 1
+    state = int(graph.start[0])
+    others = [s for s in range(graph.n_states) if (graph.frame_id == graph.frame_id[s]).sum() == 1][:12]
+    places = torch.tensor([int(graph.frame_id[state]), *(int(graph.frame_id[s]) for s in others)])
+    if (graph.frame_id == graph.frame_id[state]).sum() != 1:
+        pytest.skip("the start shares its picture")
+    stakes = stakes_of(graph, places)
+    for column, other in enumerate(others, start=1):
+        losses = []
+        for action in np.flatnonzero(graph.optimal[other]):
+            losses.append(_value(graph, best, state) - _after(graph, best, state, int(action)))
+        if losses:
+            assert stakes[0, column] == pytest.approx(np.mean(losses), abs=1e-9)
+
+
+def _value(graph, policy, state, steps=0):
+    """The return of acting so from a state, in a world that was left `steps` steps before."""
+    from dataclasses import replace
+
+    alone = replace(graph, start=np.array([state], dtype=np.int32), start_probability=np.ones(1))
+    earned = evaluate_states(alone, policy)
+    return earned.expected_return - 0.9 * steps / graph.max_steps * earned.success
+
+
+def _after(graph, policy, state, action):
+    if graph.outcome[state, action] == CONTINUES:
+        return _value(graph, policy, int(graph.next_state[state, action]), steps=1)
+    return 1 - 0.9 / graph.max_steps if graph.outcome[state, action] == 1 else 0.0

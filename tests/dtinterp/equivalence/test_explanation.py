@@ -1,0 +1,120 @@
+from dataclasses import replace
+from itertools import combinations
+
+import pytest
+import torch
+
+from dtinterp.activations.sites import OBSERVATION_EMBEDDING
+from dtinterp.dictionary.dictionary import Dictionary
+from dtinterp.dictionary.kinds import Pca
+from dtinterp.equivalence.exchange import Bench, bench, difference
+from dtinterp.equivalence.explanation import PairConfig, PairExplanation, explain_pair
+from dtinterp.foundation.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def ready(model, contexts, items) -> Bench:
+    """Two frames that this model takes for different ones."""
+    pair = contexts.frame_id.unique()[:2]
+    ready = bench(model, contexts[torch.isin(contexts.frame_id, pair)], items=items, pair=pair)
+    assert ready.left(torch.zeros(1, 16)) > 0.05
+    return ready
+
+
+def linear(W_enc, W_dec) -> Dictionary:
+    """A dictionary whose codes are linear in the row, centred on nothing."""
+    width, d_model = W_dec.shape
+    biases = {"b_enc": torch.zeros(width), "b_dec": torch.zeros(d_model), "scale": torch.tensor(1.0)}
+    return Dictionary(W_enc=W_enc, W_dec=W_dec, **biases, kind=Pca(width), site=OBSERVATION_EMBEDDING, name="drawn")
+
+
+def apart(ready: Bench, n: int, seed: int = 0) -> Dictionary:
+    """A dictionary in which the two differ by n features that together say all of their difference."""
+    rng = torch.Generator().manual_seed(seed)
+    away = ready.embedding[1] - ready.embedding[0]
+    parts = torch.randn(n, 16, generator=rng) * away.norm() / 4
+    parts[-1] = away - parts[:-1].sum(0)
+    reading = (away / away.norm() ** 2)[:, None].expand(-1, n)  # every code is one larger in the second
+    return linear(reading.contiguous(), parts)
+
+
+def explained(ready: Bench, dictionary: Dictionary, **config) -> PairExplanation:
+    return explain_pair(ready, dictionary, PairConfig(**config), torch.Generator().manual_seed(0))
+
+
+def test_the_one_feature_that_says_the_whole_difference_is_found(ready):
+    rng = torch.Generator().manual_seed(3)
+    away = ready.embedding[1] - ready.embedding[0]
+    W_dec = torch.cat([1e-3 * torch.randn(4, 16, generator=rng), away[None], 1e-3 * torch.randn(4, 16, generator=rng)])
+    found = explained(ready, linear((away / away.norm() ** 2)[:, None].repeat(1, 9), W_dec))
+    assert found.features == (4,)
+    assert found.is_smallest
+    assert found.left <= 0.05 < found.divergence
+    assert found.differing == tuple(range(9))
+    assert found.random_features is not None
+    assert found.random_features.estimate == 0
+    assert found.random_directions is not None
+    assert found.random_directions.n == 200
+    assert found.random_directions.estimate < 0.2
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_smaller_set_is_enough_as_all_of_them_tried_say(ready, seed):
+    dictionary = apart(ready, 6, seed)
+    found = explained(ready, dictionary)
+    assert found.features is not None
+    assert found.is_smallest
+    parts = difference(dictionary, ready.embedding)
+    left = {}
+    for size in range(7):
+        for chosen in combinations(range(6), size):
+            left[chosen] = ready.left(parts.change[list(chosen)].sum(0)[None]).item()
+    enough = [chosen for chosen, bits in left.items() if bits <= 0.05]
+    assert len(found.features) == min(map(len, enough))
+    assert found.left == pytest.approx(left[tuple(sorted(found.features))], abs=1e-6)
+
+
+def test_what_was_not_tried_is_not_claimed(ready):
+    found = explained(ready, apart(ready, 6), n_sets=0)
+    assert found.features is not None
+    assert not found.is_smallest
+    assert found.left <= 0.05
+
+
+def test_two_that_are_interchangeable_need_nothing(ready):
+    found = explained(ready, apart(ready, 6), epsilon=0.999999)
+    assert found.features == ()
+    assert found.is_interchangeable
+    assert found.is_smallest
+    assert (found.random_directions, found.random_features) == (None, None)
+    assert found.left == found.divergence
+
+
+def test_where_no_set_is_enough_there_is_none(ready):
+    whole = apart(ready, 5)
+    found = explained(ready, replace(whole, W_dec=1e-4 * whole.W_dec))
+    assert found.features is None
+    assert not found.is_smallest
+    assert not found.is_interchangeable
+    assert found.left_by_all > 0.05
+    assert 0.05 < found.left <= found.divergence
+    assert (found.random_directions, found.random_features) == (None, None)
+
+
+def test_two_that_share_all_codes_differ_in_no_feature(ready):
+    found = explained(ready, linear(torch.zeros(16, 3), torch.ones(3, 16)))
+    assert found.differing == ()
+    assert found.features is None
+    assert found.left == found.left_by_all == found.divergence
+
+
+def test_a_dictionary_of_another_site_is_refused(ready):
+    elsewhere = replace(apart(ready, 3), site="blocks.0.hook_resid_pre")
+    with pytest.raises(UserError, match=r"'drawn' is of blocks\.0\.hook_resid_pre, expected one of hook_obs_embed"):
+        explained(ready, elsewhere)
+
+
+@pytest.mark.parametrize(("field", "value"), [("epsilon", 2.0), ("n_contexts", 0), ("n_draws", 0), ("n_sets", -1)])
+def test_what_cannot_be_tried_is_refused(field, value):
+    with pytest.raises(UserError, match=field):
+        PairConfig(**{field: value})

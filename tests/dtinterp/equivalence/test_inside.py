@@ -1,0 +1,62 @@
+import pytest
+import torch
+
+from dtinterp.equivalence.classes import partition_of
+from dtinterp.equivalence.inside import attempt, mates, norm_matched, strangers
+from dtinterp.equivalence.trials import embedded, layer_of, try_swaps
+from dtinterp.foundation.seeding import generator
+
+
+@pytest.fixture(scope="module")
+def frame_id(contexts):
+    return contexts.frame_id.unique()
+
+
+@pytest.fixture(scope="module")
+def partition(frame_id):
+    return partition_of(torch.arange(len(frame_id)) // 4, "fours")
+
+
+@pytest.fixture(scope="module")
+def embedding(model, items, frame_id):
+    return embedded(model, items[frame_id])
+
+
+def _attempt(model, contexts, items, frame_id, drafts, layer=0):
+    places = (contexts.frame_id[:, None] == frame_id).int().argmax(1)
+    return attempt(model, contexts, items=items, places=places, drafts=drafts, layer=layer)
+
+
+@pytest.mark.parametrize("site", ["hook_obs_embed", "blocks.1.hook_resid_pre"])
+def test_class_mates_do_what_they_do_among_all_swaps(model, contexts, items, partition, embedding, site):
+    frame_id = contexts.frame_id.unique()
+    (found,) = _attempt(model, contexts, items, frame_id, [mates(partition, embedding)], layer_of(model, site))
+    every = try_swaps(model, contexts, items=items, frame_id=frame_id, site=site)
+    assert len(found) == 3 * len(contexts)
+    torch.testing.assert_close(found.peak, every.peak[found.context, found.stand_in], atol=1e-5, rtol=0)
+    assert torch.equal(partition.label[found.place], partition.label[found.stand_in])
+    assert (found.place != found.stand_in).all()
+    assert torch.equal(frame_id[found.place], contexts.frame_id[found.context])
+
+
+def test_strangers_are_as_many_and_of_other_classes(model, contexts, items, frame_id, partition, embedding):
+    (found,) = _attempt(
+        model, contexts[:8], items, frame_id, [strangers(partition, embedding, generator(0, "strangers"))]
+    )
+    assert torch.bincount(found.context).tolist() == [3] * 8
+    assert (partition.label[found.place] != partition.label[found.stand_in]).all()
+
+
+def test_made_up_embeddings_are_as_far_away_as_class_mates(partition, embedding):
+    draft = norm_matched(partition, embedding, generator(0, "noise"))
+    chosen, made_up = draft(5)
+    expected = (embedding[chosen] - embedding[5]).norm(dim=1)
+    torch.testing.assert_close((made_up - embedding[5]).norm(dim=1), expected)
+    basis = torch.linalg.qr((embedding - embedding.mean(0)).T).Q
+    away = made_up - embedding[5]
+    torch.testing.assert_close(away @ basis @ basis.T, away, atol=1e-4, rtol=0)
+
+
+def test_where_there_is_one_class_there_are_no_strangers(embedding):
+    whole = partition_of(torch.zeros(len(embedding), dtype=torch.int64), "one")
+    assert len(strangers(whole, embedding, generator(0, "strangers"))(0)[0]) == 0

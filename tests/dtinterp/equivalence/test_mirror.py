@@ -1,0 +1,45 @@
+import pytest
+import torch
+
+from dtinterp.dataset.windows import window
+from dtinterp.equivalence.mirror import BALL, KEY, mirrored, reflect
+from dtinterp.foundation.seeding import generator
+from dtinterp.model.transformer import DecisionTransformer
+
+
+@pytest.fixture(scope="module")
+def windows(trajectories, halves):
+    return window(trajectories, halves.held_out[:200])
+
+
+def test_keys_become_balls_and_twice_is_once_nothing(trajectories):
+    frames = trajectories.frames
+    image = mirrored(frames)
+    assert torch.equal(mirrored(image), frames)
+    assert torch.equal(image[..., 0] == KEY, frames[..., 0] == BALL)
+    assert torch.equal(image[..., 1:], frames[..., 1:])
+    assert not torch.equal(image, frames)
+
+
+def test_a_model_that_embeds_them_alike_tells_nothing_apart(model, windows, trajectories):
+    blind = DecisionTransformer(model.cfg, generator(0, "blind"))
+    blind.load_state_dict(model.state_dict())
+    with torch.no_grad():
+        blind.W_obs[BALL * 49 : (BALL + 1) * 49] = blind.W_obs[KEY * 49 : (KEY + 1) * 49]
+    found = reflect(blind, windows, trajectories.frames)
+    assert max(found.distinct) < 1e-5
+    assert (found.maximum, found.n_flips) == (pytest.approx(0, abs=1e-9), 0)
+    assert found.other > 0.01
+
+
+def test_another_model_tells_them_apart_at_every_site(model, windows, trajectories):
+    found = reflect(model, windows, trajectories.frames)
+    assert min(found.distinct) > 0.05
+    assert 0 < found.mean < found.maximum <= 1
+    assert found.sites[0] == "hook_obs_embed"
+    assert len(found.sites) == len(found.distinct)
+
+
+def test_windows_without_key_and_ball_are_refused(model, windows, trajectories):
+    with pytest.raises(ValueError, match="no window shows a key or a ball"):
+        reflect(model, windows, torch.zeros_like(trajectories.frames))
