@@ -31,11 +31,14 @@ COMMANDS = {
     "import-demonstrations": Command(
         "dtinterp.commands.import_demonstrations:import_demonstrations", "make demonstrations of a Minari dataset"
     ),
+    "join": Command("dtinterp.commands.join:join", "make one of several demonstrations, a mixture of worlds"),
     "train-model": Command(
         "dtinterp.commands.train_model:train_model", "train a decision transformer, or go on with it"
     ),
     "sweep": Command("dtinterp.commands.sweep:sweep", "train models of many sizes and seeds, and compare them"),
+    "calibrate": Command("dtinterp.commands.calibrate:calibrate", "measure the returns achieved for those asked for"),
     "import-model": Command("dtinterp.commands.import_model:import_model", "import a published decision transformer"),
+    "harvest": Command("dtinterp.commands.harvest:harvest", "write the rows of a site to disk"),
     "fit-dictionary": Command(
         "dtinterp.commands.fit_dictionary:fit_dictionary", "fit and score a dictionary of a site"
     ),

@@ -20,7 +20,7 @@ from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 from transformer_lens.hook_points import HookPoint
 
-from dtinterp.activations.sites import OBSERVATION_EMBEDDING, check_site
+from dtinterp.activations.sites import OBSERVATION_EMBEDDING, require_among, stream_sites
 from dtinterp.dataset.windows import Windows
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.normalization import LayerNorm, LayerNormPre, RMSNorm
@@ -262,7 +262,7 @@ def _keeping(seen: dict[str, Tensor], model: DecisionTransformer, name: str) -> 
 def _check(model: DecisionTransformer, windows: Windows, grain: Grain) -> None:
     if not isinstance(grain, ByFeature):
         return
-    check_site(model, grain.site)
+    require_among(stream_sites(model), grain.site)
     expected = (*windows.mask.shape, len(grain.W_dec))
     if grain.value.shape != expected or grain.W_dec.shape[1] != model.cfg.d_model:
         raise UserError(

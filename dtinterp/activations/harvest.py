@@ -1,6 +1,6 @@
-"""A model and windows become one row per real slot, with its step and slot."""
+"""A model and windows become one row per real slot, with its step and slot, in memory or as a stream."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -22,7 +22,8 @@ BATCH = 1024
 class Activations:
     """Rows harvested at one site."""
 
-    value: Float32[Tensor, "row d_model"]
+    value: Float32[Tensor, "row column"]
+    """one column per number at the site: d_model in the residual stream"""
     step: Int64[Tensor, " row"]
     """flat step in the trajectories; -1 where the window was made by hand"""
     slot: Int64[Tensor, " row"]
@@ -43,13 +44,26 @@ def harvest(
     `items` is the coded frame table that `windows.frame_id` points into. Raises `UserError` for a site that
     the model does not have.
     """
+    parts = list(harvested(model, [windows], items, site))
+    if not parts:
+        raise UserError("there are no windows to run the model on: choose at least one.")
+    columns = {name: torch.cat([getattr(part, name) for part in parts]) for name in ("value", "step", "slot")}
+    return Activations(**columns, site=site)
+
+
+def harvested(
+    model: DecisionTransformer, windows: Iterable[Windows], items: Float32[Tensor, "frame item"], site: str
+) -> Iterator[Activations]:
+    """Yield the rows of some windows at a time, in `harvest`'s order; nothing that was yielded is held."""
     check_site(model, site)
-    rows: list[Tensor] = []
-    tokens = model.cfg.observation_tokens
-    for batch in _batches(windows, items):
-        model.run_with_hooks(batch, items, fwd_hooks=[_keeping(rows, site, batch.mask, tokens)])
-    slot = torch.arange(windows.n_slots).expand_as(windows.step)
-    return Activations(torch.cat(rows), windows.step[windows.mask], slot[windows.mask], site)
+    for part in windows:
+        for batch in _batches(part, items):
+            rows: list[Tensor] = []
+            hook = _keeping(rows, site, batch.mask, model.cfg.observation_tokens)
+            with torch.no_grad():
+                model.run_with_hooks(batch, items, fwd_hooks=[hook])
+            slot = torch.arange(batch.n_slots, device=batch.step.device).expand_as(batch.step)
+            yield Activations(rows.pop(), batch.step[batch.mask].cpu(), slot[batch.mask].cpu(), site)
 
 
 @torch.no_grad()
@@ -66,6 +80,8 @@ def logits_at_rows(
     The edit sees the rows that `harvest` returns, some windows' worth at a time; without one the model is left alone.
     """
     check_site(model, site)
+    if len(windows) == 0:
+        raise UserError("there are no windows to run the model on: choose at least one.")
     logits, tokens = [], model.cfg.observation_tokens
     for batch in _batches(windows, items):
         hooks = [] if edit is None else [splice(site, _at_real_slots(edit, batch.mask), tokens)]
@@ -74,8 +90,6 @@ def logits_at_rows(
 
 
 def _batches(windows: Windows, items: Float32[Tensor, "frame item"]) -> Iterator[Windows]:
-    if len(windows) == 0:
-        raise UserError("there are no windows to run the model on: choose at least one.")
     for start in range(0, len(windows), BATCH):
         yield windows[start : start + BATCH].to(items.device)
 
@@ -83,7 +97,7 @@ def _batches(windows: Windows, items: Float32[Tensor, "frame item"]) -> Iterator
 def _keeping(rows: list[Tensor], site: str, mask: Bool[Tensor, "batch slot"], tokens: slice) -> Hook:
     """Return the hook that appends the rows of real slots to `rows`."""
 
-    def keep(activation: Float32[Tensor, "batch place d_model"], **_: HookPoint) -> None:
+    def keep(activation: Float32[Tensor, "*activation"], **_: HookPoint) -> None:
         rows.append(slots_at(site, activation, tokens)[mask].cpu())
 
     return site, keep

@@ -29,7 +29,7 @@ class DictionaryConfig:
     """Which rows a dictionary learns, and how."""
 
     site: str = OBSERVATION_EMBEDDING
-    """where in the model: hook_obs_embed, or blocks.L.hook_resid_pre or _post at observation tokens"""
+    """where in the model, at observation tokens: hook_obs_embed, blocks.L.hook_resid_pre or _post, or any other hook"""
     fit: FitConfig = field(default_factory=FitConfig)
     """kind, width and training"""
     n_windows: int = 4096

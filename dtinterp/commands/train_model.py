@@ -11,7 +11,7 @@ from dtinterp.demonstrations.evaluate import Evaluation, evaluate
 from dtinterp.demonstrations.samplers import Greedy, Sampler, Temperature, sampler_name
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.foundation.artefact import Artefact, begin_log, keep_log, refuse_existing
+from dtinterp.foundation.artefact import JSON, Artefact, begin_log, keep_log, refuse_existing
 from dtinterp.foundation.devices import device_of
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Logbook
@@ -51,8 +51,8 @@ def train_model(
     """Train a decision transformer and calibrate it over 1,000 episodes per return asked for.
 
     An interrupted training goes on where it stopped when the same command is given again. Models kept on the way go to
-    OUT.steps, one folder each. Several processes train one model together where torchrun starts the command; the first
-    of them returns the artefact, the others nothing.
+    OUT.steps, one folder each. In each world of a mixture it is calibrated over 50 episodes. Several processes train
+    one model together where torchrun starts the command; the first of them returns the artefact, the others nothing.
 
     Args:
         config: shape and training.
@@ -67,7 +67,7 @@ def train_model(
     device = device_of(config.device)
     items = coded(trajectories, config.model.n_items).table.to(device)
     with joined_ranks(device) as ranks:
-        probe = success_probe(trajectories.env_id, probe_returns)
+        probe = success_probe(trajectories.env_ids, probe_returns)
         record = _record(out, config, parent, probe) if ranks.is_first else Record()
         model = train(trajectories, sides, config, items=items, record=record, ranks=ranks).eval()
     if not ranks.is_first:
@@ -77,15 +77,32 @@ def train_model(
         "n_parameters": model.n_parameters,
         "split": counts_of(sides),
         "validation": asdict(break_down(model, held_out, items, trajectories, seed=config.seed)),
-        "calibration": {
-            sampler_name(sampler): [asdict(point) for point in calibration_of(model, trajectories.env_id, sampler)]
-            for sampler in (Greedy(), Temperature(1.0))
-        },
+        "calibration": _calibrations(model, trajectories.env_ids),
     }
     artefact = save_model(out, model, config, parent=parent, metrics=metrics, replace=replace)
     keep_log(out)
     _unfinished(out).unlink(missing_ok=True)
     return artefact
+
+
+def _calibrations(model: DecisionTransformer, env_ids: Sequence[str]) -> dict[str, JSON]:
+    """Return the calibration by sampler; of a mixture, in each of its worlds."""
+    return {
+        f"{sampler_name(sampler)}{_where(env_id, env_ids)}": [
+            asdict(point) for point in calibration_of(model, env_id, sampler, n_episodes=_share_of(N_EPISODES, env_ids))
+        ]
+        for env_id in env_ids
+        for sampler in (Greedy(), Temperature(1.0))
+    }
+
+
+def _where(env_id: str, env_ids: Sequence[str]) -> str:
+    return f" in {env_id}" if len(env_ids) > 1 else ""
+
+
+def _share_of(n_episodes: int, env_ids: Sequence[str]) -> int:
+    """Return how many episodes are played in a world; those of a mixture, which may be long, get a twentieth each."""
+    return n_episodes if len(env_ids) == 1 else n_episodes // 20
 
 
 def split_of(trajectories: Trajectories, config: TrainConfig) -> Split:
@@ -134,16 +151,19 @@ def calibration_of(
     return calibrate(model, coded(worlds, model.cfg.n_items), targets=targets, judge=judge)
 
 
-def success_probe(env_id: str, targets: Sequence[float] = PROBED) -> Probe:
-    """Return what the training log records of behaviour: sampled episodes at some returns asked for."""
+def success_probe(env_ids: Sequence[str], targets: Sequence[float] = PROBED) -> Probe:
+    """Return what the training log records of behaviour: sampled episodes at some returns, by world."""
 
     def probe(model: DecisionTransformer) -> dict[str, float]:
-        points = calibration_of(model, env_id, Temperature(1.0), targets=targets, n_episodes=N_PROBE_EPISODES)
         shares: dict[str, float] = {}
-        for point in points:
-            shares[f"success_at_{point.target_return:g}"] = point.evaluation.success.estimate
-            shares[f"failure_at_{point.target_return:g}"] = point.evaluation.failure.estimate
-            shares[f"return_at_{point.target_return:g}"] = point.evaluation.mean_return.estimate
+        n_episodes = _share_of(N_PROBE_EPISODES, env_ids)
+        for env_id in env_ids:
+            where = _where(env_id, env_ids)
+            points = calibration_of(model, env_id, Temperature(1.0), targets=targets, n_episodes=n_episodes)
+            for point in points:
+                shares[f"success_at_{point.target_return:g}{where}"] = point.evaluation.success.estimate
+                shares[f"failure_at_{point.target_return:g}{where}"] = point.evaluation.failure.estimate
+                shares[f"return_at_{point.target_return:g}{where}"] = point.evaluation.mean_return.estimate
         return shares
 
     return probe

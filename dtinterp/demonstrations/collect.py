@@ -118,6 +118,7 @@ class Collection(Generic[MemoryT]):
             fact_table=self._facts.table,
             fact_names=tuple(self._worlds.fact_names),
             samplers=tuple(sampler_name(share.sampler) for share in self._shares),
+            mixture=None,
             **columns,
         )
 

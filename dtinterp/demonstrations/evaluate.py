@@ -1,12 +1,13 @@
 """A policy in a world becomes its success, with intervals."""
 
 from dataclasses import dataclass
+from typing import Generic
 
 import torch
 from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
-from dtinterp.agents.policy import MemoryT, Policy
+from dtinterp.agents.policy import PAD_ACTION, Decision, MemoryT, Observation, Policy
 from dtinterp.demonstrations.rollout import roll_out
 from dtinterp.demonstrations.samplers import Sampler
 from dtinterp.foundation.seeding import numpy_generator
@@ -37,21 +38,52 @@ class Evaluation:
     mean_length: Interval
 
 
+class Resting(Generic[MemoryT]):
+    """A policy that looks away where a world's only episode is over.
+
+    All such worlds look alike to it, as if another episode had just begun, so whoever computes equal histories once
+    has next to no work with them. Nothing that is done there counts.
+    """
+
+    def __init__(self, policy: Policy[MemoryT]) -> None:
+        """No episode is over."""
+        self._policy = policy
+        self.is_over: Bool[Tensor, " world"] | None = None
+
+    def start(self, n_worlds: int) -> MemoryT:
+        """Return the policy's memory."""
+        return self._policy.start(n_worlds)
+
+    def act(self, observation: Observation, memory: MemoryT) -> Decision[MemoryT]:
+        """Show the policy one and the same beginning in all worlds whose episode is over."""
+        if self.is_over is None:
+            return self._policy.act(observation, memory)
+        alike = Observation(
+            frame_id=torch.where(self.is_over, observation.frame_id[0], observation.frame_id),
+            is_first=observation.is_first | self.is_over,
+            last_action=torch.where(self.is_over, PAD_ACTION, observation.last_action),
+            last_reward=torch.where(self.is_over, 0.0, observation.last_reward),
+        )
+        return self._policy.act(alike, memory)
+
+
 def play_episodes(policy: Policy[MemoryT], worlds: Worlds, sampler: Sampler, *, generator: torch.Generator) -> Episodes:
     """Play one episode in each world.
 
     Worlds made from equal seeds begin alike, so episodes of two policies are paired by world.
     """
     n = worlds.n_worlds
+    resting = Resting(policy)
     running = torch.ones(n, dtype=torch.bool)
     success, terminated = torch.zeros(n, dtype=torch.bool), torch.zeros(n, dtype=torch.bool)
     reward, length = torch.zeros(n), torch.zeros(n, dtype=torch.int64)
-    for step in roll_out(policy, worlds, sampler, n_steps=worlds.max_steps, generator=generator):
+    for step in roll_out(resting, worlds, sampler, n_steps=worlds.max_steps, generator=generator):
         reward += step.reward * running
         length += running
         success |= step.success & running
         terminated |= step.terminated & running
         running &= ~step.is_last
+        resting.is_over = ~running
         if not running.any():
             break
     return Episodes(success, terminated, reward, length)

@@ -109,6 +109,7 @@ class _Columns:
             fact_table=self._facts.table if self._fact_names else torch.empty(1, 0, dtype=torch.int16),
             fact_names=self._fact_names,
             samplers=self._samplers,
+            mixture=None,
             **columns,
         )
 

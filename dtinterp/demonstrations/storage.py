@@ -1,6 +1,6 @@
 """Trajectories become an artefact, in one go or as they are collected, and back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -13,12 +13,14 @@ from torch import Tensor
 from dtinterp.agents.policy import MemoryT
 from dtinterp.demonstrations.collect import COLUMNS, Collection
 from dtinterp.demonstrations.quality import quality
-from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.demonstrations.trajectories import Mixture, Trajectories
 from dtinterp.foundation.artefact import JSON, Artefact, Content, Draft, drafted, read_artefact, write_artefact
 from dtinterp.foundation.growing import GrowingTensor
 from dtinterp.foundation.interruption import noted_interruption
 
 KIND = "demonstrations"
+ENV_IDS, WORLD = "env_ids", "world"
+"""Where an artefact has the worlds of a mixture, and the world of each of its episodes."""
 TABLES = ("frames", "fact_table")
 """What the columns point into."""
 COLUMN_TYPES = {
@@ -36,23 +38,26 @@ def save_trajectories(
     path: Path,
     trajectories: Trajectories,
     *,
-    parent: Artefact | None,
+    parent: Artefact | Sequence[Artefact] | None,
     seed: int,
     replace: bool = False,
     origin: Mapping[str, JSON] | None = None,
 ) -> Artefact:
     """Write trajectories, with their quality and their bytes per step as metrics.
 
-    `parent` is the agent that they were collected from; None where they come from elsewhere, and `origin` says whence.
+    `parent` is the agent that they were collected from, or the demonstrations that they were joined from; None where
+    they come from elsewhere, and `origin` says whence.
     """
     tensors = {name: getattr(trajectories, name) for name in (*TABLES, *COLUMNS)}
+    if trajectories.mixture is not None:
+        tensors[WORLD] = trajectories.mixture.world
     content = Content(
         KIND,
         _config(trajectories),
         tensors,
         {**_metrics(trajectories), **({} if origin is None else {"origin": origin})},
     )
-    parents = () if parent is None else (parent,)
+    parents = () if parent is None else (parent,) if isinstance(parent, Artefact) else parent
     return write_artefact(path, content, parents=parents, seed=seed, replace=replace)
 
 
@@ -90,7 +95,9 @@ def load_trajectories(path: Path) -> tuple[Trajectories, Artefact]:
     artefact = read_artefact(path, kind=KIND)
     settings = TypeAdapter(_Settings).validate_python(artefact.config)
     tensors = {name: artefact.tensors[name] for name in (*TABLES, *COLUMNS)}
-    return Trajectories(**{**vars(settings), **tensors}), artefact
+    env_ids = TypeAdapter(tuple[str, ...]).validate_python(artefact.config.get(ENV_IDS, ()))
+    mixture = Mixture(env_ids, artefact.tensors[WORLD]) if env_ids else None
+    return Trajectories(**{**vars(settings), **tensors, "mixture": mixture}), artefact
 
 
 def n_bytes(tensors: Mapping[str, Tensor]) -> int:
@@ -121,7 +128,8 @@ def _grown(draft: Draft, collection: Collection[MemoryT], generator: torch.Gener
 
 
 def _config(trajectories: Trajectories) -> Mapping[str, JSON]:
-    return {field.name: getattr(trajectories, field.name) for field in fields(_Settings)}
+    settings = {field.name: getattr(trajectories, field.name) for field in fields(_Settings)}
+    return settings if trajectories.mixture is None else {**settings, ENV_IDS: list(trajectories.env_ids)}
 
 
 def _metrics(trajectories: Trajectories) -> Mapping[str, JSON]:

@@ -1,11 +1,21 @@
 """Episodes as flat columns over a table of distinct frames."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float32, Int8, Int16, Int32, Int64, UInt8
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Which of several worlds each episode was played in."""
+
+    env_ids: tuple[str, ...]
+    world: Int8[Tensor, " episode"]
+    """index into `env_ids`"""
 
 
 @dataclass(frozen=True)
@@ -16,8 +26,9 @@ class Trajectories:
     """
 
     env_id: str
+    """the world; of a mixture the names of its worlds, as `mixture_name` joins them"""
     max_steps: int
-    """the world's time limit, in steps"""
+    """the world's time limit, in steps; of a mixture the longest"""
     frames: UInt8[Tensor, "frame view view 3"]
     """the distinct frames, as MiniGrid codes them (object, colour, state), indexed [x, y]"""
     frame_id: Int32[Tensor, " step"]
@@ -36,6 +47,8 @@ class Trajectories:
     """index into `samplers`"""
     fact_names: tuple[str, ...]
     samplers: tuple[str, ...]
+    mixture: Mixture | None = None
+    """None where all episodes are of one world"""
 
     def __post_init__(self) -> None:
         """Refuse episodes that don't add up to the steps, and frames or samplers that are in no table."""
@@ -47,6 +60,18 @@ class Trajectories:
         _require_range("frame_id", self.frame_id, 0, len(self.frames) - 1)
         _require_range("fact_id", self.fact_id, 0, len(self.fact_table) - 1)
         _require_range("sampler", self.sampler, 0, len(self.samplers) - 1)
+        if self.mixture is not None:
+            _require_range("world", self.mixture.world, 0, len(self.mixture.env_ids) - 1)
+
+    @property
+    def env_ids(self) -> tuple[str, ...]:
+        """The worlds, one or several."""
+        return (self.env_id,) if self.mixture is None else self.mixture.env_ids
+
+    @property
+    def world(self) -> Int8[Tensor, " episode"]:
+        """The world of each episode, as an index into `env_ids`."""
+        return torch.zeros_like(self.sampler) if self.mixture is None else self.mixture.world
 
     @property
     def n_steps(self) -> int:
@@ -89,6 +114,11 @@ class Trajectories:
         through = torch.cumsum(self.reward.double(), 0)  # earned so far, in all episodes together
         end = through[self.first_step + self.length - 1]
         return (end[self.episode] - through + self.reward).float()
+
+
+def mixture_name(env_ids: Sequence[str]) -> str:
+    """Return what a mixture of worlds is called."""
+    return " + ".join(env_ids)
 
 
 def _require_range(name: str, column: Int8[Tensor, " any"] | Int32[Tensor, " any"], low: int, high: int) -> None:

@@ -1,6 +1,7 @@
 """Rows become a tensor on disk that was never in memory as a whole."""
 
 import json
+from math import prod
 from pathlib import Path
 
 import torch
@@ -28,24 +29,28 @@ class GrowingTensor:
     into room that was kept for it.
     """
 
-    def __init__(self, folder: Path, name: str, dtype: torch.dtype) -> None:
-        """Begin the file `tensors.NAME.safetensors` with no rows."""
+    def __init__(self, folder: Path, name: str, dtype: torch.dtype, *, width: int | None = None) -> None:
+        """Begin the file `tensors.NAME.safetensors` with no rows: numbers, or, with a width, vectors."""
         self.name, self.dtype, self.n_rows = name, dtype, 0
+        self._row = () if width is None else (width,)
         self.file = folder / f"tensors.{name}.safetensors"
         self._file = self.file.open("wb")
         self._file.write(bytes(HEADER_BYTES))
 
     def append(self, rows: Tensor) -> None:
-        """Write rows behind those that are there. Raises ValueError for another type or for more than one axis."""
-        if rows.dtype != self.dtype or rows.dim() != 1:
-            raise ValueError(f"rows of {self.name} are {rows.dtype} of {rows.dim()} axes, expected {self.dtype} of one")
+        """Write rows behind those that are there. Raises ValueError for rows of another type or shape."""
+        if rows.dtype != self.dtype or rows.shape[1:] != self._row or not rows.dim():
+            raise ValueError(
+                f"{self.name} is to grow by {rows.dtype} of shape {tuple(rows.shape)}, expected {self.dtype} of shape "
+                f"{('rows', *self._row)}"
+            )
         self._file.write(rows.contiguous().cpu().numpy().tobytes())
         self.n_rows += len(rows)
 
     def close(self) -> None:
         """Write the header; from now on the file is a whole safetensors file."""
-        end = self.n_rows * self.dtype.itemsize
-        entry = {"dtype": _NAMES[self.dtype], "shape": [self.n_rows], "data_offsets": [0, end]}
+        end = self.n_rows * prod(self._row) * self.dtype.itemsize
+        entry = {"dtype": _NAMES[self.dtype], "shape": [self.n_rows, *self._row], "data_offsets": [0, end]}
         room = HEADER_BYTES - 8
         self._file.seek(0)
         self._file.write(room.to_bytes(8, "little") + json.dumps({self.name: entry}).encode().ljust(room))

@@ -1,6 +1,6 @@
 """A model in a state graph becomes what it earns on average, exactly, with no episode played."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -9,11 +9,26 @@ from torch import Tensor
 
 from dtinterp.agents.policy import PAD_ACTION
 from dtinterp.dataset.windows import Windows
+from dtinterp.demonstrations.evaluate import Evaluation
 from dtinterp.demonstrations.samplers import Sampler, probabilities
+from dtinterp.foundation.statistics import Interval
 from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.evaluation import PAD, Expectation, SeenWindows, evaluate_windows
 from environments.graph.state_graph import StateGraph
 from environments.vocabulary import one_hot
+
+BATCH = 1024
+"""Windows per forward pass."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How far unlikely windows are followed."""
+
+    n_followed: int
+    """windows at one time, the likeliest"""
+    tolerance: float
+    """probability of the others above which nothing is followed any more"""
 
 
 def expectation(
@@ -23,12 +38,14 @@ def expectation(
     *,
     target_return: float,
     substitute: Int64[Tensor, " frame"] | None = None,
+    bounds: Bounds | None = None,
 ) -> Expectation:
     """Return what the model earns when asked for `target_return` and its actions are drawn by `sampler`.
 
     With `substitute`, frame i of the graph is shown to the model as frame `substitute[i]`, at every step. Every world
     of a state graph pays at an episode's end only, so the return-to-go stays at the target. A sampler that leaves the
-    policy in doubt at every step has too many windows to follow: then ValueError says so.
+    policy in doubt at every step has too many windows to follow: then ValueError says so, or, with `bounds`, what was
+    too unlikely to follow is left off and counted.
     """
     items = one_hot(torch.tensor(graph.frames))
 
@@ -38,10 +55,31 @@ def expectation(
         if substitute is not None:
             windows = replace(windows, frame_id=torch.where(windows.mask, substitute[windows.frame_id], 0))
         shown, place = windows.frame_id.unique(return_inverse=True)  # few of a world's frames are possible at one time
-        chances = probabilities(sampler, model(replace(windows, frame_id=place), items[shown])[:, -1]).double()
+        placed, table = replace(windows, frame_id=place), items[shown]
+        logits = [model(placed[start : start + BATCH], table)[:, -1] for start in range(0, len(placed), BATCH)]
+        chances = probabilities(sampler, torch.cat(logits)).double()
         return (chances / chances.sum(-1, keepdim=True)).numpy()
 
-    return evaluate_windows(graph, policy, n_slots=model.cfg.n_slots)
+    limits = {} if bounds is None else {"max_situations": bounds.n_followed, "tolerance": bounds.tolerance}
+    return evaluate_windows(graph, policy, n_slots=model.cfg.n_slots, **limits)
+
+
+def evaluation_of(expected: Expectation, *, max_steps: int) -> Evaluation:
+    """Return an expectation as an evaluation without episodes: its intervals are bounds, and there is no doubt in them.
+
+    What was not followed may have ended in any way, with any return from 0 to 1 and any length.
+    """
+
+    def at_least(value: float, scale: int = 1) -> Interval:
+        return Interval(value, value, value + scale * expected.unfollowed, n=0)
+
+    return Evaluation(
+        success=at_least(expected.success),
+        failure=at_least(expected.failure),
+        timeout=at_least(expected.timeout),
+        mean_return=at_least(expected.expected_return),
+        mean_length=at_least(expected.steps, scale=max_steps),
+    )
 
 
 def windows_of(seen: SeenWindows, *, target_return: float) -> Windows:

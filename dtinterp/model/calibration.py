@@ -3,8 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
+
 from dtinterp.agents.items import FrameItems
 from dtinterp.demonstrations.evaluate import Evaluation
+from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.foundation.errors import UserError
 from dtinterp.model.policy import WindowPolicy
 from dtinterp.model.transformer import DecisionTransformer
 
@@ -29,3 +33,51 @@ def calibrate(
 ) -> list[CalibrationPoint]:
     """Return one point per return asked for."""
     return [CalibrationPoint(target, judge(WindowPolicy(model, items, target_return=target))) for target in targets]
+
+
+@dataclass(frozen=True)
+class Demand:
+    """Returns that a sampler of the demonstrations achieved in a world, which a model can fairly be asked for."""
+
+    env_id: str
+    sampler: str
+    targets: tuple[float, ...]
+    """mean returns of equal groups of its episodes, from the worst group to the best; equal ones once"""
+    shares: tuple[float, ...]
+    """which part of its episodes each stands for"""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a model achieves when asked for the returns of a demand."""
+
+    demand: Demand
+    acting: str
+    """the sampler of the model's own actions"""
+    points: tuple[CalibrationPoint, ...]
+
+    @property
+    def error(self) -> float:
+        """How far the return achieved is from the one asked for, on average over the demonstrations' episodes."""
+        distance = [abs(point.evaluation.mean_return.estimate - point.target_return) for point in self.points]
+        return sum(share * each for share, each in zip(self.demand.shares, distance, strict=True))
+
+
+def demands(trajectories: Trajectories, *, n_groups: int) -> list[Demand]:
+    """Return what each sampler achieved in each world, in `n_groups` groups of its episodes, ordered by return.
+
+    A sampler without episodes in a world demands nothing there. Returns are rounded to three decimals.
+    """
+    if n_groups < 1:
+        raise UserError(f"there are {n_groups} groups of episodes, expected at least 1.")
+    returns, found = trajectories.episode_return, []
+    for world, env_id in enumerate(trajectories.env_ids):
+        for index, sampler in enumerate(trajectories.samplers):
+            chosen = (trajectories.world == world) & (trajectories.sampler == index)
+            groups = [group for group in returns[chosen].sort().values.tensor_split(n_groups) if len(group)]
+            means = torch.tensor([round(group.double().mean().item(), 3) for group in groups], dtype=torch.float64)
+            targets, count = means.unique(return_counts=True)
+            if groups:
+                shares = (count.double() / len(groups)).tolist()
+                found.append(Demand(env_id, sampler, tuple(targets.tolist()), tuple(shares)))
+    return found

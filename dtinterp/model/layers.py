@@ -1,6 +1,7 @@
 """The parts of a block, each with two paths that agree: `hooked` shows every step, `fused` is fast.
 
-Weights and hooks carry TransformerLens's names and shapes.
+Calling a part takes the path that is needed: the hooked one where somebody listens inside it. Weights and hooks carry
+TransformerLens's names and shapes.
 """
 
 import torch
@@ -11,14 +12,10 @@ from torch.nn import functional
 from transformer_lens.hook_points import HookPoint
 
 from dtinterp.model.config import ModelConfig
+from dtinterp.model.listening import is_heard, is_listened_to
 from dtinterp.model.normalization import norm_of
 
 ACTIVATIONS = {"gelu": functional.gelu, "relu": functional.relu, "silu": functional.silu}
-
-
-def is_heard(point: HookPoint) -> bool:
-    """Whether a hook would see or change the activation at a point."""
-    return bool(point._forward_hooks or point._backward_hooks)
 
 
 class Attention(nn.Module):
@@ -38,6 +35,12 @@ class Attention(nn.Module):
         self.b_O = nn.Parameter(torch.zeros(d_model))
         self.hook_q, self.hook_k, self.hook_v, self.hook_z = HookPoint(), HookPoint(), HookPoint(), HookPoint()
         self.hook_attn_scores, self.hook_pattern, self.hook_result = HookPoint(), HookPoint(), HookPoint()
+
+    def forward(
+        self, x: Float[Tensor, "batch token d_model"], allowed: Bool[Tensor, "batch query key"], queries: slice
+    ) -> Float[Tensor, "batch chosen d_model"]:
+        """Attend from the chosen tokens on the path that is needed."""
+        return self.hooked(x, allowed)[:, queries] if is_listened_to(self) else self.fused(x, allowed, queries)
 
     def hooked(
         self, x: Float[Tensor, "batch token d_model"], allowed: Bool[Tensor, "batch query key"]
@@ -83,6 +86,10 @@ class MLP(nn.Module):
         self.hook_pre, self.hook_post = HookPoint(), HookPoint()
         self.activation = ACTIVATIONS[config.act_fn]
 
+    def forward(self, x: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
+        """Transform on the path that is needed."""
+        return self.hooked(x) if is_listened_to(self) else self.fused(x)
+
     def hooked(self, x: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
         """Transform, showing the neurons before and after the non-linearity."""
         pre = self.hook_pre(x @ self.W_in + self.b_in)
@@ -114,6 +121,10 @@ class GatedMLP(nn.Module):
         self.hook_pre, self.hook_pre_linear, self.hook_post = HookPoint(), HookPoint(), HookPoint()
         self.activation = ACTIVATIONS[config.act_fn]
 
+    def forward(self, x: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
+        """Transform on the path that is needed."""
+        return self.hooked(x) if is_listened_to(self) else self.fused(x)
+
     def hooked(self, x: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
         """Transform, showing the gate before its non-linearity, what it gates, and the neurons."""
         pre = self.hook_pre(x @ self.W_gate + self.b_gate)
@@ -139,20 +150,20 @@ class Block(nn.Module):
         self.hook_resid_pre, self.hook_resid_mid, self.hook_resid_post = HookPoint(), HookPoint(), HookPoint()
         self.hook_attn_out, self.hook_mlp_out = HookPoint(), HookPoint()
 
-    def hooked(
-        self, x: Float[Tensor, "batch token d_model"], allowed: Bool[Tensor, "batch query key"]
-    ) -> Float[Tensor, "batch token d_model"]:
-        """Transform every token, showing every step."""
-        x = self.hook_resid_pre(x)
-        x = self.hook_resid_mid(x + self.hook_attn_out(self.attn.hooked(self.ln1.hooked(x), allowed)))
-        return self.hook_resid_post(x + self.hook_mlp_out(self.mlp.hooked(self.ln2.hooked(x))))
-
-    def fused(
+    def forward(
         self, x: Float[Tensor, "batch token d_model"], allowed: Bool[Tensor, "batch query key"], queries: slice
     ) -> Float[Tensor, "batch chosen d_model"]:
-        """Transform the chosen tokens; the others only serve as keys and values."""
-        x = x[:, queries] + self.attn.fused(self.ln1.fused(x), allowed, queries)
-        return x + self.mlp.fused(self.ln2.fused(x))
+        """Transform the chosen tokens; the others only serve as keys and values, unless somebody listens here."""
+        if is_listened_to(self):
+            return self._transform(x, allowed, slice(None))[:, queries]
+        return self._transform(x, allowed, queries)
+
+    def _transform(
+        self, x: Float[Tensor, "batch token d_model"], allowed: Bool[Tensor, "batch query key"], queries: slice
+    ) -> Float[Tensor, "batch chosen d_model"]:
+        x = self.hook_resid_pre(x)
+        x = self.hook_resid_mid(x[:, queries] + self.hook_attn_out(self.attn(self.ln1(x), allowed, queries)))
+        return self.hook_resid_post(x + self.hook_mlp_out(self.mlp(self.ln2(x))))
 
 
 def _attend(
@@ -161,11 +172,15 @@ def _attend(
     v: Float[Tensor, "batch head key d_head"],
     allowed: Bool[Tensor, "batch 1 query key"],
 ) -> Float[Tensor, "batch head query d_head"]:
-    """Attend in one kernel; on a CPU in float32, where the kernel's bfloat16 backward pass is ten times slower."""
-    if q.device.type != "cpu":
+    """Attend in one kernel; in bfloat16 on a CPU in two products, where the kernel's backward pass is ten times slower.
+
+    The softmax between them is taken in float32.
+    """
+    if q.device.type != "cpu" or q.dtype == torch.float32:
         return functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
-    with torch.autocast("cpu", enabled=False):
-        return functional.scaled_dot_product_attention(q.float(), k.float(), v.float(), attn_mask=allowed)
+    scores = q / q.shape[-1] ** 0.5 @ k.mT  # batch head query key
+    pattern = scores.float().masked_fill(~allowed, -torch.inf).softmax(-1)
+    return pattern.to(v.dtype) @ v
 
 
 def _project(

@@ -1,5 +1,7 @@
 """Rows become rows of unit size; each norm has two paths that agree: `hooked` shows every step, `fused` is fast.
 
+Calling a norm takes the path that is needed: the hooked one where somebody listens.
+
 Weights and hooks carry TransformerLens's names, and mean what they mean there.
 """
 
@@ -12,6 +14,7 @@ from torch.nn import functional
 from transformer_lens.hook_points import HookPoint
 
 from dtinterp.model.config import Normalization
+from dtinterp.model.listening import is_listened_to
 
 EPSILON = 1e-5
 
@@ -24,6 +27,10 @@ class RMSNormPre(nn.Module):
         super().__init__()
         self.hook_scale = HookPoint()
         self.hook_normalized = HookPoint()
+
+    def forward(self, x: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
+        """Normalise on the path that is needed."""
+        return self.hooked(x) if is_listened_to(self) else self.fused(x)
 
     def centre(self, x: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
         """Return what is divided by its scale: the rows as they are."""
@@ -90,13 +97,11 @@ class LayerNorm(LayerNormPre):
 class NoNorm(nn.Module):
     """Leave the rows alone."""
 
-    def hooked(self, x: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
+    def forward(self, x: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
         """Return the rows; there is nothing to show."""
         return x
 
-    def fused(self, x: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
-        """Return the rows."""
-        return x
+    hooked = fused = forward
 
 
 Norm = RMSNormPre | NoNorm

@@ -12,7 +12,8 @@ from dtinterp.agents.policy import PAD_ACTION
 from dtinterp.dataset.windows import Windows
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.config import ModelConfig
-from dtinterp.model.layers import Block, is_heard
+from dtinterp.model.layers import Block
+from dtinterp.model.listening import is_listened_to
 from dtinterp.model.normalization import Norm, norm_of
 from dtinterp.model.tokens import allowed_attention, interleave
 
@@ -23,7 +24,7 @@ class DecisionTransformer(HookedRootModule):
     Return-to-go, observation and action of a slot are embedded linearly, and the slot's time is added to all three.
     Pads are masked in attention: left padding by any amount changes no logit of a real slot. Only a model with
     `attend_to_padding` sees them, as a frame without items, the pad's action, time 0 and the first real return-to-go.
-    When no hook listens the fused path runs, otherwise the hooked one; they agree within 1e-5 in float32.
+    Each part runs fused when no hook listens inside it, otherwise hooked; they agree within 1e-5 in float32.
     """
 
     hook_rtg_embed: HookPoint
@@ -60,19 +61,18 @@ class DecisionTransformer(HookedRootModule):
         tokens = self._embed(windows, items)
         allowed = self._allowed(windows.mask)
         observations = self.cfg.observation_tokens
-        if self.is_listened_to():
-            for block in self.layers:
-                tokens = block.hooked(tokens, allowed)
-            return self.ln_final.hooked(tokens)[:, observations] @ self.W_U + self.b_U
         *earlier, last = self.layers
         for block in earlier:
-            tokens = block.fused(tokens, allowed, slice(None))
-        seen = last.fused(tokens, allowed, observations)  # batch slot d_model: only these tokens are read
-        return nn.functional.linear(self.ln_final.fused(seen), self.W_U.T, self.b_U)
+            tokens = block(tokens, allowed, slice(None))
+        if is_listened_to(self.ln_final):
+            seen = self.ln_final(last(tokens, allowed, slice(None)))[:, observations]
+        else:
+            seen = self.ln_final(last(tokens, allowed, observations))  # batch slot d_model: only these tokens are read
+        return nn.functional.linear(seen, self.W_U.T, self.b_U)
 
     def is_listened_to(self) -> bool:
         """Whether any hook would see or change an activation."""
-        return any(is_heard(point) for point in self.hook_dict.values())
+        return is_listened_to(self)
 
     @property
     def n_parameters(self) -> int:

@@ -31,6 +31,14 @@ class Expectation:
     """The probability that it ends otherwise before the time limit."""
     steps: float
     """The mean length of an episode."""
+    unfollowed: float = 0.0
+    """The probability of what was too unlikely to be followed: success or failure may be more by as much, the return by
+    at most as much."""
+
+    @property
+    def timeout(self) -> float:
+        """The probability that time runs out; it may be more by what was not followed."""
+        return max(0.0, 1 - self.success - self.failure - self.unfollowed)
 
 
 def evaluate_states(graph: StateGraph, policy: Float64[np.ndarray, "state action"]) -> Expectation:
@@ -72,13 +80,21 @@ WindowPolicy = Callable[[SeenWindows], Float64[np.ndarray, "window action"]]
 
 
 def evaluate_windows(
-    graph: StateGraph, policy: WindowPolicy, *, n_slots: int, max_situations: int = MAX_SITUATIONS
+    graph: StateGraph,
+    policy: WindowPolicy,
+    *,
+    n_slots: int,
+    max_situations: int = MAX_SITUATIONS,
+    tolerance: float | None = None,
 ) -> Expectation:
     """Return what a policy earns that sees the last `n_slots` frames and the actions between them, and the time.
 
     Pairs of state and window that are reached with probability 0 are not followed, so a policy that does not hesitate
     is cheap; one that tries everything has up to 7^(n_slots - 1) windows in each state. Raises ValueError for a window
     without slots, and if there are more than `max_situations` pairs at one time.
+
+    With a `tolerance` it never gives up: only the `max_situations` likeliest pairs are followed, and nothing any more
+    once the others come to more than the tolerance. `unfollowed` says what they came to, so the result is a bound.
     """
     if n_slots < 1:
         raise ValueError(f"The window has {n_slots} slots; it needs at least 1, for the present frame.")
@@ -93,6 +109,10 @@ def evaluate_windows(
         if not len(held.state):
             break
         held = held.merged()
+        if tolerance is not None:
+            held = tally.leave_off(held, max_situations, tolerance)
+            if not len(held.state):
+                break
         if len(held.state) > max_situations:
             raise ValueError(
                 f"{len(held.state)} pairs of state and window are possible at step {time}; the limit is "
@@ -149,7 +169,17 @@ class _Tally:
 
     def __init__(self, max_steps: int) -> None:
         self._max_steps = max_steps
-        self._return = self._success = self._failure = self._steps = 0.0
+        self._return = self._success = self._failure = self._steps = self._unfollowed = 0.0
+
+    def leave_off(self, held: _Situations, n_followed: int, tolerance: float) -> _Situations:
+        """Return the likeliest situations, or none where the others come to more than the tolerance by now."""
+        order = np.argsort(-held.mass, kind="stable")
+        self._unfollowed += float(held.mass[order[n_followed:]].sum())
+        followed = order[:n_followed]
+        if self._unfollowed > tolerance:
+            self._unfollowed += float(held.mass[followed].sum())
+            followed = followed[:0]
+        return _Situations(held.state[followed], held.frame_id[followed], held.action[followed], held.mass[followed])
 
     def add(self, flow: Float64[np.ndarray, "row action"], outcome: np.ndarray, *, time: int) -> None:
         succeeded = float(flow[outcome == SUCCESS].sum())
@@ -160,7 +190,7 @@ class _Tally:
         self._steps += float(flow.sum())
 
     def expectation(self) -> Expectation:
-        return Expectation(self._return, self._success, self._failure, self._steps)
+        return Expectation(self._return, self._success, self._failure, self._steps, self._unfollowed)
 
 
 def _require_distributions(policy: Float64[np.ndarray, "row action"], shape: tuple[int, int]) -> None:

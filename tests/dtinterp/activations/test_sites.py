@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 
@@ -18,12 +20,12 @@ def run(model, windows, items, *hooks):
         return model.run_with_hooks(windows, items, fwd_hooks=list(hooks))
 
 
-def test_a_model_has_its_embedding_and_its_residual_stream_as_sites(model):
-    assert sites_of(model) == SITES
-    assert set(SITES) <= set(model.hook_dict)
+def test_a_models_sites_are_its_hooks_the_embedding_and_the_residual_stream_first(model):
+    assert sites_of(model)[:5] == SITES
+    assert set(sites_of(model)) == set(model.hook_dict)
 
 
-@pytest.mark.parametrize("site", ["", "blocks.2.hook_resid_pre", "blocks.0.hook_mlp_out"])
+@pytest.mark.parametrize("site", ["", "blocks.2.hook_resid_pre", "blocks.0.attn.hook_nothing"])
 def test_another_place_is_no_site(model, site):
     with pytest.raises(
         UserError, match=f"the site is '{site}', expected one of hook_obs_embed, blocks.0.hook_resid_pre"
@@ -46,6 +48,71 @@ def test_a_slot_has_the_vector_of_its_observation_token(model, windows, items, s
 def test_putting_back_what_was_there_changes_nothing(model, windows, items, site):
     listened = run(model, windows, items, (site, lambda *_, **__: None))
     assert torch.equal(run(model, windows, items, splice(site, lambda vectors: vectors)), listened)
+
+
+def test_putting_back_what_was_there_changes_nothing_at_any_site(variant, windows, items):
+    observations = variant.cfg.observation_tokens
+    for site in sites_of(variant):
+        listened = run(variant, windows, items, (site, lambda *_, **__: None))
+        spliced = run(variant, windows, items, splice(site, lambda vectors: vectors, observations))
+        assert torch.equal(spliced, listened)
+
+
+@pytest.mark.parametrize("site", ["blocks.0.attn.hook_q", "blocks.1.attn.hook_result", "blocks.0.attn.hook_pattern"])
+def test_the_heads_of_a_slot_stand_one_after_the_other(model, windows, items, site):
+    with torch.no_grad():
+        _, cache = model.run_with_cache(windows, items, names_filter=site)
+    rows = slots_at(site, cache[site])
+    for slot in (0, 9):
+        token = 3 * slot + 1
+        heads = cache[site][:, :, token] if site.endswith("pattern") else cache[site][:, token]
+        assert torch.equal(rows[:, slot], heads.flatten(1))
+
+
+@pytest.mark.parametrize("site", ["blocks.0.attn.hook_z", "blocks.1.mlp.hook_post", "blocks.1.attn.hook_pattern"])
+def test_a_splice_at_one_slot_leaves_the_logits_of_earlier_slots(model, windows, items, site):
+    def push_slot_six(vectors):
+        pushed = vectors.clone()
+        pushed[:, 6] += 0.5
+        return pushed
+
+    plain, spliced = run(model, windows, items), run(model, windows, items, splice(site, push_slot_six))
+    full = windows.mask.all(1)
+    torch.testing.assert_close(spliced[:, :6][windows.mask[:, :6]], plain[:, :6][windows.mask[:, :6]])
+    assert not torch.isclose(spliced[full, 6], plain[full, 6], atol=1e-4).all(dim=1).any()
+
+
+def test_two_splices_at_one_site_act_one_after_the_other(model, windows, items):
+    site = "blocks.0.hook_mlp_out"
+
+    def double(vectors):
+        return 2 * vectors
+
+    def raised(vectors):
+        return vectors + 1.0
+
+    both = run(model, windows, items, splice(site, double), splice(site, raised))
+    at_once = run(model, windows, items, splice(site, lambda vectors: raised(double(vectors))))
+    torch.testing.assert_close(both, at_once)
+    assert not torch.allclose(both, run(model, windows, items, splice(site, raised), splice(site, double)))
+
+
+def test_a_splice_and_a_users_own_hook_both_act(model, windows, items):
+    def silence_a_head(z, **_):
+        z[:, :, 0] = 0.0
+        return z
+
+    def raised(vectors):
+        return vectors + 1.0
+
+    own, ours = ("blocks.0.attn.hook_z", silence_a_head), splice("blocks.1.hook_resid_pre", raised)
+    both = run(model, windows, items, own, ours)
+    weights = model.state_dict()
+    weights["blocks.0.attn.W_O"] = weights["blocks.0.attn.W_O"].clone()
+    weights["blocks.0.attn.W_O"][0] = 0.0
+    silent = copy.deepcopy(model)
+    silent.load_state_dict(weights)
+    torch.testing.assert_close(both, run(silent, windows, items, ours), atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("site", SITES)

@@ -135,3 +135,49 @@ def test_an_evaluation_repeats_with_its_generator(graph, wilful):
         for _ in range(2)
     )
     assert one == other
+
+
+class Watching:
+    """Notes what it is shown; prefers whatever the last frame and the number of its steps say."""
+
+    def __init__(self):
+        self.shown = []
+
+    def start(self, n_worlds):
+        return torch.zeros(n_worlds, dtype=torch.int64)
+
+    def act(self, observation, memory):
+        self.shown.append(observation)
+        steps = torch.where(observation.is_first, 0, memory + 1)
+        moves = torch.stack([(observation.frame_id * 7 + steps * 3 + action) % 5 for action in range(3)], dim=1)
+        likes = torch.cat([moves + torch.tensor([0, 0, 3]), torch.full((len(steps), 4), -20)], dim=1)
+        return Decision(likes.float(), steps)
+
+
+def test_worlds_whose_episode_is_over_look_alike_to_the_policy(graph):
+    watching = Watching()
+    worlds = GraphWorlds(graph, 40, generator=torch.Generator().manual_seed(0))
+    episodes = play_episodes(watching, worlds, Temperature(2.0), generator=torch.Generator().manual_seed(1))
+    assert len(set(episodes.length.tolist())) > 5
+    for time, observation in enumerate(watching.shown):
+        is_over = episodes.length <= time
+        assert len(observation.frame_id[is_over].unique()) <= 1
+        assert observation.is_first[is_over].all()
+
+
+def test_looking_away_changes_no_episode(graph):
+    """The slow reference: roll on to the end with all eyes open, and count the first episodes only."""
+    worlds = GraphWorlds(graph, 40, generator=torch.Generator().manual_seed(0))
+    episodes = play_episodes(Watching(), worlds, Temperature(2.0), generator=torch.Generator().manual_seed(1))
+    again = GraphWorlds(graph, 40, generator=torch.Generator().manual_seed(0))
+    rng = torch.Generator().manual_seed(1)
+    length, earned = [0] * 40, [0.0] * 40
+    is_done = [False] * 40
+    for step in roll_out(Watching(), again, Temperature(2.0), n_steps=graph.max_steps, generator=rng):
+        for world in range(40):
+            if not is_done[world]:
+                length[world] += 1
+                earned[world] += float(step.reward[world])
+                is_done[world] = bool(step.is_last[world])
+    assert episodes.length.tolist() == length
+    assert episodes.reward.tolist() == pytest.approx(earned)

@@ -35,6 +35,18 @@ def test_a_file_is_its_rows_and_one_small_header(tmp_path):
 @pytest.mark.parametrize("rows", [torch.zeros(3), torch.zeros(3, 1, dtype=torch.int8)])
 def test_other_rows_are_refused(tmp_path, rows):
     grown = GrowingTensor(tmp_path, "action", torch.int8)
-    with pytest.raises(ValueError, match=r"rows of action are .* axes, expected torch.int8 of one"):
+    with pytest.raises(ValueError, match=r"action is to grow by .*, expected torch.int8 of shape \('rows',\)"):
         grown.append(rows)
     grown.close()
+
+
+def test_rows_may_be_vectors(tmp_path):
+    rows = torch.randn(13, 5, generator=torch.Generator().manual_seed(0))
+    grown = GrowingTensor(tmp_path, "value", torch.float32, width=5)
+    for part in rows.split([1, 0, 5, 7]):
+        grown.append(part)
+    with pytest.raises(ValueError, match=r"value is to grow by .* of shape \(3, 4\), expected .* \('rows', 5\)"):
+        grown.append(torch.zeros(3, 4))
+    grown.close()
+    assert torch.equal(load_file(grown.file)["value"], rows)
+    assert grown.n_rows == 13

@@ -1,5 +1,7 @@
 """Exact expectations, against episodes that were really played."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -7,8 +9,8 @@ from dtinterp.agents.items import FrameItems
 from dtinterp.agents.policy import PAD_ACTION
 from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.evaluate import play_episodes
-from dtinterp.demonstrations.samplers import Greedy, TopK
-from dtinterp.interventions.expectation import expectation, windows_of
+from dtinterp.demonstrations.samplers import Greedy, Temperature, TopK
+from dtinterp.interventions.expectation import Bounds, evaluation_of, expectation, windows_of
 from dtinterp.model.policy import WindowPolicy
 from environments.graph.evaluation import PAD, SeenWindows
 from environments.graph.state_graph import state_graph
@@ -26,8 +28,6 @@ def test_a_greedy_model_earns_what_it_earns_from_each_start(planted_model):
 
 def test_a_model_in_doubt_earns_what_it_earns_on_average(random_model):
     """Two actions at each of a few steps: 4,000 episodes tell the mean within four standard errors."""
-    from dataclasses import replace
-
     graph = replace(state_graph(STATIC), max_steps=8)
     exact = expectation(random_model, graph, TopK(2), target_return=0.5)
     worlds = GraphWorlds(graph, 4000, generator=torch.Generator().manual_seed(0))
@@ -78,3 +78,18 @@ def test_the_windows_are_those_of_recorded_episodes(trajectories):
         assert torch.equal(rebuilt.action[:, :-1], recorded.action[:, :-1])
         assert rebuilt.action[0, -1] == PAD_ACTION
         assert torch.equal(rebuilt.rtg, 0.5 * rebuilt.mask)
+
+
+def test_a_bounded_expectation_becomes_intervals_that_hold_the_exact_one(random_model):
+    graph = replace(state_graph(STATIC), max_steps=6)
+    exact = expectation(random_model, graph, Temperature(1.0), target_return=0.5)
+    bounds = Bounds(n_followed=30, tolerance=1.0)
+    bounded = expectation(random_model, graph, Temperature(1.0), target_return=0.5, bounds=bounds)
+    judged = evaluation_of(bounded, max_steps=6)
+    assert bounded.unfollowed > 0
+    assert judged.mean_return.n == 0
+    truth = {"success": exact.success, "failure": exact.failure, "timeout": exact.timeout}
+    truth |= {"mean_return": exact.expected_return, "mean_length": exact.steps}
+    for name, value in truth.items():
+        interval = getattr(judged, name)
+        assert interval.low - 1e-9 <= value <= interval.high + 1e-9

@@ -1,7 +1,15 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
 from dtinterp.agents.items import FrameItems
 from dtinterp.demonstrations.evaluate import Evaluation
+from dtinterp.demonstrations.joining import join
+from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval
-from dtinterp.model.calibration import CalibrationPoint, calibrate
+from dtinterp.model.calibration import Calibration, CalibrationPoint, Demand, calibrate, demands
 
 
 def achieved(share: float) -> Evaluation:
@@ -19,3 +27,46 @@ def test_each_return_asked_for_is_judged_by_itself_and_in_order(model, trajector
     points = calibrate(model, items, targets=(0.8, 0.0, 0.4), judge=judge)
     assert points == [CalibrationPoint(target, achieved(target / 2)) for target in (0.8, 0.0, 0.4)]
     assert all(policy.model is model and policy.items is items and not policy.hooks for policy in asked)
+
+
+@pytest.mark.parametrize("n_groups", [1, 3, 5])
+def test_a_demand_holds_the_mean_returns_of_a_samplers_groups(trajectories, n_groups):
+    asked = demands(trajectories, n_groups=n_groups)
+    assert [demand.sampler for demand in asked] == list(trajectories.samplers)
+    for index, demand in enumerate(asked):
+        returns = sorted(trajectories.episode_return[trajectories.sampler == index].tolist())
+        means = [round(float(np.mean(group, dtype=np.float64)), 3) for group in np.array_split(returns, n_groups)]
+        assert list(demand.targets) == sorted(set(means))
+        assert list(demand.shares) == [means.count(target) / n_groups for target in demand.targets]
+        assert demand.env_id == trajectories.env_id
+
+
+def test_what_is_demanded_is_what_was_achieved_on_average(trajectories):
+    for index, demand in enumerate(demands(trajectories, n_groups=4)):
+        mean = trajectories.episode_return[trajectories.sampler == index].double().mean().item()
+        asked = sum(share * target for share, target in zip(demand.shares, demand.targets, strict=True))
+        assert asked == pytest.approx(mean, abs=0.01)  # groups may differ by one episode
+
+
+def test_each_world_of_a_mixture_has_its_own_demands(trajectories):
+    other = replace(trajectories, env_id="another", reward=torch.zeros_like(trajectories.reward))
+    asked = demands(join([trajectories, other]), n_groups=3)
+    assert [demand.env_id for demand in asked] == [trajectories.env_id] * 2 + ["another"] * 2
+    assert all(demand.targets == (0.0,) for demand in asked[2:])
+    assert asked[:2] == demands(trajectories, n_groups=3)
+
+
+def test_a_sampler_without_episodes_demands_nothing(trajectories):
+    unused = replace(trajectories, samplers=(*trajectories.samplers, "greedy"))
+    assert demands(unused, n_groups=2) == demands(trajectories, n_groups=2)
+
+
+def test_no_groups_are_refused(trajectories):
+    with pytest.raises(UserError, match="there are 0 groups of episodes"):
+        demands(trajectories, n_groups=0)
+
+
+def test_the_error_of_a_calibration_is_the_mean_distance_of_what_was_asked_for():
+    demand = Demand("world", "greedy", targets=(0.2, 0.8), shares=(0.25, 0.75))
+    points = (CalibrationPoint(0.2, achieved(0.3)), CalibrationPoint(0.8, achieved(0.6)))
+    assert Calibration(demand, "greedy", points).error == pytest.approx(0.25 * 0.1 + 0.75 * 0.2)

@@ -5,6 +5,7 @@ import torch
 from einops import rearrange
 from torch import nn
 from torch.nn import functional
+from transformer_lens.hook_points import HookPoint
 
 from dtinterp.model.config import ModelConfig
 from dtinterp.model.layers import MLP, Attention, Block, GatedMLP
@@ -102,9 +103,21 @@ def test_a_head_that_a_hook_silences_writes_nothing(x, allowed):
 
 def test_a_block_computes_the_chosen_tokens_as_it_would_all(x, allowed):
     block = randomised(Block(CONFIG))
-    whole = block.hooked(x, allowed)
-    torch.testing.assert_close(block.fused(x, allowed, slice(None)), whole, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(block.fused(x, allowed, OBSERVATION), whole[:, OBSERVATION], atol=1e-4, rtol=1e-4)
+    whole = block(x, allowed, slice(None))
+    torch.testing.assert_close(block(x, allowed, OBSERVATION), whole[:, OBSERVATION], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "hook", ["hook_resid_mid", "ln1.hook_scale", "attn.hook_z", "attn.hook_result", "mlp.hook_pre"]
+)
+def test_a_block_shows_every_token_and_computes_the_same_whoever_listens(x, allowed, hook):
+    block = randomised(Block(CONFIG))
+    plain, seen = block(x, allowed, OBSERVATION), []
+    point = block.get_submodule(hook)
+    assert isinstance(point, HookPoint)
+    point.add_hook(lambda tensor, **_: seen.append(tensor))
+    torch.testing.assert_close(block(x, allowed, OBSERVATION), plain, atol=1e-4, rtol=1e-4)
+    assert [tensor.shape[:2] for tensor in seen] == [x.shape[:2]]
 
 
 def test_what_a_hook_puts_in_place_goes_on(x, allowed):
@@ -113,10 +126,11 @@ def test_what_a_hook_puts_in_place_goes_on(x, allowed):
     assert torch.equal(attention.hooked(x, allowed), attention.b_O.expand_as(x))
 
 
-def test_attention_stays_in_float32_under_bfloat16_autocast_on_a_cpu(x, allowed):
+@pytest.mark.parametrize("queries", [slice(None), OBSERVATION])
+def test_attention_under_bfloat16_autocast_is_that_of_float32_but_for_rounding(x, allowed, queries):
     attention = randomised(Attention(CONFIG))
     with torch.autocast("cpu", torch.bfloat16):
-        low = attention.fused(x, allowed, slice(None))
-    full = attention.fused(x, allowed, slice(None))
+        low = attention.fused(x, allowed, queries)
+    full = attention.fused(x, allowed, queries)
     assert low.dtype == torch.bfloat16
     assert functional.cosine_similarity(low.float().flatten(), full.flatten(), dim=0) > 0.999

@@ -29,7 +29,7 @@ def padded(windows: Windows, n_pads: int) -> Windows:
 
 
 def hooked_logits(model, windows, items):
-    return model.run_with_hooks(windows, items, fwd_hooks=[("hook_obs_embed", lambda _, **__: None)])
+    return model.run_with_hooks(windows, items, fwd_hooks=[(name, lambda _, **__: None) for name in model.hook_dict])
 
 
 SHAPES = st.fixed_dictionaries(
@@ -56,7 +56,16 @@ def test_the_fused_path_and_the_hooked_path_agree(draw_model, windows, items, se
     torch.testing.assert_close(fused, hooked, atol=1e-5 * float(hooked.abs().max().clamp(min=1)), rtol=0)
 
 
-def test_the_fused_path_runs_only_when_nothing_listens(model):
+def test_one_listener_sees_what_a_listener_everywhere_sees(variant, windows, items):
+    with torch.no_grad():
+        logits, everything = variant.run_with_cache(windows, items)
+        for name in variant.hook_dict:
+            alone, seen = variant.run_with_cache(windows, items, names_filter=name)
+            torch.testing.assert_close(seen[name], everything[name], atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(alone[windows.mask], logits[windows.mask], atol=1e-4, rtol=1e-4)
+
+
+def test_a_model_knows_whether_somebody_listens(model):
     assert not model.is_listened_to()
     with model.hooks(fwd_hooks=[("blocks.0.hook_mlp_out", lambda _, **__: None)]):
         assert model.is_listened_to()

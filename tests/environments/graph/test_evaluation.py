@@ -125,3 +125,43 @@ def test_what_is_no_policy_is_refused() -> None:
 def test_a_window_has_a_slot_at_least() -> None:
     with pytest.raises(ValueError, match=r"The window has 0 slots; it needs at least 1, for the present frame"):
         evaluate_windows(state_graph(STATIC), lambda windows: np.ones((len(windows.frame_id), 7)) / 7, n_slots=0)
+
+
+@pytest.mark.parametrize("max_situations", [3, 20, 100])
+def test_what_is_not_followed_bounds_what_is_not_known(max_situations: int) -> None:
+    graph = replace(state_graph(STATIC), max_steps=8)
+    policy = _random_policy(len(graph.frames))
+
+    def ask(windows: SeenWindows) -> np.ndarray:
+        return policy[windows.frame_id[:, -1]]
+
+    exact = evaluate_windows(graph, ask, n_slots=2)
+    bound = evaluate_windows(graph, ask, n_slots=2, max_situations=max_situations, tolerance=1.0)
+    assert 0 < bound.unfollowed < 1
+    for name in ("success", "failure", "expected_return", "timeout"):
+        low = getattr(bound, name)
+        assert low <= getattr(exact, name) + 1e-9 <= low + bound.unfollowed + 2e-9
+    assert exact.success + exact.failure + exact.timeout == pytest.approx(1)
+
+
+def test_nothing_is_followed_any_more_beyond_the_tolerance() -> None:
+    graph = replace(state_graph(STATIC), max_steps=8)
+    policy, times = _random_policy(len(graph.frames)), []
+
+    def ask(windows: SeenWindows) -> np.ndarray:
+        times.append(windows.time)
+        return policy[windows.frame_id[:, -1]]
+
+    bound = evaluate_windows(graph, ask, n_slots=2, max_situations=5, tolerance=0.01)
+    assert bound.unfollowed > 0.9
+    assert times[-1] < 4
+
+
+def test_a_tolerance_that_is_not_needed_changes_nothing() -> None:
+    graph = replace(state_graph(STATIC), max_steps=6)
+    policy = _random_policy(len(graph.frames))
+    asked = {"n_slots": 2}
+    exact = evaluate_windows(graph, lambda windows: policy[windows.frame_id[:, -1]], **asked)
+    bound = evaluate_windows(graph, lambda windows: policy[windows.frame_id[:, -1]], **asked, tolerance=0.5)
+    assert bound.unfollowed == exact.unfollowed == 0
+    assert bound.expected_return == pytest.approx(exact.expected_return)

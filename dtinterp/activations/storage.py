@@ -1,0 +1,74 @@
+"""Rows become an artefact as they are harvested, and back; they were never in memory as a whole."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from dtinterp.activations.harvest import Activations, harvested
+from dtinterp.dataset.windows import Windows
+from dtinterp.foundation.artefact import JSON, Artefact, Content, drafted, read_artefact
+from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.growing import GrowingTensor
+from dtinterp.model.storage import TrainedModel
+
+KIND = "activations"
+VALUE = "value"
+COLUMN_TYPES = {VALUE: torch.float32, "step": torch.int64, "slot": torch.int64}
+
+
+@dataclass(frozen=True)
+class Source:
+    """What rows are harvested from, and whence it comes."""
+
+    trained: TrainedModel
+    demonstrations: Artefact
+    """what the windows were cut from"""
+    windows: Iterable[Windows]
+    items: Float32[Tensor, "frame item"]
+
+
+def record_harvest(
+    path: Path, source: Source, *, site: str, settings: Mapping[str, JSON], seed: int, replace: bool = False
+) -> Artefact:
+    """Harvest the rows of windows at a site and write them as they come: values, and each row's step and slot.
+
+    The parents are the model and the demonstrations, so a row leads back to its episode. `settings`, which say how
+    windows were chosen, stand in the config beside the site. The file of the values is one table: `fit` takes it as a
+    file of rows. Raises `UserError` where there are no windows or there is no such site.
+    """
+    with drafted(path, replace=replace) as draft:
+        n_rows = _grow(draft.folder, harvested(source.trained.model, source.windows, source.items, site))
+        content = Content(KIND, {**settings, "site": site}, tensors={}, metrics={"n_rows": n_rows})
+        return draft.finish(content, parents=(source.trained.artefact, source.demonstrations), seed=seed)
+
+
+def load_harvest(path: Path) -> tuple[Activations, Artefact]:
+    """Map rows and read their artefact. Raises `UserError` where there are none, or damaged ones."""
+    artefact = read_artefact(path, kind=KIND)
+    columns = {name: artefact.tensors[name] for name in COLUMN_TYPES}
+    return Activations(**columns, site=str(artefact.config["site"])), artefact
+
+
+def _grow(folder: Path, parts: Iterator[Activations]) -> int:
+    """Write the parts into a file a column as they come; return how many rows there are."""
+    columns: dict[str, GrowingTensor] = {}
+    with ExitStack() as opened:
+        for part in parts:
+            columns = columns or {
+                name: opened.enter_context(closing(GrowingTensor(folder, name, dtype, width=_width(part, name))))
+                for name, dtype in COLUMN_TYPES.items()
+            }
+            for name, column in columns.items():
+                column.append(getattr(part, name))
+    if not columns:
+        raise UserError("there are no windows to run the model on: choose at least one.")
+    return columns[VALUE].n_rows
+
+
+def _width(part: Activations, name: str) -> int | None:
+    return part.value.shape[1] if name == VALUE else None
