@@ -37,8 +37,8 @@ from dtinterp.dataset.windows import Windows, window
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.seeding import generator
-from dtinterp.model.config import ModelConfig
-from dtinterp.model.training import Record, TrainConfig, Validation, action_loss, train_model
+from dtinterp.model.config import ModelConfig, TrainConfig
+from dtinterp.model.training import Record, Validation, action_loss, train_model
 from dtinterp.model.transformer import DecisionTransformer
 from environments.vocabulary import one_hot
 

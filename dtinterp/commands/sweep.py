@@ -87,6 +87,8 @@ def sweep(file: Path, /, *, out: Path = SWEEP, ray_address: str | None = None, r
     asked = read_sweep(file)
     refuse_existing(out, replace=replace)
     trajectories, parent = load_trajectories(asked.demonstrations)
+    if len(trajectories.env_ids) > 1:
+        raise UserError(f"{asked.demonstrations} is a mixture, expected the demonstrations of one world: give others.")
     shelf = _Shelf(out.with_name(f"{out.name}.trials"), asked, parent)
     ground = Ground(trajectories, asked, shelf.path if ray_address is None else None)
     log = Logbook(begin_log(out, fresh=True))

@@ -23,7 +23,7 @@ def run(model, windows, items, *hooks):
 
 
 def test_a_models_sites_are_its_hooks_the_embedding_and_the_residual_stream_first(model):
-    assert sites_of(model)[:5] == SITES
+    assert sites_of(model)[:7] == SITES
     assert set(sites_of(model)) == set(model.hook_dict)
 
 

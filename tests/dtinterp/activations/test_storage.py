@@ -10,8 +10,8 @@ from dtinterp.activations.storage import Source, load_harvest, record_harvest
 from dtinterp.dictionary.rows import as_rows
 from dtinterp.foundation.artefact import Content, write_artefact
 from dtinterp.foundation.errors import UserError
+from dtinterp.model.config import TrainConfig
 from dtinterp.model.storage import load_model, save_model
-from dtinterp.model.training import TrainConfig
 
 
 @pytest.fixture(autouse=True)
