@@ -55,6 +55,7 @@ def main() -> None:
     parser.add_argument("--fitted-windows", type=int, default=2048, help="training windows")
     parser.add_argument("--episodes", type=int, default=32)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--collect", action="store_true", help="make nothing: gather what stands under --work")
     parser.add_argument("--work", type=Path, default=Path("results/dictionary-cards"))
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/dictionary_cards.json"))
     arguments = parser.parse_args()
@@ -66,7 +67,7 @@ def main() -> None:
     for measure in (_dictionaries, _beyond):
         for contender in contenders:
             found[contender.name] = found.get(contender.name, {}) | measure(contender, arguments)
-            arguments.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+            arguments.output.write_text(json.dumps(_rounded(found), indent=1) + "\n", encoding="utf-8")
     _print(found)
 
 
@@ -95,7 +96,11 @@ def _dictionaries(contender: Contender, arguments: argparse.Namespace) -> dict[s
             judging=Judging(ActingConfig(n_episodes=arguments.episodes)),
         )
         work = _work(contender, arguments)
-        cards += [row for site in SITES for row in _cards(config, site, work, contender.folder)]
+        for site in SITES:
+            folders = [work / site / each.title for each in varied(fit, vary)]
+            if not arguments.collect and not all(folder.exists() for folder in folders):
+                _make(replace(config, sites=(site,)), work, contender.folder)
+            cards += [_named(folder) for folder in folders if folder.exists()]
     return {"dictionaries": cards}
 
 
@@ -104,23 +109,18 @@ def _beyond(contender: Contender, arguments: argparse.Namespace) -> dict[str, ob
     if contender.name not in MAPPED:
         return {}
     work = _work(contender, arguments)
-    return {"mlps": _maps(contender, work / "mlps", arguments), "probes": _probes(contender, work / "probes")}
+    maps = _maps(contender, work / "mlps", arguments)
+    return {"mlps": maps, "probes": _probes(contender, work / "probes", arguments)}
 
 
-def _cards(config: DictionaryConfig, site: str, work: Path, model: Path) -> Iterator[dict[str, object]]:
-    folders = [work / site / fit.title for fit in varied(config.fit, config.vary)]
-    if not all(folder.exists() for folder in folders):
-        fit_dictionary(
-            replace(config, sites=(site,)),
-            work,
-            model=model,
-            demonstrations=DEMONSTRATIONS,
-            replace=True,
-        )
-    for folder in folders:
-        score = load_score(folder)
-        assert score is not None
-        yield {"dictionary": folder.name, "site": site, **_row(score)}
+def _make(config: DictionaryConfig, work: Path, model: Path) -> None:
+    fit_dictionary(config, work, model=model, demonstrations=DEMONSTRATIONS, replace=True)
+
+
+def _named(folder: Path) -> dict[str, object]:
+    score = load_score(folder)
+    assert score is not None
+    return {"dictionary": folder.name, "site": folder.parent.name, **_row(score)}
 
 
 def _row(score: DictionaryScore) -> dict[str, object]:
@@ -140,26 +140,43 @@ def _row(score: DictionaryScore) -> dict[str, object]:
         "loss_recovered": score.loss_recovered_from_mean and asdict(score.loss_recovered_from_mean),
         "kl": asdict(score.spliced.kl),
         "accuracy": [score.clean.accuracy.estimate, score.spliced.accuracy.estimate],
-        "decisions": decisions and asdict(decisions),
+        "decisions": decisions and _without_zeros(asdict(decisions)),
         "exact": {arm: asdict(earned) for arm, earned in acting.exact.items()},
         "sampled": asdict(sampled),
         "consistency": score.consistency and asdict(score.consistency),
         "hierarchies": [asdict(each) for each in score.hierarchies],
+        "facts": _facts(score),
         "verdict": str(verdict_of(score)),
         "warnings": list(held_out.warnings),
+    }
+
+
+def _facts(score: DictionaryScore) -> dict[str, float] | None:
+    """Return coverage, and means over the values of all facts: F1, that of shuffled truth, that of always firing."""
+    if score.facts is None:
+        return None
+    values = score.facts.values
+    means = {name: sum(getattr(each, name) for each in values) / len(values) for name in ("f1", "shuffled", "always")}
+    return {"coverage": score.facts.coverage, "n_values": len(values), **means}
+
+
+def _without_zeros(decisions: dict) -> dict:
+    return {
+        where: {name: value for name, value in effects.items() if "zero" not in name}
+        for where, effects in decisions.items()
     }
 
 
 def _maps(contender: Contender, work: Path, arguments: argparse.Namespace) -> list[dict[str, object]]:
     config = TranscoderConfig(
         n_windows=arguments.fitted_windows // 4,
-        n_held_out_windows=arguments.windows // 2,
+        n_held_out_windows=arguments.windows,
         n_features=(128,),
         n_steps=50 if arguments.quick else 500,
         untrained=contender.untrained,
         acting=ActingConfig(n_episodes=0),
     )
-    if not work.exists():
+    if not work.exists() and not arguments.collect:
         fit_transcoder(config, work, model=contender.folder, demonstrations=DEMONSTRATIONS)
     return [
         {"mlp": folder.parent.name, "map": folder.name, **asdict(load_map_card(folder))}
@@ -168,7 +185,9 @@ def _maps(contender: Contender, work: Path, arguments: argparse.Namespace) -> li
     ]
 
 
-def _probes(contender: Contender, work: Path) -> dict[str, object]:
+def _probes(contender: Contender, work: Path, arguments: argparse.Namespace) -> dict[str, object]:
+    if arguments.collect and not work.exists():
+        return {}
     config = ProbeConfig((*SITES, "blocks.1.hook_resid_post"), untrained=contender.untrained, n_windows=128)
     made = (
         read_artefact(work, kind="probes")
@@ -176,6 +195,19 @@ def _probes(contender: Contender, work: Path) -> dict[str, object]:
         else probe(config, work, model=contender.folder, demonstrations=DEMONSTRATIONS)
     )
     return dict(made.manifest.metrics)
+
+
+def _rounded(value: object) -> object:
+    """Return the numbers with five digits: the artefacts have them all."""
+    match value:
+        case float():
+            return float(f"{value:.5g}")
+        case dict():
+            return {name: _rounded(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_rounded(each) for each in value]
+        case _:
+            return value
 
 
 def _print(found: dict[str, dict]) -> None:
