@@ -75,17 +75,21 @@ def main() -> None:
         arguments.sizes, arguments.steps = [100, 200], 20_000
     torch.set_num_threads(1)
     subject = load_subject(MODEL, DEMONSTRATIONS)
-    result = {
+    result: dict[str, object] = {
         "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count(), "threads": 1},
         "torch": torch.__version__,
         "aims": AIMS,
-        "swaps": swap_rates(subject, n_frames=32 if arguments.quick else 96),
-        "certificate": certificate_seconds(subject, n_frames=12 if arguments.quick else 96),
-        "growth": growth(subject, arguments.sizes, arguments.steps),
     }
-    print(json.dumps(result, indent=1))
+    parts: dict[str, Callable[[], object]] = {
+        "swaps": lambda: swap_rates(subject, n_frames=32 if arguments.quick else 96),
+        "growth": lambda: growth(subject, arguments.sizes, arguments.steps),
+        "certificate": lambda: certificate_seconds(subject, n_frames=12 if arguments.quick else 96),
+    }
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    for name, measure in parts.items():  # written after each, since the last ones take long
+        result[name] = measure()
+        print(json.dumps({name: result[name]}, indent=1), flush=True)
+        arguments.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 @torch.no_grad()
