@@ -112,9 +112,9 @@ def _divergence(
     model: DecisionTransformer,
     context: Contexts,
     items: Float32[Tensor, "table item"],
-    stand_ins: Sequence[Float32[Tensor, "swap d_model"]],
+    stand_ins: Sequence[Float32[Tensor, "_ d_model"]],
     layer: int,
-) -> tuple[Float64[Tensor, "swap decision"], ...]:
+) -> tuple[Float64[Tensor, "_ decision"], ...]:
     """Return the divergence of every decision from what it was with the frame that really stood there."""
     start = continuation(model, context.windows, items, int(context.slot))
     own = (items[context.frame_id] @ model.W_obs).float()
