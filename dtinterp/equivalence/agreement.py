@@ -13,6 +13,9 @@ from dtinterp.foundation.statistics import Interval
 CENTRAL = (0.025, 0.975)
 """Quantiles between which the central 95% lie."""
 
+CELLS = 2_000_000
+"""Entries of the contingency tables that are counted at once."""
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -47,7 +50,7 @@ def compare(partition: Partition, reference: Partition, *, n_draws: int, generat
         )
     ours, theirs = partition.label.numpy(), reference.label.numpy()
     ari = float(adjusted_rand_score(theirs, ours))
-    shuffled = np.array([adjusted_rand_score(theirs, generator.permutation(ours)) for _ in range(n_draws)])
+    shuffled = rand_indices(np.stack([generator.permutation(ours) for _ in range(n_draws)]), theirs[None])
     return Agreement(
         n_classes=partition.n_classes,
         n_reference_classes=reference.n_classes,
@@ -58,6 +61,32 @@ def compare(partition: Partition, reference: Partition, *, n_draws: int, generat
     )
 
 
+def rand_indices(
+    ours: Int64[np.ndarray, "draw frame"], theirs: Int64[np.ndarray, "other frame"]
+) -> Float64[np.ndarray, " draw"]:
+    """Return the adjusted Rand index of each row of one with that of the other, or with its only one."""
+    n_ours, n_theirs = int(ours.max()) + 1, int(theirs.max()) + 1
+    at_once = max(1, CELLS // (n_ours * n_theirs))
+    parts = []
+    for start in range(0, len(ours), at_once):
+        part = ours[start : start + at_once]
+        other = np.broadcast_to(theirs if len(theirs) == 1 else theirs[start : start + at_once], part.shape)
+        cell = (np.arange(len(part))[:, None] * n_ours + part) * n_theirs + other
+        table = np.bincount(cell.ravel(), minlength=len(part) * n_ours * n_theirs).reshape(-1, n_ours, n_theirs)
+        parts.append(_rand_index(table.astype(float)))
+    return np.concatenate(parts)
+
+
+def _rand_index(table: Float64[np.ndarray, "draw ours theirs"]) -> Float64[np.ndarray, " draw"]:
+    both, ours, theirs = (
+        (counts * (counts - 1) / 2).reshape(len(table), -1).sum(1) for counts in (table, table.sum(2), table.sum(1))
+    )
+    n = table[0].sum()
+    expected = ours * theirs / max(n * (n - 1) / 2, 1)
+    possible = (ours + theirs) / 2 - expected
+    return np.where(possible > 0, (both - expected) / np.where(possible > 0, possible, 1), 1.0)
+
+
 def _on_halves(
     ours: Int64[np.ndarray, " frame"],
     theirs: Int64[np.ndarray, " frame"],
@@ -65,8 +94,8 @@ def _on_halves(
     generator: np.random.Generator,
 ) -> Float64[np.ndarray, " draw"]:
     half = (len(ours) + 1) // 2
-    halves = [generator.permutation(len(ours))[:half] for _ in range(n_draws)]
-    return np.array([adjusted_rand_score(theirs[chosen], ours[chosen]) for chosen in halves])
+    halves = np.stack([generator.permutation(len(ours))[:half] for _ in range(n_draws)])
+    return rand_indices(ours[halves], theirs[halves])
 
 
 def _around(estimate: float, draws: Float64[np.ndarray, " draw"], *, n: int) -> Interval:

@@ -57,7 +57,7 @@ def classes(relation: Relation, epsilon: float) -> Partition:
     name = f"{relation.name}, within {epsilon:g} bits"
     if relation.n_frames < 2:
         return Partition(torch.zeros(relation.n_frames, dtype=torch.int64), name)
-    label = fcluster(_dendrogram(relation), epsilon, criterion="distance")
+    label = fcluster(dendrogram(relation), epsilon, criterion="distance")
     return partition_of(torch.from_numpy(label).long(), name)
 
 
@@ -70,7 +70,7 @@ def classes_of_count(relation: Relation, n_classes: int) -> Partition:
         )
     if n_classes == relation.n_frames:
         return Partition(torch.arange(relation.n_frames), name)
-    label = fcluster(_dendrogram(relation), n_classes, criterion="maxclust")
+    label = fcluster(dendrogram(relation), n_classes, criterion="maxclust")
     return partition_of(torch.from_numpy(label).long(), name)
 
 
@@ -82,7 +82,8 @@ def check_epsilon(epsilon: float) -> None:
         )
 
 
-def _dendrogram(relation: Relation) -> Float64[np.ndarray, "merge 4"]:
+def dendrogram(relation: Relation) -> Float64[np.ndarray, "merge 4"]:
+    """Return which frames join at which divergence, as scipy writes it."""
     return linkage(squareform(relation.maximum.double().numpy()), method="complete")
 
 

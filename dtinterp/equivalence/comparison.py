@@ -48,7 +48,7 @@ MATTERS = "reward bisimulation"
 class ComparisonConfig:
     """How classes are held against the world and against each other."""
 
-    n_draws: int = 200
+    n_draws: int = 2_000
     """random classes of equal sizes per comparison, and random halves of the observations for its interval"""
     demonstrated_epsilon: float = 0.05
     """bits that the demonstrated actions of two observations may be apart to be called the same"""

@@ -69,8 +69,26 @@ def certificate_table(report: EquivalenceReport) -> pd.DataFrame:
             "largest divergence (bits)": certificate.maximum,
             "mean divergence (bits)": certificate.mean,
             "flipped actions": certificate.n_flips,
+            **_bound(report, certificate.label),
         }
         for certificate in report.certificates
+    )
+
+
+def arm_table(report: EquivalenceReport) -> pd.DataFrame:
+    """Return one row per model and kind of stand-in: how often it moved a decision by more than epsilon."""
+    arms = () if report.scrutiny is None else report.scrutiny.arms
+    return pd.DataFrame(
+        {
+            "model": arm.model,
+            "stand-in": arm.stand_in,
+            "contexts": arm.n_contexts,
+            "swaps": arm.n_swaps,
+            "share of contexts beyond ε": arm.share,
+            "mean largest divergence (bits)": arm.mean_peak,
+            "p (Holm)": arm.p_value,
+        }
+        for arm in arms
     )
 
 
@@ -85,6 +103,19 @@ def gate_word(score: DictionaryScore) -> str:
     if verdict.failures:
         return "fails"
     return "passes" if verdict.passes else "not judged"
+
+
+def _bound(report: EquivalenceReport, label: int) -> dict[str, object]:
+    """Return how a class fared in fresh contexts; nothing where none of the classes was tried in any."""
+    if report.scrutiny is None or not report.scrutiny.bounds:
+        return {}
+    bound = next((bound for bound in report.scrutiny.bounds if bound.label == label), None)
+    return {
+        "fresh contexts": 0 if bound is None else bound.n_contexts,
+        "failures in them": 0 if bound is None else bound.n_failures,
+        "share of contexts that fail, at most": None if bound is None or bound.share is None else bound.share.high,
+        "every context tried": bound is not None and bound.is_exact,
+    }
 
 
 def _sampler_row(name: str, each: SamplerQuality, n_actions: int) -> dict[str, object]:

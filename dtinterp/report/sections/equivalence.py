@@ -10,6 +10,7 @@ from dtinterp.report.html import Content, Html, element, words
 from dtinterp.report.layout import details, figure_block, listing, paragraph, section, table_block, table_html
 from dtinterp.report.results import StudyResults
 from dtinterp.report.sections.classes import class_gallery, loners, worst_swaps
+from dtinterp.report.sections.scrutiny import scrutiny_block
 from dtinterp.report.tables import agreement_table, certificate_table, quotient_table
 
 
@@ -64,6 +65,7 @@ def equivalence_section(results: StudyResults, draw: Draw) -> Html:
         ),
         class_gallery(results, draw),
         loners(results, draw),
+        scrutiny_block(results),
         element("h3", "The swaps that came closest to telling them apart"),
         worst_swaps(results, draw),
         element("h3", "All divergences"),

@@ -4,8 +4,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import adjusted_rand_score
 
-from dtinterp.equivalence.agreement import Agreement, compare
+from dtinterp.equivalence import agreement as agreement_module
+from dtinterp.equivalence.agreement import Agreement, compare, rand_indices
 from dtinterp.equivalence.classes import Partition, partition_of
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator, numpy_generator
@@ -106,3 +108,13 @@ def test_all_singletons_agree_with_nothing_but_themselves() -> None:
 def test_partitions_of_different_frames_are_refused() -> None:
     with pytest.raises(UserError, match=r"'ours' has 60 frames and 'theirs' has 59: compare partitions of the same"):
         _compare(_partition(60, 4, "ours"), _partition(59, 4, "theirs"))
+
+
+def test_many_indices_at_once_are_those_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    ours, theirs = random.integers(0, 6, (30, 40)), random.integers(0, 9, (30, 40))
+    expected = [adjusted_rand_score(b, a) for a, b in zip(ours, theirs, strict=True)]
+    monkeypatch.setattr(agreement_module, "CELLS", 200)
+    assert rand_indices(ours, theirs) == pytest.approx(expected)
+    assert rand_indices(ours, theirs[:1]) == pytest.approx([adjusted_rand_score(theirs[0], a) for a in ours])
+    assert rand_indices(np.zeros((2, 5), dtype=np.int64), np.zeros((1, 5), dtype=np.int64)).tolist() == [1, 1]

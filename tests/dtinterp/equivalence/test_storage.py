@@ -82,3 +82,21 @@ def test_a_report_is_not_overwritten_unless_told(report: EquivalenceReport, tmp_
 def test_a_missing_report_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no equivalence"):
         load_equivalence(tmp_path / "nothing")
+
+
+def test_a_report_of_before_opens_without_what_was_not_tried_then(report: EquivalenceReport, tmp_path: Path) -> None:
+    written = save_equivalence(tmp_path / "new", report, parents=[])
+    settings = dict(written.config["certify"])  # type: ignore[call-overload]
+    for name in ("site", "n_rounds", "n_fresh", "n_verified"):
+        del settings[name]
+    content = Content(
+        kind=written.manifest.kind,
+        config={**written.config, "certify": settings},
+        tensors={name: each for name, each in written.tensors.items() if not name.startswith("scrutiny/")},
+        metrics={name: each for name, each in written.manifest.metrics.items() if name != "scrutiny"},
+    )
+    write_artefact(tmp_path / "old", content, parents=[], seed=0)
+    loaded = load_equivalence(tmp_path / "old")
+    assert loaded.scrutiny is None
+    assert (loaded.config.n_rounds, loaded.config.n_verified) == (0, 0)
+    assert loaded.certificates == report.certificates
