@@ -82,8 +82,8 @@ docs: setup
 	$(BIN)/python docs/zoo.py
 	$(BIN)/python docs/curves.py
 
-bench: setup
-	@for file in benchmarks/*.py; do echo $$file; $(BIN)/python $$file || exit 1; done
+bench: $(LENS)/.installed
+	@for file in benchmarks/*.py; do echo $$file; PYTHONPATH=$(LENS) $(BIN)/python $$file || exit 1; done
 
 clean:
 	rm -rf results .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info

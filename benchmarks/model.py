@@ -172,8 +172,8 @@ def _training(setting: Setting) -> dict[str, Any]:
     train_model(setting.trajectories, setting.split, setting.config, items=setting.items, record=Record(keeper=turns))
     seconds = {name: statistics.median(each[SETTLED:]) for name, each in turns.seconds.items()}
     rate = _matrix_rate(setting)
-    needed = statistics.mean(_flops(pack(setting.windows(WINDOWS, draw)), setting) for draw in range(setting.steps))
-    whole = _flops([Pack(windows, torch.ones(WINDOWS))], setting)
+    needed = statistics.mean(_flops(pack(setting.windows(WINDOWS, draw))) for draw in range(setting.steps))
+    whole = _flops([Pack(windows, torch.ones(WINDOWS))])
     return {
         "tokens_per_second": {name: WINDOWS * SHAPE.n_ctx / each for name, each in seconds.items()},
         "slowest_and_fastest_ms": {
@@ -225,7 +225,7 @@ def _step(setting: Setting, model: nn.Module, windows: Windows) -> Step:
     return take
 
 
-def _flops(packs: Sequence[Pack], setting: Setting) -> float:
+def _flops(packs: Sequence[Pack]) -> float:
     """Return the operations of the matrix products in a step of ours: forward once, backward twice.
 
     The last block computes keys and values at all tokens and the rest at observations; the frame table takes no
@@ -238,7 +238,8 @@ def _flops(packs: Sequence[Pack], setting: Setting) -> float:
         for queries in [tokens] * (SHAPE.n_layers - 1) + [slots]:
             keys_and_values, attention = 2 * tokens * width * width, 2 * queries * tokens * width
             total += 6 * n * (keys_and_values + attention + 2 * queries * width * (width + SHAPE.d_mlp))
-        total += 4 * setting.items.numel() * width + 6 * n * slots * width * SHAPE.n_actions
+        shown = len(part.windows.frame_id.unique())
+        total += 4 * shown * SHAPE.n_items * width + 6 * n * slots * width * SHAPE.n_actions
     return total
 
 

@@ -54,7 +54,7 @@ class DecisionTransformer(HookedRootModule):
     def forward(self, windows: Windows, items: Float32[Tensor, "frame item"]) -> Float[Tensor, "batch slot action"]:
         """Return the logits of the action at each slot, read at its observation token.
 
-        `items` is the coded frame table that `windows.frame_id` points into; each distinct frame is embedded once.
+        `items` is the coded frame table that `windows.frame_id` points into; each frame that is shown is embedded once.
         Logits at pads mean nothing. Raises `UserError` for windows or frames that the model was not made for.
         """
         self._check(windows, items)
@@ -112,7 +112,8 @@ class DecisionTransformer(HookedRootModule):
     def _embedded_frames(
         self, windows: Windows, items: Float32[Tensor, "frame item"]
     ) -> Float[Tensor, "batch slot d_model"]:
-        frames = (items @ self.W_obs)[windows.frame_id].float()
+        shown, place = windows.frame_id.unique(return_inverse=True)  # a batch shows few of a table's frames
+        frames = (items[shown] @ self.W_obs)[place].float()  # batch slot d_model
         return self.hook_obs_embed(frames * windows.mask[..., None] if self.cfg.attend_to_padding else frames)
 
     def _embedded_actions(self, windows: Windows) -> Float[Tensor, "batch slot d_model"]:
