@@ -67,7 +67,7 @@ def main() -> None:
     for measure in (_dictionaries, _beyond):
         for contender in contenders:
             found[contender.name] = found.get(contender.name, {}) | measure(contender, arguments)
-            arguments.output.write_text(json.dumps(_rounded(found), indent=1) + "\n", encoding="utf-8")
+            arguments.output.write_text(_json(found), encoding="utf-8")
     _print(found)
 
 
@@ -195,6 +195,12 @@ def _probes(contender: Contender, work: Path, arguments: argparse.Namespace) -> 
         else probe(config, work, model=contender.folder, demonstrations=DEMONSTRATIONS)
     )
     return dict(made.manifest.metrics)
+
+
+def _json(found: dict[str, dict]) -> str:
+    """Return the numbers as JSON, a line for each model."""
+    lines = [f"{json.dumps(name)}: {json.dumps(_rounded(numbers))}" for name, numbers in found.items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def _rounded(value: object) -> object:
