@@ -95,8 +95,8 @@ def _example(results: StudyResults, example: Example, draw: Draw) -> Html:
     shown = window(results.demonstrations.value, torch.tensor([example.last_step]), n_slots)
     said = ACTIONS[example.action]
     why = (
-        f"Without {example.part} the model says {ACTIONS[example.instead]} and not {said}, as the "
-        f"demonstration does: that loses {example.lost:.2f} of its probability."
+        f"Intact, the model says {said}, as the demonstration does. With {example.part} taken from another window it "
+        f"says {ACTIONS[example.instead]}: {said} loses {example.lost:.2f} of its probability."
         if example.part
         else f"The model says {said}."
     )
