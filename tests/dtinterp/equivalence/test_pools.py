@@ -1,7 +1,14 @@
 import torch
 
-from dtinterp.equivalence.pools import pool_of
+from dtinterp.dataset.windows import concatenate
+from dtinterp.equivalence.contexts import Contexts
+from dtinterp.equivalence.pools import Pool, pool_of
 from dtinterp.foundation.seeding import generator
+
+
+def _left(pool: Pool) -> Contexts:
+    assert pool.contexts is not None
+    return pool.contexts
 
 
 def _pool(trajectories, halves, contexts, frame):
@@ -13,7 +20,7 @@ def test_a_pool_holds_every_context_that_was_not_tried_and_no_other(trajectories
     frame = int(contexts.frame_id.unique()[-1])
     tried = contexts[contexts.frame_id == frame]
     pool = _pool(trajectories, halves, contexts, frame)
-    seen = {tuple(row) for row in pool.contexts.seen().tolist()}
+    seen = {tuple(row) for row in _left(pool).seen().tolist()}
     assert pool.is_whole
     assert len(seen) == len(pool) > 20
     assert not seen & {tuple(row) for row in tried.seen().tolist()}
@@ -28,14 +35,14 @@ def test_a_pool_holds_every_context_that_was_not_tried_and_no_other(trajectories
                 and trajectories.episode[end] == trajectories.episode[step]
             ):
                 expected.add((end, 9 - future))
-    found = set(zip(pool.contexts.windows.step[:, -1].tolist(), pool.contexts.slot.tolist(), strict=True))
+    found = set(zip(_left(pool).windows.step[:, -1].tolist(), _left(pool).slot.tolist(), strict=True))
     assert found <= expected
-    assert (pool.contexts.frame_id == frame).all()
+    assert (_left(pool).frame_id == frame).all()
 
 
 def test_the_order_is_random_and_repeatable(trajectories, halves, contexts):
     frame = int(contexts.frame_id[0])
-    one, again = (_pool(trajectories, halves, contexts, frame).contexts for _ in range(2))
+    one, again = (_left(_pool(trajectories, halves, contexts, frame)) for _ in range(2))
     assert torch.equal(one.windows.step, again.windows.step)
     ends = one.windows.step[:, -1]
     assert not torch.equal(ends, ends.sort().values)
@@ -53,9 +60,6 @@ def test_where_everything_was_tried_none_is_left(trajectories, halves, contexts)
 
 
 def _joined(contexts, pool, frame):
-    from dtinterp.dataset.windows import concatenate
-    from dtinterp.equivalence.contexts import Contexts
-
     tried = contexts[contexts.frame_id == frame]
-    slots = torch.cat([tried.slot, pool.contexts.slot])
-    return Contexts(concatenate([tried.windows, pool.contexts.windows]), slots)
+    slots = torch.cat([tried.slot, _left(pool).slot])
+    return Contexts(concatenate([tried.windows, _left(pool).windows]), slots)

@@ -1,4 +1,4 @@
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
@@ -86,9 +86,8 @@ def test_a_missing_report_is_told(tmp_path: Path) -> None:
 
 def test_a_report_of_before_opens_without_what_was_not_tried_then(report: EquivalenceReport, tmp_path: Path) -> None:
     written = save_equivalence(tmp_path / "new", report, parents=[])
-    settings = dict(written.config["certify"])  # type: ignore[call-overload]
-    for name in ("site", "n_rounds", "n_fresh", "n_verified"):
-        del settings[name]
+    new = ("site", "n_rounds", "n_fresh", "n_verified")
+    settings = {name: value for name, value in asdict(report.config).items() if name not in new}
     content = Content(
         kind=written.manifest.kind,
         config={**written.config, "certify": settings},

@@ -13,7 +13,13 @@ PARTITION = partition_of(torch.tensor([0, 0, 1, 2, 2, 2]), "toy")
 def _attempts(rows):
     """Rows of (context, place, stand-in, peak)."""
     context, place, stand_in, peak = zip(*rows, strict=True)
-    return Attempts(*(torch.tensor(column) for column in (context, place, stand_in, peak)), torch.tensor(place))
+    return Attempts(
+        context=torch.tensor(context),
+        place=torch.tensor(place),
+        stand_in=torch.tensor(stand_in),
+        peak=torch.tensor(peak),
+        decision=torch.tensor(place),
+    )
 
 
 def test_a_context_fails_if_any_class_mate_moves_a_decision_by_more_than_epsilon():
@@ -59,7 +65,8 @@ def test_a_control_that_moves_more_is_told_from_one_that_does_not():
 
 def test_an_arm_without_stand_ins_is_left_out():
     mates = _attempts([(0, 0, 1, 0.01)])
-    nothing = Attempts(*(torch.zeros(0, dtype=torch.int64) for _ in range(3)), torch.zeros(0), torch.zeros(0).long())
+    empty = torch.zeros(0, dtype=torch.int64)
+    nothing = Attempts(empty, empty, empty, empty.float(), empty)
     assert [arm.stand_in for arm in arms({MATES: mates, "none": nothing}, model="m", n_contexts=1, epsilon=0.1)] == [
         MATES
     ]
