@@ -42,6 +42,11 @@ def check_site(model: DecisionTransformer, site: str) -> None:
     require_among(sites_of(model), site)
 
 
+def between_blocks(model: DecisionTransformer) -> tuple[str, ...]:
+    """Return the stream's sites where a whole block has been passed or none: all but those inside one."""
+    return tuple(site for site in stream_sites(model) if not site.endswith("mid"))
+
+
 def require_among(sites: Sequence[str], site: str) -> None:
     """Raise `UserError` for a site that is none of these."""
     if site not in sites:

@@ -8,7 +8,7 @@ from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from dtinterp.activations.harvest import harvest
-from dtinterp.activations.sites import check_site, sites_of
+from dtinterp.activations.sites import check_site, stream_sites
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.card import is_among
@@ -56,7 +56,7 @@ def probe(
     """
     refuse_existing(out, replace=replace)
     subject = load_subject(model, demonstrations, untrained=config.untrained)
-    sites = config.sites or sites_of(subject.model)
+    sites = config.sites or stream_sites(subject.model)
     for site in sites:
         check_site(subject.model, site)
     columns = _columns(subject, config.facts)

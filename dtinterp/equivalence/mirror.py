@@ -17,7 +17,7 @@ from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 
 from dtinterp.activations.harvest import harvest, logits_at_rows
-from dtinterp.activations.sites import OBSERVATION_EMBEDDING, sites_of
+from dtinterp.activations.sites import OBSERVATION_EMBEDDING, between_blocks
 from dtinterp.dataset.windows import Windows
 from dtinterp.equivalence.divergence import js_divergence
 from dtinterp.model.transformer import DecisionTransformer
@@ -63,7 +63,7 @@ def reflect(model: DecisionTransformer, windows: Windows, frames: UInt8[Tensor, 
     if not len(chosen):
         raise ValueError("no window shows a key or a ball: there is nothing to mirror")
     images = replace(chosen, frame_id=chosen.frame_id + len(frames) * chosen.mask)
-    sites = sites_of(model)
+    sites = between_blocks(model)
     logits, reflected = (_logits(model, each, items) for each in (chosen, images))
     divergence = js_divergence(logits, reflected)
     partner = _partners(chosen)

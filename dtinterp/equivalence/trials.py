@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Float32, Float64, Int8, Int64
 from torch import Tensor
 
-from dtinterp.activations.sites import OBSERVATION_EMBEDDING, check_site
+from dtinterp.activations.sites import OBSERVATION_EMBEDDING, between_blocks, require_among
 from dtinterp.equivalence.contexts import Contexts
 from dtinterp.equivalence.divergence import js_divergence
 from dtinterp.foundation.errors import UserError
@@ -86,9 +86,9 @@ def embedded(model: DecisionTransformer, items: Float32[Tensor, "frame item"]) -
 def layer_of(model: DecisionTransformer, site: str) -> int:
     """Return the block that reads what is swapped at `site`; the number of blocks where only the last norm does.
 
-    Raises `UserError` for a site that the model does not have.
+    Raises `UserError` for a site that the model does not have, or that is inside a block.
     """
-    check_site(model, site)
+    require_among(between_blocks(model), site)
     if site == OBSERVATION_EMBEDDING:
         return 0
     _, layer, hook = site.split(".")

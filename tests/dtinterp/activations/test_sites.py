@@ -3,7 +3,7 @@ import copy
 import pytest
 import torch
 
-from dtinterp.activations.sites import OBSERVATION_EMBEDDING, check_site, sites_of, slots_at, splice
+from dtinterp.activations.sites import OBSERVATION_EMBEDDING, between_blocks, check_site, sites_of, slots_at, splice
 from dtinterp.foundation.errors import UserError
 
 SITES = (
@@ -25,6 +25,7 @@ def run(model, windows, items, *hooks):
 def test_a_models_sites_are_its_hooks_the_embedding_and_the_residual_stream_first(model):
     assert sites_of(model)[:7] == SITES
     assert set(sites_of(model)) == set(model.hook_dict)
+    assert between_blocks(model) == tuple(site for site in SITES if "mid" not in site)
 
 
 @pytest.mark.parametrize("site", ["", "blocks.2.hook_resid_pre", "blocks.0.attn.hook_nothing"])

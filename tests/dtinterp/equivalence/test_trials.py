@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from dtinterp.activations.sites import sites_of
+from dtinterp.activations.sites import between_blocks
 from dtinterp.equivalence.trials import embedded, layer_of, try_swaps
 from dtinterp.foundation.errors import UserError
 
@@ -16,7 +16,7 @@ def _own(trials):
 
 
 def test_a_frame_in_its_own_place_changes_exactly_nothing_at_any_site(model, contexts, items):
-    for site in sites_of(model):
+    for site in between_blocks(model):
         trials = try_swaps(model, contexts[::4], items=items, frame_id=contexts.frame_id.unique(), site=site)
         own = _own(trials)
         assert not trials.peak[own].any()
@@ -63,7 +63,7 @@ def test_the_decision_at_once_is_one_of_all(trials):
 
 
 def test_sites_are_the_blocks_that_read_them(model):
-    assert [layer_of(model, site) for site in sites_of(model)] == [0, 0, 1, 1, 2]
+    assert [layer_of(model, site) for site in between_blocks(model)] == [0, 0, 1, 1, 2]
 
 
 def test_embeddings_are_those_of_the_model(model, items):

@@ -62,7 +62,7 @@ def _put_in(window: Windows, slot: int, frames: torch.Tensor) -> Windows:
 def test_it_is_the_whole_window_computed_anew(parts, n_real, slot, items) -> None:
     model, window, frames = _model(**parts), _window(n_real), torch.arange(N_FRAMES)
     found = continuation(model, window, items, slot).logits(items @ model.W_obs)
-    torch.testing.assert_close(found, model(_put_in(window, slot, frames), items)[:, slot:], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(found, model(_put_in(window, slot, frames), items)[:, slot:], atol=1e-4, rtol=1e-3)
 
 
 @torch.no_grad()
