@@ -1,6 +1,8 @@
 """What every test shares: one thread, quick tests before slow ones, and a small study for whatever shows results."""
 
 import os
+import signal
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -26,6 +28,14 @@ n_draws: 3
 closed_loop: {samplers: [temperature=1], n_episodes: 4, n_draws: 1}
 seed: 0
 """
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c() -> Iterator[None]:
+    """Hear Ctrl-C as Python does, also where the tests were started by something that ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
