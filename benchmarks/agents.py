@@ -65,6 +65,8 @@ class Outcome:
     """of the latest 2,000 episodes"""
     rollout_steps_per_second: float
     update_steps_per_second: float
+    cap_cpu_seconds: float
+    """after which a contender is stopped; ours never came near it"""
 
 
 def main() -> None:
@@ -82,7 +84,8 @@ def main() -> None:
     print("|---|---:|---|---:|---:|---:|---:|")
     for seed in arguments.seeds:
         for contender in arguments.contenders:
-            outcomes.append(_ours(seed) if contender == OURS else _theirs(contender, seed, arguments.cap))
+            ours = contender == OURS
+            outcomes.append(_ours(seed, arguments.cap) if ours else _theirs(contender, seed, arguments.cap))
             print(_row(outcomes[-1]), flush=True)
             _write(arguments.output, outcomes, arguments)
     _print_ratios(outcomes)
@@ -102,7 +105,7 @@ class _Rates(Logbook):
         return statistics.median(float(row[name] or 0) for row in self.rows)
 
 
-def _ours(seed: int) -> Outcome:
+def _ours(seed: int, cap: float) -> Outcome:
     config = AgentConfig(**{**asdict(SETTINGS), "seed": seed})
     rates, began, cpu = _Rates(), time.perf_counter(), time.process_time()
     worlds = make_worlds(ENV_ID, config.n_worlds, generator=generator(seed, "agent/layouts"))
@@ -117,6 +120,7 @@ def _ours(seed: int) -> Outcome:
         success=float(rates.rows[-1]["success"] or 0),
         rollout_steps_per_second=rates.median("rollout_steps_per_second"),
         update_steps_per_second=rates.median("update_steps_per_second"),
+        cap_cpu_seconds=cap,
     )
 
 
@@ -152,6 +156,7 @@ def _theirs(contender: str, seed: int, cap: float) -> Outcome:
         success=watch.success,
         rollout_steps_per_second=watch.rate(watch.rollout_seconds),
         update_steps_per_second=watch.rate(watch.update_seconds),
+        cap_cpu_seconds=cap,
     )
 
 
@@ -279,7 +284,6 @@ def _write(path: Path, outcomes: list[Outcome], arguments: argparse.Namespace) -
     content = {
         "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
         "threads": arguments.threads,
-        "cap_cpu_seconds": arguments.cap,
         "settings": asdict(SETTINGS),
         "versions": {name: version(name) for name in ("torch", "minigrid", "stable-baselines3", "sb3-contrib")},
         "outcomes": [asdict(outcome) for outcome in outcomes],

@@ -8,10 +8,7 @@ from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
 from dtinterp.equivalence.classes import Partition
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.statistics import Interval
-
-CENTRAL = (0.025, 0.975)
-"""Quantiles between which the central 95% lie."""
+from dtinterp.foundation.statistics import Interval, central
 
 CELLS = 2_000_000
 """Entries of the contingency tables that are counted at once."""
@@ -54,9 +51,9 @@ def compare(partition: Partition, reference: Partition, *, n_draws: int, generat
     return Agreement(
         n_classes=partition.n_classes,
         n_reference_classes=reference.n_classes,
-        ari=_around(ari, _on_halves(ours, theirs, n_draws, generator), n=len(ours)),
+        ari=central(_on_halves(ours, theirs, n_draws, generator), estimate=ari, n=len(ours)),
         ami=float(adjusted_mutual_info_score(theirs, ours)),
-        random=_around(float(shuffled.mean()), shuffled, n=n_draws),
+        random=central(shuffled),
         p_value=(1 + int((shuffled >= ari).sum())) / (1 + n_draws),
     )
 
@@ -96,8 +93,3 @@ def _on_halves(
     half = (len(ours) + 1) // 2
     halves = np.stack([generator.permutation(len(ours))[:half] for _ in range(n_draws)])
     return rand_indices(ours[halves], theirs[halves])
-
-
-def _around(estimate: float, draws: Float64[np.ndarray, " draw"], *, n: int) -> Interval:
-    low, high = np.quantile(draws, CENTRAL)
-    return Interval(estimate, min(float(low), estimate), max(float(high), estimate), n)

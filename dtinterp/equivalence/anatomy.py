@@ -8,6 +8,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from dtinterp.equivalence.classes import Partition
+from dtinterp.features.structure import participation
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,7 @@ def dimensions(embedding: Float32[Tensor, "frame d_model"], representative: Sequ
 
 def participation_ratio(rows: Float32[Tensor, "row d_model"]) -> float:
     """Return (Σ λ)² / Σ λ² of the rows' covariance; 0 where all rows are the same."""
-    spread = torch.linalg.svdvals((rows - rows.mean(0)).double()) ** 2
-    total = float(spread.sum() ** 2)
-    return total / float((spread**2).sum()) if total > 0 else 0.0
+    return float(participation(torch.linalg.svdvals((rows - rows.mean(0)).double())[None] ** 2))
 
 
 def _places(mask: Tensor) -> tuple[int, ...]:

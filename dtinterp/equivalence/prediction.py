@@ -11,16 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Bool, Float32, Float64, Int64
-from scipy.stats import rankdata
 from torch import Tensor
 
 from dtinterp.equivalence.relation import Relation
-from dtinterp.equivalence.representations import relative_distance
+from dtinterp.equivalence.representations import relation_of, relative_distance
+from dtinterp.features.alignment import auroc_of
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.statistics import Interval, holm
-
-CENTRAL = (0.025, 0.975)
-"""Quantiles between which the central 95% lie."""
+from dtinterp.foundation.statistics import Interval, central, holm
 
 
 @dataclass(frozen=True)
@@ -87,31 +84,22 @@ def predict(
 
 
 def auroc(is_positive: Bool[np.ndarray, " pair"], distance: Float64[np.ndarray, " pair"]) -> float:
-    """Return the chance that a positive pair is closer than a negative one, ties counted half."""
-    n_positive = int(is_positive.sum())
-    n_negative = len(is_positive) - n_positive
-    if not n_positive * n_negative:
-        return float("nan")
-    above = rankdata(-distance)[is_positive].sum() - n_positive * (n_positive + 1) / 2
-    return float(above / (n_positive * n_negative))
+    """Return the chance that a positive pair is closer than a negative one, ties counted half; NaN without either."""
+    closeness, holds = torch.from_numpy(-distance).float(), torch.from_numpy(is_positive)
+    return auroc_of(closeness[:, None], holds[:, None]).item()
 
 
 def raw_cosine(x: Float32[Tensor, "frame d_model"], frame_id: Int64[Tensor, " frame"]) -> Relation:
     """Return half of one minus the cosine of embeddings as they are, between 0 and 1."""
     unit = torch.nn.functional.normalize(x.double(), dim=1)
-    return _distance((1 - unit @ unit.T) / 2, frame_id, "raw cosine")
+    return relation_of((1 - unit @ unit.T) / 2, frame_id, "raw cosine")
 
 
 def in_components(x: Float32[Tensor, "frame d_model"], k: int, frame_id: Int64[Tensor, " frame"]) -> Relation:
     """Return the relative distances of embeddings in their first k principal components, frames weighing alike."""
     centred = (x - x.mean(0)).double()
     components = torch.linalg.svd(centred, full_matrices=False).Vh[:k]  # k d_model
-    return _distance(relative_distance(centred @ components.T), frame_id, f"first {k} principal components")
-
-
-def _distance(table: Float64[Tensor, "frame frame"], frame_id: Int64[Tensor, " frame"], name: str) -> Relation:
-    clean = torch.maximum(table, table.T).clamp(0, 1).float().fill_diagonal_(0)
-    return Relation(clean, clean, torch.ones(len(clean), len(clean), dtype=torch.int64), frame_id, name)
+    return relation_of(relative_distance(centred @ components.T), frame_id, f"first {k} principal components")
 
 
 def _resampled(
@@ -129,8 +117,7 @@ def _resampled(
         one, other = drawn[first], drawn[second]
         differ = one != other
         areas.append(auroc(truth[one[differ], other[differ]], table[one[differ], other[differ]]))
-    low, high = np.nanquantile(areas, CENTRAL)
-    return Interval(estimate, min(float(low), estimate), max(float(high), estimate), len(first))
+    return central([area for area in areas if not np.isnan(area)], estimate=estimate, n=len(first))
 
 
 def _by_chance(

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from dtinterp.equivalence.classes import Partition, classes_of_count, partition_of
 from dtinterp.equivalence.relation import Relation
-from dtinterp.foundation.statistics import Interval
+from dtinterp.foundation.statistics import Interval, central
 from environments.graph.evaluation import Expectation
 
 Judge = Callable[[Int64[Tensor, " frame"]], Expectation]
@@ -24,8 +24,6 @@ Judge = Callable[[Int64[Tensor, " frame"]], Expectation]
 
 NO_LOSS = 1e-9
 """What rounding may make of a return."""
-
-SPREAD = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
@@ -112,8 +110,8 @@ class Trial:
             n_classes=partition.n_classes,
             n_exchanged=int((chosen != torch.arange(len(chosen))).sum()),
             earned=self.judge(chosen),
-            random_return=_spread([control.expected_return for control in controls]),
-            random_success=_spread([control.success for control in controls]),
+            random_return=central([control.expected_return for control in controls]),
+            random_success=central([control.success for control in controls]),
         )
 
     def _cut(self, partition: Partition) -> Cut:
@@ -149,8 +147,3 @@ def representatives(partition: Partition, relation: Relation) -> Int64[Tensor, "
         best = min(range(len(members)), key=lambda place: (float(farthest[place]), float(mean[place]), place))
         chosen[members] = members[best]
     return chosen
-
-
-def _spread(draws: Sequence[float]) -> Interval:
-    mean, (low, high) = float(np.mean(draws)), np.quantile(draws, SPREAD)
-    return Interval(mean, min(float(low), mean), max(float(high), mean), len(draws))

@@ -28,7 +28,7 @@ from dtinterp.model.transformer import DecisionTransformer
 
 def near_in_the_embedding(x: Float32[Tensor, "frame d_model"], frame_id: Int64[Tensor, " frame"]) -> Relation:
     """Return the distances of frames by their embeddings."""
-    return _relation(relative_distance(x - x.mean(0)), frame_id, "near in the embedding")
+    return relation_of(relative_distance(x - x.mean(0)), frame_id, "near in the embedding")
 
 
 @torch.no_grad()
@@ -43,14 +43,14 @@ def near_as_heads_read(
     weighed = away * getattr(block.ln1, "w", torch.ones(()))
     attn = block.attn
     weights = [rearrange(w, "head d_model d -> d_model (head d)") for w in (attn.W_Q, attn.W_K, attn.W_V)]
-    return _relation(relative_distance(weighed @ torch.cat([*weights], dim=1)), frame_id, "near as the heads read it")
+    return relation_of(relative_distance(weighed @ torch.cat([*weights], dim=1)), frame_id, "near as the heads read it")
 
 
 def same_code(
     dictionary: Dictionary, x: Float32[Tensor, "frame d_model"], frame_id: Int64[Tensor, " frame"]
 ) -> Relation:
     """Return the distances of frames by their codes; raises `UserError` for a dictionary of another site."""
-    return _relation(relative_distance(_codes(dictionary, x)), frame_id, "same code")
+    return relation_of(relative_distance(_codes(dictionary, x)), frame_id, "same code")
 
 
 def same_active_features(
@@ -61,7 +61,7 @@ def same_active_features(
     both = is_active @ is_active.T
     n_active = is_active.sum(1)
     either = n_active[:, None] + n_active - both
-    return _relation(1 - both / either.clamp_min(1), frame_id, "same active features")
+    return relation_of(1 - both / either.clamp_min(1), frame_id, "same active features")
 
 
 def relative_distance(x: Float[Tensor, "frame d"]) -> Float[Tensor, "frame frame"]:
@@ -80,6 +80,7 @@ def _codes(dictionary: Dictionary, x: Float32[Tensor, "frame d_model"]) -> Float
     return encode_dense(dictionary, x)
 
 
-def _relation(distance: Float[Tensor, "frame frame"], frame_id: Int64[Tensor, " frame"], name: str) -> Relation:
+def relation_of(distance: Float[Tensor, "frame frame"], frame_id: Int64[Tensor, " frame"], name: str) -> Relation:
+    """Return distances that need no contexts as a relation, rounding errors of symmetry and diagonal removed."""
     clean = torch.maximum(distance, distance.T).clamp(0, 1).float().fill_diagonal_(0)
     return Relation(clean, clean, torch.ones(len(clean), len(clean), dtype=torch.int64), frame_id, name)

@@ -14,8 +14,8 @@ from jaxtyping import Bool, Float64, Int64
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from dtinterp.equivalence.prediction import CENTRAL, auroc
-from dtinterp.foundation.statistics import Interval
+from dtinterp.equivalence.prediction import auroc
+from dtinterp.foundation.statistics import Interval, central
 
 LINEAR, TREES = "sum over features", "any function of features"
 
@@ -57,7 +57,7 @@ def learn_similarity(
         for name, table in beside.items():
             areas[name].append(auroc(judged, table[unseen[0], unseen[1]]))
     gain = np.array(areas[TREES]) - np.array(areas[LINEAR])
-    return LearnedSimilarity({name: _spread(np.array(values)) for name, values in areas.items()}, _spread(gain))
+    return LearnedSimilarity({name: central(values) for name, values in areas.items()}, central(gain))
 
 
 def _learners(
@@ -79,8 +79,3 @@ def _differences(
     codes: Float64[np.ndarray, "frame feature"], pairs: Int64[np.ndarray, "2 pair"]
 ) -> Float64[np.ndarray, "pair feature"]:
     return np.abs(codes[pairs[0]] - codes[pairs[1]])
-
-
-def _spread(values: Float64[np.ndarray, " split"]) -> Interval:
-    mean, (low, high) = float(values.mean()), np.quantile(values, CENTRAL)
-    return Interval(mean, min(float(low), mean), max(float(high), mean), len(values))

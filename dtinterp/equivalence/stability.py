@@ -9,9 +9,7 @@ from torch import Tensor
 from dtinterp.equivalence.classes import classes
 from dtinterp.equivalence.swaps import summed
 from dtinterp.equivalence.trials import Trials
-from dtinterp.foundation.statistics import Interval
-
-SPREAD = (0.025, 0.975)
+from dtinterp.foundation.statistics import Interval, central
 
 
 def stability(trials: Trials, *, epsilon: float, n_draws: int, generator: np.random.Generator) -> Interval | None:
@@ -27,8 +25,7 @@ def stability(trials: Trials, *, epsilon: float, n_draws: int, generator: np.ran
         half = _half(trials, generator)
         ours, theirs = (classes(summed(_chosen(trials, side)).relation("half"), epsilon) for side in (half, ~half))
         found.append(float(adjusted_rand_score(ours.label.numpy(), theirs.label.numpy())))
-    mean, (low, high) = float(np.mean(found)), np.quantile(found, SPREAD)
-    return Interval(mean, min(float(low), mean), max(float(high), mean), n_draws)
+    return central(found)
 
 
 def _half(trials: Trials, generator: np.random.Generator) -> Bool[Tensor, " context"]:

@@ -54,6 +54,19 @@ def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> Interva
     return Interval(successes / n, low, high, n)
 
 
+CENTRAL = (0.025, 0.975)
+"""Quantiles between which the central 95% lie."""
+
+
+def central(
+    draws: Float[np.ndarray, " draw"] | Sequence[float], *, estimate: float | None = None, n: int | None = None
+) -> Interval:
+    """Return an estimate, else the mean of the draws, with the central 95% of them; n counts the draws unless given."""
+    middle = float(np.mean(draws)) if estimate is None else estimate
+    low, high = np.quantile(draws, CENTRAL)
+    return Interval(middle, min(float(low), middle), max(float(high), middle), len(draws) if n is None else n)
+
+
 def holm(p_values: Float[np.ndarray, " test"]) -> Float[np.ndarray, " test"]:
     """Return p-values adjusted for their number (Holm 1979, Scandinavian Journal of Statistics 6:65).
 

@@ -9,9 +9,9 @@ from torch import Tensor
 from transformer_lens.hook_points import HookPoint
 
 from dtinterp.dataset.windows import Windows
-from dtinterp.dictionary.resampling import CONFIDENCE, N_DRAWS
+from dtinterp.dictionary.resampling import N_DRAWS
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.statistics import Interval
+from dtinterp.foundation.statistics import Interval, central
 from dtinterp.model.policy import Hook
 from dtinterp.model.transformer import DecisionTransformer
 
@@ -125,19 +125,14 @@ def by_feature(
     found = [
         FeatureExcess(
             int(feature),
-            _interval(means[0][0][0, place], means[1][0][:, place], n),
-            _interval(means[0][1][0, place], means[1][1][:, place], n),
-            _interval(means[0][0][0, place] - means[0][1][0, place], means[1][0][:, place] - means[1][1][:, place], n),
+            *(
+                central(draws[:, place], estimate=float(mean[0, place]), n=n)
+                for mean, draws in (*zip(*means, strict=True), (means[0][0] - means[0][1], means[1][0] - means[1][1]))
+            ),
         )
         for place, feature in enumerate(kept)
     ]
     return tuple(sorted(found, key=lambda each: -each.difference.estimate))
-
-
-def _interval(estimate: float, draws: Float64[np.ndarray, " draw"], n: int) -> Interval:
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail])
-    return Interval(float(estimate), min(float(low), float(estimate)), max(float(high), float(estimate)), n)
 
 
 def _read_at(model: DecisionTransformer, layer: int) -> str:
