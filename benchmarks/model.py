@@ -29,8 +29,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dtinterp.activations.harvest import BATCH, harvest
-from dtinterp.activations.sites import stream_sites
 from dtinterp.dataset.packing import Pack, pack
 from dtinterp.dataset.split import Split, split
 from dtinterp.dataset.windows import Windows, window
@@ -38,8 +36,9 @@ from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.config import ModelConfig, TrainConfig
-from dtinterp.model.training import Record, Validation, action_loss, train_model
+from dtinterp.model.training import Record, train_model
 from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.model.validation import Validation, action_loss
 from environments.vocabulary import one_hot
 
 SHAPE = ModelConfig(d_model=256, n_layers=3, n_heads=8)
@@ -48,11 +47,7 @@ WINDOWS = 256
 TRAINED, WHOLE, BARE, LENS = "dtinterp", "dtinterp, whole windows", "nn.TransformerEncoder", "TransformerLens"
 AIMS = {LENS: 2.0, BARE: 0.95}
 """Times the rates of these that ours is meant to make."""
-AIMED_UTILISATION, AIMED_INPUT, AIMED_HARVEST = 0.5, 0.03, 0.8
-N_HARVESTED = 1024
-"""Windows that rows are harvested from."""
-HARVESTS = 5
-"""Harvests of each site that are counted, after a first one."""
+AIMED_UTILISATION, AIMED_INPUT = 0.5, 0.03
 SETTLED = 3
 """Steps that are not counted, while memory and caches fill."""
 Step = Callable[[], object]
@@ -144,7 +139,7 @@ def main() -> None:
     }
     for precision in arguments.precision:
         setting = _setting(arguments, precision)
-        result[precision] = {"training": _training(setting), "harvest": _harvesting(setting)}
+        result[precision] = _training(setting)
         _print(precision, result[precision])
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -253,30 +248,6 @@ def _matrix_rate(setting: Setting) -> float:
     return len(products) * 2 * rows.numel() * width / seconds
 
 
-def _harvesting(setting: Setting) -> dict[str, Any]:
-    """Return windows a second of the bare forward pass, and what part of it the harvest of each site reaches."""
-    model = DecisionTransformer(SHAPE, generator(0, "benchmark")).to(setting.items.device).eval()
-    windows = setting.windows(N_HARVESTED)
-
-    @torch.no_grad()
-    def forward() -> None:
-        for start in range(0, len(windows), BATCH):
-            model(windows[start : start + BATCH].to(setting.items.device), setting.items).cpu()
-
-    calls: dict[str, Step] = {"forward": forward}
-    calls |= {site: lambda site=site: harvest(model, windows, setting.items, site) for site in stream_sites(model)}
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(1 + HARVESTS):
-        for name, call in calls.items():
-            seconds[name].append(_timed(call, setting.now))
-    middle = {name: statistics.median(each[1:]) for name, each in seconds.items()}
-    forward_seconds = middle.pop("forward")
-    return {
-        "windows_per_second": N_HARVESTED / forward_seconds,
-        "share": {site: forward_seconds / each for site, each in middle.items()},
-    }
-
-
 def _timed(call: Step, now: Callable[[], float]) -> float:
     begin = now()
     call()
@@ -290,27 +261,21 @@ def _median(call: Step, now: Callable[[], float]) -> float:
 
 
 def _print(precision: str, result: dict[str, Any]) -> None:
-    training, harvesting = result["training"], result["harvest"]
-    print(f"\n{precision}: matrix products alone run at {training['matrix_gflops']:,.0f} GFLOP/s.\n")
+    print(f"\n{precision}: matrix products alone run at {result['matrix_gflops']:,.0f} GFLOP/s.\n")
     print("| contender | tokens/s (median) | ms a step, slowest to fastest | ours is faster by | aim | utilisation |")
     print("|---|---:|---:|---:|---:|---:|")
-    rates = training["tokens_per_second"]
+    rates = result["tokens_per_second"]
     for name, rate in rates.items():
-        slowest, fastest = training["slowest_and_fastest_ms"][name]
-        utilisation = f"{training['utilisation'][name]:.0%}" if name in training["utilisation"] else ""
+        slowest, fastest = result["slowest_and_fastest_ms"][name]
+        utilisation = f"{result['utilisation'][name]:.0%}" if name in result["utilisation"] else ""
         print(
             f"| {name} | {rate:,.0f} | {slowest:.0f} to {fastest:.0f} | {rates[TRAINED] / rate:.2f} "
             f"| {AIMS.get(name, '')} | {utilisation} |"
         )
     print(
-        f"\nThe input takes {training['input_share']:.1%} of a step (aim: under {AIMED_INPUT:.0%}); the aim for "
+        f"\nThe input takes {result['input_share']:.1%} of a step (aim: under {AIMED_INPUT:.0%}); the aim for "
         f"utilisation is {AIMED_UTILISATION:.0%}."
     )
-    print(f"The bare forward pass makes {harvesting['windows_per_second']:,.0f} windows/s; a harvest reaches of that:")
-    print("\n| site | share |\n|---|---:|")
-    for site, share in harvesting["share"].items():
-        print(f"| {site} | {share:.0%} |")
-    print(f"\nThe aim is {AIMED_HARVEST:.0%} for one site.")
 
 
 if __name__ == "__main__":

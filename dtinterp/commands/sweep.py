@@ -23,8 +23,9 @@ from dtinterp.foundation.pool import Failed, carry_out
 from dtinterp.model.sizes import Scores, Tried, sizes_of
 from dtinterp.model.storage import load_model, save_model
 from dtinterp.model.sweep import Sweep, Trial, config_of, read_sweep, trials_of
-from dtinterp.model.training import Record, train_model, validate, validation_windows
+from dtinterp.model.training import Record, train_model
 from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.model.validation import validate, validation_windows
 from dtinterp.report.figures.sizes import sizes_figure
 from dtinterp.report.style import CONFIG
 

@@ -24,9 +24,10 @@ from dtinterp.model.keeping import CheckpointFolder
 from dtinterp.model.policy import WindowPolicy
 from dtinterp.model.ranks import joined_ranks
 from dtinterp.model.storage import save_model
-from dtinterp.model.training import Probe, Record, validation_windows
+from dtinterp.model.training import Probe, Record
 from dtinterp.model.training import train_model as train
 from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.model.validation import validation_windows
 from environments.making import make_worlds
 
 MODEL = Path("results/model")

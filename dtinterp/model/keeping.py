@@ -7,8 +7,8 @@ from dtinterp.foundation.artefact import Artefact, read_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.config import TrainConfig
 from dtinterp.model.storage import KIND, load_model, save_model
-from dtinterp.model.training import Validation
 from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.model.validation import Validation
 
 BEST = "best"
 

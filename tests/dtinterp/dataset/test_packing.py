@@ -2,7 +2,8 @@ import torch
 
 from dtinterp.dataset.packing import distinct, last_slots, pack
 from dtinterp.dataset.windows import Windows, concatenate, window
-from dtinterp.model.training import _summed_loss, action_loss
+from dtinterp.model.descent import summed_loss
+from dtinterp.model.validation import action_loss
 
 
 def repeated(windows: Windows) -> Windows:
@@ -51,7 +52,7 @@ def test_packing_changes_neither_loss_nor_gradient(model, windows, trajectories,
     first = trajectories.first_step[:6]
     batch = concatenate([windows, windows[:9], window(trajectories, torch.cat([first, first, first + 2]))])
     whole = action_loss(model(batch, items), batch)
-    packed = _summed_loss(model, pack(batch), items, "float32") / batch.mask.sum()
+    packed = summed_loss(model, pack(batch), items, "float32") / batch.mask.sum()
     torch.testing.assert_close(packed, whole, atol=1e-6, rtol=1e-6)
     parameters = list(model.parameters())
     for ours, plain in zip(

@@ -1,5 +1,6 @@
-"""The same model rebuilt on TransformerLens's own transformer."""
+"""Small trainings, and the same model rebuilt on TransformerLens's own transformer."""
 
+import json
 import warnings
 from collections.abc import Callable
 from importlib import import_module
@@ -10,9 +11,37 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dtinterp.dataset.split import split
+from dtinterp.model import validation
+from dtinterp.model.config import ModelConfig, TrainConfig
+from dtinterp.model.training import Record, train_model
 from dtinterp.model.transformer import DecisionTransformer
 
+TINY = TrainConfig(
+    ModelConfig(d_model=16, n_heads=2, d_mlp=16), steps=20, batch_size=16, warmup=5, validate_every=7, held_out=0.3
+)
 Rebuilt = Callable[[Float[Tensor, "batch token d_model"]], Float[Tensor, "batch token action"]]
+
+
+def weights(model):
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+def rows(path):
+    return [{**json.loads(line), "clock": 0, "tokens_per_second": 0} for line in path.read_text().splitlines()]
+
+
+class Kept:
+    """Remembers what a training would have kept."""
+
+    def __init__(self):
+        self.steps, self.measured = {}, {}
+
+    def keep_step(self, model, step):
+        self.steps[step] = weights(model)
+
+    def keep_best(self, model, step, measured):
+        self.measured[step] = (weights(model), measured)
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +86,22 @@ def embedded() -> Callable[..., Float[Tensor, "batch token d_model"]]:
         return cache["blocks.0.hook_resid_pre"]
 
     return entering
+
+
+@pytest.fixture
+def few_validation_windows(monkeypatch) -> None:
+    """Let trainings validate on fewer windows."""
+    monkeypatch.setattr(validation, "VALIDATION_WINDOWS", 128)
+
+
+@pytest.fixture(scope="module")
+def sides(trajectories):
+    return split(trajectories, share=0.3, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def train(trajectories, sides, items, few_validation_windows):  # noqa: ARG001
+    def trained(config=TINY, record=None, data=trajectories, held=sides):
+        return train_model(data, held, config, items=items, record=record or Record())
+
+    return trained

@@ -8,7 +8,7 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.model.config import TrainConfig
 from dtinterp.model.keeping import CheckpointFolder
 from dtinterp.model.storage import load_model
-from dtinterp.model.training import Validation
+from dtinterp.model.validation import Validation
 
 
 @pytest.fixture
