@@ -13,6 +13,7 @@ close pair is lost by this, and every pair that is dropped differs by more than 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -28,7 +29,6 @@ from dtinterp.equivalence.divergence import js_divergence
 from dtinterp.equivalence.ledger import Ledger
 from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.trials import embedded
-from dtinterp.foundation.logbook import progress
 from dtinterp.model.continuation import continuation
 from dtinterp.model.transformer import DecisionTransformer
 
@@ -72,18 +72,10 @@ def responses(
 
     What `ledger` has already is not computed again.
     """
-    embedding = embedded(model, items[frame_id])
-    parts = []
-    with progress("probing observations", len(probes)) as bar:
-        for index in range(len(probes)):
-            probe = probes[index : index + 1]
-
-            def compute(probe: Contexts = probe) -> Tensor:
-                return continuation(model, probe.windows, items, int(probe.slot)).logits(embedding)
-
-            parts.append(ledger.kept(f"probe-{index:04d}", compute))
-            bar.advance()
-    return torch.cat(parts, dim=1)
+    asked = partial(_answers, model, items, embedded(model, items[frame_id]))
+    jobs = {f"{index:04d}": probes[index : index + 1] for index in range(len(probes))}
+    parts = ledger.about("probe").done("probing observations", jobs, asked)
+    return torch.cat([part["logits"] for part in parts], dim=1)
 
 
 def close_pairs(logits: Float32[Tensor, "frame decision action"], epsilon: float) -> ClosePairs:
@@ -148,6 +140,15 @@ def raised(
     maximum = pairs.maximum.copy()
     np.maximum.at(maximum, row, peak.double().numpy())
     return ClosePairs(pairs.first, pairs.second, maximum, pairs.n_frames, pairs.n_looked_at)
+
+
+def _answers(
+    model: DecisionTransformer,
+    items: Float32[Tensor, "table item"],
+    embedding: Float32[Tensor, "frame d_model"],
+    probe: Contexts,
+) -> dict[str, Tensor]:
+    return {"logits": continuation(model, probe.windows, items, int(probe.slot)).logits(embedding)}
 
 
 def _neighbours(
