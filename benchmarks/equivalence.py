@@ -65,7 +65,7 @@ class Indifferent:
 def main() -> None:
     """Measure, print, and write what was found as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 3000, 10_000])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[300, 600, 1200, 2500, 5000, 10_000])
     parser.add_argument("--steps", type=int, default=100_000, help="of the random player")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--output", type=Path, default=Path("results/equivalence.json"))
