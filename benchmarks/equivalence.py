@@ -27,7 +27,6 @@ import torch
 from dtinterp.agents.policy import Decision, Observation
 from dtinterp.commands.certify import certify_in
 from dtinterp.commands.subject import Subject, load_subject
-from dtinterp.dataset.split import split
 from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.collect import Share, collect
 from dtinterp.demonstrations.samplers import Temperature
@@ -35,8 +34,8 @@ from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.certify import EquivalenceConfig
 from dtinterp.equivalence.contexts import draw_contexts
 from dtinterp.equivalence.frames import most_visited
-from dtinterp.equivalence.ledger import Ledger
-from dtinterp.equivalence.screen import ScreenConfig, screen
+from dtinterp.equivalence.screen import ScreenConfig, Screening, screen
+from dtinterp.equivalence.scrutiny import Bench
 from dtinterp.equivalence.trials import try_swaps
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.continuation import BATCH
@@ -66,7 +65,7 @@ class Indifferent:
 def main() -> None:
     """Measure, print, and write what was found as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 3000, 10_000])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[300, 600, 1200, 2500, 5000, 10_000])
     parser.add_argument("--steps", type=int, default=100_000, help="of the random player")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--output", type=Path, default=Path("results/equivalence.json"))
@@ -125,15 +124,14 @@ def growth(subject: Subject, sizes: list[int], n_steps: int) -> dict[str, object
     """Return what sorting so many observations costs, and the exponent of a power law through it."""
     trajectories = wanderings(n_steps)
     items = one_hot(trajectories.frames)
-    halves = split(trajectories, share=0.5, generator=generator(0, "benchmark"))
-    everything = replace(halves, held_out=torch.arange(trajectories.n_steps))
+    bench = Bench(subject.model, subject.untrained, trajectories, torch.arange(trajectories.n_steps), items)
     rows = []
     for size in sizes:
-        config, found = ScreenConfig(n_frames=size), []
+        found: list[Screening] = []
+        config = ScreenConfig(n_frames=size)
 
-        def run(config: ScreenConfig = config, found: list = found) -> None:
-            settings = {"split": everything, "items": items, "config": config, "ledger": Ledger()}
-            found.append(screen(subject.model, trajectories, **settings))
+        def run(config: ScreenConfig = config, found: list[Screening] = found) -> None:
+            found.append(screen(bench, config))
 
         seconds = _timed(run)
         each = found[0]

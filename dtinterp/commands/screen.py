@@ -1,17 +1,26 @@
 """A model on disk becomes classes of very many observations on disk."""
 
-from dataclasses import asdict
+from dataclasses import replace as replaced
 from pathlib import Path
 
 import pandas as pd
+import torch
 
-from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
-from dtinterp.equivalence.ledger import open_ledger
+from dtinterp.commands.certify import bench_of
+from dtinterp.commands.handling import HERE_ALONE, Handling
+from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
+from dtinterp.equivalence.ledger import Ledger
 from dtinterp.equivalence.screen import ScreenConfig
 from dtinterp.equivalence.screen import screen as screen_observations
 from dtinterp.equivalence.screen_storage import save_screening
-from dtinterp.equivalence.tables import write_tables
+from dtinterp.equivalence.scrutiny import Bench
+from dtinterp.equivalence.tours import tours
 from dtinterp.foundation.artefact import Artefact, refuse_existing
+from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.seeding import numpy_generator
+from environments.graph.state_graph import state_graph
+from environments.registration import SUPPORTED_IDS
+from environments.vocabulary import one_hot
 
 
 def screen(
@@ -20,7 +29,7 @@ def screen(
     *,
     model: Path = MODEL,
     demonstrations: Path = DEMONSTRATIONS,
-    tables: Path | None = None,
+    handling: Handling = HERE_ALONE,
     replace: bool = False,
 ) -> Artefact:
     """Sort up to ten thousand observations into classes that the model treats alike, by probes and counterexamples.
@@ -32,24 +41,30 @@ def screen(
         out: folder to write; unfinished work stands beside it.
         model: folder of the model.
         demonstrations: folder of the demonstrations that it was trained on.
-        tables: folder for the observations with their classes as Parquet; none without.
+        handling: who does the work, and tables for notebooks.
         replace: write it anew where it exists.
     """
     refuse_existing(out, replace=replace)
     subject = load_subject(model, demonstrations)
-    identity = {**asdict(config), **{each.name: each.manifest.digest for each in subject.artefacts}}
-    ledger = open_ledger(out.with_name(f"{out.name}.unfinished"), identity)
-    found = screen_observations(
-        subject.model,
-        subject.trajectories,
-        split=subject.split,
-        items=subject.items,
-        config=config,
-        ledger=ledger,
-    )
-    if tables is not None:
-        columns = {"frame": found.chosen.frame_id, "n_visits": found.chosen.n_visits, "class": found.partition.label}
-        write_tables(tables, {"screening": pd.DataFrame({name: each.numpy() for name, each in columns.items()})})
+    ledger = handling.ledger(out, subject, config)
+    with ledger.joined():
+        found = screen_observations(_bench(subject, config, ledger), config)
+    columns = {"frame": found.chosen.frame_id, "n_visits": found.chosen.n_visits, "class": found.partition.label}
+    handling.write({"screening": pd.DataFrame({name: each.numpy() for name, each in columns.items()})})
     written = save_screening(out, found, parents=subject.artefacts, replace=replace)
     ledger.close()
     return written
+
+
+def _bench(subject: Subject, config: ScreenConfig, ledger: Ledger) -> Bench:
+    """Return the subject's models on its held-out steps, or on tours of its world."""
+    bench = bench_of(subject, ledger)
+    if config.contexts == "held-out":
+        return bench
+    if bench.trajectories.env_id not in SUPPORTED_IDS:
+        raise UserError(
+            f"contexts is world, but the states of {bench.trajectories.env_id} cannot be enumerated: give held-out."
+        )
+    rng = numpy_generator(config.seed, "screen/tours")
+    toured = tours(state_graph(bench.trajectories.env_id), n_tours=config.n_tours, generator=rng)
+    return replaced(bench, trajectories=toured, steps=torch.arange(toured.n_steps), items=one_hot(toured.frames))

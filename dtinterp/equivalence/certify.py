@@ -5,11 +5,10 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
-from dtinterp.dataset.split import Split
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.agreement import Agreement, compare
@@ -132,35 +131,28 @@ class EquivalenceReport:
         return int(self.swaps.n_decisions.sum()) * (len(self.chosen.frame_id) - 1)
 
 
-def certify(
-    model: DecisionTransformer,
-    trajectories: Trajectories,
-    *,
-    split: Split,
-    items: Float32[Tensor, "table item"],
-    untrained: DecisionTransformer,
-    config: EquivalenceConfig,
-) -> EquivalenceReport:
+def certify(bench: Bench, config: EquivalenceConfig) -> EquivalenceReport:
     """Swap observations in held-out contexts, join those that can stand in for each other, and compare with the world.
 
-    `items` is the one-hot coded frame table of the trajectories; `untrained` is such a model before training. Two
-    passes over n_frames² × n_contexts windows. Raises `UserError` where nothing was held out.
+    Two passes over n_frames² × n_contexts windows; swaps that the bench's ledger has are not made again. Raises
+    `UserError` where nothing was held out.
     """
-    chosen = most_visited(trajectories, split.held_out, config.n_frames)
+    model, trajectories, ledger = bench.model, bench.trajectories, bench.ledger
+    chosen = most_visited(trajectories, bench.steps, config.n_frames)
     contexts = draw_contexts(
         trajectories,
-        split.held_out,
+        bench.steps,
         frame_id=chosen.frame_id,
         n_contexts=config.n_contexts,
         n_slots=model.cfg.n_slots,
         generator=generator(config.seed, "equivalence/contexts"),
     )
-    swapped = {"items": items, "frame_id": chosen.frame_id, "site": config.site}
-    trials = try_swaps(model, contexts, **swapped)
-    swaps, control = summed(trials), summed(try_swaps(untrained, contexts, **swapped)).relation("untrained")
+    swapped = {"items": bench.items, "frame_id": chosen.frame_id, "site": config.site}
+    trials = try_swaps(model, contexts, **swapped, ledger=ledger.about("trained"))
+    controls = try_swaps(bench.untrained, contexts, **swapped, ledger=ledger.about("untrained"))
+    swaps, control = summed(trials), summed(controls).relation("untrained")
     relation = swaps.relation("interchangeable")
     formed = classes(relation, config.epsilon)
-    bench = Bench(model, untrained, trajectories, split.held_out, items)
     tested = put_to_the_test(bench, formed, relation, tried=contexts, effort=_effort(model, config))
     partition = tested.partition
     frames = trajectories.frames[chosen.frame_id]

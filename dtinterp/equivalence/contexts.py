@@ -1,5 +1,6 @@
 """Steps become contexts: real windows in which a chosen frame stands at a known slot, its future in view."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,3 +104,10 @@ def distinct(contexts: Contexts) -> Contexts:
     """Return the contexts without those that look to the model like an earlier one."""
     first = np.unique(contexts.seen().numpy(), axis=0, return_index=True)[1]
     return contexts[torch.from_numpy(np.sort(first))]
+
+
+def unlike(contexts: Contexts, used: Sequence[Contexts]) -> Contexts | None:
+    """Return the contexts that look to the model unlike any of `used`; None where none is left."""
+    known = {row.tobytes() for part in used for row in part.seen().numpy()}
+    is_new = torch.tensor([row.tobytes() not in known for row in contexts.seen().numpy()])
+    return contexts[is_new] if is_new.any() else None

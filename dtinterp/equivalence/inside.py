@@ -1,7 +1,8 @@
 """Classes and fresh contexts become swaps between class-mates only, beside stand-ins that should not pass."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import partial
 
 import torch
 from jaxtyping import Float32, Float64, Int64
@@ -9,10 +10,13 @@ from torch import Tensor
 
 from dtinterp.equivalence.classes import Partition
 from dtinterp.equivalence.contexts import Contexts
+from dtinterp.equivalence.ledger import HERE, Ledger, numbered
 from dtinterp.equivalence.trials import moved
-from dtinterp.foundation.logbook import progress
 from dtinterp.model.continuation import continuation
 from dtinterp.model.transformer import DecisionTransformer
+
+CONTEXTS_AT_ONCE = 64
+"""Contexts in a piece of work."""
 
 
 @dataclass(frozen=True)
@@ -35,43 +39,68 @@ class Attempts:
         return len(self.peak)
 
 
-Draft = Callable[[int], tuple[Int64[Tensor, " swap"], Float32[Tensor, "swap d_model"]]]
-"""What stands in for the frame at a place: places, and the embeddings that are put there."""
+COLUMNS = tuple(field.name for field in fields(Attempts))
+
+
+@dataclass(frozen=True)
+class StandIns:
+    """What is put in a frame's place."""
+
+    place: Int64[Tensor, " swap"]
+    """of the frames that it is, or that a made-up embedding takes after"""
+    embedding: Float32[Tensor, "swap d_model"]
+
+    def __len__(self) -> int:
+        """Return the number of stand-ins."""
+        return len(self.place)
+
+    def __getitem__(self, chosen: Int64[Tensor, " chosen"]) -> "StandIns":
+        """Return the chosen ones."""
+        return StandIns(self.place[chosen], self.embedding[chosen])
+
+
+Draft = Callable[[int], StandIns]
+"""What stands in for the frame at a place."""
+
+
+@dataclass(frozen=True)
+class Swapper:
+    """What puts stand-ins into windows."""
+
+    model: DecisionTransformer
+    items: Float32[Tensor, "table item"]
+    """the one-hot coded frame table"""
+    layer: int = 0
+    """the block that reads what is swapped"""
+    ledger: Ledger = HERE
 
 
 def attempt(
-    model: DecisionTransformer,
-    contexts: Contexts,
-    *,
-    items: Float32[Tensor, "table item"],
-    places: Int64[Tensor, " context"],
-    drafts: Sequence[Draft],
-    layer: int = 0,
+    swapper: Swapper, contexts: Contexts, *, places: Int64[Tensor, " context"], drafts: Sequence[Draft]
 ) -> tuple[Attempts, ...]:
     """Put what each of `drafts` says in the place of each context's own frame; one result per draft.
 
-    `places` are the contexts' own frames among the chosen ones, and `items` the one-hot coded frame table. All drafts
-    of a context share its past. `layer` is the block that reads what is swapped.
+    `places` are the contexts' own frames among the chosen ones. All drafts of a context share its past.
     """
-    found: list[list[Attempts]] = [[] for _ in drafts]
-    with progress("trying classes in fresh contexts", len(contexts)) as bar:
-        for index, place in enumerate(places.tolist()):
-            drawn = [draft(place) for draft in drafts]
-            divergence = _divergence(model, contexts[index : index + 1], items, [part for _, part in drawn], layer)
-            slot = int(contexts.slot[index])
-            for kept, (stand_in, _), part in zip(found, drawn, divergence, strict=True):
-                kept.append(_attempts(index, place, stand_in, part, slot))
-            bar.advance()
-    return tuple(_joined(kept) for kept in found)
+    drawn = [
+        _Drawn(contexts[index : index + 1], index, place, [draft(place) for draft in drafts])
+        for index, place in enumerate(places.tolist())
+    ]
+    jobs = {name: drawn[part] for name, part in numbered(len(drawn), CONTEXTS_AT_ONCE).items()}
+    parts = swapper.ledger.done("trying classes in fresh contexts", jobs, partial(_tried, swapper))
+    return tuple(
+        Attempts(**{name: torch.cat([part[f"{name}-{number}"] for part in parts]) for name in COLUMNS})
+        for number in range(len(drafts))
+    )
 
 
 def mates(partition: Partition, embedding: Float32[Tensor, "frame d_model"]) -> Draft:
     """Return the draft of all the other frames of a frame's class."""
 
-    def draft(place: int) -> tuple[Int64[Tensor, " swap"], Float32[Tensor, "swap d_model"]]:
+    def draft(place: int) -> StandIns:
         members = partition.members(int(partition.label[place]))
         chosen = members[members != place]
-        return chosen, embedding[chosen]
+        return StandIns(chosen, embedding[chosen])
 
     return draft
 
@@ -79,63 +108,77 @@ def mates(partition: Partition, embedding: Float32[Tensor, "frame d_model"]) -> 
 def strangers(partition: Partition, embedding: Float32[Tensor, "frame d_model"], generator: torch.Generator) -> Draft:
     """Return the draft of as many frames of other classes, drawn anew for each context; fewer where there are fewer."""
 
-    def draft(place: int) -> tuple[Int64[Tensor, " swap"], Float32[Tensor, "swap d_model"]]:
+    def draft(place: int) -> StandIns:
         others = (partition.label != partition.label[place]).nonzero().squeeze(1)
         n_mates = int(partition.sizes[partition.label[place]]) - 1
         chosen = others[torch.randperm(len(others), generator=generator)[:n_mates]]
-        return chosen, embedding[chosen]
+        return StandIns(chosen, embedding[chosen])
 
     return draft
 
 
-def norm_matched(
-    partition: Partition, embedding: Float32[Tensor, "frame d_model"], generator: torch.Generator
-) -> Draft:
-    """Return the draft of made-up embeddings, as far from a frame's own as its class-mates are.
+def norm_matched(theirs: Draft, embedding: Float32[Tensor, "frame d_model"], generator: torch.Generator) -> Draft:
+    """Return the draft of made-up embeddings, as far from a frame's own as `theirs` are, its class-mates.
 
     The directions are random sums of the frames' deviations from their mean, so they lie where frames differ: noise in
     directions that no frame uses would prove nothing.
     """
     deviation = embedding - embedding.mean(0)
 
-    def draft(place: int) -> tuple[Int64[Tensor, " swap"], Float32[Tensor, "swap d_model"]]:
-        chosen, theirs = mates(partition, embedding)(place)
-        weights = torch.randn(len(chosen), len(embedding), generator=generator)
+    def draft(place: int) -> StandIns:
+        matched = theirs(place)
+        weights = torch.randn(len(matched), len(embedding), generator=generator)
         direction = torch.nn.functional.normalize(weights @ deviation, dim=1)  # swap d_model
-        distance = (theirs - embedding[place]).norm(dim=1, keepdim=True)
-        return chosen, embedding[place] + distance * direction
+        distance = (matched.embedding - embedding[place]).norm(dim=1, keepdim=True)
+        return StandIns(matched.place, embedding[place] + distance * direction)
 
     return draft
 
 
-def _divergence(
-    model: DecisionTransformer,
-    context: Contexts,
-    items: Float32[Tensor, "table item"],
-    stand_ins: Sequence[Float32[Tensor, "_ d_model"]],
-    layer: int,
-) -> tuple[Float64[Tensor, "_ decision"], ...]:
+def some_of(draft: Draft, most: int, generator: torch.Generator) -> Draft:
+    """Return the draft of at most so many of what `draft` gives, drawn anew for each context."""
+
+    def drawn(place: int) -> StandIns:
+        stand_ins = draft(place)
+        return stand_ins[torch.randperm(len(stand_ins), generator=generator)[:most]]
+
+    return drawn
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """One context, and what each draft says for it."""
+
+    context: Contexts
+    index: int
+    place: int
+    stand_ins: Sequence[StandIns]
+
+
+def _tried(swapper: Swapper, drawn: Sequence[_Drawn]) -> dict[str, Tensor]:
+    """Return the columns of the attempts of each draft, all contexts one after the other."""
+    found = [_attempts(each, _divergence(swapper, each)) for each in drawn]
+    return {
+        f"{name}-{number}": torch.cat([getattr(attempts[number], name) for attempts in found])
+        for number in range(len(drawn[0].stand_ins))
+        for name in COLUMNS
+    }
+
+
+def _divergence(swapper: Swapper, drawn: _Drawn) -> tuple[Float64[Tensor, "_ decision"], ...]:
     """Return the divergence of every decision from what it was with the frame that really stood there."""
+    model, items, context = swapper.model, swapper.items, drawn.context
     start = continuation(model, context.windows, items, int(context.slot))
     own = (items[context.frame_id] @ model.W_obs).float()
-    logits = start.logits(torch.cat([own, *stand_ins]).detach(), layer=layer)
-    return moved(logits[1:], logits[0]).divergence.split([len(part) for part in stand_ins])
+    embedding = [part.embedding for part in drawn.stand_ins]
+    logits = start.logits(torch.cat([own, *embedding]).detach(), layer=swapper.layer)
+    return moved(logits[1:], logits[0]).divergence.split([len(part) for part in embedding])
 
 
-def _attempts(
-    index: int, place: int, stand_in: Int64[Tensor, " swap"], divergence: Float64[Tensor, "swap decision"], slot: int
-) -> Attempts:
-    peak, decision = divergence.max(1)
-    return Attempts(
-        torch.full_like(stand_in, index), torch.full_like(stand_in, place), stand_in, peak.float(), slot + decision
-    )
-
-
-def _joined(parts: Sequence[Attempts]) -> Attempts:
-    return Attempts(
-        context=torch.cat([part.context for part in parts]),
-        place=torch.cat([part.place for part in parts]),
-        stand_in=torch.cat([part.stand_in for part in parts]),
-        peak=torch.cat([part.peak for part in parts]),
-        decision=torch.cat([part.decision for part in parts]),
-    )
+def _attempts(drawn: _Drawn, divergence: Sequence[Float64[Tensor, "_ decision"]]) -> list[Attempts]:
+    found = []
+    for stand_ins, part in zip(drawn.stand_ins, divergence, strict=True):
+        (peak, decision), stand_in = part.max(1), stand_ins.place
+        context, place = torch.full_like(stand_in, drawn.index), torch.full_like(stand_in, drawn.place)
+        found.append(Attempts(context, place, stand_in, peak.float(), int(drawn.context.slot) + decision))
+    return found

@@ -1,44 +1,90 @@
-"""Long work becomes files, one a piece, so that an interrupted run goes on where it stopped."""
+"""Long work becomes pieces: done here or on many machines, kept as files, and never done twice.
+
+Whoever does a piece, it is the same computation, so an interrupted run that goes on, and one that is spread over
+machines of the same kind, come to the same as one that was never interrupted, to the bit.
+"""
 
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from dtinterp.foundation.artefact import JSON
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.logbook import progress
+from dtinterp.foundation.pool import Failed, carry_out, joined
 
 IDENTITY = "identity.json"
+
+JobT = TypeVar("JobT")
+Piece = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """Pieces of work by name; without a folder nothing is kept."""
+    """Where pieces of work are kept, by name, and who does them."""
 
     folder: Path | None = None
+    """without one nothing is kept"""
+    ray_address: str | None = None
+    """where Ray does them; without one they are done here"""
+    chapter: str = ""
+    """what the names of pieces begin with"""
 
-    def kept(self, name: str, compute: Callable[[], Tensor]) -> Tensor:
-        """Return the piece of this name, computed only where it is not kept yet."""
-        if self.folder is None:
-            return compute()
-        file = self.folder / f"{name}.safetensors"
-        if not file.exists():
-            draft = file.with_suffix(".draft")
-            save_file({"piece": compute().contiguous()}, draft)
-            draft.replace(file)
-        return load_file(file)["piece"]
+    def about(self, chapter: str) -> "Ledger":
+        """Return the same ledger for pieces of one kind, so that two kinds may use the same names."""
+        return replace(self, chapter=f"{self.chapter}{chapter}-")
+
+    def done(self, title: str, jobs: Mapping[str, JobT], work: Callable[[JobT], Piece]) -> list[Piece]:
+        """Return what `work` makes of each job, in their order; what is kept already is not done again.
+
+        Shows progress under `title`. Raises `UserError` where a job fails; what was done before is kept.
+        """
+        found: dict[str, Piece] = {name: load_file(self._file(name)) for name in jobs if self._has(name)}
+        left = {name: job for name, job in jobs.items() if name not in found}
+        with progress(title, len(jobs), completed=len(found)) as bar:
+            for finished in carry_out(work, left, ray_address=self.ray_address):
+                if isinstance(finished.outcome, Failed):
+                    reason = finished.outcome.reason.rstrip(".")
+                    raise UserError(f"{title}: piece {finished.name} failed: {reason}; call again to do the rest.")
+                found[finished.name] = self._kept(finished.name, finished.outcome)
+                bar.advance()
+        return [found[name] for name in jobs]
+
+    def joined(self) -> AbstractContextManager[None]:
+        """Hold the machines for all pieces to come, instead of joining them anew for each `done`."""
+        return joined(self.ray_address)
 
     def close(self) -> None:
         """Remove the pieces; call it once the result is written."""
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
+    def _has(self, name: str) -> bool:
+        return self.folder is not None and self._file(name).exists()
 
-def open_ledger(folder: Path, identity: Mapping[str, JSON]) -> Ledger:
+    def _kept(self, name: str, piece: Piece) -> Piece:
+        if self.folder is not None:
+            draft = self._file(name).with_suffix(".draft")
+            save_file({key: tensor.contiguous() for key, tensor in piece.items()}, draft)
+            draft.replace(self._file(name))
+        return piece
+
+    def _file(self, name: str) -> Path:
+        return (self.folder or Path()) / f"{self.chapter}{name}.safetensors"
+
+
+HERE = Ledger()
+"""Does everything here and keeps nothing."""
+
+
+def open_ledger(folder: Path, identity: Mapping[str, JSON], *, ray_address: str | None = None) -> Ledger:
     """Return the ledger in `folder`, begun or gone on with.
 
     Raises `UserError` where the folder is of other work.
@@ -50,5 +96,12 @@ def open_ledger(folder: Path, identity: Mapping[str, JSON]) -> Ledger:
             "remove the folder to begin anew."
         )
     folder.mkdir(parents=True, exist_ok=True)
-    file.write_text(ours, encoding="utf-8")
-    return Ledger(folder)
+    draft = file.with_suffix(".draft")
+    draft.write_text(ours, encoding="utf-8")
+    draft.replace(file)
+    return Ledger(folder, ray_address)
+
+
+def numbered(n: int, at_once: int) -> dict[str, slice]:
+    """Return slices of up to `at_once` that cover 0 to `n`, by names that stand for the same slice whenever asked."""
+    return {f"{start:06d}": slice(start, min(start + at_once, n)) for start in range(0, n, at_once)}

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.equivalence.contexts import Contexts, distinct
+from dtinterp.equivalence.contexts import Contexts, distinct, unlike
 
 LARGEST = 6_000
 """Pairs of a visit and a future from which a pool is made; of a frame with more, that many are drawn."""
@@ -50,7 +50,5 @@ def pool_of(
     order = torch.randperm(len(visit), generator=generator)[:LARGEST]
     visit, future = visit[order], future[order]
     found = distinct(Contexts(window(trajectories, visits[visit] + future, n_slots), n_slots - 1 - future))
-    known = {row.tobytes() for row in tried.seen().numpy()}
-    is_new = torch.tensor([row.tobytes() not in known for row in found.seen().numpy()])
     n_pairs = int(remaining.clamp(max=n_slots - 1).sum()) + len(visits)
-    return Pool(found[is_new] if is_new.any() else None, is_whole=len(order) == n_pairs)
+    return Pool(unlike(found, [tried]), is_whole=len(order) == n_pairs)

@@ -6,34 +6,37 @@ distribution at decision t of a probe when frame a is in its place, frames a and
     max over probes and decisions of JS(π_t(a), π_t(b)) <= ε
 
 The cost of all π grows with the number of frames, not with its square. Pairs that are not close are mostly never
-looked at: if JS <= ε, no action's probability differs by more than v(ε), where 1 − h(½ − v/2) = ε with h the entropy of
-a coin (Fano's inequality), so only pairs within v(ε) of each other in each of a few probabilities can be close. No
-close pair is lost by this, and every pair that is dropped differs by more than ε in a decision of a real window.
+looked at: if JS <= ε, the distributions are within v(ε) in total variation, where 1 − h(½ − v/2) = ε with h the entropy
+of a coin (Fano's inequality), so only pairs within v(ε) of each other in each of a few probabilities can be close, and
+of these only those within v(ε) in total variation at every decision, which takes no logarithm. No close pair is lost by
+this, and every pair that is dropped differs by more than ε in a decision of a real window.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from jaxtyping import Float32, Float64, Int64
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 from torch import Tensor
 
-from dtinterp.equivalence.classes import Partition, classes, partition_of
+from dtinterp.equivalence.classes import Partition, partition_of
 from dtinterp.equivalence.contexts import Contexts
-from dtinterp.equivalence.divergence import js_divergence
+from dtinterp.equivalence.divergence import distributions, js_between
 from dtinterp.equivalence.ledger import Ledger
-from dtinterp.equivalence.relation import Relation
+from dtinterp.equivalence.linkage import complete_linkage
 from dtinterp.equivalence.trials import embedded
-from dtinterp.foundation.logbook import progress
 from dtinterp.model.continuation import continuation
 from dtinterp.model.transformer import DecisionTransformer
 
 N_COORDINATES = 10
 """Probabilities by which pairs are found; those that vary most over frames."""
+N_DECISIONS = 16
+"""Decisions at which those pairs are held against each other first; those at which frames differ most."""
+PAIRS_AT_ONCE = 1024
+"""Pairs of one frame that are compared at once, so that memory stays flat."""
 CHUNK = 256
 """Frames whose neighbours are looked up at once."""
 HALVINGS = 50
@@ -72,34 +75,28 @@ def responses(
 
     What `ledger` has already is not computed again.
     """
-    embedding = embedded(model, items[frame_id])
-    parts = []
-    with progress("probing observations", len(probes)) as bar:
-        for index in range(len(probes)):
-            probe = probes[index : index + 1]
-
-            def compute(probe: Contexts = probe) -> Tensor:
-                return continuation(model, probe.windows, items, int(probe.slot)).logits(embedding)
-
-            parts.append(ledger.kept(f"probe-{index:04d}", compute))
-            bar.advance()
-    return torch.cat(parts, dim=1)
+    asked = partial(_answers, model, items, embedded(model, items[frame_id]))
+    jobs = {f"{index:04d}": probes[index : index + 1] for index in range(len(probes))}
+    parts = ledger.about("probe").done("probing observations", jobs, asked)
+    return torch.cat([part["logits"] for part in parts], dim=1)
 
 
 def close_pairs(logits: Float32[Tensor, "frame decision action"], epsilon: float) -> ClosePairs:
     """Return the pairs of frames whose distributions are within `epsilon` bits at every decision."""
-    probability = logits.softmax(-1).flatten(1)  # frame decision·action
-    leading = probability.var(0).argsort(descending=True)[:N_COORDINATES]
-    points = probability[:, leading].double().numpy()
-    tree = KDTree(points)
+    exact = distributions(logits)  # frame decision action
+    probability = exact.p.float()
+    rough = probability[:, probability.var(0).sum(1).argsort(descending=True)]
     found, n_looked_at, radius = [], 0, largest_move(epsilon) + CLOSE
+    points = _leading(probability.flatten(1)).double().numpy()
+    tree = KDTree(points)
     for start in range(0, len(points), CHUNK):
         for first, second in _neighbours(tree, points, start, radius):
-            n_looked_at += len(second)
-            second = second[((probability[second] - probability[first]).abs().amax(1) <= radius).numpy()]
-            apart = js_divergence(logits[first].expand_as(logits[second]), logits[second]).max(1).values.numpy()
-            near = apart <= epsilon
-            found.append((np.full(int(near.sum()), first), second[near], apart[near]))
+            likely = _within(rough, first, _within(rough[:, :N_DECISIONS], first, second, radius), radius)
+            n_looked_at += len(likely)
+            for part in torch.from_numpy(likely).split(PAIRS_AT_ONCE):
+                apart = js_between(exact[first], exact[part]).max(1).values.numpy()
+                near = apart <= epsilon
+                found.append((np.full(int(near.sum()), first), part.numpy()[near], apart[near]))
     nothing = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)
     first, second, maximum = (np.concatenate(column) for column in zip(nothing, *found, strict=True))
     order = np.lexsort((second, first))
@@ -118,25 +115,10 @@ def largest_move(epsilon: float) -> float:
 
 
 def classes_of_pairs(pairs: ClosePairs, epsilon: float) -> Partition:
-    """Return the classes that complete linkage at `epsilon` makes of all frames, whose other pairs are too far apart.
-
-    Classes never reach across the parts into which the close pairs fall, so each part is clustered by itself, and the
-    result is that of all frames at once.
-    """
+    """Return the classes that complete linkage at `epsilon` makes of all frames; other pairs are too far apart."""
     near = pairs.maximum <= epsilon
-    first, second = pairs.first[near], pairs.second[near]
-    graph = coo_array((np.ones(len(first)), (first, second)), shape=(pairs.n_frames, pairs.n_frames))
-    part = connected_components(graph, directed=False)[1]
-    label, n_labels = torch.empty(pairs.n_frames, dtype=torch.int64), 0
-    order = np.argsort(part[first], kind="stable")
-    bounds = np.searchsorted(part[first][order], np.arange(part.max() + 2))
-    members = np.split(np.argsort(part, kind="stable"), np.cumsum(np.bincount(part))[:-1])
-    for number, frames in enumerate(members):
-        inside = order[bounds[number] : bounds[number + 1]]
-        found = _linked(np.sort(frames), first[inside], second[inside], pairs.maximum[near][inside], epsilon)
-        label[torch.from_numpy(np.sort(frames))] = n_labels + found.label
-        n_labels += found.n_classes
-    return partition_of(label, f"interchangeable, within {epsilon:g} bits")
+    label = complete_linkage(pairs.first[near], pairs.second[near], pairs.maximum[near], n_frames=pairs.n_frames)
+    return partition_of(torch.from_numpy(label), f"interchangeable, within {epsilon:g} bits")
 
 
 def raised(
@@ -150,6 +132,37 @@ def raised(
     return ClosePairs(pairs.first, pairs.second, maximum, pairs.n_frames, pairs.n_looked_at)
 
 
+def _answers(
+    model: DecisionTransformer,
+    items: Float32[Tensor, "table item"],
+    embedding: Float32[Tensor, "frame d_model"],
+    probe: Contexts,
+) -> dict[str, Tensor]:
+    return {"logits": continuation(model, probe.windows, items, int(probe.slot)).logits(embedding)}
+
+
+def _leading(probability: Float32[Tensor, "frame number"]) -> Float32[Tensor, "frame coordinate"]:
+    """Return the columns that vary most over frames."""
+    return probability[:, probability.var(0).argsort(descending=True)[:N_COORDINATES]]
+
+
+def _within(
+    probability: Float32[Tensor, "frame decision action"],
+    first: int,
+    second: Int64[np.ndarray, " pair"],
+    radius: float,
+) -> Int64[np.ndarray, " likely"]:
+    """Return those of `second` whose distributions are within `radius` of the first's in total variation, everywhere.
+
+    Fano's inequality bounds the total variation itself, which is at least what any one probability moves by.
+    """
+    kept = []
+    for part in torch.from_numpy(second).split(PAIRS_AT_ONCE):
+        variation = (probability[part] - probability[first]).abs().sum(-1) / 2  # pair decision
+        kept.append(part[variation.amax(1) <= radius].numpy())
+    return np.concatenate(kept) if kept else second
+
+
 def _neighbours(
     tree: KDTree, points: Float64[np.ndarray, "frame coordinate"], start: int, radius: float
 ) -> Iterator[tuple[int, Int64[np.ndarray, " pair"]]]:
@@ -159,17 +172,3 @@ def _neighbours(
         second = second[second > row]
         if len(second):
             yield row, second
-
-
-def _linked(
-    frames: Int64[np.ndarray, " member"],
-    first: Int64[np.ndarray, " pair"],
-    second: Int64[np.ndarray, " pair"],
-    maximum: Float64[np.ndarray, " pair"],
-    epsilon: float,
-) -> Partition:
-    apart = torch.ones(len(frames), len(frames)).fill_diagonal_(0)
-    one, other = (torch.from_numpy(np.searchsorted(frames, side)) for side in (first, second))
-    apart[one, other] = apart[other, one] = torch.from_numpy(maximum).float()
-    counts = torch.ones(len(frames), len(frames), dtype=torch.int64)
-    return classes(Relation(apart, apart, counts, torch.from_numpy(frames).long(), "close"), epsilon)

@@ -6,26 +6,31 @@ contexts; of a large class some mates are drawn for each context. What the probe
 so no class holds two observations that a probe tells apart by more than epsilon.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Int64, UInt8
 from torch import Tensor
 
-from dtinterp.dataset.split import Split
-from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.equivalence.assay import Assay, Rigour, assay
 from dtinterp.equivalence.classes import Partition, check_epsilon
-from dtinterp.equivalence.contexts import Contexts, draw_contexts
+from dtinterp.equivalence.contexts import Contexts, draw_contexts, unlike
 from dtinterp.equivalence.frames import ChosenFrames, most_visited
-from dtinterp.equivalence.inside import Attempts, Draft, attempt, mates
-from dtinterp.equivalence.ledger import Ledger
+from dtinterp.equivalence.inside import Attempts, Swapper, attempt, mates, some_of
 from dtinterp.equivalence.probing import classes_of_pairs, close_pairs, raised, responses
 from dtinterp.equivalence.refinement import Round
+from dtinterp.equivalence.scrutiny import Bench
+from dtinterp.equivalence.standing import Comparing, Standing, standing
 from dtinterp.equivalence.trials import embedded
 from dtinterp.foundation.ranges import require_at_least
-from dtinterp.foundation.seeding import generator
-from dtinterp.foundation.statistics import Interval, clopper_pearson
-from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.foundation.seeding import generator, numpy_generator
+from dtinterp.foundation.statistics import Interval
+from environments.graph.state_graph import state_graph
+from environments.registration import SUPPORTED_IDS
+
+Source = Literal["held-out", "world"]
 
 
 @dataclass(frozen=True)
@@ -41,17 +46,30 @@ class ScreenConfig:
     n_mates: int = 16
     """class-mates that are tried in a context, at most"""
     n_verified: int = 2_000
-    """observations whose class is tried in one more context, for the bound"""
+    """observations whose class is tried in fresh contexts, which bounds and controls rest on; 0 gives none"""
+    n_fresh: int = 1
+    """contexts of each of these, used for nothing before"""
     epsilon: float = 0.05
     """bits of Jensen-Shannon divergence that two observations of one class may be apart"""
+    contexts: Source = "held-out"
+    """where observations stand: held-out for the steps of held-out demonstrations, world for tours that were never
+    trained on and show every observation that the world has"""
+    n_tours: int = 4
+    """tours to each observation of the world"""
+    n_draws: int = 200
+    """random classes of equal sizes per comparison with the world"""
+    n_quotient_draws: int = 10
+    """random classes of equal sizes that the model acts on, per partition"""
+    target_return: float = 0.892
+    """return asked of the model when it acts on classes"""
     seed: int = 0
-    """seed of probes, contexts and mates"""
+    """seed of tours, probes, contexts, mates and controls"""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be sorted."""
         check_epsilon(self.epsilon)
         require_at_least(self, 2, "n_frames")
-        require_at_least(self, 1, "n_probes", "n_mates")
+        require_at_least(self, 1, "n_probes", "n_mates", "n_fresh", "n_tours", "n_draws", "n_quotient_draws")
         require_at_least(self, 0, "n_rounds", "n_verified")
 
 
@@ -62,6 +80,8 @@ class Screening:
     env_id: str
     config: ScreenConfig
     chosen: ChosenFrames
+    frames: UInt8[Tensor, "frame view view 3"]
+    """what the chosen observations show"""
     partition: Partition
     n_pairs: int
     """pairs of observations"""
@@ -70,101 +90,118 @@ class Screening:
     n_close: int
     """of these, told apart by no probe"""
     rounds: tuple[Round, ...]
-    failures: Interval | None
-    """share of the observations in whose fresh context some class-mate moved a decision by more than epsilon, at 95%;
-    None where no class holds two, or none was tried"""
+    assay: Assay | None
+    """in contexts that nothing was chosen by; None where no class holds two, or none was tried"""
+    standing: Standing | None
+    """in the world; None where its states are not known"""
+
+    @property
+    def failures(self) -> Interval | None:
+        """The share of fresh contexts in which some class-mate moved a decision by more than epsilon, at 95%."""
+        return None if self.assay is None else self.assay.arms[0].share
 
 
-def screen(
-    model: DecisionTransformer,
-    trajectories: Trajectories,
-    *,
-    split: Split,
-    items: Float32[Tensor, "table item"],
-    config: ScreenConfig,
-    ledger: Ledger,
-) -> Screening:
+def screen(bench: Bench, config: ScreenConfig) -> Screening:
     """Sort the most visited held-out observations into classes; raises `UserError` where nothing was held out."""
-    chosen = most_visited(trajectories, split.held_out, config.n_frames)
-    drawing = _Drawing(model, trajectories, split.held_out, items, chosen.frame_id, config)
-    logits = responses(model, drawing.probes(), items=items, frame_id=chosen.frame_id, ledger=ledger)
-    pairs = close_pairs(logits, config.epsilon)
-    partition, rounds = classes_of_pairs(pairs, config.epsilon), []
+    chosen = most_visited(bench.trajectories, bench.steps, config.n_frames)
+    drawing = _Drawing(bench, chosen.frame_id, config)
+    probes = drawing.probes()
+    asked = {"items": bench.items, "frame_id": chosen.frame_id, "ledger": bench.ledger}
+    pairs = close_pairs(responses(bench.model, probes, **asked), config.epsilon)
+    partition, rounds, used = classes_of_pairs(pairs, config.epsilon), [], [probes]
     for number in range(config.n_rounds):
-        found = drawing.tried(partition, f"round {number}", n_tried=len(chosen.frame_id))
-        if found is None:
+        fresh = drawing.fresh(partition, f"round {number}")
+        if fresh is None:
             break
+        found = drawing.tried(partition, fresh)
         pairs = raised(pairs, found.place, found.stand_in, found.peak)
         partition = classes_of_pairs(pairs, config.epsilon)
         n_beyond = int((found.peak > config.epsilon).sum())
-        rounds.append(Round(len(found.context.unique()), len(found), n_beyond, partition.n_classes))
+        rounds.append(Round(len(fresh.contexts), len(found), n_beyond, partition.n_classes))
+        used.append(fresh.contexts)
     return Screening(
-        env_id=trajectories.env_id,
+        env_id=bench.trajectories.env_id,
         config=config,
         chosen=chosen,
+        frames=bench.trajectories.frames[chosen.frame_id],
         partition=partition,
         n_pairs=len(chosen.frame_id) * (len(chosen.frame_id) - 1) // 2,
         n_looked_at=pairs.n_looked_at,
         n_close=len(pairs),
         rounds=tuple(rounds),
-        failures=_failures(drawing.tried(partition, "verification", n_tried=config.n_verified), config.epsilon),
+        assay=drawing.assay(partition, used),
+        standing=_standing(bench, chosen, partition, config),
     )
 
 
 @dataclass(frozen=True)
+class _Fresh:
+    """Contexts of observations that have class-mates."""
+
+    name: str
+    contexts: Contexts
+    places: Int64[Tensor, " context"]
+    rng: torch.Generator
+
+
+@dataclass(frozen=True)
 class _Drawing:
-    model: DecisionTransformer
-    trajectories: Trajectories
-    steps: Int64[Tensor, " held_out"]
-    items: Float32[Tensor, "table item"]
+    bench: Bench
     frame_id: Int64[Tensor, " frame"]
     config: ScreenConfig
 
     def probes(self) -> Contexts:
         """Return contexts of observations that were drawn by their visits."""
         rng = generator(self.config.seed, "screen/probes")
-        visits = self.trajectories.frame_id[self.steps].long()
+        visits = self.bench.trajectories.frame_id[self.bench.steps].long()
         frames = visits[torch.randperm(len(visits), generator=rng)].unique_consecutive()[: 4 * self.config.n_probes]
         drawn = self._contexts(frames.unique(), rng)
         return drawn[torch.randperm(len(drawn), generator=rng)[: self.config.n_probes]]
 
-    def tried(self, partition: Partition, name: str, *, n_tried: int) -> Attempts | None:
-        """Swap class-mates in one context of each of `n_tried` observations; None where no class holds two."""
+    def fresh(self, partition: Partition, name: str, *, most: int | None = None) -> _Fresh | None:
+        """Return contexts of at most so many observations; None where no class holds two."""
         rng = generator(self.config.seed, f"screen/{name}")
         shared = (partition.sizes[partition.label] > 1).nonzero().squeeze(1)
-        places = shared[torch.randperm(len(shared), generator=rng)[:n_tried]].sort().values
+        places = shared[torch.randperm(len(shared), generator=rng)[:most]].sort().values
         if not len(places):
             return None
-        contexts = self._contexts(self.frame_id[places], rng)
-        embedding = embedded(self.model, self.items[self.frame_id])
-        drafts = [_some(mates(partition, embedding), self.config.n_mates, rng)]
-        (found,) = attempt(self.model, contexts, items=self.items, places=places, drafts=drafts)
-        return found
+        n_contexts = 1 if most is None else self.config.n_fresh
+        contexts = self._contexts(self.frame_id[places], rng, n_contexts)
+        owner = (self.frame_id[places] == contexts.frame_id[:, None]).int().argmax(1)
+        return _Fresh(name, contexts, places[owner], rng)
 
-    def _contexts(self, frames: Int64[Tensor, " chosen"], rng: torch.Generator) -> Contexts:
+    def tried(self, partition: Partition, fresh: _Fresh) -> Attempts:
+        """Swap class-mates in each context."""
+        embedding = embedded(self.bench.model, self.bench.items[self.frame_id])
+        drafts = [some_of(mates(partition, embedding), self.config.n_mates, fresh.rng)]
+        ledger = self.bench.ledger.about(fresh.name.replace(" ", "-"))
+        swapper = Swapper(self.bench.model, self.bench.items, ledger=ledger)
+        return attempt(swapper, fresh.contexts, places=fresh.places, drafts=drafts)[0]
+
+    def assay(self, partition: Partition, used: Sequence[Contexts]) -> Assay | None:
+        """Try the classes in contexts that look unlike any that was used."""
+        fresh = self.fresh(partition, "verification", most=self.config.n_verified)
+        unused = None if fresh is None else unlike(fresh.contexts, used)
+        if unused is None:
+            return None
+        rigour = Rigour(self.config.epsilon, self.config.n_mates, self.config.seed)
+        return assay(self.bench, partition, unused, frame_id=self.frame_id, rigour=rigour)
+
+    def _contexts(self, frames: Int64[Tensor, " chosen"], rng: torch.Generator, n_contexts: int = 1) -> Contexts:
         return draw_contexts(
-            self.trajectories,
-            self.steps,
+            self.bench.trajectories,
+            self.bench.steps,
             frame_id=frames,
-            n_contexts=1,
-            n_slots=self.model.cfg.n_slots,
+            n_contexts=n_contexts,
+            n_slots=self.bench.model.cfg.n_slots,
             generator=rng,
         )
 
 
-def _some(draft: Draft, most: int, rng: torch.Generator) -> Draft:
-    """Return the draft of at most so many of what `draft` gives, drawn anew for each context."""
-
-    def drawn(place: int) -> tuple[Int64[Tensor, " swap"], Float32[Tensor, "swap d_model"]]:
-        stand_in, embedding = draft(place)
-        chosen = torch.randperm(len(stand_in), generator=rng)[:most]
-        return stand_in[chosen], embedding[chosen]
-
-    return drawn
-
-
-def _failures(attempts: Attempts | None, epsilon: float) -> Interval | None:
-    if attempts is None:
+def _standing(bench: Bench, chosen: ChosenFrames, partition: Partition, config: ScreenConfig) -> Standing | None:
+    env_id = bench.trajectories.env_id
+    if env_id not in SUPPORTED_IDS:
         return None
-    n_contexts = len(attempts.context.unique())
-    return clopper_pearson(len(attempts.context[attempts.peak > epsilon].unique()), n_contexts)
+    comparing = Comparing(config.n_draws, config.n_quotient_draws, config.target_return)
+    rng = numpy_generator(config.seed, "screen/controls")
+    return standing(bench, state_graph(env_id), chosen, partition, comparing=comparing, generator=rng)

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from dtinterp.equivalence.assay import Assay
 from dtinterp.equivalence.classes import Partition
 from dtinterp.equivalence.frames import ChosenFrames
 from dtinterp.equivalence.refinement import Round
 from dtinterp.equivalence.screen import ScreenConfig, Screening
+from dtinterp.equivalence.standing import Standing
 from dtinterp.foundation.artefact import Artefact, Content, read_artefact, write_artefact
-from dtinterp.foundation.statistics import Interval
 
 ARTEFACT_KIND = "screening"
 COUNTS = ("n_pairs", "n_looked_at", "n_close")
@@ -29,6 +30,7 @@ def save_screening(path: Path, found: Screening, *, parents: Sequence[Artefact],
             "frame_id": found.chosen.frame_id,
             "n_visits": found.chosen.n_visits,
             "label": found.partition.label,
+            "frames": found.frames,
         },
         metrics={
             "n_steps": found.chosen.n_steps,
@@ -37,7 +39,8 @@ def save_screening(path: Path, found: Screening, *, parents: Sequence[Artefact],
             "n_classes": found.partition.n_classes,
             **{name: getattr(found, name) for name in COUNTS},
             "rounds": [asdict(each) for each in found.rounds],
-            "failures": None if found.failures is None else asdict(found.failures),
+            "assay": None if found.assay is None else asdict(found.assay),
+            "standing": None if found.standing is None else asdict(found.standing),
         },
     )
     return write_artefact(path, content, parents=parents, seed=found.config.seed, replace=replace)
@@ -53,8 +56,10 @@ def load_screening(path: Path) -> Screening:
         env_id=str(artefact.config["env_id"]),
         config=TypeAdapter(ScreenConfig).validate_python(artefact.config["screen"]),
         chosen=ChosenFrames(tensors["frame_id"], tensors["n_visits"], **sides),
+        frames=tensors["frames"],
         partition=Partition(tensors["label"], str(artefact.config["partition"])),
         rounds=TypeAdapter(tuple[Round, ...]).validate_python(metrics["rounds"]),
-        failures=TypeAdapter(Interval | None).validate_python(metrics["failures"]),
+        assay=TypeAdapter(Assay | None).validate_python(metrics["assay"]),
+        standing=TypeAdapter(Standing | None).validate_python(metrics["standing"]),
         **numbers,
     )

@@ -12,7 +12,8 @@ from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.certificates import WorstSwap
 from dtinterp.equivalence.classes import Partition
 from dtinterp.equivalence.contexts import Contexts
-from dtinterp.equivalence.inside import Attempts, attempt, mates, norm_matched, strangers
+from dtinterp.equivalence.inside import Attempts, Swapper, attempt, mates, norm_matched, strangers
+from dtinterp.equivalence.ledger import HERE, Ledger
 from dtinterp.equivalence.pools import Pool, pool_of
 from dtinterp.equivalence.reach import Reachable
 from dtinterp.equivalence.refinement import Round, refine, shared_places
@@ -81,6 +82,8 @@ class Bench:
     trajectories: Trajectories
     steps: Int64[Tensor, " held_out"]
     items: Float32[Tensor, "table item"]
+    ledger: Ledger = HERE
+    """where the swaps are kept, and who makes them"""
 
 
 def put_to_the_test(bench: Bench, formed: Partition, relation: Relation, *, tried: Contexts, effort: Effort) -> Tested:
@@ -96,8 +99,8 @@ def put_to_the_test(bench: Bench, formed: Partition, relation: Relation, *, trie
         if contexts is None:
             return None, None
         drafts = [mates(partition, embedding)]
-        found = attempt(bench.model, contexts, items=bench.items, places=places, drafts=drafts, layer=effort.layer)
-        return contexts, found[0]
+        swapper = Swapper(bench.model, bench.items, effort.layer, bench.ledger.about(f"round-{number}"))
+        return contexts, attempt(swapper, contexts, places=places, drafts=drafts)[0]
 
     refined = refine(formed, relation, epsilon=effort.epsilon, n_rounds=effort.n_rounds, fresh=fresh)
     used = len(refined.rounds) * effort.n_fresh
@@ -120,14 +123,14 @@ def _verified(
     found = {}
     for name, model in (("trained", bench.model), ("untrained", bench.untrained)):
         embedding = embedded(model, bench.items[relation.frame_id])
+        mated = mates(partition, embedding)
         drafts = {
-            MATES: mates(partition, embedding),
-            "norm-matched": norm_matched(partition, embedding, generator(effort.seed, f"norm-matched/{name}")),
+            MATES: mated,
+            "norm-matched": norm_matched(mated, embedding, generator(effort.seed, f"norm-matched/{name}")),
             "other classes": strangers(partition, embedding, generator(effort.seed, "strangers")),
         }
-        attempts = attempt(
-            model, contexts, items=bench.items, places=places, drafts=list(drafts.values()), layer=effort.layer
-        )
+        swapper = Swapper(model, bench.items, effort.layer, bench.ledger.about(f"verified-{name}"))
+        attempts = attempt(swapper, contexts, places=places, drafts=list(drafts.values()))
         found[name] = dict(zip(drafts, attempts, strict=True))
     whole = _whole(pools, partition, used + effort.n_verified)
     return (

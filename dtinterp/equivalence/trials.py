@@ -1,6 +1,8 @@
 """Contexts and frames become what every single swap did: one row a context, one column a frame that stood in."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,10 +12,13 @@ from torch import Tensor
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING, between_blocks, require_among
 from dtinterp.equivalence.contexts import Contexts
 from dtinterp.equivalence.divergence import js_divergence
+from dtinterp.equivalence.ledger import HERE, Ledger, numbered
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.logbook import progress
 from dtinterp.model.continuation import continuation
 from dtinterp.model.transformer import DecisionTransformer
+
+SWAPS_AT_ONCE = 8192
+"""Swaps in a piece of work, about; one that is interrupted loses no more."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,7 @@ def try_swaps(
     items: Float32[Tensor, "table item"],
     frame_id: Int64[Tensor, " frame"],
     site: str = OBSERVATION_EMBEDDING,
+    ledger: Ledger = HERE,
 ) -> Trials:
     """Put each frame of `frame_id` in the place of each context's own one.
 
@@ -61,19 +67,13 @@ def try_swaps(
     context, or where a context is about another frame.
     """
     _check(contexts, len(items), frame_id)
-    layer = layer_of(model, site)
-    embedding = embedded(model, items[frame_id])
-    own = (contexts.frame_id[:, None] == frame_id).int().argmax(1)  # context
-    columns: dict[int, dict[str, Tensor]] = {}
-    with progress("swapping observations", len(contexts)) as bar:
-        for twins in _same_but_for_the_frame(contexts):
-            first = contexts[twins[:1]]
-            slot = int(first.slot)
-            logits = continuation(model, first.windows, items, slot).logits(embedding, layer=layer)
-            for index in twins.tolist():
-                columns[index] = _columns(moved(logits, logits[own[index]]), slot)
-            bar.advance(len(twins))
-    stacked = {name: torch.stack([columns[index][name] for index in range(len(contexts))]) for name in columns[0]}
+    stand_ins = _StandIns(model, items, frame_id, embedded(model, items[frame_id]), layer_of(model, site))
+    groups = _same_but_for_the_frame(contexts)
+    pieces = numbered(len(groups), max(1, SWAPS_AT_ONCE // len(frame_id)))
+    jobs = {name: [contexts[twins] for twins in groups[part]] for name, part in pieces.items()}
+    parts = ledger.done("swapping observations", jobs, partial(_swapped, stand_ins))
+    order = torch.cat(groups).argsort()  # context
+    stacked = {name: torch.cat([part[name] for part in parts])[order] for name in parts[0]}
     return Trials(contexts, frame_id, **stacked)
 
 
@@ -99,6 +99,30 @@ def moved(logits: Float[Tensor, "batch decision action"], intact: Float[Tensor, 
     """Compare the decisions of each stand-in with those of the frame that really stood there."""
     same = intact.expand_as(logits)
     return Moved(js_divergence(logits, same), (logits.argmax(-1) != same.argmax(-1)).any(1))
+
+
+@dataclass(frozen=True)
+class _StandIns:
+    """What is put in the place of each context's own frame."""
+
+    model: DecisionTransformer
+    items: Float32[Tensor, "table item"]
+    frame_id: Int64[Tensor, " frame"]
+    embedding: Float32[Tensor, "frame d_model"]
+    layer: int
+
+
+@torch.no_grad()
+def _swapped(stand_ins: _StandIns, groups: Sequence[Contexts]) -> dict[str, Tensor]:
+    """Return the columns of all contexts of some groups, one after the other."""
+    rows = []
+    for twins in groups:
+        slot = int(twins.slot[0])
+        start = continuation(stand_ins.model, twins.windows[:1], stand_ins.items, slot)
+        logits = start.logits(stand_ins.embedding, layer=stand_ins.layer)
+        own = (twins.frame_id[:, None] == stand_ins.frame_id).int().argmax(1)  # twin
+        rows += [_columns(moved(logits, logits[each]), slot) for each in own]
+    return {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
 
 
 def _columns(found: Moved, slot: int) -> dict[str, Tensor]:

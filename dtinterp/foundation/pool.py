@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Generic, TypeVar
@@ -43,6 +44,35 @@ def carry_out(
     return _on_ray(work, jobs, ray_address)
 
 
+@contextmanager
+def joined(ray_address: str | None) -> Iterator[None]:
+    """Hold a Ray cluster while the block runs, so that every `carry_out` in it finds it joined; nothing without one.
+
+    Raises `UserError` where Ray is not installed or no cluster answers.
+    """
+    if ray_address is None:
+        yield
+        return
+    if find_spec("ray") is None:
+        raise UserError("ray_address is given, but Ray is not installed: pip install 'dtinterp[ray]', or leave it out.")
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read when Ray is imported, and by what it starts
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    try:
+        ray.init(address=ray_address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, ValueError) as error:
+        raise UserError(
+            f"no Ray cluster answers at {ray_address} ({error}): give local, or the HOST:PORT of one."
+        ) from None
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
 def _attempted(work: Callable[[JobT], ResultT], job: JobT) -> ResultT | Failed:
     try:
         return work(job)
@@ -53,19 +83,10 @@ def _attempted(work: Callable[[JobT], ResultT], job: JobT) -> ResultT | Failed:
 
 
 def _on_ray(work: Callable[[JobT], ResultT], jobs: Mapping[str, JobT], address: str) -> Iterator[Finished[ResultT]]:
-    if find_spec("ray") is None:
-        raise UserError("ray_address is given, but Ray is not installed: pip install 'dtinterp[ray]', or leave it out.")
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read when Ray is imported, and by what it starts
-    import ray
-    from ray.exceptions import RayError
+    with joined(address):
+        import ray
+        from ray.exceptions import RayError
 
-    try:
-        ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError) as error:
-        raise UserError(
-            f"no Ray cluster answers at {address} ({error}): give local, or the HOST:PORT of one."
-        ) from None
-    try:
         remote = ray.remote(num_cpus=1)(_attempted)
         function = ray.put(work)
         under_way = {remote.remote(function, job): name for name, job in jobs.items()}
@@ -76,5 +97,3 @@ def _on_ray(work: Callable[[JobT], ResultT], jobs: Mapping[str, JobT], address: 
             except RayError as error:  # the machine or its process died
                 outcome = Failed(f"{type(error).__name__}: {str(error).splitlines()[0]}")
             yield Finished(under_way.pop(ended), outcome)
-    finally:
-        ray.shutdown()

@@ -8,6 +8,7 @@ from torch import Tensor
 from dtinterp.dataset.split import Split
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.certify import EquivalenceConfig, EquivalenceReport, certify
+from dtinterp.equivalence.scrutiny import Bench
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.transformer import DecisionTransformer
@@ -26,7 +27,7 @@ def _certify(
     model: DecisionTransformer, trajectories: Trajectories, halves: Split, items: Float32[Tensor, "table item"]
 ) -> EquivalenceReport:
     untrained = DecisionTransformer(model.cfg, generator(1, "untrained"))
-    return certify(model, trajectories, split=halves, items=items, untrained=untrained, config=CONFIG)
+    return certify(Bench(model, untrained, trajectories, halves.held_out, items), CONFIG)
 
 
 def test_the_report_is_about_the_most_visited_held_out_frames(

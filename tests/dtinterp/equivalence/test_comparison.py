@@ -12,6 +12,7 @@ from dtinterp.equivalence.classes import classes, partition_of
 from dtinterp.equivalence.comparison import Certified, ComparisonConfig, hold_against, model_partitions
 from dtinterp.equivalence.contexts import draw_contexts
 from dtinterp.equivalence.frames import most_visited
+from dtinterp.equivalence.scrutiny import Bench
 from dtinterp.equivalence.swaps import swap_frames
 from dtinterp.equivalence.worlds import world_partitions
 from dtinterp.foundation.errors import UserError
@@ -26,7 +27,7 @@ CONFIG = EquivalenceConfig(
 
 def _certified(model, trajectories, halves, items, name="toy"):
     untrained = DecisionTransformer(model.cfg, generator(1, "untrained"))
-    report = certify(model, trajectories, split=halves, items=items, untrained=untrained, config=CONFIG)
+    report = certify(Bench(model, untrained, trajectories, halves.held_out, items), CONFIG)
     return Certified(name, model, untrained, report, items, window(trajectories, halves.held_out[:60]))
 
 

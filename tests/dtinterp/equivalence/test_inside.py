@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from dtinterp.equivalence.classes import partition_of
-from dtinterp.equivalence.inside import attempt, mates, norm_matched, strangers
+from dtinterp.equivalence.inside import Swapper, attempt, mates, norm_matched, strangers
 from dtinterp.equivalence.trials import embedded, layer_of, try_swaps
 from dtinterp.foundation.seeding import generator
 
@@ -24,7 +24,7 @@ def embedding(model, items, frame_id):
 
 def _attempt(model, contexts, items, frame_id, drafts, layer=0):
     places = (contexts.frame_id[:, None] == frame_id).int().argmax(1)
-    return attempt(model, contexts, items=items, places=places, drafts=drafts, layer=layer)
+    return attempt(Swapper(model, items, layer), contexts, places=places, drafts=drafts)
 
 
 @pytest.mark.parametrize("site", ["hook_obs_embed", "blocks.1.hook_resid_pre"])
@@ -48,9 +48,10 @@ def test_strangers_are_as_many_and_of_other_classes(model, contexts, items, fram
 
 
 def test_made_up_embeddings_are_as_far_away_as_class_mates(partition, embedding):
-    draft = norm_matched(partition, embedding, generator(0, "noise"))
-    chosen, made_up = draft(5)
-    expected = (embedding[chosen] - embedding[5]).norm(dim=1)
+    draft = norm_matched(mates(partition, embedding), embedding, generator(0, "noise"))
+    found = draft(5)
+    made_up = found.embedding
+    expected = (embedding[found.place] - embedding[5]).norm(dim=1)
     torch.testing.assert_close((made_up - embedding[5]).norm(dim=1), expected)
     basis = torch.linalg.qr((embedding - embedding.mean(0)).T).Q
     away = made_up - embedding[5]
@@ -59,4 +60,4 @@ def test_made_up_embeddings_are_as_far_away_as_class_mates(partition, embedding)
 
 def test_where_there_is_one_class_there_are_no_strangers(embedding):
     whole = partition_of(torch.zeros(len(embedding), dtype=torch.int64), "one")
-    assert len(strangers(whole, embedding, generator(0, "strangers"))(0)[0]) == 0
+    assert len(strangers(whole, embedding, generator(0, "strangers"))(0)) == 0

@@ -1,26 +1,68 @@
 import pytest
 import torch
 
-from dtinterp.equivalence.ledger import Ledger, open_ledger
+from dtinterp.equivalence.ledger import HERE, Ledger, numbered, open_ledger
 from dtinterp.foundation.errors import UserError
 
+JOBS = {"a": 1, "b": 2, "c": 3}
 
-def test_a_piece_is_computed_once(tmp_path):
-    ledger, calls = open_ledger(tmp_path / "work", {"seed": 0}), []
 
-    def compute():
-        calls.append(1)
-        return torch.arange(5)
+class Work:
+    """Doubles, counts what it did, and fails from some job on."""
 
-    assert torch.equal(ledger.kept("a", compute), torch.arange(5))
-    again = open_ledger(tmp_path / "work", {"seed": 0})
-    assert torch.equal(again.kept("a", compute), torch.arange(5))
-    assert len(calls) == 1
+    def __init__(self, fails_from: int = 99) -> None:
+        self.done, self.fails_from = [], fails_from
+
+    def __call__(self, job: int) -> dict[str, torch.Tensor]:
+        if job >= self.fails_from:
+            raise RuntimeError("out of luck")
+        self.done.append(job)
+        return {"double": torch.tensor([2.0 * job]), "none": torch.zeros(0, 3)}
+
+
+def _doubles(pieces):
+    return [float(piece["double"]) for piece in pieces]
+
+
+def test_a_piece_is_done_once(tmp_path):
+    first, again = Work(), Work()
+    assert _doubles(open_ledger(tmp_path / "work", {"seed": 0}).done("doubling", JOBS, first)) == [2, 4, 6]
+    pieces = open_ledger(tmp_path / "work", {"seed": 0}).done("doubling", JOBS, again)
+    assert _doubles(pieces) == [2, 4, 6]
+    assert pieces[0]["none"].shape == (0, 3)
+    assert (first.done, again.done) == ([1, 2, 3], [])
+
+
+def test_what_was_done_before_a_failure_is_kept(tmp_path):
+    ledger = open_ledger(tmp_path / "work", {"seed": 0})
+    with pytest.raises(UserError, match="doubling: piece b failed: RuntimeError: out of luck; call again"):
+        ledger.done("doubling", JOBS, Work(fails_from=2))
+    rest = Work()
+    assert _doubles(ledger.done("doubling", JOBS, rest)) == [2, 4, 6]
+    assert rest.done == [2, 3]
+
+
+def test_a_half_written_piece_is_done_again(tmp_path):
+    ledger = open_ledger(tmp_path / "work", {"seed": 0})
+    (tmp_path / "work" / "a.draft").write_bytes(b"half")
+    work = Work()
+    ledger.done("doubling", JOBS, work)
+    assert work.done == [1, 2, 3]
+
+
+def test_chapters_do_not_share_pieces(tmp_path):
+    ledger, work = open_ledger(tmp_path / "work", {"seed": 0}), Work()
+    ledger.about("one").done("doubling", JOBS, work)
+    ledger.about("other").done("doubling", JOBS, work)
+    assert work.done == [1, 2, 3, 1, 2, 3]
 
 
 def test_without_a_folder_nothing_is_kept():
-    assert torch.equal(Ledger().kept("a", lambda: torch.ones(2)), torch.ones(2))
-    Ledger().close()
+    work = Work()
+    for _ in range(2):
+        HERE.done("doubling", {"a": 1}, work)
+    assert work.done == [1, 1]
+    HERE.close()
 
 
 def test_other_work_is_refused(tmp_path):
@@ -31,6 +73,17 @@ def test_other_work_is_refused(tmp_path):
 
 def test_a_closed_ledger_is_gone(tmp_path):
     ledger = open_ledger(tmp_path / "work", {"seed": 0})
-    ledger.kept("a", lambda: torch.ones(2))
+    ledger.done("doubling", JOBS, Work())
     ledger.close()
     assert not (tmp_path / "work").exists()
+
+
+def test_it_says_where_pieces_are_done(tmp_path):
+    assert open_ledger(tmp_path, {}, ray_address="local").about("one") == Ledger(tmp_path, "local", "one-")
+
+
+def test_slices_cover_everything_once():
+    slices = numbered(10, 4)
+    assert [list(range(10))[part] for part in slices.values()] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    assert list(slices) == ["000000", "000004", "000008"]
+    assert numbered(0, 4) == {}

@@ -3,19 +3,28 @@ import torch
 
 from dtinterp.equivalence.classes import partition_of
 from dtinterp.equivalence.contexts import draw_contexts
-from dtinterp.equivalence.ledger import Ledger
 from dtinterp.equivalence.screen import ScreenConfig, screen
+from dtinterp.equivalence.scrutiny import Bench
 from dtinterp.equivalence.trials import try_swaps
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.transformer import DecisionTransformer
 
-SETTINGS = {"n_frames": 60, "n_probes": 6, "n_mates": 4, "n_verified": 30, "epsilon": 0.1}
+SETTINGS = {
+    "n_frames": 60,
+    "n_probes": 6,
+    "n_mates": 4,
+    "n_verified": 30,
+    "epsilon": 0.1,
+    "n_draws": 5,
+    "n_quotient_draws": 1,
+}
 
 
 def _screen(model, trajectories, halves, items, **settings):
-    config = ScreenConfig(**(SETTINGS | settings))
-    return screen(model, trajectories, split=halves, items=items, config=config, ledger=Ledger())
+    untrained = DecisionTransformer(model.cfg, generator(1, "untrained"))
+    bench = Bench(model, untrained, trajectories, halves.held_out, items)
+    return screen(bench, ScreenConfig(**(SETTINGS | settings)))
 
 
 @pytest.fixture(scope="module")

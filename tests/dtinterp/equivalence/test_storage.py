@@ -9,6 +9,7 @@ from torch import Tensor
 from dtinterp.dataset.split import Split
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.certify import EquivalenceConfig, EquivalenceReport, certify
+from dtinterp.equivalence.scrutiny import Bench
 from dtinterp.equivalence.storage import load_equivalence, save_equivalence
 from dtinterp.foundation.artefact import Artefact, Content, write_artefact
 from dtinterp.foundation.errors import UserError
@@ -22,7 +23,7 @@ def report(
 ) -> EquivalenceReport:
     untrained = DecisionTransformer(model.cfg, generator(1, "untrained"))
     config = EquivalenceConfig(n_frames=6, n_contexts=2, epsilon=0.3, n_draws=5, n_quotient_draws=2, seed=3)
-    return certify(model, trajectories, split=halves, items=items, untrained=untrained, config=config)
+    return certify(Bench(model, untrained, trajectories, halves.held_out, items), config)
 
 
 def _parent(folder: Path, kind: str) -> Artefact:

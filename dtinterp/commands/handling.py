@@ -1,0 +1,41 @@
+"""Long work on observations becomes a ledger beside its artefact: gone on with when interrupted, spread if asked."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from dtinterp.commands.subject import Subject
+from dtinterp.equivalence.certify import EquivalenceConfig
+from dtinterp.equivalence.ledger import Ledger, open_ledger
+from dtinterp.equivalence.screen import ScreenConfig
+from dtinterp.equivalence.tables import write_tables
+
+
+@dataclass(frozen=True)
+class Handling:
+    """Who does the work, and what is written beside the artefact."""
+
+    tables: Path | None = None
+    """folder for what was found as Parquet, for notebooks; none without"""
+    ray_address: str | None = None
+    """where Ray makes the swaps, many pieces at a time: local for the cores of this machine, or the HOST:PORT of a
+    cluster (pip install 'dtinterp[ray]'); without it they are made here"""
+
+    def ledger(self, out: Path, subject: Subject, config: EquivalenceConfig | ScreenConfig) -> Ledger:
+        """Return the ledger of the work that is to become `out`, begun or gone on with.
+
+        Raises `UserError` where other work is unfinished there.
+        """
+        identity = {**asdict(config), **{each.name: each.manifest.digest for each in subject.artefacts}}
+        return open_ledger(out.with_name(f"{out.name}.unfinished"), identity, ray_address=self.ray_address)
+
+    def write(self, tables: Mapping[str, pd.DataFrame]) -> None:
+        """Write the tables, if they are asked for."""
+        if self.tables is not None:
+            write_tables(self.tables, tables)
+
+
+HERE_ALONE = Handling()
+"""No machines but this one, and no tables."""
