@@ -49,6 +49,14 @@ def decide(
     return tuple(Decided(*row) for row in zip(names, logits.softmax(-1), bits, strict=True))
 
 
+def most_telling(bench: Bench) -> int:
+    """Return the context in which the two observations, as they are, are furthest apart."""
+    nothing = torch.zeros_like(bench.embedding[:1])
+    logits = [bench.logits(context, nothing) for context in range(len(bench.start))]
+    peaks = [float(moved(each, each[0]).divergence.max()) for each in logits]
+    return peaks.index(max(peaks))
+
+
 def _exchanges(
     parts: Difference, chosen: Bool[Tensor, " differing"], generator: torch.Generator
 ) -> dict[str, Float32[Tensor, " d_model"]]:

@@ -1,7 +1,10 @@
 """Two observations become the swap that told them apart most."""
 
+import torch
+
 from dtinterp.equivalence.certificates import WorstSwap
 from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.equivalence.classes import Partition
 
 
 def worst_swap(report: EquivalenceReport, place: int, other: int) -> WorstSwap:
@@ -29,3 +32,10 @@ def nearest(report: EquivalenceReport, place: int) -> int:
     divergence = report.relation.maximum[place].clone()
     divergence[place] = float("inf")
     return int(divergence.argmin())
+
+
+def nearest_outside(report: EquivalenceReport, partition: Partition, place: int) -> int | None:
+    """Return the row of the closest observation of another class; None where there is no other class."""
+    divergence = report.relation.maximum[place].clone()
+    divergence[partition.label == partition.label[place]] = torch.inf
+    return int(divergence.argmin()) if partition.n_classes > 1 else None

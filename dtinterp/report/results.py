@@ -14,7 +14,7 @@ from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.score import DictionaryScore
 from dtinterp.equivalence.certify import EquivalenceReport
-from dtinterp.features.label_table import VERDICTS, LabelStudy
+from dtinterp.features.label_table import LabelStudy
 from dtinterp.features.table import FeatureTable
 from dtinterp.foundation.artefact import Artefact
 from dtinterp.foundation.errors import UserError
@@ -90,7 +90,7 @@ class StudyResults:
         for study in self.labels:
             labels = study.value.labels
             if (labels.name, labels.site) == (name, site):
-                return labels.words[feature] if int(labels.verdict[feature]) == VERDICTS.index("good label") else ""
+                return labels.good(feature)
         return ""
 
     @property

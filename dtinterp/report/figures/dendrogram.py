@@ -16,6 +16,8 @@ from dtinterp.report.evidence import plural
 from dtinterp.report.style import CONTROL, INK, MUTED, WRONG, styled
 
 TICKS = (0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1)
+FOOT = 0.05
+"""Share of the height that is left free below the leaves and above the last join: plotly's axes swallow clicks."""
 ABOVE, BROKEN = "above ε", "broken by a counterexample"
 """What a join is that does not stand inside one class."""
 
@@ -28,6 +30,7 @@ def dendrogram_figure(report: EquivalenceReport, level: Level, *, chosen: int | 
     epsilon whose observations are not of one class is one that a counterexample broke.
     """
     tree = dendrogram(report.relation)
+    top = np.sqrt(max(float(tree[:, 2].max()), level.epsilon, report.config.epsilon))
     leaves = hierarchy.leaves_list(tree).tolist()
     colours = class_colours(level.partition)
     figure = go.Figure()
@@ -41,7 +44,7 @@ def dendrogram_figure(report: EquivalenceReport, level: Level, *, chosen: int | 
         title_text="largest divergence inside, bits",
         tickvals=np.sqrt(TICKS).tolist(),
         ticktext=[f"{tick:g}" for tick in TICKS],
-        rangemode="tozero",
+        range=[-FOOT * top, (1 + FOOT) * top],
     )
     figure.update_xaxes(showticklabels=False, ticks="", showgrid=False, range=[-1, len(leaves)])
     return styled(figure, height=340, margin={"l": 64, "r": 20, "t": 24, "b": 44})
@@ -137,4 +140,5 @@ def _add_line(figure: go.Figure, epsilon: float, text: str, *, colour: str = WRO
         line={"color": colour, "dash": "dash", "width": 1.5},
         annotation_text=text,
         annotation_font_color=colour,
+        annotation_bgcolor="rgba(255,255,255,0.8)",
     )
