@@ -22,6 +22,7 @@ def spread(report: EquivalenceReport) -> EquivalenceReport:
         report,
         swaps=replace(report.swaps, maximum=maximum, mean=maximum / 2),
         partition=partition_of(trio, "planted"),
+        config=replace(report.config, epsilon=0.05),
     )
 
 
