@@ -10,9 +10,7 @@ from app.pictures import album, gallery
 from dtinterp.equivalence.contrasts import Contrast
 from dtinterp.report.evidence import bits, plural
 from dtinterp.report.html import element
-
-FREE = 5e-4
-"""Return below which a loss is shown as none."""
+from dtinterp.report.sections.agreement import FREE
 
 
 def show_contrasts(opened: OpenStudy) -> None:

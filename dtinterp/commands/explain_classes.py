@@ -12,6 +12,7 @@ from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
 from dtinterp.dictionary.storage import load_dictionary
 from dtinterp.equivalence.anatomy import class_features, dimensions
 from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.equivalence.explanation_storage import CLASSES
 from dtinterp.equivalence.prediction import in_components, predict, raw_cosine
 from dtinterp.equivalence.quotient import representatives
 from dtinterp.equivalence.representations import (
@@ -29,7 +30,6 @@ from dtinterp.foundation.ranges import require_at_least
 from dtinterp.foundation.seeding import numpy_generator
 from dtinterp.model.transformer import DecisionTransformer
 
-KIND = "explanation"
 N_COMPONENTS = 8
 """Principal components that embeddings are compared in, as a dictionary with eight active features would."""
 
@@ -86,7 +86,7 @@ def explain_classes(
     )
     found = _explained(subject.model, report, load_dictionary(places.dictionary), subject.items, config)
     tensors = {"frame_id": report.chosen.frame_id, "label": report.partition.label}
-    content = Content(KIND, asdict(config), tensors, found)
+    content = Content(CLASSES, asdict(config), tensors, found)
     return write_artefact(out, content, parents=parents, seed=config.seed, replace=replace)
 
 

@@ -12,12 +12,11 @@ from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
 from dtinterp.dictionary.storage import ARTEFACT_KIND, load_dictionary
 from dtinterp.equivalence.explanation import PairConfig
 from dtinterp.equivalence.explanation import explain_pair as explain
+from dtinterp.equivalence.explanation_storage import PAIR
 from dtinterp.equivalence.pairs import pair_in_contexts
 from dtinterp.foundation.artefact import Artefact, Content, read_artefact, refuse_existing, write_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
-
-KIND = "pair"
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def explain_pair(
         config=config.search,
     )
     found = explain(ready.bench, load_dictionary(dictionary), config.search, generator(seed, "pair/controls"))
-    content = Content(KIND, asdict(config), {"pair": pair}, asdict(found))
+    content = Content(PAIR, asdict(config), {"pair": pair}, asdict(found))
     return write_artefact(out, content, parents=(*subject.artefacts, parent), seed=seed, replace=replace)
 
 
