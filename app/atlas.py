@@ -10,13 +10,14 @@ HTML = '<div class="atlas"></div>'
 
 CSS = """
 .atlas { display: flex; flex-wrap: wrap; gap: 10px; font-family: var(--st-font); }
-.group { border: 1px solid #d9dee5; border-radius: 6px; padding: 8px 8px 6px; }
-.group.is-chosen { border-color: var(--st-primary-color); background: #eef5f8; }
-.group > span { display: block; font-size: 12px; color: #5b6675; margin-bottom: 5px; }
+.group { border: 1px solid var(--st-border-color); border-left: 5px solid var(--colour);
+  border-radius: 6px; padding: 8px 8px 6px; }
+.group.is-chosen { background: var(--st-secondary-background-color); box-shadow: 0 0 0 2px var(--colour); }
+.group > span { display: block; font-size: 12px; color: var(--st-text-color); opacity: .75; margin-bottom: 5px; }
 .pictures { display: flex; flex-wrap: wrap; gap: 5px; }
 button { all: unset; cursor: pointer; border-radius: 4px; line-height: 0; outline: 2px solid transparent; }
 button:hover { outline-color: #b9d6e0; }
-button:focus-visible { outline-color: #1c2430; }
+button:focus-visible { outline-color: var(--st-text-color); }
 button[aria-pressed="true"] { outline: 3px solid var(--st-primary-color); }
 img { width: 52px; height: 52px; border-radius: 3px; display: block; }
 """
@@ -27,6 +28,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   atlas.replaceChildren(...data.groups.map((group) => {
     const box = document.createElement("div");
     box.className = group.is_chosen ? "group is-chosen" : "group";
+    box.style.setProperty("--colour", group.colour);
     const name = document.createElement("span");
     name.textContent = group.name;
     const pictures = document.createElement("div");
@@ -66,6 +68,8 @@ class Group:
     """Observations that stand together."""
 
     name: str
+    colour: str
+    """`#rrggbb`"""
     pictures: tuple[Picture, ...]
 
 
@@ -84,6 +88,7 @@ def show_atlas(groups: tuple[Group, ...], *, chosen: int, on_click: Callable[[in
             "groups": [
                 {
                     "name": group.name,
+                    "colour": group.colour,
                     "is_chosen": any(picture.frame == chosen for picture in group.pictures),
                     "pictures": [vars(picture) for picture in group.pictures],
                 }

@@ -8,12 +8,23 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.demonstrations.storage import KIND as DEMONSTRATIONS
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.dictionary.dictionary import Dictionary
+from dtinterp.dictionary.kinds import TopK
+from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
+from dtinterp.dictionary.storage import load_dictionary
 from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.equivalence.comparison import Portrait
+from dtinterp.equivalence.comparison_storage import ARTEFACT_KIND as COMPARISON
+from dtinterp.equivalence.comparison_storage import load_comparison
 from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
 from dtinterp.equivalence.storage import load_equivalence
+from dtinterp.features.label_storage import ARTEFACT_KIND as LABELS
+from dtinterp.features.label_storage import load_labels
+from dtinterp.features.label_table import Labels
 from dtinterp.foundation.artefact import Artefact, read_artefact
 from dtinterp.foundation.manifest import MANIFEST
 from dtinterp.model.config import ModelConfig
@@ -37,16 +48,23 @@ class Shelved:
 
 @dataclass(frozen=True)
 class Study:
-    """Certified classes, with the model and the demonstrations that they rest on."""
+    """Certified classes, with what they rest on and what was found out about them."""
 
     equivalence: Shelved
     model: Shelved
     demonstrations: Shelved
+    dictionaries: tuple[Shelved, ...] = ()
+    """of the model, at any site"""
+    labels: tuple[Shelved, ...] = ()
+    """of the features of some of them"""
+    comparison: Shelved | None = None
+    """of the classes with the world; None where they were not compared"""
 
     @property
-    def name(self) -> str:
-        """The model's name, and where the classes stand."""
-        return f"{self.model.path.name} · {self.equivalence.path}"
+    def digest(self) -> str:
+        """What changes when any of it does."""
+        parts = (self.equivalence, self.model, self.demonstrations, *self.dictionaries, *self.labels, self.comparison)
+        return "".join(part.digest for part in parts if part is not None)
 
 
 @dataclass(frozen=True)
@@ -58,11 +76,22 @@ class OpenStudy:
     equivalence: Artefact
     model: Artefact
     demonstrations: Artefact
+    dictionaries: Mapping[str, Dictionary]
+    """of the observation embedding, by name"""
+    labels: Mapping[str, Labels]
+    """of these dictionaries, by name, where they were searched"""
+    portrait: Portrait | None
+    """what the model confuses, and what distracts it; None where its classes were not compared with the world"""
 
     @property
     def n_slots(self) -> int:
         """Slots of the windows that the model sees."""
         return TypeAdapter(ModelConfig).validate_python(self.model.config["model"]).n_slots
+
+    @property
+    def frames(self) -> list[int]:
+        """The compared observations, in the order of the report: rows of the trajectories' frame table."""
+        return self.report.chosen.frame_id.tolist()
 
 
 def folders() -> tuple[Path, ...]:
@@ -77,10 +106,13 @@ def shelve(roots: Sequence[Path]) -> tuple[Shelved, ...]:
     return tuple(entry for file in found if (entry := _shelved(file)) is not None)
 
 
-def studies(shelf: Sequence[Shelved]) -> tuple[Study, ...]:
-    """Return the certified classes whose model and demonstrations stand on the shelf too."""
+def studies(shelf: Sequence[Shelved]) -> Mapping[str, Study]:
+    """Return the certified classes whose model and demonstrations stand on the shelf too.
+
+    Each is called by its model's name; the second one of the same name by its folder as well.
+    """
     by_digest = {entry.digest: entry for entry in shelf}
-    found = []
+    found: dict[str, Study] = {}
     for entry in shelf:
         if entry.kind != EQUIVALENCE:
             continue
@@ -88,21 +120,49 @@ def studies(shelf: Sequence[Shelved]) -> tuple[Study, ...]:
             by_digest[digest].kind: by_digest[digest] for digest in entry.parents.values() if digest in by_digest
         }
         if parents.keys() >= {MODEL, DEMONSTRATIONS}:
-            found.append(Study(entry, parents[MODEL], parents[DEMONSTRATIONS]))
-    return tuple(found)
+            name = parents[MODEL].path.name
+            found[f"{name} ({entry.path})" if name in found else name] = _study(entry, parents, shelf)
+    return found
 
 
 def open_study(study: Study) -> OpenStudy:
     """Read a study. Raises `UserError` where a file of it is missing or damaged."""
     trajectories, demonstrations = load_trajectories(study.demonstrations.path)
     model = read_artefact(study.model.path, kind=MODEL, parent=demonstrations)
+    dictionaries = [load_dictionary(each.path, parent=model) for each in study.dictionaries]
+    dictionaries.sort(key=lambda each: (not isinstance(each.kind, TopK), each.width))  # as explain-pair prefers them
+    labels = [load_labels(each.path, parent=model).labels for each in study.labels]
     return OpenStudy(
         report=load_equivalence(study.equivalence.path, parent=model),
         trajectories=trajectories,
         equivalence=read_artefact(study.equivalence.path, kind=EQUIVALENCE),
         model=model,
         demonstrations=demonstrations,
+        dictionaries={each.name: each for each in dictionaries if each.site == OBSERVATION_EMBEDDING},
+        labels={each.name: each for each in labels if each.site == OBSERVATION_EMBEDDING},
+        portrait=_portrait(study, model),
     )
+
+
+def _study(entry: Shelved, parents: Mapping[str, Shelved], shelf: Sequence[Shelved]) -> Study:
+    def of(kind: str, parent: Shelved) -> tuple[Shelved, ...]:
+        return tuple(each for each in shelf if each.kind == kind and parent.digest in each.parents.values())
+
+    return Study(
+        equivalence=entry,
+        model=parents[MODEL],
+        demonstrations=parents[DEMONSTRATIONS],
+        dictionaries=of(DICTIONARY, parents[MODEL]),
+        labels=of(LABELS, parents[MODEL]),
+        comparison=next(iter(of(COMPARISON, entry)), None),
+    )
+
+
+def _portrait(study: Study, model: Artefact) -> Portrait | None:
+    if study.comparison is None:
+        return None
+    portraits = load_comparison(study.comparison.path).portraits
+    return next((portrait for portrait in portraits if portrait.model == model.name), None)
 
 
 def _is_hidden(file: Path, root: Path) -> bool:

@@ -5,13 +5,18 @@ from torch import Tensor
 
 from dtinterp.report.filmstrip import Draw
 from dtinterp.report.html import Html, element, join
-from dtinterp.report.pictures import frame_picture, in_words, svg_data_uri
+from dtinterp.report.pictures import frame_picture, in_words, standalone, svg_data_uri
+from dtinterp.report.style import TRAINED, WRONG
 
 STYLE = """
 <style>
+.stMainBlockContainer { padding-top: 2.5rem; }
+[data-testid="stMetricValue"] { font-size: 1.45rem; }
+[data-testid="stMetricValue"] > div { overflow: visible; }
 .members { display: flex; flex-wrap: wrap; gap: .5rem; margin: .2rem 0 .4rem; }
 img.frame { width: 4.2rem; height: 4.2rem; border-radius: 4px; display: block; }
-.large img.frame { width: 11rem; height: 11rem; }
+.pair img.frame { width: clamp(4rem, 7vw, 6rem); height: auto; }
+.large img.frame { width: 100%; max-width: 11rem; height: auto; }
 .fact { background: #f4f6f8; border-radius: 3px; padding: .1rem .5rem; font-size: .82rem; margin-right: .3rem; }
 .facts { line-height: 1.9; }
 .scroll { overflow-x: auto; padding-bottom: .4rem; }
@@ -31,6 +36,13 @@ img.frame { width: 4.2rem; height: 4.2rem; border-radius: 4px; display: block; }
 </style>
 """
 """How pictures and filmstrips look inside the dashboard."""
+
+ICON = standalone(
+    Html(
+        f'<circle cx="2.5" cy="3.5" r="2.1" fill="{TRAINED}"/><path d="M4.2 2.1h2.6v2.8h-2.6z" fill="{WRONG}"/>',
+    )
+)
+"""Of the browser's tab. It is drawn here, because streamlit fetches icons that have a name from the network."""
 
 
 def title_of(frames: UInt8[Tensor, "frame view view 3"], frame: int) -> str:

@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.agents.config import AgentConfig
 from dtinterp.commands.certify import certify
 from dtinterp.commands.collect import CollectConfig, collect
 from dtinterp.commands.compare_features import CompareConfig, compare_features
 from dtinterp.commands.describe import DescribeConfig, describe
 from dtinterp.commands.experiment import try_on
+from dtinterp.commands.explain_classes import Places
 from dtinterp.commands.fit_dictionary import DictionaryConfig, fit_dictionary
 from dtinterp.commands.label import LabelConfig, label
+from dtinterp.commands.reasons import find_reasons
 from dtinterp.commands.report import Sources, refuse_page, report, write_sources
 from dtinterp.commands.subject import CHECKPOINTS
 from dtinterp.commands.train_agent import train_agent
@@ -33,7 +36,7 @@ TRAINING = {
     "large": TrainConfig(ModelConfig(d_model=256, n_layers=3, n_heads=8), learning_rate=1.5e-3, precision="bfloat16"),
 }
 SHIPPED = {"small": "memory-dt-small-0", "large": "memory-dt"}
-SITES = ("hook_obs_embed", "blocks.1.hook_resid_pre")
+SITES = (OBSERVATION_EMBEDDING, "blocks.1.hook_resid_pre")
 FITS = (
     FitConfig(TopK(8), width=128),
     FitConfig(TopK(8), width=512),
@@ -112,6 +115,10 @@ def run_study(config: StudyConfig) -> Path:
     with clock.stage("equivalence"):
         equivalence = EquivalenceConfig(n_frames=config.n_frames, epsilon=config.epsilon, seed=config.seed)
         certify(equivalence, out / "equivalence", **subject)
+    with clock.stage("reasons"):
+        described = out / "dictionaries" / OBSERVATION_EMBEDDING / DESCRIBED
+        places = Places(out / "equivalence", described, base.model, base.demonstrations)
+        reasons = find_reasons(places, out, seed=config.seed, replace=anew)
     sources = Sources(
         agent=base.agent,
         demonstrations=base.demonstrations,
@@ -124,6 +131,9 @@ def run_study(config: StudyConfig) -> Path:
         seconds=clock.seconds,
         labels=tuple(labels),
         comparison=out / "comparison",
+        agreement=reasons.agreement,
+        pairs=reasons.pairs,
+        explained=reasons.explained,
     )
     write_sources(out, sources)
     return report(out, replace=anew)

@@ -143,8 +143,37 @@ def _write_findings(folder: Path, subject: dict[str, Path]) -> None:
         model=model,
         demonstrations=demonstrations,
     )
-    config = EquivalenceConfig(n_frames=12, n_contexts=2, n_draws=20)
+    config = EquivalenceConfig(n_frames=12, n_contexts=2, n_draws=20, epsilon=0.01)
     certify(config, folder / "equivalence" / "novice", model=model, demonstrations=demonstrations)
+    _write_reasons(folder, model, demonstrations)
     trained = load_model(model)
     report = run_experiment(Specification.model_validate(yaml.safe_load(EXPERIMENT)), trained.model)
     save_report(folder / "interventions" / "flip", report, parents=[trained.artefact])
+
+
+def _write_reasons(folder: Path, model: Path, demonstrations: Path) -> None:
+    """Write what the classes are worth, and why: against the world, by features, and for the first two observations."""
+    from dtinterp.commands import explain_classes as by_features
+    from dtinterp.commands import explain_pair as by_pair
+    from dtinterp.commands.compare import Compared, compare
+    from dtinterp.equivalence.comparison import ComparisonConfig
+    from dtinterp.equivalence.explanation import PairConfig
+    from dtinterp.equivalence.storage import load_equivalence
+
+    classes, dictionary = folder / "equivalence" / "novice", folder / "dictionaries" / "topk-512-k4"
+    compared = Compared((classes,), (model,), (), demonstrations)
+    quick = ComparisonConfig(n_draws=20, n_shown=3, n_windows=20)
+    compare(quick, compared, folder / "agreements" / "novice")
+    places = by_features.Places(classes, dictionary, model, demonstrations)
+    by_features.explain_classes(
+        by_features.ExplainConfig(n_draws=10, n_splits=2), places, folder / "explanations" / "novice"
+    )
+    first, second = load_equivalence(classes).chosen.frame_id[:2].tolist()
+    search = PairConfig(n_contexts=2, n_draws=20, n_sets=100, epsilon=0.001)
+    by_pair.explain_pair(
+        by_pair.ExplainConfig((first, second), search),
+        folder / "pairs" / "novice",
+        dictionary=dictionary,
+        model=model,
+        demonstrations=demonstrations,
+    )

@@ -7,21 +7,22 @@ from app.library import OpenStudy
 from app.panels.observation import show_window
 from app.pictures import album, gallery
 from dtinterp.equivalence.classes import Partition
+from dtinterp.equivalence.levels import Level
 from dtinterp.report.evidence import plural
 
 
-def show_comparison(opened: OpenStudy, place: int) -> None:
+def show_comparison(opened: OpenStudy, level: Level, place: int) -> None:
     """Show the worst swap's window, and how the world's partitions class the observation in row `place`."""
-    show_window(opened, place)
+    show_window(opened, level, place)
     st.markdown("**Against the world**")
-    st.dataframe(comparison_table(opened, place), hide_index=True, width="stretch")
+    st.dataframe(comparison_table(opened, level, place), hide_index=True, width="stretch")
     for world in opened.report.worlds:
-        _show_differences(opened, place, world)
+        _show_differences(opened, level, place, world)
 
 
-def comparison_table(opened: OpenStudy, place: int) -> pd.DataFrame:
+def comparison_table(opened: OpenStudy, level: Level, place: int) -> pd.DataFrame:
     """Return, for each partition of the world, how its class-mates of the observation overlap with the model's."""
-    ours = _mates(opened.report.partition, place)
+    ours = _mates(level.partition, place)
     rows = []
     for world in opened.report.worlds:
         theirs = _mates(world, place)
@@ -36,8 +37,8 @@ def comparison_table(opened: OpenStudy, place: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _show_differences(opened: OpenStudy, place: int, world: Partition) -> None:
-    ours, theirs = _mates(opened.report.partition, place), _mates(world, place)
+def _show_differences(opened: OpenStudy, level: Level, place: int, world: Partition) -> None:
+    ours, theirs = _mates(level.partition, place), _mates(world, place)
     differences = {
         f"“{world.name}” calls them the same, the model tells them apart": theirs - ours,
         f"the model takes them for the same, “{world.name}” does not": ours - theirs,

@@ -2,43 +2,59 @@
 
 import streamlit as st
 
+from app.address import compare_frames
 from app.library import OpenStudy
 from app.pictures import album, gallery, title_of
 from dtinterp.dataset.windows import window
+from dtinterp.equivalence.certificates import Certificate, WorstSwap
+from dtinterp.equivalence.levels import Level
 from dtinterp.report.evidence import bits, count, plural
 from dtinterp.report.figures.equivalence import neighbours_figure
 from dtinterp.report.filmstrip import filmstrip
 from dtinterp.report.html import element, join
-from dtinterp.report.pairs import nearest, worst_swap
+from dtinterp.report.pairs import nearest, nearest_outside, worst_swap
 from dtinterp.report.shared_facts import in_plain_words, shared_facts
 from dtinterp.report.style import CONFIG
 
 
-def show_observation(opened: OpenStudy, place: int) -> None:
-    """Show the observation in row `place` of the report's chosen frames."""
-    frame = int(opened.report.chosen.frame_id[place])
+def show_observation(opened: OpenStudy, level: Level, place: int) -> None:
+    """Show the observation in row `place` of the report's chosen frames, and its class at this level."""
+    frame = opened.frames[place]
     draw = album(opened.trajectories.frames)
     st.subheader(f"Frame {frame}")
     picture, words = st.columns([2, 3])
     picture.html(element("div", draw(frame), class_="large"))
     with words:
         _show_facts(opened, place)
-    _show_class(opened, place)
+    _show_class(opened, level, place)
+    st.markdown("**Nearest observations**")
+    st.plotly_chart(neighbours_figure(opened.report, level, place), theme=None, config=CONFIG, key="neighbours")
+    other = nearest_outside(opened.report, level.partition, place)
+    if other is not None:
+        st.button(
+            f"What keeps frame {opened.frames[other]} out of its class?",
+            on_click=compare_frames,
+            args=(frame, opened.frames[other]),
+            help="The nearest observation of another class: compare the two.",
+        )
 
 
-def show_window(opened: OpenStudy, place: int) -> None:
+def show_window(opened: OpenStudy, level: Level, place: int) -> None:
     """Show the window of the swap that came closest to telling the observation's class apart.
 
     Where it stands alone, the swap with its nearest neighbour is shown: the one that kept them apart.
     """
-    report = opened.report
-    certificate = report.certificates[int(report.partition.label[place])]
+    certificate = level.certificates[int(level.partition.label[place])]
     if certificate.worst is not None:
-        swap = certificate.worst
         st.markdown("**The swap inside this class that moved the model most**")
+        show_swap(opened, certificate.worst)
     else:
-        swap = worst_swap(report, place, nearest(report, place))
         st.markdown("**What keeps it apart from its nearest neighbour**")
+        show_swap(opened, worst_swap(opened.report, place, nearest(opened.report, place)))
+
+
+def show_swap(opened: OpenStudy, swap: WorstSwap) -> None:
+    """Show the window of a swap, the stand-in below its slot, and what it did."""
     last = opened.trajectories.frame_id.new_tensor([swap.step]).long()
     st.html(filmstrip(window(opened.trajectories, last, opened.n_slots), album(opened.trajectories.frames), swap=swap))
     st.caption(
@@ -62,21 +78,29 @@ def _show_facts(opened: OpenStudy, place: int) -> None:
     )
 
 
-def _show_class(opened: OpenStudy, place: int) -> None:
-    report = opened.report
-    label = int(report.partition.label[place])
-    certificate = report.certificates[label]
-    mates = [member for member in report.partition.members(label).tolist() if member != place]
-    epsilon = f"{report.config.epsilon:g} bits"
+def _show_class(opened: OpenStudy, level: Level, place: int) -> None:
+    label = int(level.partition.label[place])
+    mates = [member for member in level.partition.members(label).tolist() if member != place]
+    epsilon = f"{level.epsilon:g} bits"
     if not mates:
         st.markdown(f"**Class {label}** holds it alone: no other observation can stand in for it within {epsilon}.")
-    else:
-        st.markdown(f"**Class {label}**: {plural(len(mates), 'class-mate')} that can stand in for it within {epsilon}")
-        st.html(gallery(album(opened.trajectories.frames), report.chosen.frame_id[mates].tolist()))
-        tiles = (*st.columns(2), *st.columns(2))  # four abreast would cut the numbers off
-        tiles[0].metric("largest divergence", bits(certificate.maximum))
-        tiles[1].metric("mean", bits(certificate.mean))
-        tiles[2].metric("swaps tried", count(certificate.n_swaps))
-        tiles[3].metric("actions flipped", count(certificate.n_flips))
-    st.markdown("**Nearest observations**")
-    st.plotly_chart(neighbours_figure(report, place), theme=None, config=CONFIG, key="neighbours")
+        return
+    st.markdown(f"**Class {label}**: {plural(len(mates), 'class-mate')} that can stand in for it within {epsilon}")
+    st.html(gallery(album(opened.trajectories.frames), [opened.frames[mate] for mate in mates]))
+    _show_certificate(opened, level, level.certificates[label])
+
+
+def _show_certificate(opened: OpenStudy, level: Level, certificate: Certificate) -> None:
+    tiles = (*st.columns(2), *st.columns(2))  # four abreast would cut the numbers off
+    tiles[0].metric("largest divergence", bits(certificate.maximum))
+    tiles[1].metric("mean", bits(certificate.mean))
+    tiles[2].metric("swaps tried", count(certificate.n_swaps))
+    tiles[3].metric("actions flipped", count(certificate.n_flips))
+    scrutiny = opened.report.scrutiny
+    bounds = scrutiny.bounds if level.is_certified and scrutiny is not None else ()
+    for bound in bounds:
+        if bound.label == certificate.label and bound.share is not None:
+            st.caption(
+                f"In {count(bound.n_contexts)} contexts that it was not made from, it failed in {bound.n_failures}: at "
+                f"95%, it fails in at most {bound.share.high:.0%} of all its held-out contexts."
+            )

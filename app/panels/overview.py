@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+from app.library import OpenStudy
 from dtinterp.equivalence.certify import EquivalenceReport
-from dtinterp.report.evidence import bits, count
 from dtinterp.report.figures.equivalence import agreement_figure, divergence_figure
 from dtinterp.report.figures.quotient import quotient_figure
 from dtinterp.report.findings import keeps_behaviour, standings
@@ -11,15 +11,9 @@ from dtinterp.report.style import CONFIG
 from dtinterp.report.tables import agreement_table, certificate_table, in_words, quotient_table
 
 
-def show_overview(report: EquivalenceReport) -> None:
-    """Show counts, agreement with the world beside its controls, all divergences and all certificates."""
-    tiles = st.columns(4)
-    tiles[0].metric(
-        "observations", count(len(report.chosen.frame_id)), help=f"{report.chosen.coverage:.1%} of held-out steps"
-    )
-    tiles[1].metric("classes", count(report.partition.n_classes))
-    tiles[2].metric("swaps tried", count(report.n_swaps), help=f"in {count(report.n_contexts)} held-out contexts")
-    tiles[3].metric("largest inside a class", bits(max(certificate.maximum for certificate in report.certificates)))
+def show_overview(opened: OpenStudy) -> None:
+    """Show agreement with the world beside its controls, all divergences and all certificates."""
+    report = opened.report
     st.markdown(_behaviour(report))
     st.plotly_chart(quotient_figure(report.behaviour), theme=None, config=CONFIG, key="quotient")
     st.dataframe(in_words(quotient_table(report)), hide_index=True)

@@ -10,9 +10,10 @@ from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
 from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
 from dtinterp.dictionary.storage import load_dictionary
-from dtinterp.equivalence.anatomy import ClassFeatures, Dimensions, class_features, dimensions
+from dtinterp.equivalence.anatomy import class_features, dimensions
 from dtinterp.equivalence.certify import EquivalenceReport
-from dtinterp.equivalence.prediction import Predictions, in_components, predict, raw_cosine
+from dtinterp.equivalence.explanation_storage import CLASSES, ClassesExplanation
+from dtinterp.equivalence.prediction import in_components, predict, raw_cosine
 from dtinterp.equivalence.quotient import representatives
 from dtinterp.equivalence.representations import (
     near_as_heads_read,
@@ -20,7 +21,7 @@ from dtinterp.equivalence.representations import (
     same_active_features,
     same_code,
 )
-from dtinterp.equivalence.similarity import LearnedSimilarity, learn_similarity
+from dtinterp.equivalence.similarity import learn_similarity
 from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
 from dtinterp.equivalence.storage import load_equivalence
 from dtinterp.equivalence.trials import embedded
@@ -29,7 +30,6 @@ from dtinterp.foundation.ranges import require_at_least
 from dtinterp.foundation.seeding import numpy_generator
 from dtinterp.model.transformer import DecisionTransformer
 
-KIND = "explanation"
 N_COMPONENTS = 8
 """Principal components that embeddings are compared in, as a dictionary with eight active features would."""
 
@@ -64,20 +64,6 @@ class Places:
     """the demonstrations that it was trained on"""
 
 
-@dataclass(frozen=True)
-class Explanation:
-    """What features say about certified classes."""
-
-    predictions: Predictions
-    """how well distances tell which observations are interchangeable"""
-    learned: LearnedSimilarity
-    """the same for similarities that are learned on some frames and judged on others"""
-    dimensions: Dimensions
-    """of the embeddings, before and after a class counts as one observation"""
-    classes: tuple[ClassFeatures, ...]
-    """what the members of each share and differ in"""
-
-
 def explain_classes(
     config: ExplainConfig, places: Places, out: Path = Path("results/explanation"), *, replace: bool = False
 ) -> Artefact:
@@ -100,7 +86,7 @@ def explain_classes(
     )
     found = _explained(subject.model, report, load_dictionary(places.dictionary), subject.items, config)
     tensors = {"frame_id": report.chosen.frame_id, "label": report.partition.label}
-    content = Content(KIND, asdict(config), tensors, asdict(found))
+    content = Content(CLASSES, asdict(config), tensors, asdict(found))
     return write_artefact(out, content, parents=parents, seed=config.seed, replace=replace)
 
 
@@ -110,7 +96,7 @@ def _explained(
     dictionary: Dictionary,
     items: Float32[Tensor, "table item"],
     config: ExplainConfig,
-) -> Explanation:
+) -> ClassesExplanation:
     frames, relation = report.chosen.frame_id, report.relation
     x = embedded(model, items[frames])
     distances = (
@@ -123,7 +109,7 @@ def _explained(
     )
     rng = numpy_generator(config.seed, "explanation/controls")
     epsilon, codes = report.config.epsilon, encode_dense(dictionary, x)
-    return Explanation(
+    return ClassesExplanation(
         predictions=predict(relation, distances, epsilon=epsilon, n_draws=config.n_draws, generator=rng),
         learned=learn_similarity(
             (relation.maximum <= epsilon).numpy(),

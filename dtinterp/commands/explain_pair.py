@@ -10,15 +10,13 @@ from tyro.conf import Positional
 
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
 from dtinterp.dictionary.storage import ARTEFACT_KIND, load_dictionary
-from dtinterp.equivalence.contexts import draw_contexts
-from dtinterp.equivalence.exchange import bench
 from dtinterp.equivalence.explanation import PairConfig
 from dtinterp.equivalence.explanation import explain_pair as explain
+from dtinterp.equivalence.explanation_storage import PAIR
+from dtinterp.equivalence.pairs import pair_in_contexts
 from dtinterp.foundation.artefact import Artefact, Content, read_artefact, refuse_existing, write_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
-
-KIND = "pair"
 
 
 @dataclass(frozen=True)
@@ -59,17 +57,16 @@ def explain_pair(
     subject = load_subject(model, demonstrations)
     parent = read_artefact(dictionary, kind=ARTEFACT_KIND, parent=subject.trained.artefact)
     pair, seed = _in_table(config.pair, len(subject.items)), config.search.seed
-    contexts = draw_contexts(
+    ready = pair_in_contexts(
+        subject.model,
         subject.trajectories,
         subject.split.held_out,
-        frame_id=pair,
-        n_contexts=config.search.n_contexts,
-        n_slots=subject.model.cfg.n_slots,
-        generator=generator(seed, "pair/contexts"),
+        items=subject.items,
+        pair=pair,
+        config=config.search,
     )
-    ready = bench(subject.model, contexts, items=subject.items, pair=pair)
-    found = explain(ready, load_dictionary(dictionary), config.search, generator(seed, "pair/controls"))
-    content = Content(KIND, asdict(config), {"pair": pair}, asdict(found))
+    found = explain(ready.bench, load_dictionary(dictionary), config.search, generator(seed, "pair/controls"))
+    content = Content(PAIR, asdict(config), {"pair": pair}, asdict(found))
     return write_artefact(out, content, parents=(*subject.artefacts, parent), seed=seed, replace=replace)
 
 

@@ -11,6 +11,9 @@ from dtinterp.agents.storage import KIND as AGENT
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
 from dtinterp.dictionary.storage import load_dictionary, load_score
+from dtinterp.equivalence.comparison_storage import ARTEFACT_KIND as AGREEMENT
+from dtinterp.equivalence.comparison_storage import load_comparison as load_agreement
+from dtinterp.equivalence.explanation_storage import CLASSES, PAIR, load_explained_classes, load_pair
 from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
 from dtinterp.equivalence.storage import load_equivalence
 from dtinterp.features.label_storage import ARTEFACT_KIND as LABELS
@@ -46,6 +49,9 @@ class Sources:
     seconds: Mapping[str, float]
     labels: tuple[Path, ...] = ()
     comparison: Path | None = None
+    agreement: Path | None = None
+    pairs: tuple[Path, ...] = ()
+    explained: Path | None = None
 
 
 def report(folder: Path, /, *, replace: bool = False) -> Path:
@@ -98,10 +104,16 @@ def load_results(sources: Sources) -> StudyResults:
         labels=tuple(
             Sourced(load_labels(path), read_artefact(path, kind=LABELS, parent=model)) for path in sources.labels
         ),
-        comparison=None
-        if sources.comparison is None
-        else Sourced(
+        comparison=sources.comparison
+        and Sourced(
             load_comparison(sources.comparison), read_artefact(sources.comparison, kind=COMPARISON, parent=model)
+        ),
+        agreement=sources.agreement
+        and Sourced(load_agreement(sources.agreement), read_artefact(sources.agreement, kind=AGREEMENT, parent=model)),
+        pairs=tuple(Sourced(load_pair(path), read_artefact(path, kind=PAIR, parent=model)) for path in sources.pairs),
+        explained=sources.explained
+        and Sourced(
+            load_explained_classes(sources.explained), read_artefact(sources.explained, kind=CLASSES, parent=model)
         ),
         equivalence=Sourced(
             load_equivalence(sources.equivalence), read_artefact(sources.equivalence, kind=EQUIVALENCE, parent=model)

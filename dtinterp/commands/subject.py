@@ -8,15 +8,15 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from dtinterp.commands.train_model import split_of
 from dtinterp.dataset.split import Split
 from dtinterp.dataset.windows import Windows, window
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.artefact import Artefact
 from dtinterp.foundation.seeding import generator
+from dtinterp.model.config import TrainConfig
+from dtinterp.model.sides import split_of
 from dtinterp.model.storage import TrainedModel, load_model, untrained_twin
-from dtinterp.model.training import TrainConfig
 from dtinterp.model.transformer import DecisionTransformer
 from environments.vocabulary import one_hot
 
@@ -43,7 +43,7 @@ class Subject:
     @property
     def training(self) -> TrainConfig:
         """How the model was trained; of one that was trained elsewhere only its shape is known, the rest is default."""
-        return self.trained.training or TrainConfig(model=self.trained.model.cfg, seed=0)
+        return self.trained.assumed
 
     @cached_property
     def items(self) -> Float32[Tensor, "frame item"]:

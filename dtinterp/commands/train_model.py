@@ -6,11 +6,10 @@ from pathlib import Path
 
 from dtinterp.agents.items import FrameItems, ShowsFrames
 from dtinterp.commands.collect import DEMONSTRATIONS
-from dtinterp.dataset.split import Split, split
+from dtinterp.dataset.split import Split
 from dtinterp.demonstrations.evaluate import Evaluation, evaluate
 from dtinterp.demonstrations.samplers import Greedy, Sampler, Temperature, sampler_name
 from dtinterp.demonstrations.storage import load_trajectories
-from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.artefact import JSON, Artefact, begin_log, keep_log, refuse_existing
 from dtinterp.foundation.devices import device_of
 from dtinterp.foundation.errors import UserError
@@ -23,6 +22,7 @@ from dtinterp.model.frames import ordinal
 from dtinterp.model.keeping import CheckpointFolder
 from dtinterp.model.policy import WindowPolicy
 from dtinterp.model.ranks import joined_ranks
+from dtinterp.model.sides import split_of
 from dtinterp.model.storage import save_model
 from dtinterp.model.training import Probe, Record
 from dtinterp.model.training import train_model as train
@@ -104,11 +104,6 @@ def _where(env_id: str, env_ids: Sequence[str]) -> str:
 def _share_of(n_episodes: int, env_ids: Sequence[str]) -> int:
     """Return how many episodes are played in a world; those of a mixture, which may be long, get a twentieth each."""
     return n_episodes if len(env_ids) == 1 else n_episodes // 20
-
-
-def split_of(trajectories: Trajectories, config: TrainConfig) -> Split:
-    """Return the sides that a model of this config was trained and validated on."""
-    return split(trajectories, share=config.held_out, generator=generator(config.seed, "model/split"))
 
 
 def coded(source: ShowsFrames, n_items: int) -> FrameItems:

@@ -13,7 +13,7 @@ of T as a has them, and a gets them as b has them; neither loses what the dictio
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float32, Float64, Int64
+from jaxtyping import Bool, Float, Float32, Float64, Int64
 from torch import Tensor
 
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
@@ -35,13 +35,20 @@ class Bench:
 
     def left(self, shift: Float32[Tensor, "draft d_model"]) -> Float64[Tensor, " draft"]:
         """Return what still tells the two apart under each shift, as the formula above says."""
-        first, second = self.embedding
         worst = torch.zeros(len(shift), dtype=torch.float64)
-        for start, is_first in zip(self.start, self.is_first, strict=True):
-            own, other = (first, second - shift) if is_first else (second, first + shift)
-            logits = start.logits(torch.cat([own[None], other]))
+        for context in range(len(self.start)):
+            logits = self.logits(context, shift)
             worst = torch.maximum(worst, moved(logits[1:], logits[0]).divergence.amax(1))
         return worst
+
+    def logits(self, context: int, shift: Float32[Tensor, "draft d_model"]) -> Float[Tensor, "1+draft decision action"]:
+        """Return the decisions in one context from its slot on, first as it is, then with the other one of the two.
+
+        The other one stands there once under each shift.
+        """
+        first, second = self.embedding
+        own, other = (first, second - shift) if self.is_first[context] else (second, first + shift)
+        return self.start[context].logits(torch.cat([own[None], other]))
 
 
 @torch.no_grad()

@@ -15,6 +15,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from dtinterp.equivalence.prediction import auroc
+from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval, central
 
 LINEAR, TREES = "sum over features", "any function of features"
@@ -40,8 +41,13 @@ def learn_similarity(
 ) -> LearnedSimilarity:
     """Learn both on random halves of the frames and judge them, and the distances `beside`, on the other halves.
 
-    Halves without both kinds of pairs are drawn again.
+    Halves without both kinds of pairs are drawn again. Raises `UserError` where all are without.
     """
+    if not is_learnable(is_interchangeable):
+        raise UserError(
+            "of the pairs that are interchangeable, or of those that are not, no two are of four different "
+            "observations: a similarity cannot be learned on one half and judged on the other. Take another epsilon."
+        )
     areas: dict[str, list[float]] = {name: [] for name in (LINEAR, TREES, *beside)}
     codes = codes[:, (codes != codes[:1]).any(0)]  # features that differ somewhere
     while len(areas[LINEAR]) < n_splits:
@@ -58,6 +64,18 @@ def learn_similarity(
             areas[name].append(auroc(judged, table[unseen[0], unseen[1]]))
     gain = np.array(areas[TREES]) - np.array(areas[LINEAR])
     return LearnedSimilarity({name: central(values) for name, values in areas.items()}, central(gain))
+
+
+def is_learnable(is_interchangeable: Bool[np.ndarray, "frame frame"]) -> bool:
+    """Return whether two halves of the frames may both hold pairs of either kind: some two of each share no frame."""
+    return all(_has_disjoint(kind) for kind in (is_interchangeable, ~is_interchangeable))
+
+
+def _has_disjoint(joined: Bool[np.ndarray, "frame frame"]) -> bool:
+    """Return whether two of the joined pairs share no frame, from how many each frame is in."""
+    degree = np.triu(joined, 1).sum(0) + np.triu(joined, 1).sum(1)
+    n_pairs = degree.sum() / 2
+    return bool(n_pairs * (n_pairs - 1) > (degree * (degree - 1)).sum())
 
 
 def _learners(

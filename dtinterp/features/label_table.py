@@ -119,6 +119,11 @@ class Labels:
         """Return the place in `VERDICTS` of what is to be said of each feature."""
         return verdict(self.searched, self.judged, self.config)
 
+    def good(self, feature: int) -> str:
+        """Return a feature's label; nothing where it is no good one."""
+        is_good = int(self.verdict[feature]) == VERDICTS.index("good label")
+        return self.words[feature] if is_good else ""
+
     @property
     def share(self) -> Interval:
         """Share of the features that can be judged that have a good label, with Wilson's interval."""

@@ -63,6 +63,11 @@ class TrainedModel:
             )
         return self.training
 
+    @property
+    def assumed(self) -> TrainConfig:
+        """How the model was trained; of one that was trained elsewhere only its shape is known, the rest is default."""
+        return self.training or TrainConfig(model=self.model.cfg, seed=0)
+
 
 def load_model(path: Path, *, parent: Artefact | None = None) -> TrainedModel:
     """Read a model; with `parent`, check that it was trained on just those demonstrations."""

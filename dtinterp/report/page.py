@@ -13,6 +13,7 @@ from dtinterp.report.filmstrip import Draw
 from dtinterp.report.html import Html, element, join, words
 from dtinterp.report.pictures import frame_picture, in_words, symbols, use
 from dtinterp.report.results import StudyResults
+from dtinterp.report.sections.agreement import agreement_section
 from dtinterp.report.sections.comparison import comparison_section
 from dtinterp.report.sections.dictionaries import dictionaries_section
 from dtinterp.report.sections.equivalence import equivalence_section
@@ -21,6 +22,7 @@ from dtinterp.report.sections.flip import flip_section
 from dtinterp.report.sections.model import model_section
 from dtinterp.report.sections.opening import opening
 from dtinterp.report.sections.provenance import provenance_section
+from dtinterp.report.sections.why import why_section
 from dtinterp.report.sections.world import world_section
 
 STYLE_SHEET = Path(__file__).with_name("page.css")
@@ -57,6 +59,8 @@ def page(results: StudyResults) -> str:
             features_section(results, draw),
             comparison_section(results, draw),
             equivalence_section(results, draw),
+            agreement_section(results, draw),
+            why_section(results, draw),
             flip_section(results),
             provenance_section(results),
         ]

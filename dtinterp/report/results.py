@@ -14,7 +14,9 @@ from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.score import DictionaryScore
 from dtinterp.equivalence.certify import EquivalenceReport
-from dtinterp.features.label_table import VERDICTS, LabelStudy
+from dtinterp.equivalence.comparison import ComparisonReport
+from dtinterp.equivalence.explanation_storage import ExplainedClasses, ExplainedPair
+from dtinterp.features.label_table import LabelStudy
 from dtinterp.features.table import FeatureTable
 from dtinterp.foundation.artefact import Artefact
 from dtinterp.foundation.errors import UserError
@@ -59,6 +61,12 @@ class StudyResults:
     """statements that tell when features fire; empty where none were searched"""
     comparison: Sourced[Comparison] | None = None
     """the dictionaries on the same windows; None where they were not compared"""
+    agreement: Sourced[ComparisonReport] | None = None
+    """the classes held against the world, and against other models'; None where they were not compared"""
+    pairs: Sequence[Sourced[ExplainedPair]] = ()
+    """what keeps some observations apart"""
+    explained: Sourced[ExplainedClasses] | None = None
+    """what features say of the classes; None where they were not asked"""
     intervention: Sourced[InterventionReport] | None = None
     """the instruction flip; None where the world has no decision point to try it at"""
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -90,7 +98,7 @@ class StudyResults:
         for study in self.labels:
             labels = study.value.labels
             if (labels.name, labels.site) == (name, site):
-                return labels.words[feature] if int(labels.verdict[feature]) == VERDICTS.index("good label") else ""
+                return labels.good(feature)
         return ""
 
     @property
@@ -123,8 +131,9 @@ class StudyResults:
     def artefacts(self) -> tuple[Artefact, ...]:
         """All artefacts, parents before children."""
         sourced = (self.demonstrations, self.model, *self.dictionaries, *self.features, *self.labels, self.equivalence)
-        optional = [each.artefact for each in (self.comparison, self.intervention) if each is not None]
-        return (self.agent, *(each.artefact for each in sourced), *optional)
+        single = (self.comparison, self.agreement, self.explained, self.intervention)
+        optional = [*self.pairs, *(each for each in single if each is not None)]
+        return (self.agent, *(each.artefact for each in (*sourced, *optional)))
 
 
 def calibration_of(model: Artefact) -> Mapping[str, Sequence[CalibrationPoint]]:

@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from dtinterp.foundation.errors import UserError
 
 
 def test_a_study_is_found_by_its_parents_wherever_it_stands(small_study: Path) -> None:
-    study = studies(shelve([small_study]))[0]
+    study = studies(shelve([small_study]))["novice"]
     assert study.equivalence.path == small_study / "equivalence" / "novice"
     assert study.model.path == small_study / "models" / "novice"
     assert study.demonstrations.path == small_study / "demonstrations" / "walks"
@@ -29,12 +30,21 @@ def test_results_and_checkpoints_are_read_together(small_study: Path, tmp_path: 
     for name in ("models", "demonstrations"):
         shutil.copytree(small_study / name, rest / name)
     found = studies(shelve([rest, apart]))
-    assert [study.equivalence.path for study in found] == [apart / "study" / "classes" / "novice"]
+    assert found["novice"].equivalence.path == apart / "study" / "classes" / "novice"
+    assert found["novice"].dictionaries == ()
+    assert found["novice"].comparison is None
+
+
+def test_a_second_study_of_the_same_model_is_called_by_its_folder_too(small_study: Path, tmp_path: Path) -> None:
+    shutil.copytree(small_study / "equivalence", tmp_path / "again")
+    found = studies(shelve([small_study, tmp_path]))
+    second = max(small_study / "equivalence" / "novice", tmp_path / "again" / "novice")
+    assert list(found) == ["novice", f"novice ({second})"]
 
 
 def test_classes_without_their_model_are_left_out(small_study: Path, tmp_path: Path) -> None:
     shutil.copytree(small_study / "equivalence", tmp_path / "equivalence")
-    assert studies(shelve([tmp_path])) == ()
+    assert studies(shelve([tmp_path])) == {}
 
 
 def test_half_written_and_foreign_folders_are_left_out(small_study: Path, tmp_path: Path) -> None:
@@ -46,15 +56,32 @@ def test_half_written_and_foreign_folders_are_left_out(small_study: Path, tmp_pa
 
 
 def test_an_opened_study_holds_what_its_artefacts_say(small_study: Path) -> None:
-    opened = open_study(studies(shelve([small_study]))[0])
+    opened = open_study(studies(shelve([small_study]))["novice"])
     assert len(opened.report.chosen.frame_id) == 12
     assert opened.n_slots == 10
     assert opened.equivalence.manifest.parents["model/novice"] == opened.model.manifest.digest
 
 
+def test_what_was_found_out_about_a_study_is_opened_with_it(small_study: Path) -> None:
+    study = studies(shelve([small_study]))["novice"]
+    assert study.comparison is not None
+    assert study.comparison.path == small_study / "agreements" / "novice"  # not the comparison of dictionaries
+    opened = open_study(study)
+    assert list(opened.dictionaries) == ["topk-512-k4", "pca-4"]
+    assert set(opened.labels) == {"topk-512-k4"}
+    assert opened.portrait is not None
+    assert opened.portrait.model == "novice"
+
+
+def test_a_study_is_another_one_once_any_of_its_artefacts_is(small_study: Path) -> None:
+    study = studies(shelve([small_study]))["novice"]
+    assert study.digest != replace(study, dictionaries=study.dictionaries[1:]).digest
+    assert study.digest != replace(study, comparison=None).digest
+
+
 def test_a_damaged_study_is_refused_in_one_sentence(small_study: Path, tmp_path: Path) -> None:
     shutil.copytree(small_study, tmp_path / "checkpoints")
-    study = studies(shelve([tmp_path]))[0]
+    study = studies(shelve([tmp_path]))["novice"]
     tensors = study.model.path / "tensors.safetensors"
     tensors.write_bytes(tensors.read_bytes()[:-1] + b"!")
     with pytest.raises(UserError, match=r"tensors\.safetensors is damaged"):

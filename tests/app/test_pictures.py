@@ -3,12 +3,12 @@ from pathlib import Path
 import pytest
 
 from app.library import OpenStudy, open_study, shelve, studies
-from app.pictures import address_of, album, gallery, title_of
+from app.pictures import ICON, address_of, album, gallery, title_of
 
 
 @pytest.fixture(scope="module")
 def opened(small_study: Path) -> OpenStudy:
-    return open_study(studies(shelve([small_study]))[0])
+    return open_study(studies(shelve([small_study]))["novice"])
 
 
 def test_an_observation_is_called_by_its_number_and_what_is_in_view(opened: OpenStudy) -> None:
@@ -30,3 +30,8 @@ def test_a_gallery_shows_each_once_in_order(opened: OpenStudy) -> None:
     shown = gallery(draw, [2, 0])
     assert shown.index(draw(2)) < shown.index(draw(0))
     assert shown.count("<img") == 2
+
+
+def test_the_icon_of_the_tab_asks_nobody_for_anything() -> None:
+    assert ICON.startswith("<svg ")
+    assert "href" not in ICON

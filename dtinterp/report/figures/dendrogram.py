@@ -1,66 +1,144 @@
 """A relation becomes the tree of its classes over all epsilon."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import plotly.graph_objects as go
+from jaxtyping import Float64
 from scipy.cluster import hierarchy
 
 from dtinterp.equivalence.certify import EquivalenceReport
 from dtinterp.equivalence.classes import dendrogram
-from dtinterp.report.style import INK, WRONG, styled
+from dtinterp.equivalence.levels import Level
+from dtinterp.report.colours import class_colours
+from dtinterp.report.evidence import plural
+from dtinterp.report.style import CONTROL, INK, MUTED, WRONG, styled
 
-PLACE = 10
-"""Distance of two leaves in scipy's coordinates."""
+TICKS = (0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1)
+FOOT = 0.05
+"""Share of the height that is left free below the leaves and above the last join: plotly's axes swallow clicks."""
+ABOVE, BROKEN = "above ε", "broken by a counterexample"
+"""What a join is that does not stand inside one class."""
 
 
-def dendrogram_figure(report: EquivalenceReport) -> go.Figure:
-    """Draw which observations join at which divergence, with the report's epsilon as a line.
+def dendrogram_figure(report: EquivalenceReport, level: Level, *, chosen: int | None = None) -> go.Figure:
+    """Draw which observations join at which divergence, those of one class at `level` in its colour.
 
-    The axis of divergences is stretched near 0 (by the square root), where most joins are.
+    The axis of divergences is stretched near 0 (by the square root), where most joins are; the level's epsilon is a
+    line, the certified one another where it differs, and the observation in row `chosen` is ringed. A join below
+    epsilon whose observations are not of one class is one that a counterexample broke.
     """
-    tree = hierarchy.dendrogram(dendrogram(report.relation), no_plot=True)
-    across, along = np.array(tree["icoord"]), np.sqrt(np.array(tree["dcoord"]))  # merge corner
-    figure = go.Figure(
-        go.Scatter(
-            x=_separated((across - PLACE / 2) / PLACE),
-            y=_separated(along),
-            mode="lines",
-            line={"color": INK, "width": 1},
-            hoverinfo="skip",
-            showlegend=False,
-        )
-    )
-    names = [f"frame {report.chosen.frame_id[leaf]}" for leaf in tree["leaves"]]
-    figure.add_scatter(
-        x=list(range(len(names))),
-        y=[0] * len(names),
-        mode="markers",
-        marker={"size": 4, "color": INK},
-        customdata=names,
-        hovertemplate="%{customdata}<extra></extra>",
-        showlegend=False,
-    )
-    epsilon = report.config.epsilon
-    figure.add_hline(
-        y=float(np.sqrt(epsilon)),
-        line={"color": WRONG, "dash": "dash", "width": 1.5},
-        annotation_text=f"ε = {epsilon:g}: {len(np.unique(_cut(report)))} classes",
-        annotation_font_color=WRONG,
-    )
-    ticks = [0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1]
+    tree = dendrogram(report.relation)
+    top = np.sqrt(max(float(tree[:, 2].max()), level.epsilon, report.config.epsilon))
+    leaves = hierarchy.leaves_list(tree).tolist()
+    colours = class_colours(level.partition)
+    figure = go.Figure()
+    for kind, joins in _by_kind(joins_of(tree, leaves), level).items():
+        _add_joins(figure, kind, joins, _colour(kind, colours))
+    _add_leaves(figure, report, level, leaves, chosen)
+    _add_line(figure, level.epsilon, f"ε = {level.epsilon:g}: {plural(level.partition.n_classes, 'class', 'classes')}")
+    if not level.is_certified:
+        _add_line(figure, report.config.epsilon, f"certified: {report.config.epsilon:g}", colour=MUTED)
     figure.update_yaxes(
         title_text="largest divergence inside, bits",
-        tickvals=np.sqrt(ticks).tolist(),
-        ticktext=[f"{tick:g}" for tick in ticks],
-        rangemode="tozero",
+        tickvals=np.sqrt(TICKS).tolist(),
+        ticktext=[f"{tick:g}" for tick in TICKS],
+        range=[-FOOT * top, (1 + FOOT) * top],
     )
-    figure.update_xaxes(showticklabels=False, ticks="", showgrid=False)
-    return styled(figure, height=360)
+    figure.update_xaxes(showticklabels=False, ticks="", showgrid=False, range=[-1, len(leaves)])
+    return styled(figure, height=340, margin={"l": 64, "r": 20, "t": 24, "b": 44})
 
 
-def _cut(report: EquivalenceReport) -> np.ndarray:
-    return hierarchy.fcluster(dendrogram(report.relation), report.config.epsilon, criterion="distance")
+@dataclass(frozen=True)
+class Join:
+    """Two branches that become one."""
+
+    across: tuple[float, float]
+    """where the branches stand, in leaves"""
+    along: tuple[float, float, float]
+    """bits at which the left branch begins, the two meet, and the right one begins"""
+    leaves: tuple[int, ...]
+    """all leaves below"""
+
+    @property
+    def middle(self) -> float:
+        """Where the branch goes on."""
+        return sum(self.across) / 2
 
 
-def _separated(corners: np.ndarray) -> list[float | None]:
-    """Return the corners of each join, one join after the other with a gap between them."""
-    return [value for join in corners.tolist() for value in (*join, None)]
+def joins_of(tree: Float64[np.ndarray, "merge 4"], order: Sequence[int]) -> list[Join]:
+    """Return every join of a tree as scipy writes it, with the leaves standing in `order`."""
+    place = {leaf: float(rank) for rank, leaf in enumerate(order)}
+    joins: list[Join] = []
+    for left, right, height, _ in tree.tolist():
+        across, begin, leaves = [], [], []
+        for branch in (int(left), int(right)):
+            below = joins[branch - len(order)] if branch >= len(order) else None
+            across.append(below.middle if below else place[branch])
+            begin.append(below.along[1] if below else 0.0)
+            leaves += below.leaves if below else (branch,)
+        joins.append(Join((across[0], across[1]), (begin[0], height, begin[1]), tuple(leaves)))
+    return joins
+
+
+def _by_kind(joins: Sequence[Join], level: Level) -> Mapping[str | int, Sequence[Join]]:
+    """Return the joins by the class that they stand in, or by what they are instead."""
+    found: dict[str | int, list[Join]] = {ABOVE: []}
+    for join in joins:
+        labels = set(level.partition.label[list(join.leaves)].tolist())
+        inside = labels.pop() if len(labels) == 1 else BROKEN
+        found.setdefault(ABOVE if join.along[1] > level.epsilon else inside, []).append(join)
+    return found
+
+
+def _add_joins(figure: go.Figure, kind: str | int, joins: Sequence[Join], colour: str) -> None:
+    across = [(join.across[0], join.across[0], join.across[1], join.across[1], None) for join in joins]
+    along = [(*np.sqrt([join.along[0], join.along[1], join.along[1], join.along[2]]), None) for join in joins]
+    figure.add_scatter(
+        x=[value for corners in across for value in corners],
+        y=[value for corners in along for value in corners],
+        mode="lines",
+        name=str(kind),
+        showlegend=kind == BROKEN,
+        line={"color": colour, "width": 1 if kind == ABOVE else 1.6, "dash": "dot" if kind == BROKEN else "solid"},
+        hoverinfo="skip",
+    )
+
+
+def _colour(kind: str | int, colours: Sequence[str]) -> str:
+    if isinstance(kind, int):
+        return colours[kind]
+    return WRONG if kind == BROKEN else CONTROL
+
+
+def _add_leaves(
+    figure: go.Figure, report: EquivalenceReport, level: Level, leaves: Sequence[int], chosen: int | None
+) -> None:
+    colours = class_colours(level.partition)
+    labels, frames = level.partition.label.tolist(), report.chosen.frame_id.tolist()
+    figure.add_scatter(
+        x=list(range(len(leaves))),
+        y=[0] * len(leaves),
+        mode="markers",
+        marker={
+            "size": [13 if leaf == chosen else 7 for leaf in leaves],
+            "color": [colours[labels[leaf]] for leaf in leaves],
+            "line": {"color": INK, "width": [2.5 if leaf == chosen else 0 for leaf in leaves]},
+        },
+        customdata=[frames[leaf] for leaf in leaves],
+        text=[f"class {labels[leaf]}" for leaf in leaves],
+        hovertemplate="frame %{customdata}, %{text}<extra></extra>",
+        showlegend=False,
+        cliponaxis=False,
+    )
+
+
+def _add_line(figure: go.Figure, epsilon: float, text: str, *, colour: str = WRONG) -> None:
+    figure.add_hline(
+        y=float(np.sqrt(epsilon)),
+        line={"color": colour, "dash": "dash", "width": 1.5},
+        annotation_text=text,
+        annotation_font_color=colour,
+        annotation_bgcolor="rgba(255,255,255,0.8)",
+    )

@@ -10,6 +10,9 @@ from torch import Tensor
 
 from dtinterp.equivalence.agreement import Agreement
 from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.equivalence.classes import Partition
+from dtinterp.equivalence.frames import ChosenFrames
+from dtinterp.equivalence.levels import Level
 from dtinterp.report.figures.calibration import error_bars
 from dtinterp.report.style import CONTROL, CONTROL_2, DIVERGENCE_SCALE, INK, RULE, TRAINED, WRONG, styled
 
@@ -17,25 +20,25 @@ ROW_HEIGHT = 92
 """Pixels of the agreement figure per partition of the world."""
 
 
-def class_order(report: EquivalenceReport) -> Int64[Tensor, " class"]:
+def class_order(partition: Partition, chosen: ChosenFrames) -> Int64[Tensor, " class"]:
     """Return the classes by size, the largest first; of equal ones the more visited first."""
-    visits = torch.zeros(report.partition.n_classes, dtype=torch.int64)
-    visits.index_add_(0, report.partition.label, report.chosen.n_visits)
-    order = np.lexsort((-visits.numpy(), -report.partition.sizes.numpy()))
+    visits = torch.zeros(partition.n_classes, dtype=torch.int64)
+    visits.index_add_(0, partition.label, chosen.n_visits)
+    order = np.lexsort((-visits.numpy(), -partition.sizes.numpy()))
     return torch.from_numpy(order)
 
 
-def frame_order(report: EquivalenceReport) -> Int64[Tensor, " frame"]:
+def frame_order(partition: Partition, chosen: ChosenFrames) -> Int64[Tensor, " frame"]:
     """Return the places of the frames, class after class in `class_order`, most visited first inside each."""
-    rank = torch.empty(report.partition.n_classes, dtype=torch.int64)
-    rank[class_order(report)] = torch.arange(report.partition.n_classes)
-    order = np.lexsort((-report.chosen.n_visits.numpy(), rank[report.partition.label].numpy()))
+    rank = torch.empty(partition.n_classes, dtype=torch.int64)
+    rank[class_order(partition, chosen)] = torch.arange(partition.n_classes)
+    order = np.lexsort((-chosen.n_visits.numpy(), rank[partition.label].numpy()))
     return torch.from_numpy(order)
 
 
 def divergence_figure(report: EquivalenceReport) -> go.Figure:
     """Draw the largest divergence of every two observations, class after class, larger classes boxed."""
-    order = frame_order(report)
+    order = frame_order(report.partition, report.chosen)
     divergence = report.relation.maximum[order][:, order]
     names = [f"frame {frame}" for frame in report.chosen.frame_id[order].tolist()]
     figure = go.Figure(
@@ -102,16 +105,16 @@ def agreement_figure(report: EquivalenceReport) -> go.Figure:
     return styled(figure, height=120 + ROW_HEIGHT * len(worlds), margin={"l": 150})
 
 
-def neighbours_figure(report: EquivalenceReport, place: int, *, n_shown: int = 24) -> go.Figure:
-    """Draw one observation's divergence from its nearest others, class-mates dark, with ε as a line.
+def neighbours_figure(report: EquivalenceReport, level: Level, place: int, *, n_shown: int = 24) -> go.Figure:
+    """Draw one observation's divergence from its nearest others, class-mates at this level dark, with its ε as a line.
 
     `place` is a row of the report's chosen frames. The bar is the largest divergence over contexts, the tick in it the
     mean.
     """
-    relation, epsilon = report.relation, report.config.epsilon
+    relation, epsilon = report.relation, level.epsilon
     order = relation.maximum[place].argsort(stable=True)
     others = order[order != place][:n_shown]
-    is_mate = report.partition.label[others] == report.partition.label[place]
+    is_mate = level.partition.label[others] == level.partition.label[place]
     names = [f"frame {frame}" for frame in report.chosen.frame_id[others].tolist()]
     figure = go.Figure(
         go.Bar(
@@ -157,7 +160,7 @@ def _pairs(names: Sequence[str]) -> list[list[str]]:
 
 def _boxes(report: EquivalenceReport) -> list[dict[str, object]]:
     boxes, start = [], -0.5
-    for size in report.partition.sizes[class_order(report)].tolist():
+    for size in report.partition.sizes[class_order(report.partition, report.chosen)].tolist():
         end = start + size
         if size > 1:
             line = {"color": WRONG, "width": 1.5}

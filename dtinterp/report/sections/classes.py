@@ -19,7 +19,8 @@ N_WORST = 3
 def class_gallery(results: StudyResults, draw: Draw) -> Html:
     """Return one card for each class of more than one observation, the largest first."""
     partition = results.equivalence.value.partition
-    shared = [label for label in class_order(results.equivalence.value).tolist() if partition.sizes[label] > 1]
+    order = class_order(partition, results.equivalence.value.chosen).tolist()
+    shared = [label for label in order if partition.sizes[label] > 1]
     if not shared:
         return paragraph(
             "No two observations are interchangeable at this ε: every class holds one. That is the result, not a "

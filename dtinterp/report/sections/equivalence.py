@@ -83,7 +83,7 @@ def equivalence_section(results: StudyResults, draw: Draw) -> Html:
         details(
             "Every certificate",
             table_block(
-                table_html(certificate_table(report).iloc[class_order(report).numpy()]),
+                table_html(certificate_table(report).iloc[class_order(report.partition, report.chosen).numpy()]),
                 "What was tried inside each class, and the most that came of it.",
                 source=source(artefact),
             ),

@@ -1,6 +1,7 @@
 """What was tried to break the classes becomes the part of the page that says how far they can be trusted."""
 
 from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.equivalence.levels import level_at
 from dtinterp.equivalence.scrutiny import Scrutiny
 from dtinterp.report.evidence import bits, cite, count, number, plural, source
 from dtinterp.report.figures.dendrogram import dendrogram_figure
@@ -31,11 +32,12 @@ def scrutiny_block(results: StudyResults) -> Html:
         controls,
         figure_block(
             figure_html(
-                dendrogram_figure(report),
+                dendrogram_figure(report, level_at(report, report.config.epsilon)),
                 name="dendrogram",
                 alt="Tree of the observations: which join at which divergence",
             ),
-            "Classes at every ε, before counterexamples: a horizontal cut gives the classes at that ε.",
+            "Classes at every ε: a horizontal cut gives the classes that the swaps alone make at that ε. Coloured: the "
+            "certified ones of more than one observation; dotted, where a counterexample broke a class.",
             source=source(artefact),
         ),
     )

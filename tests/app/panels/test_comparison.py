@@ -7,20 +7,22 @@ import torch
 from app.library import OpenStudy, open_study, shelve, studies
 from app.panels.comparison import comparison_table
 from dtinterp.equivalence.classes import partition_of
+from dtinterp.equivalence.levels import level_at
 
 
 @pytest.fixture(scope="module")
 def opened(small_study: Path) -> OpenStudy:
     """The small study with planted classes of the model."""
-    study = open_study(studies(shelve([small_study]))[0])
+    study = open_study(studies(shelve([small_study]))["novice"])
     planted = partition_of(torch.tensor([0, 0, 0, 1, 1, 2, 3, 0, 4, 5, 1, 2]), "planted")
     return replace(study, report=replace(study.report, partition=planted))
 
 
 def test_overlaps_are_those_that_a_slow_loop_counts(opened: OpenStudy) -> None:
-    ours = opened.report.partition.label.tolist()
+    level = level_at(opened.report, opened.report.config.epsilon)
+    ours = level.partition.label.tolist()
     for place in range(12):
-        table = comparison_table(opened, place)
+        table = comparison_table(opened, level, place)
         assert table["partition of the world"].tolist() == [world.name for world in opened.report.worlds]
         for row, world in zip(table.itertuples(index=False), opened.report.worlds, strict=True):
             theirs = world.label.tolist()

@@ -6,11 +6,11 @@ import pytest
 
 from dtinterp.commands.export import export
 from dtinterp.commands.import_demonstrations import import_demonstrations
-from dtinterp.commands.train_model import split_of
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Logbook
 from dtinterp.model.config import ModelConfig, TrainConfig
+from dtinterp.model.sides import split_of
 from dtinterp.model.training import Record, train_model
 from environments.vocabulary import one_hot
 

@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
 
-from dtinterp.equivalence.similarity import LINEAR, TREES, learn_similarity
+from dtinterp.equivalence.similarity import LINEAR, TREES, is_learnable, learn_similarity
+from dtinterp.foundation.errors import UserError
 
 
 def codes(n_frames: int = 60, n_features: int = 6, seed: int = 0):
@@ -52,3 +54,31 @@ def test_the_same_generator_gives_the_same_numbers():
     code = codes()
     truth = differing(code)[..., 0] == 0
     assert learnt(truth, code) == learnt(truth, code)
+
+
+def table(*pairs: tuple[int, int]) -> np.ndarray:
+    joined = np.eye(8, dtype=bool)
+    for one, other in pairs:
+        joined[one, other] = joined[other, one] = True
+    return joined
+
+
+@pytest.mark.parametrize(
+    ("pairs", "expected"),
+    [
+        ([(0, 1), (2, 3)], True),
+        ([(0, 1), (0, 2), (3, 4)], True),
+        ([], False),
+        ([(0, 1)], False),
+        ([(0, 1), (0, 2), (0, 3)], False),
+        ([(0, 1), (1, 2), (0, 2)], False),
+    ],
+)
+def test_pairs_that_two_halves_cannot_share_leave_nothing_to_learn(pairs, expected):
+    assert is_learnable(table(*pairs)) is expected
+    assert is_learnable(~table(*pairs)) is expected
+
+
+def test_where_nothing_can_be_learned_that_is_said_at_once():
+    with pytest.raises(UserError, match="no two are of four different observations"):
+        learnt(table((0, 1), (0, 2)), codes(8))

@@ -9,6 +9,9 @@ from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
 from dtinterp.dictionary.storage import load_dictionary, load_score
 from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.equivalence.comparison_storage import ARTEFACT_KIND as AGREEMENT
+from dtinterp.equivalence.comparison_storage import load_comparison as load_agreement
+from dtinterp.equivalence.explanation_storage import CLASSES, PAIR, load_explained_classes, load_pair
 from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
 from dtinterp.equivalence.storage import load_equivalence
 from dtinterp.features.label_storage import ARTEFACT_KIND as LABELS
@@ -30,6 +33,7 @@ def results(small_study: Path) -> StudyResults:
     trained = load_model(small_study / "models" / "novice")
     flip, classes = small_study / "interventions" / "flip", small_study / "equivalence" / "novice"
     features = small_study / "features" / "topk-512-k4"
+    against, pair, explained = (small_study / name / "novice" for name in ("agreements", "pairs", "explanations"))
     labels, compared = small_study / "labels" / "topk-512-k4", small_study / "comparisons" / "novice"
     return StudyResults(
         command="dtinterp study --model small",
@@ -41,6 +45,9 @@ def results(small_study: Path) -> StudyResults:
         features=(Sourced(load_features(features), read_artefact(features, kind=FEATURES)),),
         labels=(Sourced(load_labels(labels), read_artefact(labels, kind=LABELS)),),
         comparison=Sourced(load_comparison(compared), read_artefact(compared, kind=COMPARISON)),
+        agreement=Sourced(load_agreement(against), read_artefact(against, kind=AGREEMENT)),
+        pairs=(Sourced(load_pair(pair), read_artefact(pair, kind=PAIR)),),
+        explained=Sourced(load_explained_classes(explained), read_artefact(explained, kind=CLASSES)),
         intervention=Sourced(load_report(flip), read_artefact(flip, kind=INTERVENTION)),
         seconds={"equivalence": 1.5, "flip": 2.0},
     )

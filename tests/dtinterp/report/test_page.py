@@ -77,6 +77,8 @@ def test_the_sections_come_in_the_order_of_the_study(visible: str) -> None:
         "dictionaries",
         "features",
         "equivalence",
+        "agreement",
+        "why",
         "flip",
         "provenance",
     ]

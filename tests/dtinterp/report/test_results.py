@@ -35,8 +35,8 @@ def test_parents_stand_before_their_children(results: StudyResults) -> None:
 def test_every_result_is_among_the_artefacts_once(results: StudyResults) -> None:
     kinds = [artefact.manifest.kind for artefact in results.artefacts]
     expected = ["agent", "demonstrations", "model", "dictionary", "features", "labels", "comparison", "equivalence"]
-    assert sorted(set(kinds)) == sorted([*expected, "intervention-report"])
-    assert len({artefact.manifest.digest for artefact in results.artefacts}) == len(kinds) == 10
+    assert sorted(set(kinds)) == sorted([*expected, "explanation", "intervention-report", "pair"])
+    assert len({artefact.manifest.digest for artefact in results.artefacts}) == len(kinds) == 13
 
 
 def test_parameters_are_those_that_were_saved(results: StudyResults) -> None:

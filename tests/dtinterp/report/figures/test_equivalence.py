@@ -8,6 +8,7 @@ import torch
 from dtinterp.equivalence.certificates import certificates
 from dtinterp.equivalence.certify import EquivalenceReport
 from dtinterp.equivalence.classes import partition_of
+from dtinterp.equivalence.levels import level_at
 from dtinterp.report.figures.equivalence import (
     agreement_figure,
     class_order,
@@ -27,20 +28,20 @@ def mixed(report: EquivalenceReport) -> EquivalenceReport:
 
 def test_classes_come_largest_first_and_among_equals_the_more_visited(mixed: EquivalenceReport) -> None:
     visits = [int(mixed.chosen.n_visits[mixed.partition.members(label)].sum()) for label in range(5)]
-    order = class_order(mixed).tolist()
+    order = class_order(mixed.partition, mixed.chosen).tolist()
     assert order == sorted(range(5), key=lambda label: (-len(mixed.partition.members(label)), -visits[label]))
 
 
 def test_frames_stand_class_after_class(mixed: EquivalenceReport) -> None:
-    order = frame_order(mixed)
+    order = frame_order(mixed.partition, mixed.chosen)
     labels = mixed.partition.label[order].tolist()
-    assert list(dict.fromkeys(labels)) == class_order(mixed).tolist()
+    assert list(dict.fromkeys(labels)) == class_order(mixed.partition, mixed.chosen).tolist()
     assert sorted(order.tolist()) == list(range(12))
     assert sum(one != other for one, other in pairwise(labels)) == 4
 
 
 def test_the_heat_map_holds_every_divergence_in_that_order(mixed: EquivalenceReport) -> None:
-    order = frame_order(mixed)
+    order = frame_order(mixed.partition, mixed.chosen)
     drawn = np.array(divergence_figure(mixed).data[0].z)
     expected = mixed.relation.maximum[order][:, order].numpy()
     assert np.allclose(drawn, expected, atol=1e-4)
@@ -55,7 +56,7 @@ def test_every_class_of_more_than_one_is_boxed_and_no_other(mixed: EquivalenceRe
 
 def test_a_pair_is_named_where_it_is_pointed_at(mixed: EquivalenceReport) -> None:
     names = divergence_figure(mixed).data[0].customdata
-    ids = mixed.chosen.frame_id[frame_order(mixed)].tolist()
+    ids = mixed.chosen.frame_id[frame_order(mixed.partition, mixed.chosen)].tolist()
     assert names[0][3] == f"frame {ids[0]} and frame {ids[3]}"
 
 
@@ -78,13 +79,13 @@ def test_no_interval_is_cut_off(report: EquivalenceReport) -> None:
 
 
 def test_neighbours_come_nearest_first_and_class_mates_are_dark(mixed: EquivalenceReport) -> None:
-    bars = neighbours_figure(mixed, 0).data[0]
+    bars = neighbours_figure(mixed, level_at(mixed, mixed.config.epsilon), 0).data[0]
     assert list(bars.y) == sorted(float(mixed.relation.maximum[0, each]) for each in range(1, 12))
     mates = {f"frame {int(mixed.chosen.frame_id[place])}" for place in (2, 8)}
     assert {name for name, colour in zip(bars.x, bars.marker.color, strict=True) if colour == TRAINED} == mates
 
 
 def test_epsilon_is_a_line_among_the_neighbours(mixed: EquivalenceReport) -> None:
-    figure = neighbours_figure(mixed, 0)
+    figure = neighbours_figure(mixed, level_at(mixed, mixed.config.epsilon), 0)
     assert figure.layout.shapes[0].y0 == mixed.config.epsilon
-    assert len(neighbours_figure(mixed, 0, n_shown=3).data[0].x) == 3
+    assert len(neighbours_figure(mixed, level_at(mixed, mixed.config.epsilon), 0, n_shown=3).data[0].x) == 3

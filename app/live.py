@@ -1,0 +1,93 @@
+"""An open study becomes what is worked out while somebody waits: which features keep two observations apart."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+import torch
+from jaxtyping import Float32, Int64
+from torch import Tensor
+
+from app.library import OpenStudy
+from dtinterp.equivalence.decisions import Decided, decide
+from dtinterp.equivalence.explanation import PairConfig, PairExplanation, explain_pair
+from dtinterp.equivalence.pairs import Pair, pair_in_contexts
+from dtinterp.foundation.seeding import generator
+from dtinterp.model.sides import split_of
+from dtinterp.model.storage import load_model
+from dtinterp.model.transformer import DecisionTransformer
+from environments.vocabulary import one_hot
+
+N_SETS = 500
+"""Smaller sets that are tried after the greedy search; the command tries ten times as many."""
+N_DRAWS = 100
+"""Random directions and random sets of features."""
+KEPT = 128
+"""Searches whose results are kept."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked about two observations."""
+
+    first: int
+    """row of the trajectories' frame table"""
+    second: int
+    dictionary: str
+    """name of one of the study's"""
+    epsilon: float
+    """bits up to which the two count as interchangeable"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found, with the windows in which it was tried."""
+
+    pair: Pair
+    explanation: PairExplanation
+
+
+@dataclass(frozen=True)
+class _Subject:
+    model: DecisionTransformer
+    held_out: Int64[Tensor, " step"]
+    items: Float32[Tensor, "frame item"]
+
+
+def _digest(opened: OpenStudy) -> str:
+    return opened.equivalence.manifest.digest
+
+
+@st.cache_resource(show_spinner=False, max_entries=KEPT, hash_funcs={OpenStudy: _digest})
+def answer(opened: OpenStudy, question: Question) -> Answer:
+    """Search for the fewest features to exchange, as the command explain-pair does, in fewer sets and draws."""
+    subject = _subject(opened)
+    config = PairConfig(epsilon=question.epsilon, n_sets=N_SETS, n_draws=N_DRAWS)
+    pair = pair_in_contexts(
+        subject.model,
+        opened.trajectories,
+        subject.held_out,
+        items=subject.items,
+        pair=torch.tensor([question.first, question.second]),
+        config=config,
+    )
+    dictionary = opened.dictionaries[question.dictionary]
+    return Answer(pair, explain_pair(pair.bench, dictionary, config, generator(config.seed, "pair/controls")))
+
+
+def decisions(opened: OpenStudy, question: Question, context: int) -> tuple[Decided, ...]:
+    """Return what the model decides in one window of the pair, before and after the exchange that was found.
+
+    Where no set of features was enough, all features that differ are exchanged.
+    """
+    found = answer(opened, question)
+    features = found.explanation.differing if found.explanation.features is None else found.explanation.features
+    dictionary = opened.dictionaries[question.dictionary]
+    rng = generator(0, f"app/decisions {context}")
+    return decide(found.pair.bench, dictionary, features, context=context, generator=rng)
+
+
+@st.cache_resource(show_spinner="Reading the model", hash_funcs={OpenStudy: _digest})
+def _subject(opened: OpenStudy) -> _Subject:
+    trained = load_model(opened.model.path)
+    split = split_of(opened.trajectories, trained.assumed)
+    return _Subject(trained.model, split.held_out, one_hot(opened.trajectories.frames))

@@ -1,0 +1,67 @@
+"""A model's portrait becomes what it confuses and what distracts it, the costliest first, with pictures."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app.address import compare_frames
+from app.library import OpenStudy
+from app.pictures import album, gallery
+from dtinterp.equivalence.contrasts import Contrast
+from dtinterp.report.evidence import bits, plural
+from dtinterp.report.html import element
+from dtinterp.report.sections.agreement import FREE
+
+
+def show_contrasts(opened: OpenStudy) -> None:
+    """Show both rankings; one sentence where the classes were never compared with the world."""
+    if opened.portrait is None:
+        st.info(
+            f"The classes of {opened.model.name} were not compared with the world's own: `dtinterp compare` does that, "
+            "and prices each difference."
+        )
+        return
+    found = opened.portrait.contrasts
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Confusions")
+        st.markdown(
+            f"The model joins {plural(found.n_joined, 'pair')}. In **{found.n_confusions}** of them what is right at "
+            "one observation is wrong at the other: *at stake* is the return lost by acting once at one as is right "
+            "at the other."
+        )
+        _show_ranking(opened, found.confusions, kind="confusion")
+    with right:
+        st.subheader("Distractions")
+        st.markdown(
+            f"The world joins {plural(found.n_alike, 'pair')} that nothing ever paid tells apart. The model keeps "
+            f"**{found.n_distractions}** of them in different classes."
+        )
+        _show_ranking(opened, found.distractions, kind="distraction")
+
+
+def _show_ranking(opened: OpenStudy, ranked: Sequence[Contrast], *, kind: str) -> None:
+    draw = album(opened.trajectories.frames)
+    if not ranked:
+        st.info(f"There is no {kind}.")
+    for rank, contrast in enumerate(ranked, start=1):
+        with st.container(border=True):
+            pictures, words = st.columns([4, 5])
+            pictures.html(element("div", gallery(draw, [contrast.frame, contrast.other]), class_="pair"))
+            words.markdown(said(contrast, kind=kind, rank=rank))
+            words.button(
+                "Compare the two",
+                key=f"{kind}/{rank}",
+                on_click=compare_frames,
+                args=(contrast.frame, contrast.other),
+            )
+
+
+def said(contrast: Contrast, *, kind: str, rank: int) -> str:
+    """Return what a pair costs, in words."""
+    cost = f"**{contrast.stake:.3f}** at stake, " if kind == "confusion" else ""
+    lost = f"**{contrast.lost:.3f}** of its return" if contrast.lost >= FREE else "nothing"
+    return (
+        f"{rank}. Frames {contrast.frame} and {contrast.other}: {cost}{bits(contrast.divergence)} apart. Shown one for "
+        f"the other, the model loses {lost}."
+    )

@@ -1,0 +1,114 @@
+"""Two observations and a dictionary become the smallest exchange that makes them one to the model, tried live."""
+
+import pandas as pd
+import streamlit as st
+
+from app.address import settle
+from app.library import OpenStudy
+from app.live import Answer, Question, answer
+from app.panels.applied import show_applied
+from dtinterp.dictionary.dictionary import Dictionary, encode_dense
+from dtinterp.equivalence.explanation import PairExplanation
+from dtinterp.report.evidence import bits, plural, verb
+
+SEARCH = "Find the smallest set of features"
+
+
+def show_exchange(opened: OpenStudy, epsilon: float, first: int, second: int) -> None:
+    """Offer the search, and show what it found once it was asked for; frames are rows of the frame table."""
+    st.subheader("Which features keep them apart?")
+    if not opened.dictionaries:
+        st.info(
+            f"No dictionary of {opened.model.name}'s observation embedding stands here: `dtinterp fit-dictionary` "
+            "makes one."
+        )
+        return
+    names = list(opened.dictionaries)
+    if "dictionary" in st.session_state:
+        settle("dictionary", names, default=names[0])
+    chooser, button = st.columns([3, 2], vertical_alignment="bottom")
+    wanted = chooser.selectbox(
+        "Dictionary", names, index=names.index(st.session_state.get("dictionary", names[0])), key="dictionary/wanted"
+    )
+    button.button(SEARCH, on_click=_ask, args=(wanted,), type="primary", width="stretch")
+    if "dictionary" not in st.session_state:
+        st.caption(
+            "Features that differ are exchanged: either observation gets them as the other has them. The search looks "
+            "for the fewest that leave no more than ε, in held-out windows of both; it takes some seconds."
+        )
+        return
+    question = Question(first, second, st.session_state["dictionary"], epsilon)
+    with st.spinner("Exchanging sets of features in held-out windows", show_time=True):
+        found = answer(opened, question)
+    _show_found(opened, question, found)
+
+
+def _ask(name: str) -> None:
+    st.session_state["dictionary"] = name
+
+
+def _show_found(opened: OpenStudy, question: Question, found: Answer) -> None:
+    st.markdown(verdict(found.explanation, question.epsilon))
+    controls = control_table(found.explanation)
+    if len(controls):
+        st.dataframe(controls, hide_index=True, width="stretch")
+    table = feature_table(opened, question, found)
+    if len(table):
+        st.dataframe(table, hide_index=True, width="stretch")
+    show_applied(opened, question, found)
+
+
+def verdict(found: PairExplanation, epsilon: float) -> str:
+    """Return what the search found, in a sentence or two."""
+    apart = f"In {found.n_contexts} held-out windows the two are up to {bits(found.divergence)} apart"
+    if found.is_interchangeable:
+        return f"**Nothing has to be exchanged.** {apart}, within ε = {epsilon:g}."
+    if found.features is None:
+        return (
+            f"**No set of features is enough.** {apart}; exchanging all {len(found.differing)} that differ leaves "
+            f"{bits(found.left_by_all)}: the dictionary does not say what keeps them apart."
+        )
+    size = "the smallest such set" if found.is_smallest else "smaller sets were not all tried"
+    return (
+        f"**{plural(len(found.features), 'feature')} of the {len(found.differing)} that differ "
+        f"{verb(len(found.features), 'makes', 'make')} them one.** {apart}; with "
+        f"{verb(len(found.features), 'it', 'these')} exchanged, {bits(found.left)}, within ε = {epsilon:g} ({size})."
+    )
+
+
+def control_table(found: PairExplanation) -> pd.DataFrame:
+    """Return how often chance does as well; empty where nothing was exchanged."""
+    controls = {
+        "random directions, as far": found.random_directions,
+        "random sets of as many differing features": found.random_features,
+    }
+    return pd.DataFrame(
+        {
+            "control": name,
+            "share that is enough, too": f"{share.estimate:.1%} [{share.low:.1%}, {share.high:.1%}]",
+            "tried": share.n,
+        }
+        for name, share in controls.items()
+        if share is not None
+    )
+
+
+def feature_table(opened: OpenStudy, question: Question, found: Answer) -> pd.DataFrame:
+    """Return one row per exchanged feature: how active it is in either, and its label; empty where there is none."""
+    dictionary = opened.dictionaries[question.dictionary]
+    codes = encode_dense(dictionary, found.pair.bench.embedding)
+    return pd.DataFrame(
+        {
+            "feature": feature,
+            f"in frame {question.first}": round(float(codes[0, feature]), 2),
+            f"in frame {question.second}": round(float(codes[1, feature]), 2),
+            "fires when": _label(opened, dictionary, feature),
+        }
+        for feature in found.explanation.features or ()
+    )
+
+
+def _label(opened: OpenStudy, dictionary: Dictionary, feature: int) -> str:
+    """Return the good label of a feature; a dash where it has none, or none was searched."""
+    labels = opened.labels.get(dictionary.name)
+    return (labels.good(feature) if labels is not None else "") or "–"

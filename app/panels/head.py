@@ -1,0 +1,56 @@
+"""An equivalence report becomes what a reader should know first: what a class is, and how far to trust it."""
+
+import streamlit as st
+
+from app.library import OpenStudy
+from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.report.evidence import bits, count, plural
+
+
+def show_head(opened: OpenStudy) -> None:
+    """Show the finding in a sentence, and the certificate in five numbers."""
+    report = opened.report
+    st.markdown(
+        f"Of the {len(report.chosen.frame_id)} observations that it meets most, **{opened.model.name} tells "
+        f"{plural(report.partition.n_classes, 'class', 'classes')} apart**. Inside a class any observation can stand "
+        "in for any other, at any place in the window: in every context tried, no decision moved by more than "
+        f"**{report.config.epsilon:g} bits** (0 is nothing, 1 is no action in common)."
+    )
+    with st.container(horizontal=True):
+        for label, value, explained in _numbers(report):
+            st.metric(label, value, help=explained, border=True, width="content")
+
+
+def _numbers(report: EquivalenceReport) -> list[tuple[str, str, str]]:
+    """Return label, value and explanation of each number."""
+    worst = max(certificate.maximum for certificate in report.certificates)
+    behaviour = report.behaviour
+    found = [
+        (
+            "observations",
+            count(len(report.chosen.frame_id)),
+            f"{report.chosen.coverage:.1%} of the {count(report.chosen.n_steps)} held-out steps show one of them.",
+        ),
+        (
+            "swaps tried",
+            count(report.n_swaps),
+            f"Each observation in the place of each other one, in {count(report.n_contexts)} held-out contexts.",
+        ),
+        ("worst inside a class", bits(worst), "The most that a swap inside a class moved a decision."),
+        (
+            "return on classes",
+            f"{behaviour.classes.earned.expected_return:.3f} of {behaviour.intact.expected_return:.3f}",
+            "What the model earns when it is shown one representative of each class, exactly; on random classes of the "
+            f"same sizes {behaviour.classes.random_return}.",
+        ),
+    ]
+    return found + _fresh(report)
+
+
+def _fresh(report: EquivalenceReport) -> list[tuple[str, str, str]]:
+    if report.scrutiny is None or not report.scrutiny.bounds:
+        return []
+    bounds = report.scrutiny.bounds
+    n_failures, n_contexts = (sum(getattr(each, name) for each in bounds) for name in ("n_failures", "n_contexts"))
+    explained = "Contexts that no class was chosen by, in which some class-mate moved a decision by more than ε."
+    return [("failed when unseen", f"{count(n_failures)} of {count(n_contexts)}", explained)]

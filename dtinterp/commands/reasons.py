@@ -1,0 +1,51 @@
+"""Certified classes become what they are worth and why, on disk: in the world, by features, and at their borders."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dtinterp.commands.compare import Compared, compare
+from dtinterp.commands.explain_classes import ExplainConfig, Places, explain_classes
+from dtinterp.commands.explain_pair import ExplainConfig as PairQuestion
+from dtinterp.commands.explain_pair import explain_pair
+from dtinterp.equivalence.comparison import ComparisonConfig
+from dtinterp.equivalence.explanation import PairConfig
+from dtinterp.equivalence.similarity import is_learnable
+from dtinterp.equivalence.storage import load_equivalence
+from dtinterp.report.pairs import borders
+
+N_PAIRS = 4
+"""Borders between classes that are explained."""
+N_DRAWS = 500
+"""Random classes, and random halves of the observations, per comparison."""
+N_RESAMPLES = 100
+"""Resamples and relabellings of the observations, and random exchanges."""
+N_SETS = 500
+"""Sets of features that are tried per pair, at most, after the greedy search."""
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """Where it is written what the classes are worth, and why."""
+
+    agreement: Path
+    pairs: tuple[Path, ...]
+    explained: Path | None
+    """None where the classes leave nothing to learn from"""
+
+
+def find_reasons(places: Places, out: Path, *, seed: int, replace: bool) -> Reasons:
+    """Run compare, explain-pair at the borders of the largest classes, and explain-classes, below the folder `out`."""
+    report = load_equivalence(places.equivalence)
+    subject = {"model": places.model, "demonstrations": places.demonstrations, "replace": replace}
+    compared = Compared((places.equivalence,), (places.model,), (places.dictionary,), places.demonstrations)
+    compare(ComparisonConfig(n_draws=N_DRAWS, seed=seed), compared, out / "agreement", replace=replace)
+    search = PairConfig(epsilon=report.config.epsilon, n_sets=N_SETS, n_draws=N_RESAMPLES, seed=seed)
+    pairs = []
+    for pair in borders(report, N_PAIRS):
+        pairs.append(out / "pairs" / f"{pair[0]}-{pair[1]}")
+        explain_pair(PairQuestion(pair, search), pairs[-1], dictionary=places.dictionary, **subject)
+    explained = None
+    if is_learnable((report.relation.maximum <= report.config.epsilon).numpy()):
+        explained = out / "explanation"
+        explain_classes(ExplainConfig(n_draws=N_RESAMPLES, seed=seed), places, explained, replace=replace)
+    return Reasons(out / "agreement", tuple(pairs), explained)

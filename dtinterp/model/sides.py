@@ -1,0 +1,11 @@
+"""A config of training becomes the sides that a model of it was trained and validated on."""
+
+from dtinterp.dataset.split import Split, split
+from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.foundation.seeding import generator
+from dtinterp.model.config import TrainConfig
+
+
+def split_of(trajectories: Trajectories, config: TrainConfig) -> Split:
+    """Return the sides that a model of this config was trained and validated on."""
+    return split(trajectories, share=config.held_out, generator=generator(config.seed, "model/split"))

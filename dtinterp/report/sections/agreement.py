@@ -1,0 +1,143 @@
+"""A comparison of models becomes what their classes share with the world and each other, and what differences cost."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from dtinterp.equivalence.comparison import CERTIFIED, MATTERS, ComparisonReport, Portrait
+from dtinterp.equivalence.contrasts import Contrast
+from dtinterp.report.evidence import bits, plural, source
+from dtinterp.report.filmstrip import Draw
+from dtinterp.report.html import Html, element, words
+from dtinterp.report.layout import column, paragraph, section, table_block, table_html
+from dtinterp.report.results import Sourced, StudyResults
+
+N_CONTRASTS = 6
+"""Confusions and distractions whose pictures are shown, each."""
+FREE = 5e-4
+"""Return below which a loss is said to be none."""
+
+
+def agreement_section(results: StudyResults, draw: Draw) -> Html:
+    """Return the section; nothing where the classes were not compared."""
+    if results.agreement is None:
+        return words()
+    report, artefact = results.agreement.value, results.agreement.artefact
+    name = results.model.artefact.name
+    return section(
+        "agreement",
+        "Held against the world, and against other models",
+        table_block(
+            table_html(relation_table(report, name)),
+            f"Every relation of {name} against every partition of the world: adjusted Rand index with the central 95% "
+            "over random halves of the observations. Relations without a threshold of their own are cut into as many "
+            "classes as the certified ones. The last row is a model of the same shape that never learnt.",
+            source=source(artefact),
+        ),
+        table_block(
+            table_html(variation_table(report)),
+            f"The certified classes against {MATTERS}: bits that they lose of it, and bits that they keep in excess.",
+            source=source(artefact),
+        ),
+        *_kinships(results.agreement),
+        *(_contrasts(portrait, draw, name) for portrait in report.portraits if portrait.model == name),
+        element("h3", "The mirror of key and ball"),
+        table_block(
+            table_html(mirror_table(report)),
+            "How far each site tells a window from its mirror image, key and ball exchanged: 0 collapses them, 1 is as "
+            "far as two different windows at the same slot; and the mean divergence of the decisions, beside that of "
+            "two different windows.",
+            source=source(artefact),
+        ),
+    )
+
+
+def relation_table(report: ComparisonReport, name: str) -> pd.DataFrame:
+    """Return one row per relation of a model, one column per partition of the world; cells are intervals."""
+    rows = [row for row in report.against if row.model == name]
+    found: dict[str, dict[str, object]] = {}
+    for row in rows:
+        cells = found.setdefault(row.relation, {"relation": row.relation, "classes": row.agreement.n_classes})
+        cells[f"{row.world} ({row.agreement.n_reference_classes} classes)"] = row.agreement.ari
+    return pd.DataFrame(list(found.values()))
+
+
+def variation_table(report: ComparisonReport) -> pd.DataFrame:
+    """Return one row per model: its certified classes against the partition that matters."""
+    return pd.DataFrame(
+        {
+            "model": row.model,
+            "classes": row.agreement.n_classes,
+            "ARI": row.agreement.ari,
+            "ARI (random classes)": row.agreement.random,
+            "p (Holm)": row.p_holm,
+            "lost (bits)": row.variation.lost,
+            "in excess (bits)": row.variation.excess,
+        }
+        for row in report.against
+        if (row.relation, row.world) == (CERTIFIED, MATTERS)
+    )
+
+
+def mirror_table(report: ComparisonReport) -> pd.DataFrame:
+    """Return one row per model, and one per untrained twin: what each site makes of mirror images."""
+    return pd.DataFrame(
+        {
+            "model": name,
+            **dict(zip(reflection.sites, reflection.distinct, strict=True)),
+            "decisions (bits)": reflection.mean,
+            "two windows (bits)": reflection.other,
+            "largest (bits)": reflection.maximum,
+        }
+        for portrait in report.portraits
+        for name, reflection in ((portrait.model, portrait.reflection), ("… untrained", portrait.untrained))
+    )
+
+
+def _kinships(agreement: Sourced[ComparisonReport]) -> list[Html]:
+    if not agreement.value.kinships:
+        return []
+    table = pd.DataFrame(
+        {
+            "model": kin.model,
+            "other": kin.other,
+            "observations (of both)": kin.n_frames,
+            "ARI": kin.agreement.ari,
+            "ARI (random classes)": kin.agreement.random,
+            "p (Holm)": kin.p_holm,
+        }
+        for kin in agreement.value.kinships
+    )
+    caption = "How far the certified classes of two models agree on the observations that both were certified on."
+    return [table_block(table_html(table), caption, source=source(agreement.artefact))]
+
+
+def _contrasts(portrait: Portrait, draw: Draw, name: str) -> Html:
+    found = portrait.contrasts
+    return words(
+        element("h3", "Confusions and distractions"),
+        paragraph(
+            f"{name} joins {plural(found.n_joined, 'pair')}; in {found.n_confusions} of them what is right at one is "
+            "wrong at the other. At stake is the return lost by acting once at one as is right at the other. Of "
+            f"{plural(found.n_alike, 'pair')} that nothing ever paid tells apart, it keeps {found.n_distractions} "
+            "apart. What it loses itself is exact: its expected return when it is shown one for the other."
+        ),
+        _ranking("Confusions", found.confusions, draw),
+        _ranking("Distractions", found.distractions, draw),
+    )
+
+
+def _ranking(title: str, ranked: Sequence[Contrast], draw: Draw) -> Html:
+    if not ranked:
+        return paragraph(f"{title}: none.")
+    shown = ranked[:N_CONTRASTS]
+    table = pd.DataFrame(
+        {
+            "pair": column([element("div", draw(each.frame), draw(each.other), class_="members") for each in shown]),
+            "frames": [f"{each.frame}, {each.other}" for each in shown],
+            "apart": [bits(each.divergence) for each in shown],
+            "at stake": [each.stake for each in shown],
+            "the model loses": [f"{each.lost:.3f}" if each.lost >= FREE else "nothing" for each in shown],
+        }
+    )
+    return table_block(table_html(table), f"{title}, the costliest {len(shown)} of those priced.")

@@ -1,0 +1,70 @@
+from dataclasses import replace
+
+import pytest
+
+from dtinterp.equivalence.comparison import CERTIFIED, MATTERS, ComparisonReport
+from dtinterp.equivalence.contrasts import Contrast
+from dtinterp.report.html import element
+from dtinterp.report.results import StudyResults
+from dtinterp.report.sections.agreement import agreement_section, mirror_table, relation_table, variation_table
+
+
+@pytest.fixture
+def agreement(results: StudyResults) -> ComparisonReport:
+    assert results.agreement is not None
+    return results.agreement.value
+
+
+def draw(frame: int):
+    return element("i", str(frame))
+
+
+def test_every_relation_is_held_against_every_partition_of_the_world(agreement):
+    table = relation_table(agreement, "novice")
+    assert table["relation"].tolist() == list(dict.fromkeys(row.relation for row in agreement.against))
+    for row in agreement.against:
+        column = f"{row.world} ({row.agreement.n_reference_classes} classes)"
+        (cell,) = table.loc[table["relation"] == row.relation, column]
+        assert cell == row.agreement.ari
+
+
+def test_a_model_that_was_not_compared_has_no_row(agreement):
+    assert relation_table(agreement, "oracle").empty
+
+
+def test_what_the_certified_classes_lose_and_keep_in_excess_is_told_for_each_model(agreement):
+    (row,) = [row for row in agreement.against if (row.relation, row.world) == (CERTIFIED, MATTERS)]
+    (told,) = variation_table(agreement).to_dict("records")
+    assert told["model"] == "novice"
+    assert told["lost (bits)"] == row.variation.lost
+    assert told["ARI (random classes)"] == row.agreement.random
+
+
+def test_mirror_images_stand_beside_an_untrained_twin(agreement):
+    table = mirror_table(agreement)
+    assert table["model"].tolist() == ["novice", "… untrained"]
+    portrait = agreement.portraits[0]
+    assert table["decisions (bits)"].tolist() == [portrait.reflection.mean, portrait.untrained.mean]
+
+
+def test_confusions_are_shown_as_pictures_in_their_order(results, agreement):
+    section = agreement_section(results, draw)
+    first = agreement.portraits[0].contrasts.confusions[0]
+    pictures = f'<div class="members"><i>{first.frame}</i><i>{first.other}</i></div>'
+    assert section.index("Confusions, the costliest 3") < section.index(pictures)
+    assert "Distractions: none." in section
+    assert "the model loses" in section
+
+
+def test_a_loss_is_written_out_and_none_is_said(results, agreement):
+    costly = Contrast(frame=1, other=2, divergence=0.3, stake=0.0, lost=0.125)
+    portrait = agreement.portraits[0]
+    shown = replace(portrait, contrasts=replace(portrait.contrasts, distractions=(costly,)))
+    sourced = replace(results.agreement, value=replace(agreement, portraits=(shown,)))
+    section = agreement_section(replace(results, agreement=sourced), draw)
+    assert ">0.125<" in section
+    assert ">nothing<" in section
+
+
+def test_without_a_comparison_there_is_no_section(results):
+    assert agreement_section(replace(results, agreement=None), draw) == ""
