@@ -21,7 +21,7 @@ from dtinterp.commands.scoring import Judging
 from dtinterp.commands.subject import CHECKPOINTS, DEMONSTRATIONS
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.gate import verdict_of
-from dtinterp.dictionary.kinds import Pca, TopK
+from dtinterp.dictionary.kinds import Pca, Random, TopK
 from dtinterp.dictionary.map_card import load_map_card
 from dtinterp.dictionary.score import DictionaryScore
 from dtinterp.dictionary.storage import load_score
@@ -31,10 +31,14 @@ from dtinterp.foundation.statistics import Interval
 from dtinterp.interventions.acting import ActingConfig
 
 SITES = ("hook_obs_embed", "blocks.1.hook_resid_pre")
-FITS = ((FitConfig(TopK(8), width=128), Variations(seeds=(0, 1, 2))), (FitConfig(Pca(32)), Variations(seeds=(0,))))
-OURS = ("memory-dt-small-0", "memory-dt", "memory-dt-small-1", "memory-dt-small-2")
-MAPPED = ("memory-dt-small-0", "memory-dt-small-0 untrained", "memory-dt", "published")
-"""Models whose MLPs are replaced too, and whose rows are probed."""
+FITS = (
+    (FitConfig(TopK(8)), Variations(n_features=(128, 512), seeds=(0, 1, 2))),
+    (FitConfig(Pca(32)), Variations(seeds=(0,))),
+    (FitConfig(Random(8)), Variations(n_features=(128, 512))),
+)
+OURS = ("memory-dt", "memory-dt-small-0", "memory-dt-small-1", "memory-dt-small-2")
+CONTROLLED = ("memory-dt", "memory-dt-small-0")
+"""Models beside which one of the same shape stands that never saw a window."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=OURS)
     parser.add_argument("--imported", type=Path, help="folder of the published model")
-    parser.add_argument("--windows", type=int, default=256, help="held-out windows")
-    parser.add_argument("--fitted-windows", type=int, default=2048, help="training windows")
-    parser.add_argument("--episodes", type=int, default=32)
+    parser.add_argument("--windows", type=int, default=1024, help="held-out windows")
+    parser.add_argument("--fitted-windows", type=int, default=4096, help="training windows")
+    parser.add_argument("--episodes", type=int, default=256)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--collect", action="store_true", help="make nothing: gather what stands under --work")
     parser.add_argument("--work", type=Path, default=Path("results/dictionary-cards"))
@@ -72,12 +76,13 @@ def main() -> None:
 
 
 def _contenders(arguments: argparse.Namespace) -> Iterator[Contender]:
-    first, *others = (Contender(name, CHECKPOINTS / "models" / name) for name in arguments.models)
-    yield first
-    yield Contender(f"{first.name} untrained", first.folder, untrained=True)
+    for name in arguments.models:
+        folder = CHECKPOINTS / "models" / name
+        yield Contender(name, folder)
+        if name in CONTROLLED:
+            yield Contender(f"{name} untrained", folder, untrained=True)
     if arguments.imported is not None:
         yield Contender("published", arguments.imported)
-    yield from others
 
 
 def _work(contender: Contender, arguments: argparse.Namespace) -> Path:
@@ -106,8 +111,6 @@ def _dictionaries(contender: Contender, arguments: argparse.Namespace) -> dict[s
 
 def _beyond(contender: Contender, arguments: argparse.Namespace) -> dict[str, object]:
     """Return what stands in for the MLPs, and what probes read."""
-    if contender.name not in MAPPED:
-        return {}
     work = _work(contender, arguments)
     maps = _maps(contender, work / "mlps", arguments)
     return {"mlps": maps, "probes": _probes(contender, work / "probes", arguments)}
@@ -145,19 +148,9 @@ def _row(score: DictionaryScore) -> dict[str, object]:
         "sampled": asdict(sampled),
         "consistency": score.consistency and asdict(score.consistency),
         "hierarchies": [asdict(each) for each in score.hierarchies],
-        "facts": _facts(score),
         "verdict": str(verdict_of(score)),
         "warnings": list(held_out.warnings),
     }
-
-
-def _facts(score: DictionaryScore) -> dict[str, float] | None:
-    """Return coverage, and means over the values of all facts: F1, that of shuffled truth, that of always firing."""
-    if score.facts is None:
-        return None
-    values = score.facts.values
-    means = {name: sum(getattr(each, name) for each in values) / len(values) for name in ("f1", "shuffled", "always")}
-    return {"coverage": score.facts.coverage, "n_values": len(values), **means}
 
 
 def _without_zeros(decisions: dict) -> dict:
