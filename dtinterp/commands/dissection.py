@@ -41,7 +41,7 @@ class Dissection:
         return harvest(self.subject.model, windows, self.subject.items, self.dictionary.site)
 
     def untrained_twin(self, *, n_windows: int, seed: int) -> "Dissection":
-        """Fit a dictionary of the same kind and width to a model of the same shape that never saw a window: the control.
+        """Fit a dictionary of the same make to a model of the same shape that never saw a window: the control.
 
         `n_windows` training windows are learnt, with as many steps as `FitConfig` has by default.
         """

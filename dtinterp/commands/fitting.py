@@ -36,21 +36,26 @@ class Fitted:
     """the harvest on disk that the rows come from; empty where they come from the model itself"""
 
     @classmethod
-    def of(cls, subject: Subject, site: str, *, n_windows: int, seed: int) -> "Fitted":
-        """Harvest the rows of training windows."""
+    def of(
+        cls, subject: Subject, site: str, *, n_windows: int = 0, seed: int = 0, harvested: Path | None = None
+    ) -> "Fitted":
+        """Harvest the rows of training windows, or read those that `dtinterp harvest` wrote to the folder `harvested`.
+
+        Of equal rows on disk no more than one is held in memory. Raises `UserError` where they are of another model,
+        other demonstrations, another site or held-out episodes, or where the subject is the untrained twin.
+        """
+        if harvested is not None:
+            return cls._read(subject, site, harvested)
         windows = subject.train_windows(n_windows, seed=seed)
         return cls._at(subject, harvest(subject.model, windows, subject.items, site))
 
     @classmethod
-    def harvested(cls, subject: Subject, path: Path) -> "Fitted":
-        """Read the rows that `dtinterp harvest` wrote to `path`; of equal rows no more than one is held in memory.
-
-        Raises `UserError` where they come from another model or other demonstrations, from episodes that are held out,
-        or where the subject is the untrained twin.
-        """
+    def _read(cls, subject: Subject, site: str, path: Path) -> "Fitted":
         if subject.is_untrained:
-            raise UserError(f"{path} holds rows of the trained model: give --no-untrained, or no harvest.")
+            raise UserError(f"{path} holds rows of the trained model: fit the untrained one without a harvest.")
         rows, source = load_harvest(path, parents=subject.artefacts)
+        if rows.site != site:
+            raise UserError(f"{path} holds rows of {rows.site!r}, and the site is {site!r}: give --site {rows.site}.")
         if source.config.get("side") != "train":
             raise UserError(f"{path} holds rows of episodes that judge dictionaries: harvest with --side train.")
         return cls._at(subject, rows, (source,))
@@ -61,9 +66,7 @@ class Fitted:
         return cls(subject, rows.site, distinct_rows(rows.value), frame_id, source)
 
 
-def fit_to(
-    fitted: Fitted, fits: Sequence[FitConfig], *, seed: int, unfinished: Path | None = None
-) -> list[Dictionary]:
+def fit_to(fitted: Fitted, fits: Sequence[FitConfig], *, seed: int, unfinished: Path | None = None) -> list[Dictionary]:
     """Fit all dictionaries to the distinct rows, each weighted by its count; items are given as the model embeds them.
 
     With `unfinished`, an interrupted fit goes on from that file.

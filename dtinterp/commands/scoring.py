@@ -6,7 +6,8 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from dtinterp.commands.held_out_rows import Fitted, HeldOutRows
+from dtinterp.commands.fitting import Fitted
+from dtinterp.commands.held_out_rows import HeldOutRows
 from dtinterp.dictionary.acting import Acting
 from dtinterp.dictionary.behaviour import AtDecisions
 from dtinterp.dictionary.card import held_out_cards
