@@ -191,8 +191,8 @@ def _without_zeros(decisions: dict) -> dict:
 
 def _maps(contender: Contender, work: Path, arguments: argparse.Namespace) -> list[dict[str, object]]:
     config = TranscoderConfig(
-        n_windows=64 if arguments.quick else 512,
-        n_held_out_windows=64 if arguments.quick else 256,
+        n_windows=arguments.fitted_windows // 4,
+        n_held_out_windows=arguments.windows,
         n_features=(128,),
         n_steps=50 if arguments.quick else 500,
         untrained=contender.untrained,

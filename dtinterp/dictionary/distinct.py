@@ -14,7 +14,7 @@ RELATIVE_TOLERANCE = 1e-5
 slightly different float32 numbers in different batches."""
 NEIGHBOURS = 8
 """With how many neighbours in the sorted order a row is compared."""
-PART = 2**18
+PART = 2**16
 """Rows that are looked at together: more are taken in parts, so that of rows on disk only distinct ones are held."""
 
 
