@@ -3,9 +3,9 @@
     python benchmarks/dictionary_cards.py --imported FOLDER              all of them
     python benchmarks/dictionary_cards.py --models memory-dt --quick     one model, fewer windows and steps
 
-The numbers go to benchmarks/results/dictionary_cards.json. FOLDER is what `dtinterp import-model` made of the published
-checkpoint; without it that model is left out. What stands under --work already is not made again, so an interrupted run
-goes on. Nothing is asserted.
+The numbers go to benchmarks/results/dictionary_cards.json, of which docs/dictionaries.py makes tables. FOLDER is what
+`dtinterp import-model` made of the published checkpoint; without it that model is left out. What stands under --work
+already is not made again, so an interrupted run goes on. Nothing is asserted.
 """
 
 import argparse
@@ -19,22 +19,30 @@ from dtinterp.commands.fit_transcoder import TranscoderConfig, fit_transcoder
 from dtinterp.commands.probe import ProbeConfig, probe
 from dtinterp.commands.scoring import Judging
 from dtinterp.commands.subject import CHECKPOINTS, DEMONSTRATIONS
+from dtinterp.commands.truth import TruthConfig, truth
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.gate import verdict_of
-from dtinterp.dictionary.kinds import Pca, TopK
+from dtinterp.dictionary.kinds import Pca, Random, TopK
 from dtinterp.dictionary.map_card import load_map_card
 from dtinterp.dictionary.score import DictionaryScore
 from dtinterp.dictionary.storage import load_score
 from dtinterp.dictionary.variations import Variations, varied
+from dtinterp.features.truth import TruthStudy, summary_of
+from dtinterp.features.truth_storage import load_truth
 from dtinterp.foundation.artefact import read_artefact
-from dtinterp.foundation.statistics import Interval
 from dtinterp.interventions.acting import ActingConfig
 
 SITES = ("hook_obs_embed", "blocks.1.hook_resid_pre")
-FITS = ((FitConfig(TopK(8), width=128), Variations(seeds=(0, 1, 2))), (FitConfig(Pca(32)), Variations(seeds=(0,))))
-OURS = ("memory-dt-small-0", "memory-dt", "memory-dt-small-1", "memory-dt-small-2")
-MAPPED = ("memory-dt-small-0", "memory-dt-small-0 untrained", "memory-dt", "published")
-"""Models whose MLPs are replaced too, and whose rows are probed."""
+FITS = (
+    (FitConfig(TopK(8)), Variations(n_features=(128, 512), seeds=(0, 1, 2))),
+    (FitConfig(Pca(32)), Variations(seeds=(0,))),
+    (FitConfig(Random(8)), Variations(n_features=(128, 512))),
+)
+OURS = ("memory-dt", "memory-dt-small-0", "memory-dt-small-1", "memory-dt-small-2")
+TOLD = ("topk-128-k8", "topk-512-k8", "random-128-k8")
+"""Dictionaries that are held against the truth, each beside one of the same make in an untrained model."""
+CONTROLLED = ("memory-dt", "memory-dt-small-0")
+"""Models beside which one of the same shape stands that never saw a window."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +55,13 @@ class Contender:
 
 
 def main() -> None:
-    """Make what is missing, print the tables, and write the numbers."""
+    """Make what is missing, and write the numbers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=OURS)
     parser.add_argument("--imported", type=Path, help="folder of the published model")
-    parser.add_argument("--windows", type=int, default=256, help="held-out windows")
-    parser.add_argument("--fitted-windows", type=int, default=2048, help="training windows")
-    parser.add_argument("--episodes", type=int, default=32)
+    parser.add_argument("--windows", type=int, default=1024, help="held-out windows")
+    parser.add_argument("--fitted-windows", type=int, default=4096, help="training windows")
+    parser.add_argument("--episodes", type=int, default=256)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--collect", action="store_true", help="make nothing: gather what stands under --work")
     parser.add_argument("--work", type=Path, default=Path("results/dictionary-cards"))
@@ -64,20 +72,20 @@ def main() -> None:
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     found: dict[str, dict] = {}
     contenders = list(_contenders(arguments))
-    for measure in (_dictionaries, _beyond):
+    for measure in (_dictionaries, _beyond, _truths):
         for contender in contenders:
             found[contender.name] = found.get(contender.name, {}) | measure(contender, arguments)
             arguments.output.write_text(_json(found), encoding="utf-8")
-    _print(found)
 
 
 def _contenders(arguments: argparse.Namespace) -> Iterator[Contender]:
-    first, *others = (Contender(name, CHECKPOINTS / "models" / name) for name in arguments.models)
-    yield first
-    yield Contender(f"{first.name} untrained", first.folder, untrained=True)
+    for name in arguments.models:
+        folder = CHECKPOINTS / "models" / name
+        yield Contender(name, folder)
+        if name in CONTROLLED:
+            yield Contender(f"{name} untrained", folder, untrained=True)
     if arguments.imported is not None:
         yield Contender("published", arguments.imported)
-    yield from others
 
 
 def _work(contender: Contender, arguments: argparse.Namespace) -> Path:
@@ -106,11 +114,35 @@ def _dictionaries(contender: Contender, arguments: argparse.Namespace) -> dict[s
 
 def _beyond(contender: Contender, arguments: argparse.Namespace) -> dict[str, object]:
     """Return what stands in for the MLPs, and what probes read."""
-    if contender.name not in MAPPED:
-        return {}
     work = _work(contender, arguments)
     maps = _maps(contender, work / "mlps", arguments)
     return {"mlps": maps, "probes": _probes(contender, work / "probes", arguments)}
+
+
+def _truths(contender: Contender, arguments: argparse.Namespace) -> dict[str, object]:
+    """Return what single features tell of items and facts; an untrained model stands beside each as its control."""
+    if contender.untrained:
+        return {}
+    work = _work(contender, arguments)
+    found = []
+    for site in SITES:
+        for name in TOLD:
+            out = work / "truth" / site / name
+            if not out.exists() and not arguments.collect:
+                config = TruthConfig(n_windows=arguments.fitted_windows, n_fit_windows=arguments.fitted_windows)
+                truth(config, work / site / name, out, model=contender.folder, demonstrations=DEMONSTRATIONS)
+            if out.exists():
+                found.append({"dictionary": name, "site": site, **_told(load_truth(out))})
+    return {"truth": found}
+
+
+def _told(study: TruthStudy) -> dict[str, object]:
+    assert study.untrained is not None
+    own, control = summary_of(study.report), study.untrained
+    return {
+        side: {"own": asdict(getattr(own, side)), "untrained": asdict(getattr(control, side))}
+        for side in ("items", "facts")
+    }
 
 
 def _make(config: DictionaryConfig, work: Path, model: Path) -> None:
@@ -145,19 +177,9 @@ def _row(score: DictionaryScore) -> dict[str, object]:
         "sampled": asdict(sampled),
         "consistency": score.consistency and asdict(score.consistency),
         "hierarchies": [asdict(each) for each in score.hierarchies],
-        "facts": _facts(score),
         "verdict": str(verdict_of(score)),
         "warnings": list(held_out.warnings),
     }
-
-
-def _facts(score: DictionaryScore) -> dict[str, float] | None:
-    """Return coverage, and means over the values of all facts: F1, that of shuffled truth, that of always firing."""
-    if score.facts is None:
-        return None
-    values = score.facts.values
-    means = {name: sum(getattr(each, name) for each in values) / len(values) for name in ("f1", "shuffled", "always")}
-    return {"coverage": score.facts.coverage, "n_values": len(values), **means}
 
 
 def _without_zeros(decisions: dict) -> dict:
@@ -176,8 +198,10 @@ def _maps(contender: Contender, work: Path, arguments: argparse.Namespace) -> li
         untrained=contender.untrained,
         acting=ActingConfig(n_episodes=0),
     )
-    if not work.exists() and not arguments.collect:
-        fit_transcoder(config, work, model=contender.folder, demonstrations=DEMONSTRATIONS)
+    finished = work / "finished"
+    if not finished.exists() and not arguments.collect:
+        fit_transcoder(config, work, model=contender.folder, demonstrations=DEMONSTRATIONS, replace=True)
+        finished.touch()
     return [
         {"mlp": folder.parent.name, "map": folder.name, **asdict(load_map_card(folder))}
         for folder in sorted(work.glob("*/*"))
@@ -214,66 +238,6 @@ def _rounded(value: object) -> object:
             return [_rounded(each) for each in value]
         case _:
             return value
-
-
-def _print(found: dict[str, dict]) -> None:
-    print(
-        "| model | site | dictionary | L0 | FVU, unseen rows | FVU, unseen frames | loss recovered | "
-        "logit difference | KL there | return | consistency | passes | why not |"
-    )
-    print("|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|")
-    for model, numbers in found.items():
-        by_family: dict[tuple[str, str], list[dict]] = {}
-        for row in numbers["dictionaries"]:
-            by_family.setdefault((row["site"], row["dictionary"].partition("-m")[0]), []).append(row)
-        for (site, name), rows in by_family.items():
-            print(f"| {' | '.join((model, f'`{site}`', name, *_family(rows)))} |")
-    print("\n| model | MLP | in its place | L0 | FVU | loss recovered | KL | return |")
-    print("|---|---|---|---:|---:|---:|---:|---:|")
-    for model, numbers in found.items():
-        for row in numbers.get("mlps", ()):
-            print(f"| {' | '.join((model, row['mlp'], row['map'], *_map(row)))} |")
-
-
-def _family(rows: list[dict]) -> list[str]:
-    """Return the cells of dictionaries that differ in their seed alone: the first one's numbers, and how many pass."""
-    first = rows[0]
-    there = first["decisions"]["everywhere"]
-    alike, reasons = first["consistency"], dict.fromkeys(row["verdict"] for row in rows if row["verdict"] != "passes")
-    return [
-        f"{first['l0']['estimate']:.1f}",
-        _written(first["fvu_unseen"]),
-        _written(first["fvu_unseen_frame"]),
-        _written(first["loss_recovered"]),
-        " → ".join(f"{there[arm]['logit_difference']['estimate']:.2f}" for arm in ("clean", "spliced")),
-        f"{there['spliced']['kl']['estimate']:.3f}",
-        _earned(first["exact"]),
-        "" if alike is None else f"{alike['matched']['estimate']:.2f} ({alike['chance']['estimate']:.2f})",
-        f"{sum(row['verdict'] == 'passes' for row in rows)} of {len(rows)}",
-        "; ".join(reasons),
-    ]
-
-
-def _map(row: dict) -> list[str]:
-    effects = row["effects"]
-    return [
-        f"{row['l0']['estimate']:.1f}",
-        _written(row["fvu"]),
-        _written(effects["loss_recovered_from_mean"]),
-        f"{effects['spliced']['kl']['estimate']:.4f}",
-        _earned(row["acting"]["exact"]),
-    ]
-
-
-def _earned(exact: dict) -> str:
-    return " of ".join(f"{exact[arm]['expected_return']:.3f}" for arm in ("spliced", "clean"))
-
-
-def _written(interval: dict | None) -> str:
-    if interval is None:
-        return ""
-    read = Interval(**interval)
-    return f"{read.estimate:.3f} [{read.low:.3f}, {read.high:.3f}]"
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ python docs/features.py
 
 from pathlib import Path
 
+from markers import with_table
+
 from dtinterp.features.label_storage import load_labels
 from dtinterp.features.label_table import LabelSummary, summary_of
 from dtinterp.features.truth import TruthReport
@@ -16,7 +18,6 @@ PAGE = ROOT / "docs" / "features.md"
 STUDIES = ROOT / "checkpoints" / "studies"
 MODELS = ("memory-dt", "memory-dt-small-0")
 SITES = ("hook_obs_embed", "blocks.1.hook_resid_pre")
-BEGIN, END = "<!-- {}, written by docs/features.py -->\n", "<!-- end of {} -->\n"
 LABELS = (
     "| model, site | dictionary | good label | none | too rare | dead | good, of judged | shuffled | untrained |\n"
     "|---|---|---:|---:|---:|---:|---:|---:|---:|\n"
@@ -31,13 +32,8 @@ def page() -> str:
     """Return docs/features.md with both tables."""
     labels = "".join(_labelled(path) for path in _folders("labels"))
     truth = "".join(_told(path) for path in _folders("truth"))
-    return _with(_with(PAGE.read_text(encoding="utf-8"), "labels", LABELS + labels), "truth", TRUTH + truth)
-
-
-def _with(text: str, name: str, table: str) -> str:
-    before, _, rest = text.partition(BEGIN.format(name))
-    _, _, after = rest.partition(END.format(name))
-    return f"{before}{BEGIN.format(name)}{table}{END.format(name)}{after}"
+    text = with_table(PAGE.read_text(encoding="utf-8"), "labels", "features.py", LABELS + labels)
+    return with_table(text, "truth", "features.py", TRUTH + truth)
 
 
 def _folders(kind: str) -> list[Path]:
@@ -54,7 +50,7 @@ def _labelled(path: Path) -> str:
 
 
 def _told(path: Path) -> str:
-    report: TruthReport = load_truth(path)
+    report: TruthReport = load_truth(path).report
     told = " | ".join(
         f"{found.coverage:.0%} of {len(found.truth)} | {float(found.f1.mean()):.2f} ({float(found.control.mean()):.2f})"
         for found in (report.items, report.facts)

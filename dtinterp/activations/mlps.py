@@ -1,5 +1,6 @@
 """A model's MLP becomes pairs of what it reads and what it writes, and something else stands in its place."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -13,10 +14,25 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.model.policy import Hook
 from dtinterp.model.transformer import DecisionTransformer
 
+TokenChoice = Callable[[DecisionTransformer, Windows], Bool[Tensor, "batch token"]]
+"""At which tokens of windows an MLP is looked at; never at those of pads."""
+
+
+def real_tokens(model: DecisionTransformer, windows: Windows) -> Bool[Tensor, "batch token"]:
+    """Choose all tokens of real slots."""
+    return _by_token(model, windows.mask)
+
+
+def real_observations(model: DecisionTransformer, windows: Windows) -> Bool[Tensor, "batch token"]:
+    """Choose the observation tokens of real slots."""
+    is_chosen = torch.zeros_like(real_tokens(model, windows))
+    is_chosen[:, model.cfg.observation_tokens] = windows.mask
+    return is_chosen
+
 
 @dataclass(frozen=True)
 class MlpRows:
-    """What one MLP reads, behind its norm, and writes at the tokens of all real slots; one row a token."""
+    """What one MLP reads, behind its norm, and writes at chosen tokens; one row a token."""
 
     inputs: Float32[Tensor, "row d_model"]
     outputs: Float32[Tensor, "row d_model"]
@@ -27,7 +43,12 @@ class MlpRows:
 
 @torch.no_grad()
 def harvest_mlp(
-    model: DecisionTransformer, windows: Windows, items: Float32[Tensor, "frame item"], layer: int
+    model: DecisionTransformer,
+    windows: Windows,
+    items: Float32[Tensor, "frame item"],
+    layer: int,
+    *,
+    at: TokenChoice = real_tokens,
 ) -> MlpRows:
     """Return the rows of the MLP in block `layer`: windows in order, tokens in order; return, observation and action.
 
@@ -36,14 +57,14 @@ def harvest_mlp(
     check_layer(model, layer)
     read, written, steps = [], [], []
     for batch in batches(windows, items):
-        is_real = real_tokens(model, batch)
+        is_chosen = at(model, batch)
         seen: dict[str, Tensor] = {}
         hooks = [_keeping(seen, f"blocks.{layer}.hook_{name}") for name in ("resid_mid", "mlp_out")]
         model.run_with_hooks(batch, items, fwd_hooks=[*hooks])
         before, after = (seen[name] for name, _ in hooks)
-        read.append(model.layers[layer].ln2.fused(before)[is_real].cpu())
-        written.append(after[is_real].cpu())
-        steps.append(_by_token(model, batch.step)[is_real].cpu())
+        read.append(model.layers[layer].ln2.fused(before)[is_chosen].cpu())
+        written.append(after[is_chosen].cpu())
+        steps.append(_by_token(model, batch.step)[is_chosen].cpu())
     return MlpRows(torch.cat(read), torch.cat(written), torch.cat(steps), layer)
 
 
@@ -55,18 +76,19 @@ class MlpSplice:
     layer: int
     edit: RowEdit | None
     """what it reads, behind its norm, into what is written instead; None leaves the model alone"""
+    at: TokenChoice = real_tokens
 
     def __call__(self, windows: Windows) -> list[Hook]:
-        """Return no hooks, or the two that read and write at all tokens of real slots; pads stay as they are."""
+        """Return no hooks, or the two that read and write at the chosen tokens; all others stay as they are."""
         if self.edit is None:
             return []
         edit, norm = self.edit, self.model.layers[self.layer].ln2
-        is_real = real_tokens(self.model, windows)
+        is_chosen = self.at(self.model, windows)
         seen: dict[str, Tensor] = {}
 
         def write(activation: Tensor, **_: HookPoint) -> Tensor:
             edited = activation.clone()
-            edited[is_real] = edit(norm.fused(seen[reading[0]])[is_real])
+            edited[is_chosen] = edit(norm.fused(seen[reading[0]])[is_chosen])
             return edited
 
         reading = _keeping(seen, f"blocks.{self.layer}.hook_resid_mid")
@@ -77,11 +99,6 @@ def check_layer(model: DecisionTransformer, layer: int) -> None:
     """Raise `UserError` where the model has no such block."""
     if not 0 <= layer < model.cfg.n_layers:
         raise UserError(f"the layer is {layer}, expected 0 to {model.cfg.n_layers - 1}: give a block of the model.")
-
-
-def real_tokens(model: DecisionTransformer, windows: Windows) -> Bool[Tensor, "batch token"]:
-    """Return which tokens belong to real slots."""
-    return _by_token(model, windows.mask)
 
 
 def _by_token(model: DecisionTransformer, values: Shaped[Tensor, "batch slot"]) -> Shaped[Tensor, "batch token"]:

@@ -1,6 +1,6 @@
 """Rows become an artefact as they are harvested, and back; they were never in memory as a whole."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dtinterp.activations.harvest import Activations, harvested
 from dtinterp.dataset.windows import Windows
-from dtinterp.foundation.artefact import JSON, Artefact, Content, drafted, read_artefact
+from dtinterp.foundation.artefact import JSON, Artefact, Content, drafted, read_artefact, require_made_from
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.growing import GrowingTensor
 from dtinterp.model.storage import TrainedModel
@@ -47,9 +47,14 @@ def record_harvest(
         return draft.finish(content, parents=(source.trained.artefact, source.demonstrations), seed=seed)
 
 
-def load_harvest(path: Path) -> tuple[Activations, Artefact]:
-    """Map rows and read their artefact. Raises `UserError` where there are none, or damaged ones."""
+def load_harvest(path: Path, *, parents: Sequence[Artefact] = ()) -> tuple[Activations, Artefact]:
+    """Map rows and read their artefact; check that they were made from each of `parents`.
+
+    Raises `UserError` where there are none, damaged ones, or rows of another parent.
+    """
     artefact = read_artefact(path, kind=KIND)
+    for parent in parents:
+        require_made_from(artefact, parent)
     columns = {name: artefact.tensors[name] for name in COLUMN_TYPES}
     return Activations(**columns, site=str(artefact.config["site"])), artefact
 

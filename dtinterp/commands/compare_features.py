@@ -5,10 +5,10 @@ from pathlib import Path
 
 import torch
 
+from dtinterp.commands.dissection import dissection_of
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.dataset.windows import Windows, window
-from dtinterp.dictionary.storage import ARTEFACT_KIND, load_dictionary
-from dtinterp.foundation.artefact import Artefact, read_artefact, refuse_existing
+from dtinterp.foundation.artefact import Artefact, refuse_existing
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.comparison import CompareConfig as ComparisonConfig
 from dtinterp.interventions.comparison import Shown, compare
@@ -54,17 +54,17 @@ def compare_features(
     """
     refuse_existing(out, replace=replace)
     subject = load_subject(model, demonstrations)
-    sources = [read_artefact(path, kind=ARTEFACT_KIND, parent=subject.trained.artefact) for path in dictionaries]
+    dissections = [dissection_of(subject, path) for path in dictionaries]
     windows = subject.held_out_windows(config.n_windows, seed=config.comparison.seed)
     fitted = subject.train_windows(config.n_fit_windows, seed=config.comparison.seed)
     found = compare(
-        [load_dictionary(path) for path in dictionaries],
+        [each.dictionary for each in dissections],
         Shown(subject.model, windows, subject.items, subject.trajectories.episode[windows.step[windows.mask]]),
         config.comparison,
         linear=[linear_mlp(subject.model, fitted, subject.items, n) for n in range(subject.model.cfg.n_layers)],
         asked=_asked(subject, config.steps) if config.steps else None,
     )
-    parents = (*subject.artefacts, *sources)
+    parents = (*subject.artefacts, *(each.source for each in dissections))
     return save_comparison(out, found, config.comparison, parents=parents, replace=replace)
 
 

@@ -3,18 +3,16 @@
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from dtinterp.activations.harvest import harvest
-from dtinterp.activations.sites import OBSERVATION_EMBEDDING
-from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
-from dtinterp.dictionary.dictionary import Dictionary
+from dtinterp.commands.dissection import Dissection, dissection_of
+from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
 from dtinterp.dictionary.gate import verdict_of
-from dtinterp.dictionary.storage import ARTEFACT_KIND, load_dictionary, load_score
+from dtinterp.dictionary.storage import load_score
 from dtinterp.features.describe import DescribeConfig as FeatureConfig
 from dtinterp.features.describe import describe as describe_features
 from dtinterp.features.recovery import ItemRecovery, item_rate, item_recovery
 from dtinterp.features.storage import save_features
 from dtinterp.features.table import FeatureTable
-from dtinterp.foundation.artefact import JSON, Artefact, read_artefact, refuse_existing
+from dtinterp.foundation.artefact import JSON, Artefact, refuse_existing
 
 
 @dataclass(frozen=True)
@@ -49,16 +47,14 @@ def describe(
         replace: write it anew where it exists.
     """
     refuse_existing(out, replace=replace)
-    subject = load_subject(model, demonstrations)
-    parent = read_artefact(dictionary, kind=ARTEFACT_KIND, parent=subject.trained.artefact)
-    loaded = load_dictionary(dictionary)
+    dissection = dissection_of(load_subject(model, demonstrations), dictionary)
     return save_features(
         out,
-        describe_in(subject, loaded, config),
-        parents=(*subject.artefacts, parent),
+        described(dissection, config),
+        parents=dissection.artefacts,
         seed=config.seed,
         replace=replace,
-        known=_known(dictionary, recovered_in(subject, loaded, config)),
+        known=_known(dictionary, recovered(dissection, config)),
     )
 
 
@@ -69,24 +65,23 @@ def _known(dictionary: Path, recovered: ItemRecovery | None) -> dict[str, JSON]:
     return known if recovered is None else {**known, "items": asdict(recovered)}
 
 
-def recovered_in(subject: Subject, dictionary: Dictionary, config: DescribeConfig) -> ItemRecovery | None:
+def recovered(dissection: Dissection, config: DescribeConfig) -> ItemRecovery | None:
     """Return how well features agree with the items; None at sites where rows are no sums of items."""
-    if dictionary.site != OBSERVATION_EMBEDDING:
+    if dissection.W_obs is None:
         return None
-    windows = subject.held_out_windows(config.n_windows, seed=config.seed)
-    rate = item_rate(subject.items, windows.frame_id[windows.mask])
-    return item_recovery(dictionary, subject.model.W_obs.detach(), rate)
+    windows = dissection.subject.held_out_windows(config.n_windows, seed=config.seed)
+    rate = item_rate(dissection.subject.items, windows.frame_id[windows.mask])
+    return item_recovery(dissection.dictionary, dissection.W_obs, rate)
 
 
-def describe_in(subject: Subject, dictionary: Dictionary, config: DescribeConfig) -> FeatureTable:
+def described(dissection: Dissection, config: DescribeConfig) -> FeatureTable:
     """Describe on held-out windows; what a feature writes is drawn where the site is the embedding itself."""
-    windows = subject.held_out_windows(config.n_windows, seed=config.seed)
-    rows = harvest(subject.model, windows, subject.items, dictionary.site)
+    subject = dissection.subject
     return describe_features(
-        dictionary,
-        rows,
+        dissection.dictionary,
+        dissection.rows(subject.held_out_windows(config.n_windows, seed=config.seed)),
         trajectories=subject.trajectories,
         items=subject.items,
-        W_obs=subject.model.W_obs.detach() if dictionary.site == OBSERVATION_EMBEDDING else None,
+        W_obs=dissection.W_obs,
         config=config.features,
     )

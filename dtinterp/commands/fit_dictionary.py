@@ -5,25 +5,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jaxtyping import Float32
-from torch import Tensor
-
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING, check_site
-from dtinterp.commands.held_out_rows import Fitted, HeldOutRows
+from dtinterp.commands.fitting import Fitted, fit_to
+from dtinterp.commands.held_out_rows import HeldOutRows
 from dtinterp.commands.scoring import Judging, score_on_held_out
-from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
-from dtinterp.dictionary.config import FitConfig, FitProgress, Watch
+from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
+from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.fit import of_directions
-from dtinterp.dictionary.kinds import Items
 from dtinterp.dictionary.score import DictionaryScore
-from dtinterp.dictionary.stack import fit_stack
 from dtinterp.dictionary.storage import save_dictionary
 from dtinterp.dictionary.variations import Variations, consistencies, varied
-from dtinterp.features.recovery import item_directions, item_rate
 from dtinterp.foundation.artefact import Artefact, refuse_existing
-from dtinterp.foundation.logbook import progress
-from dtinterp.foundation.seeding import generator
+from dtinterp.foundation.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -43,12 +36,19 @@ class DictionaryConfig:
     """take a model of the same shape that never saw a window: the control"""
     n_windows: int = 4096
     """training windows whose rows are learnt"""
+    rows: Path | None = None
+    """folder that `dtinterp harvest` wrote from the model's training side at `site`: its rows are learnt instead"""
     n_held_out_windows: int = 1024
     """held-out windows on which it is scored"""
     judging: Judging = field(default_factory=Judging)
     """how the model is made to act on reconstructions, and pass marks"""
     seed: int = 0
     """seed of windows and weights"""
+
+    def __post_init__(self) -> None:
+        """Refuse rows of one site for several."""
+        if self.rows is not None and self.sites:
+            raise UserError(f"{self.rows} holds rows of one site: give --site, and no --sites.")
 
     @property
     def is_stack(self) -> bool:
@@ -88,9 +88,10 @@ def fit_dictionary(
     written: list[Artefact] = []
     for site in sites:
         unfinished = out.with_name(f"{out.name}{f'.{site}' if config.is_stack else ''}.unfinished.safetensors")
-        scored = fit_site(subject, site, fits=fits, config=config, unfinished=unfinished)
+        fitted = Fitted.of(subject, site, n_windows=config.n_windows, seed=config.seed, harvested=config.rows)
+        scored = fit_site(fitted, fits, config, unfinished=unfinished)
         for folder, (dictionary, score) in zip(folders[site], scored, strict=True):
-            parents, seed = subject.artefacts, config.seed
+            parents, seed = (*subject.artefacts, *fitted.source), config.seed
             artefact = save_dictionary(folder, dictionary, score=score, parents=parents, seed=seed, replace=replace)
             written.append(artefact)
         unfinished.unlink(missing_ok=True)
@@ -98,58 +99,17 @@ def fit_dictionary(
 
 
 def fit_site(
-    subject: Subject, site: str, *, fits: Sequence[FitConfig], config: DictionaryConfig, unfinished: Path
+    fitted: Fitted, fits: Sequence[FitConfig], config: DictionaryConfig, *, unfinished: Path
 ) -> Iterator[tuple[Dictionary, DictionaryScore]]:
     """Fit all dictionaries of one site to its distinct rows, each weighted by its count, and yield them scored."""
-    fitted = Fitted.of(subject, site, n_windows=config.n_windows, seed=config.seed)
-    dictionaries = _fitted(subject, fitted, site=site, fits=fits, config=config, unfinished=unfinished)
-    held_out = HeldOutRows.of(subject, site, n_windows=config.n_held_out_windows, seed=config.seed)
+    dictionaries = fit_to(fitted, fits, seed=config.seed, unfinished=unfinished)
+    subject = fitted.subject
+    held_out = HeldOutRows.of(subject, fitted.site, n_windows=config.n_held_out_windows, seed=config.seed)
     for dictionary, alike in zip(dictionaries, consistencies(fits, dictionaries), strict=True):
         score = score_on_held_out(held_out, dictionary, config.judging, fitted=fitted, seed=config.seed)
         name = f"untrained {dictionary.name}" if subject.is_untrained else dictionary.name
         yield dataclasses.replace(dictionary, name=name), dataclasses.replace(score, consistency=alike)
 
 
-def _fitted(
-    subject: Subject,
-    fitted: Fitted,
-    *,
-    site: str,
-    fits: Sequence[FitConfig],
-    config: DictionaryConfig,
-    unfinished: Path,
-) -> list[Dictionary]:
-    """Fit; items are given as the model embeds them."""
-    rows = fitted.rows
-    if isinstance(fits[0].kind, Items):
-        directions = item_directions(subject.model.W_obs.detach(), _item_rate(subject, config))
-        return [of_directions(directions, rows.value, fit, site=site, weights=rows.count) for fit in fits]
-    title = fits[0].title if len(fits) == 1 else f"{len(fits)} dictionaries"
-    with progress(f"fitting {title} at {site}", fits[0].n_steps) as bar:
-
-        def show(state: FitProgress) -> None:
-            bar.reach(state.step, _note(state))
-
-        return fit_stack(
-            rows.value,
-            fits,
-            generator=generator(config.seed, f"dictionary/{site}"),
-            site=site,
-            weights=rows.count,
-            watch=Watch(show, unfinished),
-        )
-
-
 def _folder(out: Path, site: str, fit: FitConfig, config: DictionaryConfig) -> Path:
     return out / site / fit.title if config.is_stack else out
-
-
-def _note(state: FitProgress) -> str:
-    dead, rate = f"{state.silent_share:.0%} dead", f"{state.rows_per_second:,.0f} rows/s"
-    return f"loss {state.loss:.3f} FVU {state.fvu:.3f} L0 {state.l0:.1f} {dead} {rate}"
-
-
-def _item_rate(subject: Subject, config: DictionaryConfig) -> Float32[Tensor, " item"]:
-    """Return the share of training rows that show each item."""
-    windows = subject.train_windows(config.n_windows, seed=config.seed)
-    return item_rate(subject.items, windows.frame_id[windows.mask])

@@ -1,4 +1,4 @@
-"""A subject and a site become the rows that dictionaries are fitted to, and those on which they are judged."""
+"""A subject and a site become the rows on which dictionaries are judged."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,26 +12,9 @@ from dtinterp.commands.subject import Subject
 from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.acting import Acting
 from dtinterp.dictionary.behaviour import ConstantRow, Decisions, LogitsWith
-from dtinterp.dictionary.distinct import DistinctRows, distinct_rows
 from dtinterp.interventions.acting import ActingConfig, act, arms_of, decision_frames, shows_one_of
 from environments.graph.state_graph import state_graph
 from environments.registration import SUPPORTED_IDS
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What a dictionary was fitted to."""
-
-    rows: DistinctRows
-    frame_id: Int64[Tensor, " frame"]
-    """the frames that these rows show, each once"""
-
-    @classmethod
-    def of(cls, subject: Subject, site: str, *, n_windows: int, seed: int) -> "Fitted":
-        """Harvest the distinct rows of training windows with their counts."""
-        windows = subject.train_windows(n_windows, seed=seed)
-        rows = distinct_rows(harvest(subject.model, windows, subject.items, site).value)
-        return cls(rows, windows.frame_id[windows.mask].unique())
 
 
 @dataclass(frozen=True)

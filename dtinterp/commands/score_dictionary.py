@@ -4,11 +4,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from dtinterp.commands.held_out_rows import Fitted, HeldOutRows
+from dtinterp.commands.dissection import dissection_of
+from dtinterp.commands.fitting import Fitted
+from dtinterp.commands.held_out_rows import HeldOutRows
 from dtinterp.commands.scoring import Judging, score_on_held_out
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
-from dtinterp.dictionary.storage import ARTEFACT_KIND, load_dictionary
-from dtinterp.foundation.artefact import Artefact, Content, read_artefact, refuse_existing, write_artefact
+from dtinterp.foundation.artefact import Artefact, Content, refuse_existing, write_artefact
 
 KIND = "dictionary-score"
 
@@ -29,6 +30,8 @@ class ScoreConfig:
     """judge it in a model of the same shape that never saw a window: the control"""
     seed: int = 0
     """seed of windows, intervals and episodes"""
+    rows: Path | None = None
+    """folder of the harvest that it was fitted to, in place of training windows"""
 
 
 def score_dictionary(
@@ -52,12 +55,13 @@ def score_dictionary(
     """
     refuse_existing(out, replace=replace)
     subject = load_subject(model, demonstrations, untrained=config.untrained)
-    parent = read_artefact(dictionary, kind=ARTEFACT_KIND, parent=subject.trained.artefact)
-    judged = load_dictionary(dictionary)
+    dissection = dissection_of(subject, dictionary)
+    judged = dissection.dictionary
     draw = subject.held_out_windows if config.split == "held-out" else subject.train_windows
     rows = HeldOutRows.at(subject, judged.site, draw(config.n_windows, seed=config.seed))
-    fitted = Fitted.of(subject, judged.site, n_windows=config.n_fitted_windows, seed=config.seed)
+    fitted = Fitted.of(subject, judged.site, n_windows=config.n_fitted_windows, seed=config.seed, harvested=config.rows)
     score = score_on_held_out(rows, judged, config.judging, fitted=fitted, seed=config.seed)
     settings = {"name": judged.name, "site": judged.site, **asdict(config)}
     content = Content(KIND, settings, {}, asdict(score))
-    return write_artefact(out, content, parents=(*subject.artefacts, parent), seed=config.seed, replace=replace)
+    parents = (*dissection.artefacts, *fitted.source)
+    return write_artefact(out, content, parents=parents, seed=config.seed, replace=replace)

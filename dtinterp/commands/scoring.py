@@ -6,18 +6,18 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from dtinterp.commands.held_out_rows import Fitted, HeldOutRows
+from dtinterp.commands.fitting import Fitted
+from dtinterp.commands.held_out_rows import HeldOutRows
 from dtinterp.dictionary.acting import Acting
 from dtinterp.dictionary.behaviour import AtDecisions
 from dtinterp.dictionary.card import held_out_cards
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.distinct import distinct_rows
-from dtinterp.dictionary.fact_recovery import FactsRecovered, recovered_facts
 from dtinterp.dictionary.gate import judge
 from dtinterp.dictionary.hierarchy import Concept, Hierarchy, hierarchies
 from dtinterp.dictionary.score import DictionaryScore, score, score_decisions, splice_of
 from dtinterp.dictionary.verdict import Gate
-from dtinterp.foundation.seeding import generator, numpy_generator
+from dtinterp.foundation.seeding import numpy_generator
 from dtinterp.interventions.acting import ActingConfig, act, arms_of
 from environments.vocabulary import CHANNELS
 
@@ -64,7 +64,6 @@ def score_on_held_out(
         decisions=_at_decisions(held_out, dictionary, seed=seed),
         acting=_acting(held_out, dictionary, judging.acting, seed=seed),
         hierarchies=_hierarchies(held_out, dictionary),
-        facts=_facts(held_out, dictionary, seed=seed),
     )
     return replace(full, verdict=judge(full, judging.gate))
 
@@ -76,22 +75,6 @@ def _hierarchies(held_out: HeldOutRows, dictionary: Dictionary) -> tuple[Hierarc
     first = first.scatter_reduce(0, distinct.member, torch.arange(len(distinct.member)), "amin")
     objects = held_out.subject.trajectories.frames[held_out.frame_id[first]][..., 0]  # row view view
     return hierarchies(dictionary, distinct.value, concepts(objects.flatten(1)))
-
-
-def _facts(held_out: HeldOutRows, dictionary: Dictionary, *, seed: int) -> FactsRecovered | None:
-    """Return which facts features tell: chosen in every other episode, measured in the rest."""
-    trajectories, rows = held_out.subject.trajectories, held_out.rows
-    is_measured = held_out.cluster % 2 == 1
-    if not trajectories.fact_names or is_measured.all() or not is_measured.any():
-        return None
-    return recovered_facts(
-        dictionary,
-        rows.value,
-        trajectories.facts[rows.step].long(),
-        names=trajectories.fact_names,
-        is_measured=is_measured,
-        generator=generator(seed, "dictionary/facts"),
-    )
 
 
 def concepts(objects: UInt8[Tensor, "row cell"]) -> list[Concept]:

@@ -3,14 +3,12 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dtinterp.activations.harvest import harvest
-from dtinterp.activations.sites import OBSERVATION_EMBEDDING
+from dtinterp.commands.dissection import Dissection, dissection_of
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
-from dtinterp.dictionary.storage import ARTEFACT_KIND, load_dictionary
 from dtinterp.features.label_table import LabelConfig
-from dtinterp.features.truth import truth_report
+from dtinterp.features.truth import TruthReport, TruthStudy, summary_of, truth_report
 from dtinterp.features.truth_storage import save_truth
-from dtinterp.foundation.artefact import Artefact, read_artefact, refuse_existing
+from dtinterp.foundation.artefact import Artefact, refuse_existing
 
 
 @dataclass(frozen=True)
@@ -21,6 +19,8 @@ class TruthConfig:
     """how rows are divided; what is said of labels has no effect here"""
     n_windows: int = 4096
     """held-out windows"""
+    n_fit_windows: int = 4096
+    """training windows that the untrained model's dictionary is fitted to"""
 
 
 def truth(
@@ -36,7 +36,8 @@ def truth(
 
     For each item and each fact the feature that tells it best, judged on frames that the choice never saw, beside the
     same with shuffled truths; how truths and features hang together in the data; effective dimensions; and at the
-    observation embedding the subspace in which items can be told apart at all.
+    observation embedding the subspace in which items can be told apart at all. The same numbers are given of a
+    dictionary of the same make that is fitted to an untrained model of the same shape: the control.
 
     Args:
         config: on which rows.
@@ -47,15 +48,13 @@ def truth(
         replace: write it anew where it exists.
     """
     refuse_existing(out, replace=replace)
-    subject = load_subject(model, demonstrations)
-    parent = read_artefact(dictionary, kind=ARTEFACT_KIND, parent=subject.trained.artefact)
-    loaded = load_dictionary(dictionary)
-    windows = subject.held_out_windows(config.n_windows, seed=config.division.seed)
-    report = truth_report(
-        loaded,
-        harvest(subject.model, windows, subject.items, loaded.site),
-        subject.trajectories,
-        config.division,
-        W_obs=subject.model.W_obs.detach() if loaded.site == OBSERVATION_EMBEDDING else None,
-    )
-    return save_truth(out, report, config.division, parents=(*subject.artefacts, parent), replace=replace)
+    dissection = dissection_of(load_subject(model, demonstrations), dictionary)
+    twin = dissection.untrained_twin(n_windows=config.n_fit_windows, seed=config.division.seed)
+    study = TruthStudy(_held_against(dissection, config), summary_of(_held_against(twin, config)))
+    return save_truth(out, study, config.division, parents=dissection.artefacts, replace=replace)
+
+
+def _held_against(dissection: Dissection, config: TruthConfig) -> TruthReport:
+    subject, division = dissection.subject, config.division
+    rows = dissection.rows(subject.held_out_windows(config.n_windows, seed=division.seed))
+    return truth_report(dissection.dictionary, rows, subject.trajectories, division, W_obs=dissection.W_obs)

@@ -14,6 +14,8 @@ RELATIVE_TOLERANCE = 1e-5
 slightly different float32 numbers in different batches."""
 NEIGHBOURS = 8
 """With how many neighbours in the sorted order a row is compared."""
+PART = 2**16
+"""Rows that are looked at together: more are taken in parts, so that of rows on disk only distinct ones are held."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,25 @@ def distinct_rows(rows: Float32[Tensor, "row d_model"]) -> DistinctRows:
     """Return the distinct rows: rows closer than `RELATIVE_TOLERANCE` in every coordinate are one.
 
     Rows are sorted along one fixed direction, compared with their neighbours there and joined into connected
-    components.
+    components. More than `PART` rows are taken in parts, each compared with the distinct rows before it, and the
+    tolerance is relative to what is compared.
     """
+    found = _distinct(rows[:PART])
+    while len(found.member) < len(rows):
+        done = len(found.member)
+        found = _followed_by(found, rows[done : done + max(PART, len(found.value))])
+    return found
+
+
+def _followed_by(found: DistinctRows, more: Float32[Tensor, "row d_model"]) -> DistinctRows:
+    """Return the distinct rows of what is known and of the rows behind it."""
+    both = _distinct(torch.cat([found.value, more]))
+    known, new = both.member[: len(found.value)], both.member[len(found.value) :]
+    count = torch.bincount(new, minlength=len(both.value)).index_add(0, known, found.count)
+    return DistinctRows(both.value, count, torch.cat([known[found.member], new]))
+
+
+def _distinct(rows: Float32[Tensor, "row d_model"]) -> DistinctRows:
     member = _in_order_of_appearance(_components(rows.detach().cpu()))
     first = np.unique(member, return_index=True)[1]
     count = torch.from_numpy(np.bincount(member)).to(rows.device)

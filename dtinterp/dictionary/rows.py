@@ -13,18 +13,22 @@ from torch import Tensor
 
 from dtinterp.dictionary.autoencoder import Batch
 from dtinterp.dictionary.dictionary import check_rows
+from dtinterp.foundation.artefact import read_artefact
 from dtinterp.foundation.errors import UserError
 
 Numbers: TypeAlias = Tensor | np.ndarray
 RowSource: TypeAlias = Numbers | Path | Iterable[Numbers]
-"""A table, a `.npy` or `.safetensors` file that holds one, or tables that follow one another."""
+"""A table, a file that holds one (`.npy`, `.safetensors`), a folder that `dtinterp harvest` wrote, or several."""
+HARVEST, VALUE = "activations", "value"
+"""What a harvest is called, and its tensor of rows."""
 
 
 def as_rows(source: RowSource) -> Float32[Tensor, "row d_model"]:
     """Return the rows of `source` as float32; leading axes, such as batch and position, become one.
 
-    Raises `UserError` on a file that is missing, of another format or without exactly one table, on numbers that are
-    no table, on pieces of different length, and where there is nothing.
+    Float32 rows of a harvest are mapped, not read. Raises `UserError` on a file that is missing, of another format or
+    without exactly one table, on a folder that is no harvest, on numbers that are no table, on pieces of different
+    length, and where there is nothing.
     """
     match source:
         case Tensor() | np.ndarray():
@@ -57,6 +61,8 @@ def _table(numbers: Numbers) -> Float32[Tensor, "row d_model"]:
 
 
 def _read(path: Path) -> Numbers:
+    if path.is_dir():
+        return read_artefact(path, kind=HARVEST).tensors[VALUE]
     if not path.is_file():
         raise UserError(f"{path} is no file: give a .npy or .safetensors file of activations.")
     match path.suffix:

@@ -25,7 +25,6 @@ from dtinterp.dictionary.behaviour import (
 from dtinterp.dictionary.card import HeldOut
 from dtinterp.dictionary.dictionary import Codes, Dictionary, check_rows, decode, encode, reconstruct
 from dtinterp.dictionary.distinct import distinct_rows, rank_of
-from dtinterp.dictionary.fact_recovery import FactsRecovered
 from dtinterp.dictionary.hierarchy import Hierarchy
 from dtinterp.dictionary.matching import Consistency
 from dtinterp.dictionary.resampling import resample
@@ -76,8 +75,6 @@ class DictionaryScore:
     """what the model earns with reconstructions in place; None where it was not tried"""
     hierarchies: tuple[Hierarchy, ...] = ()
     """what became of concepts and their parts, on distinct held-out rows; empty where none were given"""
-    facts: FactsRecovered | None = None
-    """which facts of the world some feature tells; None where none are known"""
     consistency: Consistency | None = None
     """how alike the dictionaries of other seeds are; None where there was but one seed"""
     verdict: Verdict | None = None

@@ -1,7 +1,7 @@
 """A dictionary and the truth of the world become how much of the truth its features tell."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TypeAlias
 
 import torch
@@ -64,6 +64,41 @@ class TruthReport:
     n_judged: int
 
 
+@dataclass(frozen=True)
+class Told:
+    """How well truths of one sort are told by single features, on the judged side."""
+
+    n: int
+    """truths that vary enough on both sides"""
+    mean_f1: float
+    mean_f1_shuffled: float
+    """the same with the truths of other rows"""
+    mean_auroc: float
+    coverage: float
+    uniqueness: float
+
+
+@dataclass(frozen=True)
+class TruthSummary:
+    """The numbers of a report at a glance."""
+
+    items: Told
+    facts: Told
+    correlation: Mapping[str, Mapping[str, float | int]]
+    """by set of variables: how many vary, mean absolute correlation, share of strong ones, dimension"""
+    dimension: EffectiveDimension
+    subspace: Subspace | None = None
+
+
+@dataclass(frozen=True)
+class TruthStudy:
+    """A dictionary's report, and how one of the same make fares in a model that was never trained."""
+
+    report: TruthReport
+    untrained: TruthSummary | None
+    """None in artefacts that were made before there was this control"""
+
+
 def truth_report(
     dictionary: Dictionary,
     rows: Activations,
@@ -104,6 +139,17 @@ def truth_report(
         site=rows.site,
         n_searched=len(searched),
         n_judged=len(judged),
+    )
+
+
+def summary_of(report: TruthReport) -> TruthSummary:
+    """Return the numbers of a report at a glance."""
+    return TruthSummary(
+        items=_told(report.items),
+        facts=_told(report.facts),
+        correlation={name: _numbers(each) for name, each in report.structure.items()},
+        dimension=report.dimension,
+        subspace=report.subspace,
     )
 
 
@@ -160,3 +206,22 @@ def _facts(side: Activations, trajectories: Trajectories) -> tuple[Tensor, tuple
 
 def _rate(side: Activations, trajectories: Trajectories) -> Float32[Tensor, " item"]:
     return one_hot(trajectories.frames)[trajectories.frame_id[side.step].long()].mean(dim=0)
+
+
+def _told(found: Detection) -> Told:
+    return Told(
+        n=len(found.truth),
+        mean_f1=_mean(found.f1),
+        mean_f1_shuffled=_mean(found.control),
+        mean_auroc=_mean(found.auroc),
+        coverage=found.coverage,
+        uniqueness=found.uniqueness,
+    )
+
+
+def _numbers(structure: CorrelationStructure) -> dict[str, float | int]:
+    return {name: value for name, value in asdict(structure).items() if name not in ("together", "apart")}
+
+
+def _mean(values: Float32[Tensor, " truth"]) -> float:
+    return float(values.double().mean()) if len(values) else 0.0

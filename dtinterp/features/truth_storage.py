@@ -10,7 +10,7 @@ from torch import Tensor
 from dtinterp.features.detection import Detection
 from dtinterp.features.label_table import LabelConfig
 from dtinterp.features.structure import CorrelationStructure, EffectiveDimension
-from dtinterp.features.truth import Subspace, TruthReport
+from dtinterp.features.truth import Subspace, TruthReport, TruthStudy, TruthSummary, summary_of
 from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
 
 ARTEFACT_KIND = "truth"
@@ -18,9 +18,13 @@ SIDES = ("items", "facts")
 
 
 def save_truth(
-    path: Path, report: TruthReport, config: LabelConfig, *, parents: Sequence[Artefact], replace: bool = False
+    path: Path, study: TruthStudy, config: LabelConfig, *, parents: Sequence[Artefact], replace: bool = False
 ) -> Artefact:
-    """Write the report to the folder `path`. Raises `UserError` where it exists and `replace` is not given."""
+    """Write the report, with the control's numbers among the metrics, to the folder `path`.
+
+    Raises `UserError` where it exists and `replace` is not given.
+    """
+    report = study.report
     findings = _Findings(
         report.items.truth,
         report.facts.truth,
@@ -37,19 +41,20 @@ def save_truth(
         if field.name != "truth"
     }
     settings = _Settings(report.name, report.site, config, findings)
-    content = Content(ARTEFACT_KIND, config=asdict(settings), tensors=tensors, metrics=summary(report))
+    content = Content(ARTEFACT_KIND, config=asdict(settings), tensors=tensors, metrics=_metrics(study))
     return write_artefact(path, content, parents=parents, seed=config.seed, replace=replace)
 
 
-def load_truth(path: Path, *, parent: Artefact | None = None) -> TruthReport:
-    """Read the report in the folder `path`; with `parent`, check that it was made from just that artefact.
+def load_truth(path: Path, *, parent: Artefact | None = None) -> TruthStudy:
+    """Read the report, and the control where there is one, in the folder `path`.
 
-    Raises `UserError` where it is missing, damaged, or of another schema or parent.
+    With `parent`, check that it was made from just that artefact. Raises `UserError` where it is missing, damaged, or
+    of another schema or parent.
     """
     artefact = read_artefact(path, kind=ARTEFACT_KIND, parent=parent)
     settings = TypeAdapter(_Settings).validate_python(artefact.config)
     found = settings.findings
-    return TruthReport(
+    report = TruthReport(
         items=Detection(truth=found.items, **_group(artefact.tensors, "items")),
         facts=Detection(truth=found.facts, **_group(artefact.tensors, "facts")),
         structure=found.structure,
@@ -60,32 +65,14 @@ def load_truth(path: Path, *, parent: Artefact | None = None) -> TruthReport:
         n_searched=found.n_searched,
         n_judged=found.n_judged,
     )
+    untrained = artefact.manifest.metrics.get("untrained")
+    return TruthStudy(report, TypeAdapter(TruthSummary | None).validate_python(untrained))
 
 
-def summary(report: TruthReport) -> dict[str, JSON]:
-    """Return the numbers that a manifest shows at a glance."""
-    detections = {
-        side: {
-            "n": len(found.truth),
-            "mean_f1": _mean(found.f1),
-            "mean_f1_shuffled": _mean(found.control),
-            "mean_auroc": _mean(found.auroc),
-            "coverage": found.coverage,
-            "uniqueness": found.uniqueness,
-        }
-        for side, found in (("items", report.items), ("facts", report.facts))
-    }
-    structure: dict[str, JSON] = {
-        name: {
-            "n_variables": each.n_variables,
-            "mean_absolute": each.mean_absolute,
-            "strong_share": each.strong_share,
-            "dimension": each.dimension,
-        }
-        for name, each in report.structure.items()
-    }
-    found: dict[str, JSON] = {**detections, "correlation": structure, "dimension": asdict(report.dimension)}
-    return found if report.subspace is None else {**found, "subspace": asdict(report.subspace)}
+def _metrics(study: TruthStudy) -> dict[str, JSON]:
+    """Return what a manifest shows: the dictionary's numbers, and those of the control under a name of their own."""
+    own = asdict(summary_of(study.report))
+    return own if study.untrained is None else {**own, "untrained": asdict(study.untrained)}
 
 
 @dataclass(frozen=True)
@@ -109,7 +96,3 @@ class _Settings:
 
 def _group(tensors: Mapping[str, Tensor], side: str) -> dict[str, Tensor]:
     return {name.removeprefix(f"{side}."): tensor for name, tensor in tensors.items() if name.startswith(f"{side}.")}
-
-
-def _mean(values: Tensor) -> float:
-    return float(values.double().mean()) if len(values) else 0.0

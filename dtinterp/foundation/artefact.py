@@ -121,15 +121,23 @@ def read_artefact(path: Path, *, kind: str, parent: Artefact | None = None) -> A
     manifest = read_manifest(folder, kind=kind)
     for name, digest in manifest.files.items():
         _require_undamaged(folder / name, digest)
-    if parent is not None and parent.manifest.digest not in manifest.parents.values():
-        raise UserError(
-            f"{path} was not made from {parent.path} (it records {_listed(manifest.parents)}): "
-            "make it again from that parent."
-        )
     tensors = {}
     for name in sorted(manifest.files.keys() - {CONFIG}):
         tensors |= load_file(folder / name)
-    return Artefact(path, json.loads((folder / CONFIG).read_bytes()), tensors, manifest)
+    artefact = Artefact(path, json.loads((folder / CONFIG).read_bytes()), tensors, manifest)
+    if parent is not None:
+        require_made_from(artefact, parent)
+    return artefact
+
+
+def require_made_from(artefact: Artefact, parent: Artefact) -> None:
+    """Raise `UserError` where an artefact was not made from just that parent."""
+    parents = artefact.manifest.parents
+    if parent.manifest.digest not in parents.values():
+        raise UserError(
+            f"{artefact.path} was not made from {parent.path} (it records {_listed(parents)}): "
+            "make it again from that parent."
+        )
 
 
 def refuse_existing(path: Path, *, replace: bool) -> None:

@@ -1,18 +1,20 @@
 """An MLP becomes the linear map that comes closest to it, and what the next action's prediction loses by that."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float32, Float64, Int64
 from torch import Tensor
-from transformer_lens.hook_points import HookPoint
 
+from dtinterp.activations.harvest import logits_with_hooks
+from dtinterp.activations.mlps import MlpSplice, harvest_mlp, real_observations
 from dtinterp.dataset.windows import Windows
+from dtinterp.dictionary.maps import Linear, RowMap, apply_map
 from dtinterp.dictionary.resampling import N_DRAWS
-from dtinterp.foundation.errors import UserError
+from dtinterp.dictionary.transcoding import MapConfig, Pairs, fit_map
 from dtinterp.foundation.statistics import Interval, central
-from dtinterp.model.policy import Hook
 from dtinterp.model.transformer import DecisionTransformer
 
 FEWEST = 20
@@ -21,11 +23,11 @@ FEWEST = 20
 
 @dataclass(frozen=True)
 class LinearMlp:
-    """x W + b in place of an MLP, at observation tokens; x is what the MLP reads, after the norm."""
+    """What stands in place of an MLP at observation tokens."""
 
     layer: int
-    weight: Float32[Tensor, "d_model written"]
-    bias: Float32[Tensor, " written"]
+    fitted: RowMap
+    """what the MLP reads, behind its norm, into what is written instead"""
     fvu: float
     """fraction of the variance of what the MLP writes that the map misses, on the rows that it was fitted to"""
 
@@ -48,49 +50,29 @@ class FeatureExcess:
 def linear_mlp(
     model: DecisionTransformer, windows: Windows, items: Float32[Tensor, "frame item"], layer: int
 ) -> LinearMlp:
-    """Return the least-squares map from what a layer's MLP reads to what it writes, over the windows' real slots."""
-    if not 0 <= layer < model.cfg.n_layers:
-        raise UserError(f"the layer is {layer}, expected 0 to {model.cfg.n_layers - 1}: the model has no more.")
-    seen: dict[str, Tensor] = {}
+    """Return the least-squares map from what a layer's MLP reads to what it writes, over the windows' real slots.
 
-    def keeping(name: str) -> Hook:
-        def keep(activation: Tensor, **_: HookPoint) -> None:
-            seen[name] = activation[:, model.cfg.observation_tokens][windows.mask].double()
-
-        return name, keep
-
-    names = (_read_at(model, layer), _written_at(layer))
-    model.run_with_hooks(windows, items, fwd_hooks=[keeping(name) for name in names])
-    read, written = (seen[name] for name in names)
-    one = torch.ones(len(read), 1, dtype=read.dtype)
-    solved = torch.linalg.lstsq(torch.cat([read, one], dim=1), written, driver="gelsd").solution  # d_model+1 written
-    error = (written - read @ solved[:-1] - solved[-1]).square().sum()
-    spread = (written - written.mean(dim=0)).square().sum()
-    return LinearMlp(layer, solved[:-1].float(), solved[-1].float(), float(error / spread))
+    Raises `UserError` for a layer that the model does not have.
+    """
+    rows = harvest_mlp(model, windows, items, layer, at=real_observations)
+    pairs = Pairs(rows.inputs, rows.outputs, f"blocks.{layer}.mlp")
+    fitted = fit_map(pairs, MapConfig(Linear()), generator=torch.Generator())  # which draws nothing
+    error = (apply_map(fitted, rows.inputs) - rows.outputs).double().square().sum()
+    spread = (rows.outputs - rows.outputs.mean(dim=0)).double().square().sum()
+    return LinearMlp(layer, fitted, float(error / spread))
 
 
-@torch.no_grad()
 def excess_loss(
     model: DecisionTransformer, windows: Windows, items: Float32[Tensor, "frame item"], linear: LinearMlp
 ) -> Float64[Tensor, " row"]:
     """Return linear loss minus MLP loss, in nats, at every real slot: windows in order, slots in order."""
-    read: list[Tensor] = []
-
-    def keep(activation: Tensor, **_: HookPoint) -> None:
-        read.append(activation)
-
-    def put(activation: Tensor, **_: HookPoint) -> Tensor:
-        changed, tokens = activation.clone(), model.cfg.observation_tokens
-        changed[:, tokens] = read[0][:, tokens] @ linear.weight + linear.bias
-        return changed
-
-    hooks: list[Hook] = [(_read_at(model, linear.layer), keep), (_written_at(linear.layer), put)]
-    log_chance = [
-        model.run_with_hooks(windows, items, fwd_hooks=[*each])[windows.mask].double().log_softmax(dim=1)
-        for each in (hooks, [])
-    ]
-    done = windows.action[windows.mask][:, None]
-    instead, intact = (chance.gather(1, done)[:, 0] for chance in log_chance)
+    edits = (partial(apply_map, linear.fitted), None)
+    splices = (MlpSplice(model, linear.layer, edit, real_observations) for edit in edits)
+    done = windows.action[windows.mask][:, None].cpu()
+    instead, intact = (
+        logits_with_hooks(model, windows, items, splice).double().log_softmax(dim=1).gather(1, done)[:, 0]
+        for splice in splices
+    )
     return intact - instead
 
 
@@ -133,13 +115,3 @@ def by_feature(
         for place, feature in enumerate(kept)
     ]
     return tuple(sorted(found, key=lambda each: -each.difference.estimate))
-
-
-def _read_at(model: DecisionTransformer, layer: int) -> str:
-    """Return where the MLP's input is: the normalised stream, or the stream itself where the model has no norm."""
-    normalised = f"blocks.{layer}.ln2.hook_normalized"
-    return normalised if normalised in model.hook_dict else f"blocks.{layer}.hook_resid_mid"
-
-
-def _written_at(layer: int) -> str:
-    return f"blocks.{layer}.hook_mlp_out"

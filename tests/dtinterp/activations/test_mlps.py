@@ -5,7 +5,7 @@ import torch
 
 from dtinterp.activations import harvest as harvest_module
 from dtinterp.activations.harvest import logits_with_hooks
-from dtinterp.activations.mlps import MlpSplice, harvest_mlp, real_tokens
+from dtinterp.activations.mlps import MlpSplice, harvest_mlp, real_observations, real_tokens
 from dtinterp.foundation.errors import UserError
 
 
@@ -28,6 +28,26 @@ def test_there_is_a_row_for_every_real_token(variant, windows, items):
     assert len(rows.step) == n_real - int(windows.mask[:, -1].sum())  # the last action is no token
     assert int(real_tokens(variant, windows).sum()) == len(rows.step)
     assert rows.step.min() >= 0
+
+
+def test_observation_tokens_are_chosen_alone_where_asked(variant, windows, items):
+    every, some = (harvest_mlp(variant, windows, items, 0, at=at) for at in (real_tokens, real_observations))
+    assert torch.equal(some.step, windows.step[windows.mask])
+    is_observation = real_observations(variant, windows)[real_tokens(variant, windows)]
+    torch.testing.assert_close(every.inputs[is_observation], some.inputs)
+    torch.testing.assert_close(every.outputs[is_observation], some.outputs)
+
+
+def test_only_chosen_tokens_are_written_anew(model, windows, items):
+    seen = {}
+    watching = [
+        (f"blocks.0.hook_resid_{moment}", lambda activation, moment=moment, **_: seen.update({moment: activation}))
+        for moment in ("mid", "post")
+    ]
+    silenced = MlpSplice(model, 0, torch.zeros_like, real_observations)(windows)
+    model.run_with_hooks(windows, items, fwd_hooks=[*silenced, *watching])
+    is_unchanged = (seen["post"] == seen["mid"]).all(dim=2)
+    assert torch.equal(is_unchanged, real_observations(model, windows))
 
 
 def test_the_layer_put_in_its_own_place_changes_nothing(variant, windows, items):

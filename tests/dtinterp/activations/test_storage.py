@@ -52,10 +52,11 @@ def test_rows_know_their_model_their_demonstrations_and_their_settings(record, t
     assert len(artefact.manifest.parents) == 2
 
 
-def test_the_file_of_the_values_is_a_table_that_a_dictionary_is_fitted_to(model, windows, items, record):
+def test_a_harvest_and_its_file_of_values_are_tables_that_a_dictionary_is_fitted_to(model, windows, items, record):
     artefact = record("blocks.0.hook_resid_pre")
-    table = as_rows(artefact.path / "tensors.value.safetensors")
-    assert torch.equal(table, harvest(model, windows, items, "blocks.0.hook_resid_pre").value)
+    expected = harvest(model, windows, items, "blocks.0.hook_resid_pre").value
+    for source in (artefact.path, artefact.path / "tensors.value.safetensors"):
+        assert torch.equal(as_rows(source), expected)
 
 
 def test_no_more_rows_are_held_than_those_of_a_few_batches(windows, record):

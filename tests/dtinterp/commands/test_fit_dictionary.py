@@ -5,10 +5,13 @@ from typing import Any, TypedDict
 import pytest
 from pydantic import TypeAdapter
 
+from dtinterp.activations.storage import load_harvest
 from dtinterp.commands.describe import DescribeConfig, describe
 from dtinterp.commands.fit_dictionary import DictionaryConfig, fit_dictionary
+from dtinterp.commands.harvest import HarvestConfig, harvest
 from dtinterp.commands.scoring import Judging
 from dtinterp.dictionary.config import FitConfig
+from dtinterp.dictionary.distinct import distinct_rows
 from dtinterp.dictionary.kinds import Items, JumpReLU, Kind, TopK
 from dtinterp.dictionary.storage import load_dictionary, load_score
 from dtinterp.dictionary.variations import Variations
@@ -99,6 +102,23 @@ def test_the_control_is_fitted_to_an_untrained_model(tmp_path: Path, subject: Su
     config = replace(_small(FitConfig(TopK(2), width=8, n_steps=4)), untrained=True)
     fit_dictionary(config, tmp_path / "control", **subject)
     assert load_dictionary(tmp_path / "control").name == "untrained topk-8-k2"
+
+
+def test_a_harvest_on_disk_is_learnt_and_recorded_as_a_parent(tmp_path: Path, subject: Subject) -> None:
+    harvest(HarvestConfig(n_windows=48), tmp_path / "rows", **subject)
+    config = replace(_small(FitConfig(TopK(2), width=8, n_steps=4)), rows=tmp_path / "rows")
+    (made,) = fit_dictionary(config, tmp_path / "dictionary", **subject)
+    assert "activations/rows" in made.manifest.parents
+    score = load_score(made.path)
+    assert score is not None
+    assert score.held_out is not None
+    rows, _ = load_harvest(tmp_path / "rows")
+    assert score.held_out.fitted.n_distinct == len(distinct_rows(rows.value).value)
+
+
+def test_a_harvest_is_of_one_site() -> None:
+    with pytest.raises(UserError, match="rows holds rows of one site: give --site, and no --sites"):
+        DictionaryConfig(rows=Path("rows"), sites=("hook_obs_embed",))
 
 
 def test_a_stack_with_one_place_taken_is_refused_before_any_work(tmp_path: Path, subject: Subject) -> None:

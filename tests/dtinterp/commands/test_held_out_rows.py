@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dtinterp.activations.harvest import logits_at_rows
-from dtinterp.commands.held_out_rows import Answers, Fitted, HeldOutRows
+from dtinterp.commands.held_out_rows import Answers, HeldOutRows
 from dtinterp.commands.subject import load_subject
 from dtinterp.dataset.windows import window
 from dtinterp.dictionary.behaviour import ConstantRow
@@ -48,16 +48,6 @@ def test_the_controls_are_those_of_every_dictionary(held_out):
     found = held_out.controls(ACTING, seed=0)
     assert found.exact == {arm: alone.exact[arm] for arm in ("clean", "zero", "mean")}
     assert held_out.controls(ACTING, seed=0) is found
-
-
-def test_the_rows_of_a_fit_are_distinct_and_know_their_frames(held_out):
-    subject = held_out.subject
-    fitted = Fitted.of(subject, "hook_obs_embed", n_windows=24, seed=0)
-    windows = subject.train_windows(24, seed=0)
-    frames = windows.frame_id[windows.mask]
-    assert fitted.frame_id.tolist() == sorted(set(frames.tolist()))
-    assert len(fitted.rows.value) == len(fitted.frame_id)  # at the embedding a row is a frame
-    assert int(fitted.rows.count.sum()) == len(frames)
 
 
 def test_decision_points_are_looked_at_in_the_windows_that_hold_one(held_out):

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dtinterp.commands.held_out_rows import Fitted, HeldOutRows
+from dtinterp.commands.fitting import Fitted
+from dtinterp.commands.held_out_rows import HeldOutRows
 from dtinterp.commands.scoring import Judging, concepts, score_on_held_out
 from dtinterp.commands.subject import load_subject
 from dtinterp.dataset.windows import window

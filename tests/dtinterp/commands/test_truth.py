@@ -1,19 +1,26 @@
 from pathlib import Path
 
+import pytest
+
 from dtinterp.commands.truth import TruthConfig, truth
 from dtinterp.features.label_table import LabelConfig
 from dtinterp.features.truth_storage import load_truth
 
 
-def test_truth_is_told_of_a_dictionary_on_disk(small_study: Path, tmp_path: Path) -> None:
+def test_truth_is_told_of_a_dictionary_on_disk_and_of_its_untrained_twin(small_study: Path, tmp_path: Path) -> None:
     truth(
-        TruthConfig(LabelConfig(min_firings=1), n_windows=64),
+        TruthConfig(LabelConfig(min_firings=1), n_windows=64, n_fit_windows=32),
         small_study / "dictionaries" / "topk-512-k4",
         tmp_path / "truth",
         model=small_study / "models" / "novice",
         demonstrations=small_study / "demonstrations" / "walks",
     )
-    report = load_truth(tmp_path / "truth")
+    study = load_truth(tmp_path / "truth")
+    report, control = study.report, study.untrained
+    assert control is not None
+    assert control.subspace is not None
+    assert control.items.n == len(report.items.truth)
+    assert control.items.mean_f1 != pytest.approx(float(report.items.f1.mean()))
     assert report.subspace is not None
     assert 0 <= report.items.coverage <= 1
     assert report.n_searched > report.n_judged > 0

@@ -3,6 +3,7 @@ from math import exp, log
 import pytest
 import torch
 
+from dtinterp.dictionary import distinct
 from dtinterp.dictionary.distinct import RELATIVE_TOLERANCE, distinct_rows, effective_rank_of, rank_of
 
 
@@ -35,6 +36,17 @@ def test_rounding_noise_makes_no_new_row() -> None:
     noise = torch.rand(5000, 20, generator=torch.Generator().manual_seed(1)) - 0.5
     found = distinct_rows(table[member] + RELATIVE_TOLERANCE * noise)
     assert torch.equal(found.member, member)
+
+
+@pytest.mark.parametrize("part", [7, 60, 1999])
+def test_rows_taken_in_parts_are_those_taken_at_once(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    table, member = _repeated(50, 2000)
+    rows = table[member[torch.randperm(2000, generator=torch.Generator().manual_seed(2))]]
+    at_once = distinct_rows(rows)
+    monkeypatch.setattr(distinct, "PART", part)
+    in_parts = distinct_rows(rows)
+    for name in ("value", "count", "member"):
+        assert torch.equal(getattr(in_parts, name), getattr(at_once, name))
 
 
 def test_rows_that_mingle_in_the_sorted_order_are_told_apart() -> None:

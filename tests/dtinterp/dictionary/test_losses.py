@@ -6,7 +6,7 @@ from torch import Tensor
 
 from dtinterp.dictionary.autoencoder import Batch, Parameters, initialise
 from dtinterp.dictionary.kinds import L1, Autoencoder, BatchTopK, Gated, JumpReLU, Matryoshka, TopK
-from dtinterp.dictionary.losses import AUXILIARY_COEFFICIENT, Loss, batch_threshold, loss_of, nested_loss
+from dtinterp.dictionary.losses import AUXILIARY_COEFFICIENT, Loss, loss_of, nested_loss
 
 WIDTH, MEMBERS, N_ROWS, D_MODEL = 8, 2, 30, 6
 NOBODY = torch.zeros(MEMBERS, WIDTH, dtype=torch.bool)
@@ -232,19 +232,6 @@ def test_many_silent_features_take_turns_by_their_strength() -> None:
         missed = batch.mean((error - second @ parameters.W_dec[member]).square().sum(dim=1))
         expected = missed / batch.mean(error.square().sum(dim=1))
         torch.testing.assert_close(found[member], expected, rtol=1e-3, atol=1e-5)
-
-
-def test_a_batch_has_k_activations_a_row_above_its_threshold() -> None:
-    batch = Batch(_batch().rows, torch.full((N_ROWS,), 1 / N_ROWS))
-    activation = torch.rand(MEMBERS, N_ROWS, WIDTH, generator=torch.Generator().manual_seed(0))
-    threshold = batch_threshold(activation, batch, torch.tensor([2.0, 3.0]))
-    assert (activation > threshold[:, None, None]).sum(dim=(1, 2)).tolist() == [2 * N_ROWS, 3 * N_ROWS]
-
-
-def test_the_threshold_is_zero_where_few_activations_are_positive() -> None:
-    activation = torch.zeros(1, N_ROWS, WIDTH)
-    activation[0, 3, 2] = 1.0
-    assert float(batch_threshold(activation, _batch(), torch.tensor([2.0]))) == 0
 
 
 def test_one_level_of_a_matryoshka_is_a_batchtopk() -> None:

@@ -13,8 +13,8 @@ from dtinterp.dictionary.kinds import L1
 from dtinterp.dictionary.matching import identifiable
 from dtinterp.features.label_table import LabelConfig
 from dtinterp.features.recovery import item_directions
-from dtinterp.features.truth import TruthReport, subspace, truth_report
-from dtinterp.features.truth_storage import load_truth, save_truth, summary
+from dtinterp.features.truth import TruthReport, TruthStudy, subspace, summary_of, truth_report
+from dtinterp.features.truth_storage import load_truth, save_truth
 from dtinterp.foundation.errors import UserError
 
 SITE = "hook_obs_embed"
@@ -86,15 +86,31 @@ def _writing(W_dec: Tensor) -> Dictionary:
 
 
 def test_a_report_comes_back_from_disk_as_it_was(report: TruthReport, tmp_path: Path) -> None:
-    artefact = save_truth(tmp_path / "truth", report, CONFIG, parents=())
-    found = load_truth(tmp_path / "truth")
+    study = TruthStudy(report, summary_of(replace(report, name="control", subspace=None)))
+    save_truth(tmp_path / "truth", study, CONFIG, parents=())
+    back = load_truth(tmp_path / "truth")
+    assert back.untrained == study.untrained
+    found = back.report
     for side in ("items", "facts"):
         was, now = getattr(report, side), getattr(found, side)
         assert was.truth == now.truth
         assert torch.equal(was.f1, now.f1)
         assert torch.equal(was.control, now.control)
     assert replace(found, items=report.items, facts=report.facts) == report
-    assert artefact.manifest.metrics == summary(report)
+
+
+def test_a_report_without_a_control_comes_back_without_one(report: TruthReport, tmp_path: Path) -> None:
+    save_truth(tmp_path / "truth", TruthStudy(report, None), CONFIG, parents=())
+    assert load_truth(tmp_path / "truth").untrained is None
+
+
+def test_the_summary_has_the_means_of_the_report(report: TruthReport) -> None:
+    found = summary_of(report)
+    assert found.items.n == len(report.items.truth)
+    assert found.items.mean_f1 == pytest.approx(sum(report.items.f1.tolist()) / found.items.n)
+    assert found.facts.mean_f1_shuffled == pytest.approx(sum(report.facts.control.tolist()) / found.facts.n)
+    assert found.correlation["items"]["dimension"] == report.structure["items"].dimension
+    assert found.subspace == report.subspace
 
 
 def test_rows_of_another_site_are_refused(rows: Activations, trajectories: Trajectories) -> None:

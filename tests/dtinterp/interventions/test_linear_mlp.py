@@ -7,6 +7,7 @@ from jaxtyping import Float32
 from torch import Tensor, nn
 
 from dtinterp.dataset.windows import Windows
+from dtinterp.dictionary.maps import apply_map
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.linear_mlp import by_feature, excess_loss, linear_mlp
 from dtinterp.model.transformer import DecisionTransformer
@@ -43,11 +44,12 @@ def test_excess_is_the_difference_of_two_losses_counted_slot_by_slot(
     seen: dict[str, Tensor] = {}
 
     def keep(activation: Tensor, **_: object) -> None:
-        seen["read"] = activation
+        seen["stream"] = activation
 
     with torch.no_grad():
-        intact = model.run_with_hooks(windows, items, fwd_hooks=[("blocks.1.ln2.hook_normalized", keep)])
-        written = seen["read"][:, 1::3] @ found.weight + found.bias  # batch slot d_model
+        intact = model.run_with_hooks(windows, items, fwd_hooks=[("blocks.1.hook_resid_mid", keep)])
+        read = model.layers[1].ln2.fused(seen["stream"])[:, 1::3]  # batch slot d_model
+        written = apply_map(found.fitted, read.flatten(0, 1)).view_as(read)
 
         def put(activation: Tensor, **_: object) -> Tensor:
             for slot in range(10):

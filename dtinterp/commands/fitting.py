@@ -1,0 +1,97 @@
+"""A subject and a site become rows to fit to, and these become dictionaries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jaxtyping import Int64
+from torch import Tensor
+
+from dtinterp.activations.harvest import Activations, harvest
+from dtinterp.activations.storage import load_harvest
+from dtinterp.commands.subject import Subject
+from dtinterp.dictionary.config import FitConfig, FitProgress, Watch
+from dtinterp.dictionary.dictionary import Dictionary
+from dtinterp.dictionary.distinct import DistinctRows, distinct_rows
+from dtinterp.dictionary.fit import of_directions
+from dtinterp.dictionary.kinds import Items
+from dtinterp.dictionary.stack import fit_stack
+from dtinterp.features.recovery import item_directions, item_rate
+from dtinterp.foundation.artefact import Artefact
+from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.logbook import progress
+from dtinterp.foundation.seeding import generator
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a dictionary is fitted to."""
+
+    subject: Subject
+    site: str
+    rows: DistinctRows
+    frame_id: Int64[Tensor, " row"]
+    """what was shown at each row that was harvested, as the demonstrations number frames"""
+    source: tuple[Artefact, ...] = ()
+    """the harvest on disk that the rows come from; empty where they come from the model itself"""
+
+    @classmethod
+    def of(
+        cls, subject: Subject, site: str, *, n_windows: int = 0, seed: int = 0, harvested: Path | None = None
+    ) -> "Fitted":
+        """Harvest the rows of training windows, or read those that `dtinterp harvest` wrote to the folder `harvested`.
+
+        Of equal rows on disk no more than one is held in memory. Raises `UserError` where they are of another model,
+        other demonstrations, another site or held-out episodes, or where the subject is the untrained twin.
+        """
+        if harvested is not None:
+            return cls._read(subject, site, harvested)
+        windows = subject.train_windows(n_windows, seed=seed)
+        return cls._at(subject, harvest(subject.model, windows, subject.items, site))
+
+    @classmethod
+    def _read(cls, subject: Subject, site: str, path: Path) -> "Fitted":
+        if subject.is_untrained:
+            raise UserError(f"{path} holds rows of the trained model: fit the untrained one without a harvest.")
+        rows, source = load_harvest(path, parents=subject.artefacts)
+        if rows.site != site:
+            raise UserError(f"{path} holds rows of {rows.site!r}, and the site is {site!r}: give --site {rows.site}.")
+        if source.config.get("side") != "train":
+            raise UserError(f"{path} holds rows of episodes that judge dictionaries: harvest with --side train.")
+        return cls._at(subject, rows, (source,))
+
+    @classmethod
+    def _at(cls, subject: Subject, rows: Activations, source: tuple[Artefact, ...] = ()) -> "Fitted":
+        frame_id = subject.trajectories.frame_id[rows.step].long()
+        return cls(subject, rows.site, distinct_rows(rows.value), frame_id, source)
+
+
+def fit_to(fitted: Fitted, fits: Sequence[FitConfig], *, seed: int, unfinished: Path | None = None) -> list[Dictionary]:
+    """Fit all dictionaries to the distinct rows, each weighted by its count; items are given as the model embeds them.
+
+    With `unfinished`, an interrupted fit goes on from that file.
+    """
+    rows, site = fitted.rows, fitted.site
+    if isinstance(fits[0].kind, Items):
+        model, items = fitted.subject.model, fitted.subject.items
+        directions = item_directions(model.W_obs.detach(), item_rate(items, fitted.frame_id))
+        return [of_directions(directions, rows.value, fit, site=site, weights=rows.count) for fit in fits]
+    title = fits[0].title if len(fits) == 1 else f"{len(fits)} dictionaries"
+    with progress(f"fitting {title} at {site}", fits[0].n_steps) as bar:
+
+        def show(state: FitProgress) -> None:
+            bar.reach(state.step, _note(state))
+
+        return fit_stack(
+            rows.value,
+            fits,
+            generator=generator(seed, f"dictionary/{site}"),
+            site=site,
+            weights=rows.count,
+            watch=Watch(show, unfinished),
+        )
+
+
+def _note(state: FitProgress) -> str:
+    dead, rate = f"{state.silent_share:.0%} dead", f"{state.rows_per_second:,.0f} rows/s"
+    return f"loss {state.loss:.3f} FVU {state.fvu:.3f} L0 {state.l0:.1f} {dead} {rate}"
