@@ -1,6 +1,5 @@
 """Classes of many observations become what they are in a world whose states are known: its own classes, and return."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +11,10 @@ from dtinterp.equivalence.agreement import Agreement, compare
 from dtinterp.equivalence.certify import judge_of
 from dtinterp.equivalence.classes import Partition, partition_of
 from dtinterp.equivalence.frames import ChosenFrames
-from dtinterp.equivalence.quotient import SPREAD, Judge, Quotient
+from dtinterp.equivalence.quotient import Judge, Quotient
 from dtinterp.equivalence.scrutiny import Bench
 from dtinterp.equivalence.worlds import world_partitions
-from dtinterp.foundation.statistics import Interval
+from dtinterp.foundation.statistics import central
 from environments.graph.evaluation import Expectation
 from environments.graph.state_graph import StateGraph
 
@@ -101,11 +100,6 @@ def _quotient(partition: Partition, judge: Judge, *, n_draws: int, generator: np
         n_classes=partition.n_classes,
         n_exchanged=int((chosen != torch.arange(len(chosen))).sum()),
         earned=judge(chosen),
-        random_return=_central([control.expected_return for control in controls]),
-        random_success=_central([control.success for control in controls]),
+        random_return=central([control.expected_return for control in controls]),
+        random_success=central([control.success for control in controls]),
     )
-
-
-def _central(draws: Sequence[float]) -> Interval:
-    mean, (low, high) = float(np.mean(draws)), np.quantile(draws, SPREAD)
-    return Interval(mean, min(float(low), mean), max(float(high), mean), len(draws))
