@@ -62,6 +62,9 @@ COMMANDS = {
     ),
     "experiment run": Command("dtinterp.commands.experiment:run", "intervene on a model as an experiment.yaml says"),
     "certify": Command("dtinterp.commands.certify:certify", "certify which observations a model treats alike"),
+    "follow-classes": Command(
+        "dtinterp.commands.follow_classes:follow_classes", "see when a training merges and splits observations"
+    ),
     "explain-pair": Command(
         "dtinterp.commands.explain_pair:explain_pair", "find the features that keep two observations apart"
     ),

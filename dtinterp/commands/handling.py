@@ -8,6 +8,7 @@ import pandas as pd
 
 from dtinterp.commands.subject import Subject
 from dtinterp.equivalence.certify import EquivalenceConfig
+from dtinterp.equivalence.history import HistoryConfig
 from dtinterp.equivalence.ledger import Ledger, open_ledger
 from dtinterp.equivalence.screen import ScreenConfig
 from dtinterp.equivalence.tables import write_tables
@@ -23,7 +24,7 @@ class Handling:
     """where Ray makes the swaps, many pieces at a time: local for the cores of this machine, or the HOST:PORT of a
     cluster (pip install 'dtinterp[ray]'); without it they are made here"""
 
-    def ledger(self, out: Path, subject: Subject, config: EquivalenceConfig | ScreenConfig) -> Ledger:
+    def ledger(self, out: Path, subject: Subject, config: EquivalenceConfig | ScreenConfig | HistoryConfig) -> Ledger:
         """Return the ledger of the work that is to become `out`, begun or gone on with.
 
         Raises `UserError` where other work is unfinished there.

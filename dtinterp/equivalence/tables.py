@@ -9,6 +9,7 @@ import pandas as pd
 
 from dtinterp.equivalence.certify import EquivalenceReport
 from dtinterp.equivalence.comparison import ComparisonReport
+from dtinterp.equivalence.history import History
 
 
 def pairs_table(report: EquivalenceReport) -> pd.DataFrame:
@@ -92,6 +93,27 @@ def against_table(report: ComparisonReport) -> pd.DataFrame:
             "p_holm": row.p_holm,
         }
         for row in report.against
+    )
+
+
+def moments_table(history: History) -> pd.DataFrame:
+    """Return one row per moment of a training."""
+    return pd.DataFrame(
+        {
+            "step": moment.step,
+            "loss": moment.validation.loss,
+            "accuracy": moment.validation.accuracy,
+            "return": moment.intact.expected_return,
+            "return_on_classes": moment.on_classes.expected_return,
+            "n_classes": moment.n_classes,
+            "n_together": moment.n_together,
+            "n_merged": moment.n_merged,
+            "n_split": moment.n_split,
+            "ari_halves": None if moment.halves is None else moment.halves.estimate,
+            "ari_last": moment.like_last,
+            **{f"ari_{world}": ari for world, ari in moment.like_world.items()},
+        }
+        for moment in history.moments
     )
 
 
