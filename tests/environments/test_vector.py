@@ -18,7 +18,6 @@ from environments.batched.rules import DoneBeside, Fetch, PickUpTarget, PutNear
 from environments.registration import SUPPORTED_IDS
 from environments.vector import TwinVectorEnv, VectorObservation
 
-FORWARD = 2
 DOORS = "MiniGrid-DoorKey-5x5-v0"
 
 
