@@ -12,7 +12,7 @@ from dtinterp.report.evidence import bits, count, plural
 from dtinterp.report.figures.equivalence import neighbours_figure
 from dtinterp.report.filmstrip import filmstrip
 from dtinterp.report.html import element, join
-from dtinterp.report.pairs import nearest, nearest_outside, worst_swap
+from dtinterp.report.pairs import nearest, nearest_beyond, worst_swap
 from dtinterp.report.shared_facts import in_plain_words, shared_facts
 from dtinterp.report.style import CONFIG
 
@@ -29,13 +29,13 @@ def show_observation(opened: OpenStudy, level: Level, place: int) -> None:
     _show_class(opened, level, place)
     st.markdown("**Nearest observations**")
     st.plotly_chart(neighbours_figure(opened.report, level, place), theme=None, config=CONFIG, key="neighbours")
-    other = nearest_outside(opened.report, level.partition, place)
+    other = nearest_beyond(opened.report, place, level.epsilon)
     if other is not None:
         st.button(
-            f"What keeps frame {opened.frames[other]} out of its class?",
+            f"What keeps it apart from frame {opened.frames[other]}?",
             on_click=compare_frames,
             args=(frame, opened.frames[other]),
-            help="The nearest observation of another class: compare the two.",
+            help="The nearest observation that cannot stand in for it within ε: compare the two.",
         )
 
 
@@ -95,7 +95,9 @@ def _show_certificate(opened: OpenStudy, level: Level, certificate: Certificate)
     tiles[0].metric("largest divergence", bits(certificate.maximum))
     tiles[1].metric("mean", bits(certificate.mean))
     tiles[2].metric("swaps tried", count(certificate.n_swaps))
-    tiles[3].metric("actions flipped", count(certificate.n_flips))
+    tiles[3].metric(
+        "actions flipped", count(certificate.n_flips), help="It takes little where two actions are nearly as likely."
+    )
     scrutiny = opened.report.scrutiny
     bounds = scrutiny.bounds if level.is_certified and scrutiny is not None else ()
     for bound in bounds:

@@ -13,7 +13,7 @@ from dtinterp.equivalence.levels import Level
 from dtinterp.report.evidence import bits, count
 from dtinterp.report.figures.equivalence import frame_order
 from dtinterp.report.html import element
-from dtinterp.report.pairs import nearest_outside, worst_swap
+from dtinterp.report.pairs import nearest_beyond, worst_swap
 
 
 def show_pair(opened: OpenStudy) -> None:
@@ -36,7 +36,7 @@ def _choose(opened: OpenStudy, level: Level) -> tuple[int, int]:
     ordered = [str(opened.frames[place]) for place in places]
     usual = st.session_state.get("frame")
     first = settle("first", ordered, default=usual if usual in ordered else ordered[0])
-    other = nearest_outside(opened.report, level.partition, opened.frames.index(int(first)))
+    other = nearest_beyond(opened.report, opened.frames.index(int(first)), level.epsilon)
     fallback = next(frame for frame in ordered if frame != first)
     settle("second", ordered, default=fallback if other is None else str(opened.frames[other]))
     chosen = []

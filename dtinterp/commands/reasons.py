@@ -1,4 +1,4 @@
-"""Certified classes become what they are worth and why, on disk: in the world, by features, and at their borders."""
+"""Certified classes become what they are worth and why, on disk: in the world, by features, and pair by pair."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +11,10 @@ from dtinterp.equivalence.comparison import ComparisonConfig
 from dtinterp.equivalence.explanation import PairConfig
 from dtinterp.equivalence.similarity import is_learnable
 from dtinterp.equivalence.storage import load_equivalence
-from dtinterp.report.pairs import borders
+from dtinterp.report.pairs import between_classes
 
 N_PAIRS = 4
-"""Borders between classes that are explained."""
+"""Pairs of classes whose difference is explained, the largest ones."""
 N_DRAWS = 500
 """Random classes, and random halves of the observations, per comparison."""
 N_RESAMPLES = 100
@@ -34,14 +34,14 @@ class Reasons:
 
 
 def find_reasons(places: Places, out: Path, *, seed: int, replace: bool) -> Reasons:
-    """Run compare, explain-pair at the borders of the largest classes, and explain-classes, below the folder `out`."""
+    """Run compare, explain-pair between the largest classes, and explain-classes, below the folder `out`."""
     report = load_equivalence(places.equivalence)
     subject = {"model": places.model, "demonstrations": places.demonstrations, "replace": replace}
     compared = Compared((places.equivalence,), (places.model,), (places.dictionary,), places.demonstrations)
     compare(ComparisonConfig(n_draws=N_DRAWS, seed=seed), compared, out / "agreement", replace=replace)
     search = PairConfig(epsilon=report.config.epsilon, n_sets=N_SETS, n_draws=N_RESAMPLES, seed=seed)
     pairs = []
-    for pair in borders(report, N_PAIRS):
+    for pair in between_classes(report, N_PAIRS):
         pairs.append(out / "pairs" / f"{pair[0]}-{pair[1]}")
         explain_pair(PairQuestion(pair, search), pairs[-1], dictionary=places.dictionary, **subject)
     explained = None

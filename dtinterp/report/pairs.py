@@ -1,10 +1,11 @@
 """Two observations become the swap that told them apart most."""
 
+from itertools import pairwise
+
 import torch
 
 from dtinterp.equivalence.certificates import WorstSwap
 from dtinterp.equivalence.certify import EquivalenceReport
-from dtinterp.equivalence.classes import Partition
 from dtinterp.report.figures.equivalence import class_order
 
 
@@ -35,24 +36,22 @@ def nearest(report: EquivalenceReport, place: int) -> int:
     return int(divergence.argmin())
 
 
-def borders(report: EquivalenceReport, n: int) -> tuple[tuple[int, int], ...]:
-    """Return pairs of frames that stand at the borders of the `n` largest classes, none twice.
+def nearest_beyond(report: EquivalenceReport, place: int, epsilon: float) -> int | None:
+    """Return the row of the closest observation that cannot stand in for the one in row `place` within `epsilon` bits.
 
-    Each is a class's most visited observation and the closest one of another class, as rows of the trajectories' frame
-    table.
+    None where all can. An observation of another class may well be closer: some other member keeps it out.
     """
-    found = {}
-    for label in class_order(report.partition, report.chosen).tolist():
-        first = int(report.partition.members(label)[0])
-        other = nearest_outside(report, report.partition, first)
-        if other is not None:
-            found.setdefault(frozenset((first, other)), (first, other))
-    chosen = list(found.values())[:n]
-    return tuple((int(report.chosen.frame_id[a]), int(report.chosen.frame_id[b])) for a, b in chosen)
-
-
-def nearest_outside(report: EquivalenceReport, partition: Partition, place: int) -> int | None:
-    """Return the row of the closest observation of another class; None where there is no other class."""
     divergence = report.relation.maximum[place].clone()
-    divergence[partition.label == partition.label[place]] = torch.inf
-    return int(divergence.argmin()) if partition.n_classes > 1 else None
+    divergence[divergence <= epsilon] = torch.inf
+    other = int(divergence.argmin())
+    return other if float(divergence[other]) < torch.inf else None
+
+
+def between_classes(report: EquivalenceReport, n: int) -> tuple[tuple[int, int], ...]:
+    """Return the most visited observations of each two successive classes by size, `n` pairs at most.
+
+    They are rows of the trajectories' frame table. Fewer come back where there are fewer classes.
+    """
+    order = class_order(report.partition, report.chosen)[: n + 1].tolist()
+    first = [int(report.chosen.frame_id[report.partition.members(label)[0]]) for label in order]
+    return tuple(pairwise(first))

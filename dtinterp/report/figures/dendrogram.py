@@ -15,7 +15,7 @@ from dtinterp.report.colours import class_colours
 from dtinterp.report.evidence import plural
 from dtinterp.report.style import CONTROL, INK, MUTED, WRONG, styled
 
-TICKS = (0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1)
+TICKS = (0, 0.01, 0.05, 0.1, 0.25, 0.5, 1)
 FOOT = 0.05
 """Share of the height that is left free below the leaves and above the last join: plotly's axes swallow clicks."""
 ABOVE, BROKEN = "above ε", "broken by a counterexample"

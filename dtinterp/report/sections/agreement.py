@@ -6,6 +6,7 @@ import pandas as pd
 
 from dtinterp.equivalence.comparison import CERTIFIED, MATTERS, ComparisonReport, Portrait
 from dtinterp.equivalence.contrasts import Contrast
+from dtinterp.equivalence.mirror import Reflection
 from dtinterp.report.evidence import bits, plural, source
 from dtinterp.report.filmstrip import Draw
 from dtinterp.report.html import Html, element, words
@@ -44,7 +45,7 @@ def agreement_section(results: StudyResults, draw: Draw) -> Html:
         element("h3", "The mirror of key and ball"),
         table_block(
             table_html(mirror_table(report)),
-            "How far each site tells a window from its mirror image, key and ball exchanged: 0 collapses them, 1 is as "
+            "How far the model tells a window from its mirror image, key and ball exchanged: 0 collapses them, 1 is as "
             "far as two different windows at the same slot; and the mean divergence of the decisions, beside that of "
             "two different windows.",
             source=source(artefact),
@@ -80,11 +81,11 @@ def variation_table(report: ComparisonReport) -> pd.DataFrame:
 
 
 def mirror_table(report: ComparisonReport) -> pd.DataFrame:
-    """Return one row per model, and one per untrained twin: what each site makes of mirror images."""
+    """Return one row per model, and one per untrained twin: what it makes of mirror images."""
     return pd.DataFrame(
         {
             "model": name,
-            **dict(zip(reflection.sites, reflection.distinct, strict=True)),
+            **_depths(reflection),
             "decisions (bits)": reflection.mean,
             "two windows (bits)": reflection.other,
             "largest (bits)": reflection.maximum,
@@ -92,6 +93,13 @@ def mirror_table(report: ComparisonReport) -> pd.DataFrame:
         for portrait in report.portraits
         for name, reflection in ((portrait.model, portrait.reflection), ("… untrained", portrait.untrained))
     )
+
+
+def _depths(reflection: Reflection) -> dict[str, float]:
+    """Return how distinct mirror images are at three depths, which models of any number of blocks have."""
+    after = [place for place, site in enumerate(reflection.sites) if site.endswith("hook_resid_post")]
+    depths = {"embedding": 0, "after the first block": after[0], "after the last block": after[-1]}
+    return {name: reflection.distinct[place] for name, place in depths.items()}
 
 
 def _kinships(agreement: Sourced[ComparisonReport]) -> list[Html]:

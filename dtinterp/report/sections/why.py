@@ -62,8 +62,7 @@ def _pairs(results: StudyResults, draw: Draw) -> list[Html]:
         ),
         table_block(
             table_html(table),
-            "What keeps observations apart: the most visited observation of a large class, and the closest one of "
-            "another class.",
+            "What keeps classes apart: their most visited observations, class by class from the largest on.",
             source=words("Source: ", artefacts),
         ),
     ]

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from app.library import OpenStudy, open_study, shelve, studies
 from dtinterp.equivalence.levels import epsilons, level_at
 from dtinterp.report.figures.equivalence import frame_order
-from dtinterp.report.pairs import nearest_outside
+from dtinterp.report.pairs import nearest_beyond
 
 MAIN = Path(__file__).parents[3] / "app" / "main.py"
 PATIENCE = 120
@@ -167,12 +167,12 @@ def test_the_worst_window_is_opened_with_its_slots(opened: OpenStudy) -> None:
     assert any(caption.startswith(sentence) for caption in captions)
 
 
-def test_an_observation_is_compared_with_the_nearest_one_outside_its_class(opened: OpenStudy) -> None:
+def test_an_observation_is_compared_with_the_nearest_one_that_cannot_stand_in_for_it(opened: OpenStudy) -> None:
     app = _open()
     place = opened.frames.index(int(app.query_params["frame"]))
-    other = nearest_outside(opened.report, opened.report.partition, place)
+    other = nearest_beyond(opened.report, place, opened.report.config.epsilon)
     assert other is not None
-    _button(app, "What keeps frame").click().run()
+    _button(app, "What keeps it apart").click().run()
     assert not app.exception
     asked = {name: app.query_params[name] for name in ("view", "first", "second")}
     assert asked == {

@@ -8,7 +8,7 @@ from dtinterp.commands.reasons import find_reasons
 from dtinterp.equivalence.comparison_storage import load_comparison
 from dtinterp.equivalence.explanation_storage import load_explained_classes, load_pair
 from dtinterp.equivalence.storage import load_equivalence
-from dtinterp.report.pairs import borders
+from dtinterp.report.pairs import between_classes
 
 
 @pytest.fixture
@@ -27,6 +27,6 @@ def test_certified_classes_are_compared_and_explained_below_one_folder(places, t
     found = find_reasons(places, tmp_path, seed=0, replace=False)
     report = load_equivalence(places.equivalence)
     assert load_comparison(found.agreement).portraits[0].model == "novice"
-    assert [(pair.first, pair.second) for pair in map(load_pair, found.pairs)] == list(borders(report, 4))
+    assert [(pair.first, pair.second) for pair in map(load_pair, found.pairs)] == list(between_classes(report, 4))
     assert found.explained is not None
     assert load_explained_classes(found.explained).dictionary == "topk-512-k4"

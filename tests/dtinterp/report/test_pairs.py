@@ -1,10 +1,7 @@
 import pytest
-import torch
 
 from dtinterp.equivalence.certify import EquivalenceReport
-from dtinterp.equivalence.classes import partition_of
-from dtinterp.report.figures.equivalence import class_order
-from dtinterp.report.pairs import borders, nearest, nearest_outside, worst_swap
+from dtinterp.report.pairs import between_classes, nearest, nearest_beyond, worst_swap
 
 
 def test_the_worst_swap_of_two_is_the_larger_of_both_directions(report: EquivalenceReport) -> None:
@@ -33,28 +30,28 @@ def test_an_observation_has_no_swap_with_itself(report: EquivalenceReport) -> No
         worst_swap(report, 4, 4)
 
 
-def test_the_nearest_one_outside_is_of_another_class_and_no_other_such_one_is_closer(report: EquivalenceReport) -> None:
-    label = report.partition.label
+def test_the_nearest_one_beyond_epsilon_is_the_closest_that_cannot_stand_in(report: EquivalenceReport) -> None:
+    maximum = report.relation.maximum
     for place in range(12):
-        other = nearest_outside(report, report.partition, place)
+        other = nearest_beyond(report, place, 0.004)
         assert other is not None
-        outside = [float(report.relation.maximum[place, each]) for each in range(12) if label[each] != label[place]]
-        assert label[other] != label[place]
-        assert float(report.relation.maximum[place, other]) == min(outside)
+        beyond = [float(maximum[place, each]) for each in range(12) if float(maximum[place, each]) > 0.004]
+        assert float(maximum[place, other]) == min(beyond)
 
 
-def test_where_all_are_one_class_nothing_is_outside(report: EquivalenceReport) -> None:
-    one = partition_of(torch.zeros(12, dtype=torch.int64), "one")
-    assert nearest_outside(report, one, 3) is None
+def test_where_all_can_stand_in_nothing_is_beyond(report: EquivalenceReport) -> None:
+    assert nearest_beyond(report, 3, 1.0) is None
 
 
-def test_borders_are_those_of_the_largest_classes_and_none_comes_twice(report: EquivalenceReport) -> None:
-    found = borders(report, 2)
-    assert len(found) == 2
-    assert len({frozenset(pair) for pair in borders(report, 99)}) == len(borders(report, 99))
-    largest = int(class_order(report.partition, report.chosen)[0])
-    first = report.chosen.frame_id[report.partition.members(largest)[0]]
-    assert found[0][0] == int(first)
+def test_pairs_between_classes_lead_from_the_largest_one_to_the_next(report: EquivalenceReport) -> None:
     place = {int(frame): row for row, frame in enumerate(report.chosen.frame_id)}
-    for one, other in found:
-        assert report.partition.label[place[one]] != report.partition.label[place[other]]
+    label, sizes = report.partition.label, report.partition.sizes
+    found = between_classes(report, 2)
+    (one, two), (again, three) = found
+    assert two == again
+    classes = [int(label[place[frame]]) for frame in (one, two, three)]
+    assert len(set(classes)) == 3
+    assert [int(sizes[each]) for each in classes] == [6, 3, 3]
+    for frame, each in zip((one, two, three), classes, strict=True):
+        assert int(report.chosen.n_visits[place[frame]]) == int(report.chosen.n_visits[label == each].max())
+    assert between_classes(report, 99) == found

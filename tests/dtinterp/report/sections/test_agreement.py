@@ -45,6 +45,9 @@ def test_mirror_images_stand_beside_an_untrained_twin(agreement):
     assert table["model"].tolist() == ["novice", "… untrained"]
     portrait = agreement.portraits[0]
     assert table["decisions (bits)"].tolist() == [portrait.reflection.mean, portrait.untrained.mean]
+    assert table["embedding"].tolist() == [portrait.reflection.distinct[0], portrait.untrained.distinct[0]]
+    at_the_end = portrait.reflection.sites.index("blocks.0.hook_resid_post")
+    assert table["after the last block"][0] == portrait.reflection.distinct[at_the_end]
 
 
 def test_confusions_are_shown_as_pictures_in_their_order(results, agreement):
