@@ -116,7 +116,7 @@ def _maps(found: dict[str, dict]) -> str:
                     _earned(row["acting"]["exact"]),
                 ]
 
-    return _table(head, rows())
+    return _table(head, rows(), n_words=3)
 
 
 def _truths(found: dict[str, dict]) -> str:
