@@ -81,6 +81,7 @@ docs: setup
 	$(BIN)/python docs/commands.py
 	$(BIN)/python docs/zoo.py
 	$(BIN)/python docs/features.py
+	$(BIN)/python docs/dictionaries.py
 	$(BIN)/python docs/curves.py
 
 bench: $(LENS)/.installed

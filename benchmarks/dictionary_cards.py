@@ -34,9 +34,10 @@ from dtinterp.interventions.acting import ActingConfig
 
 SITES = ("hook_obs_embed", "blocks.1.hook_resid_pre")
 FITS = (
-    (FitConfig(TopK(8)), Variations(n_features=(128, 512), seeds=(0, 1, 2))),
+    (FitConfig(TopK(8)), Variations(n_features=(128,), seeds=(0, 1, 2))),
+    (FitConfig(TopK(8)), Variations(n_features=(512,))),
     (FitConfig(Pca(32)), Variations(seeds=(0,))),
-    (FitConfig(Random(8)), Variations(n_features=(128, 512))),
+    (FitConfig(Random(8)), Variations(n_features=(128,))),
 )
 OURS = ("memory-dt", "memory-dt-small-0", "memory-dt-small-1", "memory-dt-small-2")
 TOLD = ("topk-128-k8", "topk-512-k8", "random-128-k8")

@@ -83,7 +83,7 @@ def _family(rows: list[dict]) -> list[str]:
         f"{first['l0']['estimate']:.1f}",
         _interval(first["fvu_unseen_frame"]),
         _interval(first["loss_recovered"]),
-        f"{clean - spliced:.3f}",
+        _written(clean - spliced, 3),
         " → ".join(f"{there[arm]['logit_difference']['estimate']:.2f}" for arm in ("clean", "spliced")),
         _earned(first["exact"]),
         _interval(first["sampled"]["change"], digits=2),
@@ -94,6 +94,8 @@ def _family(rows: list[dict]) -> list[str]:
 
 
 def _passing(rows: list[dict]) -> str:
+    if all(row["verdict"].startswith("not judged") for row in rows):
+        return "not judged"
     return f"{sum(row['verdict'] == 'passes' for row in rows)} of {len(rows)}"
 
 
@@ -114,7 +116,7 @@ def _maps(found: dict[str, dict]) -> str:
                     _earned(row["acting"]["exact"]),
                 ]
 
-    return _table(head, rows())
+    return _table(head, rows(), n_words=3)
 
 
 def _truths(found: dict[str, dict]) -> str:
@@ -159,14 +161,20 @@ def _earned(exact: dict) -> str:
 def _interval(found: dict | None, *, digits: int = 3) -> str:
     if found is None:
         return ""
-    estimate, low, high = (f"{found[name]:.{digits}f}" for name in ("estimate", "low", "high"))
+    estimate, low, high = (_written(found[name], digits) for name in ("estimate", "low", "high"))
     return f"{estimate} [{low}, {high}]"
+
+
+def _written(number: float, digits: int) -> str:
+    """Write a number; what rounds to zero has no sign."""
+    return f"{round(number, digits) + 0.0:.{digits}f}"
 
 
 def _table(head: Sequence[str], rows: Iterator[list[str]], *, n_words: int = 2) -> str:
     """Return a table whose first columns are words and whose others are numbers."""
     rule = ["---"] * n_words + ["---:"] * (len(head) - n_words)
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in (head, rule, *rows))
+    lines = [f"| {' | '.join(cells)} |\n" for cells in (head, *rows)]
+    return "".join([lines[0], f"|{'|'.join(rule)}|\n", *lines[1:]])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from markers import with_table
 
 from dtinterp.features.label_storage import load_labels
 from dtinterp.features.label_table import LabelSummary, summary_of
-from dtinterp.features.truth import TruthReport
+from dtinterp.features.truth import Told
+from dtinterp.features.truth import summary_of as summary_of_truth
 from dtinterp.features.truth_storage import load_truth
 from dtinterp.foundation.statistics import Interval
 
@@ -23,8 +24,9 @@ LABELS = (
     "|---|---|---:|---:|---:|---:|---:|---:|---:|\n"
 )
 TRUTH = (
-    "| model, site | dictionary | items told | F1 (shuffled) | facts told | F1 (shuffled) | effective dimension: "
-    "coordinates, features | per row |\n|---|---|---:|---:|---:|---:|---:|---:|\n"
+    "| model, site | dictionary | items told (untrained) | F1 (shuffled, untrained) | facts told (untrained) | "
+    "F1 (shuffled, untrained) | effective dimension: coordinates, features | per row |\n"
+    "|---|---|---:|---:|---:|---:|---:|---:|\n"
 )
 
 
@@ -50,15 +52,21 @@ def _labelled(path: Path) -> str:
 
 
 def _told(path: Path) -> str:
-    report: TruthReport = load_truth(path).report
-    told = " | ".join(
-        f"{found.coverage:.0%} of {len(found.truth)} | {float(found.f1.mean()):.2f} ({float(found.control.mean()):.2f})"
-        for found in (report.items, report.facts)
-    )
-    size = report.dimension
+    study = load_truth(path)
+    own, control = summary_of_truth(study.report), study.untrained
+    assert control is not None, f"{path} was made before there was a control"
+    told = " | ".join(_side(each, other) for each, other in ((own.items, control.items), (own.facts, control.facts)))
+    size = own.dimension
     return (
         f"| {_where(path)} | {path.name} | {told} | {size.coordinates:.1f}, {size.features:.1f} | "
         f"{size.coordinates_per_row:.1f}, {size.features_per_row:.1f} |\n"
+    )
+
+
+def _side(own: Told, control: Told) -> str:
+    return (
+        f"{own.coverage:.0%} of {own.n} ({control.coverage:.0%}) | "
+        f"{own.mean_f1:.2f} ({own.mean_f1_shuffled:.2f}, {control.mean_f1:.2f})"
     )
 
 

@@ -9,7 +9,7 @@ from dtinterp.activations.sites import OBSERVATION_EMBEDDING, check_site
 from dtinterp.commands.fitting import Fitted, fit_to
 from dtinterp.commands.held_out_rows import HeldOutRows
 from dtinterp.commands.scoring import Judging, score_on_held_out
-from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
+from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.score import DictionaryScore
@@ -88,7 +88,7 @@ def fit_dictionary(
     written: list[Artefact] = []
     for site in sites:
         unfinished = out.with_name(f"{out.name}{f'.{site}' if config.is_stack else ''}.unfinished.safetensors")
-        fitted = Fitted.of(subject, site, n_windows=config.n_windows, seed=config.seed, harvested=config.rows)
+        fitted = _fitted(subject, site, config)
         scored = fit_site(fitted, fits, config, unfinished=unfinished)
         for folder, (dictionary, score) in zip(folders[site], scored, strict=True):
             parents, seed = (*subject.artefacts, *fitted.source), config.seed
@@ -109,6 +109,12 @@ def fit_site(
         score = score_on_held_out(held_out, dictionary, config.judging, fitted=fitted, seed=config.seed)
         name = f"untrained {dictionary.name}" if subject.is_untrained else dictionary.name
         yield dataclasses.replace(dictionary, name=name), dataclasses.replace(score, consistency=alike)
+
+
+def _fitted(subject: Subject, site: str, config: DictionaryConfig) -> Fitted:
+    if config.rows is not None:
+        return Fitted.read(subject, site, config.rows)
+    return Fitted.of(subject, site, n_windows=config.n_windows, seed=config.seed)
 
 
 def _folder(out: Path, site: str, fit: FitConfig, config: DictionaryConfig) -> Path:

@@ -36,21 +36,18 @@ class Fitted:
     """the harvest on disk that the rows come from; empty where they come from the model itself"""
 
     @classmethod
-    def of(
-        cls, subject: Subject, site: str, *, n_windows: int = 0, seed: int = 0, harvested: Path | None = None
-    ) -> "Fitted":
-        """Harvest the rows of training windows, or read those that `dtinterp harvest` wrote to the folder `harvested`.
-
-        Of equal rows on disk no more than one is held in memory. Raises `UserError` where they are of another model,
-        other demonstrations, another site or held-out episodes, or where the subject is the untrained twin.
-        """
-        if harvested is not None:
-            return cls._read(subject, site, harvested)
+    def of(cls, subject: Subject, site: str, *, n_windows: int, seed: int) -> "Fitted":
+        """Harvest the rows of training windows."""
         windows = subject.train_windows(n_windows, seed=seed)
         return cls._at(subject, harvest(subject.model, windows, subject.items, site))
 
     @classmethod
-    def _read(cls, subject: Subject, site: str, path: Path) -> "Fitted":
+    def read(cls, subject: Subject, site: str, path: Path) -> "Fitted":
+        """Read the rows that `dtinterp harvest` wrote to `path`; of equal rows no more than one is held in memory.
+
+        Raises `UserError` where they are of another model, other demonstrations, another site or held-out episodes, or
+        where the subject is the untrained twin.
+        """
         if subject.is_untrained:
             raise UserError(f"{path} holds rows of the trained model: fit the untrained one without a harvest.")
         rows, source = load_harvest(path, parents=subject.artefacts)

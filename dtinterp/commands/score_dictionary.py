@@ -59,9 +59,14 @@ def score_dictionary(
     judged = dissection.dictionary
     draw = subject.held_out_windows if config.split == "held-out" else subject.train_windows
     rows = HeldOutRows.at(subject, judged.site, draw(config.n_windows, seed=config.seed))
-    fitted = Fitted.of(subject, judged.site, n_windows=config.n_fitted_windows, seed=config.seed, harvested=config.rows)
+    fitted = (
+        Fitted.of(subject, judged.site, n_windows=config.n_fitted_windows, seed=config.seed)
+        if config.rows is None
+        else Fitted.read(subject, judged.site, config.rows)
+    )
     score = score_on_held_out(rows, judged, config.judging, fitted=fitted, seed=config.seed)
-    settings = {"name": judged.name, "site": judged.site, **asdict(config)}
+    read = None if config.rows is None else str(config.rows)
+    settings = {"name": judged.name, "site": judged.site, **asdict(config), "rows": read}
     content = Content(KIND, settings, {}, asdict(score))
     parents = (*dissection.artefacts, *fitted.source)
     return write_artefact(out, content, parents=parents, seed=config.seed, replace=replace)

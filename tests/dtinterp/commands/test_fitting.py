@@ -37,7 +37,7 @@ def test_the_rows_of_a_fit_are_distinct_and_know_their_frames(subject: Subject) 
 @pytest.mark.parametrize("kind", [TopK(2), Items(2)], ids=lambda kind: type(kind).__name__)
 def test_rows_on_disk_fit_as_the_same_rows_from_the_model(subject: Subject, tmp_path: Path, kind: TopK | Items) -> None:
     site = SITE if isinstance(kind, TopK) else "hook_obs_embed"
-    on_disk = Fitted.of(subject, site, harvested=_recorded(subject, tmp_path / "rows", site=site))
+    on_disk = Fitted.read(subject, site, _recorded(subject, tmp_path / "rows", site=site))
     from_model = Fitted.of(subject, site, n_windows=24, seed=0)
     fits = [FitConfig(kind, width=8, n_steps=5)]
     (one,), (other,) = (fit_to(each, fits, seed=1) for each in (on_disk, from_model))
@@ -51,11 +51,11 @@ def test_rows_on_disk_fit_as_the_same_rows_from_the_model(subject: Subject, tmp_
 def test_rows_that_do_not_belong_to_the_fit_are_refused(subject: Subject, tmp_path: Path) -> None:
     rows, judging = (_recorded(subject, tmp_path / side, side=side) for side in ("train", "held_out"))
     with pytest.raises(UserError, match=rf"holds rows of '{SITE}', and the site is 'hook_obs_embed': give --site"):
-        Fitted.of(subject, "hook_obs_embed", harvested=rows)
+        Fitted.read(subject, "hook_obs_embed", rows)
     with pytest.raises(UserError, match="holds rows of episodes that judge dictionaries: harvest with --side train"):
-        Fitted.of(subject, SITE, harvested=judging)
+        Fitted.read(subject, SITE, judging)
     with pytest.raises(UserError, match="holds rows of the trained model"):
-        Fitted.of(replace(subject, is_untrained=True), SITE, harvested=rows)
+        Fitted.read(replace(subject, is_untrained=True), SITE, rows)
 
 
 def test_rows_of_another_model_are_refused(subject: Subject, tmp_path: Path) -> None:
@@ -64,4 +64,4 @@ def test_rows_of_another_model_are_refused(subject: Subject, tmp_path: Path) -> 
     changed = replace(artefact, manifest=replace(artefact.manifest, seed=99))
     other = replace(subject, trained=replace(subject.trained, artefact=changed))
     with pytest.raises(UserError, match="was not made from"):
-        Fitted.of(other, SITE, harvested=rows)
+        Fitted.read(other, SITE, rows)

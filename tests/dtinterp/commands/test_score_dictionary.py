@@ -1,8 +1,11 @@
 import pytest
 from pydantic import TypeAdapter
 
+from dtinterp.activations.storage import load_harvest
+from dtinterp.commands.harvest import HarvestConfig, harvest
 from dtinterp.commands.score_dictionary import ScoreConfig, score_dictionary
 from dtinterp.commands.scoring import Judging
+from dtinterp.dictionary.distinct import distinct_rows
 from dtinterp.dictionary.score import DictionaryScore
 from dtinterp.dictionary.storage import load_score
 from dtinterp.dictionary.verdict import Gate
@@ -29,6 +32,17 @@ def _score(artefact) -> DictionaryScore:
 def test_the_same_windows_give_the_card_of_the_fit(tmp_path, subject, dictionary):
     config = ScoreConfig(n_windows=32, n_fitted_windows=64, judging=Judging(FEW))
     assert _score(score_dictionary(config, dictionary, tmp_path / "score", **subject)) == load_score(dictionary)
+
+
+def test_rows_of_a_harvest_count_as_those_of_the_fit(tmp_path, subject, dictionary):
+    harvest(HarvestConfig(n_windows=16), tmp_path / "rows", **subject)
+    config = ScoreConfig(n_windows=32, judging=Judging(FEW), rows=tmp_path / "rows")
+    made = score_dictionary(config, dictionary, tmp_path / "score", **subject)
+    card = _score(made).held_out
+    rows, _ = load_harvest(tmp_path / "rows")
+    assert card is not None
+    assert card.fitted.n_distinct == len(distinct_rows(rows.value).value)
+    assert "activations/rows" in made.manifest.parents
 
 
 def test_on_the_fit_s_own_windows_nothing_is_unseen(tmp_path, subject, dictionary):
