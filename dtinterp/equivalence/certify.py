@@ -18,7 +18,7 @@ from dtinterp.equivalence.classes import Partition, check_epsilon, classes, clas
 from dtinterp.equivalence.contexts import draw_contexts
 from dtinterp.equivalence.frames import ChosenFrames, most_visited
 from dtinterp.equivalence.quotient import Behaviour, Judge, Trial, representatives
-from dtinterp.equivalence.reach import Reachable, frames_that_could_stand, reachable
+from dtinterp.equivalence.reach import Reachable, frames_that_could_stand, reachable, steps_of_equals
 from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.scrutiny import Bench, Effort, Scrutiny, at_once, put_to_the_test
 from dtinterp.equivalence.stability import stability
@@ -56,6 +56,9 @@ class EquivalenceConfig:
     """random classes of equal sizes that it acts on, per partition"""
     site: str = OBSERVATION_EMBEDDING
     """where an observation is swapped: its embedding, or the residual stream at its token"""
+    only_reachable: bool = False
+    """only contexts in which each of the observations compared could truly stand: after all that came before, the world
+    might have shown any of them; without it such swaps are reported apart"""
     n_rounds: int = 4
     """times that classes are tried in fresh contexts and split by counterexample; 0 leaves them as they were formed"""
     n_fresh: int = 4
@@ -144,6 +147,10 @@ def certify(bench: Bench, config: EquivalenceConfig) -> EquivalenceReport:
     `UserError` where nothing was held out.
     """
     model, trajectories, ledger = bench.model, bench.trajectories, bench.ledger
+    graph = state_graph(trajectories.env_id)
+    if config.only_reachable:
+        table = places(graph, trajectories.frames)
+        bench = replace(bench, steps=steps_of_equals(graph, trajectories, bench.steps, table=table))
     chosen = most_visited(trajectories, bench.steps, config.n_frames)
     contexts = draw_contexts(
         trajectories,
@@ -162,7 +169,6 @@ def certify(bench: Bench, config: EquivalenceConfig) -> EquivalenceReport:
     tested = put_to_the_test(bench, formed, relation, tried=contexts, effort=_effort(model, config))
     partition = tested.partition
     frames = trajectories.frames[chosen.frame_id]
-    graph = state_graph(trajectories.env_id)
     worlds = world_partitions(graph, frames)
     judge = judge_of(model, graph, frames, target_return=config.target_return)
     rng = numpy_generator(config.seed, "equivalence/controls")

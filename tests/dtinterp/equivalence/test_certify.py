@@ -1,4 +1,4 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -96,6 +96,19 @@ def test_players_are_tried_on_each_partition_and_lose_nothing_where_nothing_is_e
     (alone,) = (each for each in acted if each.shown == "same image")
     assert alone.played.change.low == alone.played.change.high == 0
     assert alone.played.success == acted[0].played.success
+
+
+def test_where_only_reachable_contexts_count_every_swap_could_have_happened(
+    model: DecisionTransformer, trajectories: Trajectories, halves: Split, items: Float32[Tensor, "table item"]
+) -> None:
+    bench = Bench(model, model, trajectories, halves.held_out, items)
+    found = certify(bench, replace(CONFIG, only_reachable=True, n_quotient_draws=1, n_verified=1))
+    assert found.scrutiny is not None
+    assert found.scrutiny.reachable is not None
+    n_frames = len(found.chosen.frame_id)
+    assert n_frames > 1
+    assert torch.equal(found.scrutiny.reachable.n_contexts, found.swaps.n_contexts[:, None].expand(-1, n_frames))
+    assert torch.equal(found.scrutiny.reachable.maximum, found.swaps.maximum)
 
 
 @pytest.mark.parametrize(
