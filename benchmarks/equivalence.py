@@ -8,7 +8,7 @@ All in processor time on one thread, with the shipped memory-dt-small-0. A swapp
 whatever part of it had to be computed; the bare rate is that of the same windows through the model, as many at once.
 The growth is measured on observations of MiniGrid-PutNear-8x8-N3-v0, whose coloured objects lie everywhere, as a random
 player sees them in the first 50 steps of its episodes, for the model knows no later times: it was never trained in that
-world, but reads what is shown there like anything else. Nothing is asserted.
+world, but reads what is shown there like anything else. A screen is timed with all its controls. Nothing is asserted.
 """
 
 import argparse

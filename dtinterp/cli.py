@@ -12,7 +12,7 @@ from pathlib import Path
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
-HOW_IT_STANDS = "interrupted; what existed is as it was, and a training goes on when called again."
+HOW_IT_STANDS = "interrupted; what existed is as it was, and a training or a certificate goes on when called again."
 
 
 @dataclass(frozen=True)

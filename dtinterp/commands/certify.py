@@ -1,8 +1,11 @@
 """A model on disk becomes its certified classes of observations on disk."""
 
+from dataclasses import dataclass
+from dataclasses import replace as replace_in
 from pathlib import Path
 
-from dtinterp.commands.handling import HERE_ALONE, Handling
+from dtinterp.agents.storage import TrainedAgent, load_agent
+from dtinterp.commands.handling import Handling
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.equivalence.certify import EquivalenceConfig, EquivalenceReport
 from dtinterp.equivalence.certify import certify as certify_classes
@@ -13,13 +16,25 @@ from dtinterp.equivalence.tables import classes_table, frames_table, pairs_table
 from dtinterp.foundation.artefact import Artefact, refuse_existing
 
 
+@dataclass(frozen=True)
+class Company(Handling):
+    """Who takes part beside the model, and what is written beside the artefact."""
+
+    agent: Path | None = None
+    """folder of an agent that plays on the model's classes as the model does, in --n-episodes episodes; none without"""
+
+
+ALONE = Company()
+"""No agent, no machines but this one, and no tables."""
+
+
 def certify(
     config: EquivalenceConfig,
     out: Path = Path("results/equivalence"),
     *,
     model: Path = MODEL,
     demonstrations: Path = DEMONSTRATIONS,
-    handling: Handling = HERE_ALONE,
+    handling: Company = ALONE,
     replace: bool = False,
 ) -> Artefact:
     """Swap observations in held-out contexts and certify which of them the model treats alike.
@@ -31,23 +46,28 @@ def certify(
         out: folder to write; unfinished work stands beside it.
         model: folder of the model.
         demonstrations: folder of the demonstrations that it was trained on.
-        handling: who does the work, and tables for notebooks.
+        handling: who does the work, who else plays, and tables for notebooks.
         replace: write it anew where it exists.
     """
     refuse_existing(out, replace=replace)
     subject = load_subject(model, demonstrations)
     ledger = handling.ledger(out, subject, config)
+    agent = None if handling.agent is None else load_agent(handling.agent)
     with ledger.joined():
-        report = certify_in(subject, config, ledger)
+        report = certify_in(subject, config, ledger, agent)
     handling.write({"pairs": pairs_table(report), "classes": classes_table(report), "frames": frames_table(report)})
-    written = save_equivalence(out, report, parents=subject.artefacts, replace=replace)
+    parents = (*subject.artefacts, *([] if agent is None else [agent.artefact]))
+    written = save_equivalence(out, report, parents=parents, replace=replace)
     ledger.close()
     return written
 
 
-def certify_in(subject: Subject, config: EquivalenceConfig, ledger: Ledger = HERE) -> EquivalenceReport:
-    """Certify a subject's classes, an untrained model beside it as control."""
-    return certify_classes(bench_of(subject, ledger), config)
+def certify_in(
+    subject: Subject, config: EquivalenceConfig, ledger: Ledger = HERE, agent: TrainedAgent | None = None
+) -> EquivalenceReport:
+    """Certify a subject's classes, an untrained model beside it as control; an agent may play on them, too."""
+    bench = bench_of(subject, ledger)
+    return certify_classes(bench if agent is None else replace_in(bench, agent=agent.network), config)
 
 
 def bench_of(subject: Subject, ledger: Ledger = HERE) -> Bench:

@@ -16,7 +16,7 @@ from dtinterp.equivalence.tables import write_tables
 
 @dataclass(frozen=True)
 class Handling:
-    """Who does the work, and what is written beside the artefact."""
+    """Who takes part, and what is written beside the artefact."""
 
     tables: Path | None = None
     """folder for what was found as Parquet, for notebooks; none without"""

@@ -1,6 +1,6 @@
 """A model and its held-out data become the observations that it treats alike, certified."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,13 +11,14 @@ from torch import Tensor
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.equivalence.acted import Acted, Exchange, Stage, act_on
 from dtinterp.equivalence.agreement import Agreement, compare
 from dtinterp.equivalence.certificates import Certificate, certificates
-from dtinterp.equivalence.classes import Partition, check_epsilon, classes, classes_of_count
+from dtinterp.equivalence.classes import Partition, check_epsilon, classes, classes_of_count, partition_of
 from dtinterp.equivalence.contexts import draw_contexts
 from dtinterp.equivalence.frames import ChosenFrames, most_visited
-from dtinterp.equivalence.quotient import Behaviour, Judge, Trial
-from dtinterp.equivalence.reach import Reachable, frames_that_could_stand, reachable
+from dtinterp.equivalence.quotient import Behaviour, Judge, Trial, representatives
+from dtinterp.equivalence.reach import Reachable, frames_that_could_stand, reachable, steps_of_equals
 from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.scrutiny import Bench, Effort, Scrutiny, at_once, put_to_the_test
 from dtinterp.equivalence.stability import stability
@@ -55,21 +56,27 @@ class EquivalenceConfig:
     """random classes of equal sizes that it acts on, per partition"""
     site: str = OBSERVATION_EMBEDDING
     """where an observation is swapped: its embedding, or the residual stream at its token"""
+    only_reachable: bool = False
+    """only contexts in which each of the observations compared could truly stand: after all that came before, the world
+    might have shown any of them; without it such swaps are reported apart"""
     n_rounds: int = 4
     """times that classes are tried in fresh contexts and split by counterexample; 0 leaves them as they were formed"""
     n_fresh: int = 4
     """contexts per observation in each of these rounds"""
     n_verified: int = 8
     """contexts per observation, used for nothing before, that bounds and controls rest on; 0 gives none"""
+    n_episodes: int = 0
+    """episodes that the model, and an agent where one is given, play on the classes at temperature 1, all from the same
+    starts with the same luck; 0 plays none"""
     seed: int = 0
-    """seed of contexts and controls"""
+    """seed of contexts, controls and episodes"""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be compared."""
         check_epsilon(self.epsilon)
         require_at_least(self, 2, "n_frames")
         require_at_least(self, 1, "n_contexts", "n_draws", "n_quotient_draws", "n_fresh")
-        require_at_least(self, 0, "n_rounds", "n_verified")
+        require_at_least(self, 0, "n_rounds", "n_verified", "n_episodes")
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,8 @@ class EquivalenceReport:
     """what the model earns when its observations are exchanged for their classes' representatives"""
     scrutiny: Scrutiny | None = None
     """what was tried beyond these swaps; None in what was written before it was tried"""
+    acted: tuple[Acted, ...] = ()
+    """what players that draw their actions earn on the classes, intact first; empty where no episodes were played"""
 
     @cached_property
     def relation(self) -> Relation:
@@ -138,6 +147,10 @@ def certify(bench: Bench, config: EquivalenceConfig) -> EquivalenceReport:
     `UserError` where nothing was held out.
     """
     model, trajectories, ledger = bench.model, bench.trajectories, bench.ledger
+    graph = state_graph(trajectories.env_id)
+    if config.only_reachable:
+        table = places(graph, trajectories.frames)
+        bench = replace(bench, steps=steps_of_equals(graph, trajectories, bench.steps, table=table))
     chosen = most_visited(trajectories, bench.steps, config.n_frames)
     contexts = draw_contexts(
         trajectories,
@@ -156,11 +169,10 @@ def certify(bench: Bench, config: EquivalenceConfig) -> EquivalenceReport:
     tested = put_to_the_test(bench, formed, relation, tried=contexts, effort=_effort(model, config))
     partition = tested.partition
     frames = trajectories.frames[chosen.frame_id]
-    graph = state_graph(trajectories.env_id)
     worlds = world_partitions(graph, frames)
     judge = judge_of(model, graph, frames, target_return=config.target_return)
     rng = numpy_generator(config.seed, "equivalence/controls")
-    return EquivalenceReport(
+    report = EquivalenceReport(
         env_id=trajectories.env_id,
         config=config,
         chosen=chosen,
@@ -183,6 +195,32 @@ def certify(bench: Bench, config: EquivalenceConfig) -> EquivalenceReport:
             reachable=_reachable(trials, graph, trajectories),
         ),
     )
+    return replace(report, acted=act_on_classes(report, bench, n_episodes=config.n_episodes))
+
+
+def act_on_classes(report: EquivalenceReport, bench: Bench, *, n_episodes: int) -> tuple[Acted, ...]:
+    """Let the bench's model and agent play on the classes, on random and untrained ones, and on the world's own.
+
+    The random classes are of the same sizes, an untrained model's are as many. Nothing is played for no episodes.
+    """
+    if not n_episodes:
+        return ()
+    config, partition = report.config, report.partition
+    graph = state_graph(report.env_id)
+    place = places(graph, report.frames)
+    shuffled = numpy_generator(config.seed, "equivalence/random classes").permutation(partition.label.numpy())
+    partitions = {
+        "interchangeable": partition,
+        "random, of these sizes": partition_of(torch.from_numpy(shuffled), "random"),
+        "untrained, as many": classes_of_count(report.untrained, partition.n_classes),
+        **{world.name: world for world in report.worlds},
+    }
+    exchanges = {}
+    for name, each in partitions.items():
+        substitute = torch.arange(len(graph.frames))
+        substitute[place] = place[representatives(each, report.relation)]
+        exchanges[name] = Exchange(each.n_classes, substitute)
+    return act_on(bench.model, bench.agent, exchanges, Stage(graph, n_episodes, config.target_return, config.seed))
 
 
 def _effort(model: DecisionTransformer, config: EquivalenceConfig) -> Effort:

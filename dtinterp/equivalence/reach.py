@@ -15,6 +15,7 @@ from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.contexts import Contexts
 from dtinterp.equivalence.trials import Trials
+from dtinterp.foundation.errors import UserError
 from environments.graph.beliefs import WindowsOfGraph, beliefs
 from environments.graph.evaluation import PAD
 from environments.graph.exploration import CONTINUES
@@ -41,6 +42,32 @@ def reachable(trials: Trials, could_stand: Bool[Tensor, "context frame"]) -> Rea
         n_contexts=torch.stack([could_stand[chosen].sum(0) for chosen in is_of]),
         maximum=torch.stack([peak[chosen].max(0).values for chosen in is_of]),
     )
+
+
+def steps_of_equals(
+    graph: StateGraph, trajectories: Trajectories, steps: Int64[Tensor, " side"], *, table: Int64[Tensor, " table"]
+) -> Int64[Tensor, " chosen"]:
+    """Return steps that show frames of one set, all of which could truly stand at each of the steps.
+
+    Swaps between these frames at these steps could all have happened. Of the sets of frames that the world might have
+    shown at some step, the one is chosen that most steps allow, whatever else they allow. Raises `UserError` where no
+    step leaves the world in doubt between two frames that the steps show.
+    """
+    shown = torch.zeros(len(graph.frames), dtype=torch.bool)
+    shown[table[trajectories.frame_id[steps].long()]] = True
+    parts = [_shown(graph, _expected(graph, trajectories, part, table)) & shown for part in steps.split(CHUNK)]
+    could_stand = torch.cat(parts)  # step graph_frame
+    kinds = could_stand.unique(dim=0)
+    doubtful = kinds[kinds.sum(1) > 1]
+    if not len(doubtful):
+        raise UserError(
+            f"what came before tells what {graph.env_id} shows at every held-out step, so no two observations could "
+            "stand in the same place: leave only_reachable out."
+        )
+    allows = doubtful.float() @ (~could_stand).float().T == 0  # kind step
+    best = int(allows.sum(1).argmax())
+    is_among = doubtful[best][table[trajectories.frame_id[steps].long()]]
+    return steps[allows[best] & is_among]
 
 
 def frames_that_could_stand(

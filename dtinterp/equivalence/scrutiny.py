@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
+from dtinterp.agents.network import RecurrentActorCritic
 from dtinterp.dataset.windows import concatenate
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.certificates import WorstSwap
@@ -84,6 +85,8 @@ class Bench:
     items: Float32[Tensor, "table item"]
     ledger: Ledger = HERE
     """where the swaps are kept, and who makes them"""
+    agent: RecurrentActorCritic | None = None
+    """who plays on the classes beside the model"""
 
 
 def put_to_the_test(bench: Bench, formed: Partition, relation: Relation, *, tried: Contexts, effort: Effort) -> Tested:

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 from torch import Tensor
 
+from dtinterp.equivalence.acted import Acted
 from dtinterp.equivalence.certificates import Certificate, WorstSwap
 from dtinterp.equivalence.certify import Comparison, EquivalenceConfig, EquivalenceReport
 from dtinterp.equivalence.classes import Partition
@@ -57,6 +58,7 @@ def save_equivalence(
             "comparisons": [asdict(comparison) for comparison in report.comparisons],
             "behaviour": asdict(report.behaviour),
             **_told(report.scrutiny),
+            "acted": [asdict(each) for each in report.acted],
         },
     )
     return write_artefact(path, content, parents=parents, seed=report.config.seed, replace=replace)
@@ -85,6 +87,7 @@ def load_equivalence(path: Path, *, parent: Artefact | None = None) -> Equivalen
         comparisons=TypeAdapter(tuple[Comparison, ...]).validate_python(metrics["comparisons"]),
         behaviour=TypeAdapter(Behaviour).validate_python(metrics["behaviour"]),
         scrutiny=_scrutiny(tensors, metrics),
+        acted=TypeAdapter(tuple[Acted, ...]).validate_python(metrics.get("acted", ())),
     )
 
 

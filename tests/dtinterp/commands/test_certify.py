@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dtinterp.commands.certify import certify
-from dtinterp.commands.handling import Handling
+from dtinterp.agents.storage import load_agent
+from dtinterp.commands.certify import Company, certify
 from dtinterp.equivalence.certify import EquivalenceConfig
 from dtinterp.equivalence.storage import load_equivalence
 from dtinterp.foundation.artefact import read_artefact
@@ -62,7 +62,7 @@ def whole(folders, tmp_path_factory):
 
 
 def test_classes_rest_on_the_model_and_its_demonstrations(folders, tmp_path):
-    config = EquivalenceConfig(n_frames=6, n_contexts=2, n_draws=10)
+    config = EquivalenceConfig(n_frames=6, n_contexts=2, n_draws=10, n_quotient_draws=1)
     artefact = certify(config, tmp_path / "classes", model=folders.model, demonstrations=folders.demonstrations)
     assert load_model(folders.model).artefact.manifest.digest in artefact.manifest.parents.values()
     report = load_equivalence(tmp_path / "classes", parent=load_model(folders.model).artefact)
@@ -97,13 +97,13 @@ def test_two_workers_of_ray_come_to_the_same_bits(folders, whole, tmp_path):
     assert _contents(out) == whole
 
 
-def test_pairs_classes_and_frames_are_written_as_tables_where_asked(folders, tmp_path):
-    handling = Handling(tables=tmp_path / "tables")
-    config = EquivalenceConfig(n_frames=6, n_contexts=2, n_draws=10, n_quotient_draws=1)
+def test_an_agent_plays_on_the_classes_and_tables_are_written_where_asked(folders, tmp_path):
+    config = EquivalenceConfig(n_frames=6, n_contexts=2, n_draws=10, n_quotient_draws=1, n_episodes=4)
+    company = Company(tables=tmp_path / "tables", agent=folders.agent)
     folder = {"model": folders.model, "demonstrations": folders.demonstrations}
-    certify(config, tmp_path / "classes", **folder, handling=handling)
-    assert sorted(file.name for file in (tmp_path / "tables").iterdir()) == [
-        "classes.parquet",
-        "frames.parquet",
-        "pairs.parquet",
-    ]
+    written = certify(config, tmp_path / "classes", **folder, handling=company)
+    assert load_agent(folders.agent).artefact.manifest.digest in written.manifest.parents.values()
+    acted = load_equivalence(tmp_path / "classes").acted
+    assert {each.player for each in acted} == {"model", "agent"}
+    tables = sorted(file.stem for file in (tmp_path / "tables").iterdir())
+    assert tables == ["classes", "frames", "pairs"]

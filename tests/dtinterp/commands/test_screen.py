@@ -1,18 +1,61 @@
+import importlib.util
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
 import pandas as pd
+import pytest
 
 from dtinterp.commands.handling import Handling
 from dtinterp.commands.screen import screen
 from dtinterp.equivalence.screen import ScreenConfig
 from dtinterp.equivalence.screen_storage import load_screening
+from dtinterp.foundation.artefact import read_artefact
+from environments.graph.state_graph import state_graph
+
+ROOT = Path(__file__).parents[3]
+PATIENCE = 300
+CONFIG = ScreenConfig(n_frames=20, n_probes=3, n_verified=10, n_draws=5, n_quotient_draws=1)
+WORDS = ["--n-frames", "20", "--n-probes", "3", "--n-verified", "10", "--n-draws", "5", "--n-quotient-draws", "1"]
 
 
 def test_many_observations_are_sorted_and_nothing_unfinished_is_left(folders, tmp_path):
-    config = ScreenConfig(n_frames=20, n_probes=3, n_verified=10, n_draws=5, n_quotient_draws=1)
-    out = tmp_path / "screening"
-    handling = Handling(tables=tmp_path / "tables")
-    screen(config, out, model=folders.model, demonstrations=folders.demonstrations, handling=handling)
+    out, handling = tmp_path / "screening", Handling(tables=tmp_path / "tables")
+    screen(CONFIG, out, model=folders.model, demonstrations=folders.demonstrations, handling=handling)
     found = load_screening(out)
-    assert len(found.partition.label) == len(found.chosen.frame_id) <= 20
+    assert len(found.partition.label) == len(found.chosen.frame_id) == len(found.frames) <= 20
+    assert found.standing is not None
     assert sorted(file.name for file in tmp_path.iterdir()) == ["screening", "tables"]
     table = pd.read_parquet(tmp_path / "tables" / "screening.parquet")
     assert table["class"].tolist() == found.partition.label.tolist()
+
+
+def test_tours_of_the_world_show_all_that_it_has(folders, tmp_path):
+    config = replace(CONFIG, n_frames=1000, contexts="world", n_tours=2, n_rounds=1, n_mates=2)
+    screen(config, tmp_path / "screening", model=folders.model, demonstrations=folders.demonstrations)
+    found = load_screening(tmp_path / "screening")
+    frames = {frame.tobytes() for frame in found.frames.numpy()}
+    assert frames == {frame.tobytes() for frame in state_graph(found.env_id).frames}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
+def test_two_workers_of_ray_come_to_the_same_bits(folders, tmp_path):
+    found = []
+    for name, address in (("here", []), ("there", ["--ray-address", "local"])):
+        where = ["--model", folders.model, "--demonstrations", folders.demonstrations, "--out", tmp_path / name]
+        paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        ended = subprocess.run(
+            [sys.executable, "-m", "dtinterp.cli", "screen", *WORDS, *map(str, where), *address],
+            env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        artefact = read_artefact(tmp_path / name, kind="screening")
+        found.append((artefact.manifest.files["tensors.safetensors"], artefact.manifest.metrics))
+    assert found[0] == found[1]

@@ -1,4 +1,4 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -7,13 +7,13 @@ from torch import Tensor
 
 from dtinterp.dataset.split import Split
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.equivalence.certify import EquivalenceConfig, EquivalenceReport, certify
+from dtinterp.equivalence.certify import EquivalenceConfig, EquivalenceReport, act_on_classes, certify
 from dtinterp.equivalence.scrutiny import Bench
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.transformer import DecisionTransformer
 
-CONFIG = EquivalenceConfig(n_frames=16, n_contexts=3, epsilon=0.2, n_draws=20, n_quotient_draws=2)
+CONFIG = EquivalenceConfig(n_frames=16, n_contexts=3, epsilon=0.2, n_draws=20, n_quotient_draws=1)
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,37 @@ def test_the_same_seed_gives_the_same_report(
     assert torch.equal(again.swaps.maximum, report.swaps.maximum)
     assert again.certificates == report.certificates
     assert [asdict(comparison) for comparison in again.comparisons] == [asdict(c) for c in report.comparisons]
+
+
+def test_players_are_tried_on_each_partition_and_lose_nothing_where_nothing_is_exchanged(
+    report: EquivalenceReport,
+    model: DecisionTransformer,
+    trajectories: Trajectories,
+    halves: Split,
+    items: Float32[Tensor, "table item"],
+) -> None:
+    bench = Bench(model, model, trajectories, halves.held_out, items)
+    assert report.acted == act_on_classes(report, bench, n_episodes=0) == ()
+    acted = act_on_classes(report, bench, n_episodes=6)
+    names = ["interchangeable", "random, of these sizes", "untrained, as many", *(w.name for w in report.worlds)]
+    assert [each.shown for each in acted] == ["intact", *names]
+    assert [each.n_classes for each in acted[1:4]] == [report.partition.n_classes] * 3
+    (alone,) = (each for each in acted if each.shown == "same image")
+    assert alone.played.change.low == alone.played.change.high == 0
+    assert alone.played.success == acted[0].played.success
+
+
+def test_where_only_reachable_contexts_count_every_swap_could_have_happened(
+    model: DecisionTransformer, trajectories: Trajectories, halves: Split, items: Float32[Tensor, "table item"]
+) -> None:
+    bench = Bench(model, model, trajectories, halves.held_out, items)
+    found = certify(bench, replace(CONFIG, only_reachable=True, n_quotient_draws=1, n_verified=1))
+    assert found.scrutiny is not None
+    assert found.scrutiny.reachable is not None
+    n_frames = len(found.chosen.frame_id)
+    assert n_frames > 1
+    assert torch.equal(found.scrutiny.reachable.n_contexts, found.swaps.n_contexts[:, None].expand(-1, n_frames))
+    assert torch.equal(found.scrutiny.reachable.maximum, found.swaps.maximum)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
 import pytest
 import torch
 
-from dtinterp.equivalence.reach import frames_that_could_stand, reachable
+from dtinterp.equivalence.reach import frames_that_could_stand, reachable, steps_of_equals
 from dtinterp.equivalence.trials import try_swaps
 from dtinterp.equivalence.worlds import places
+from dtinterp.foundation.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +52,19 @@ def test_only_contexts_where_the_stand_in_could_be_seen_count(model, contexts, i
             there = own & mask[:, b]
             assert int(found.n_contexts[a, b]) == int(there.sum())
             assert float(found.maximum[a, b]) == (float(trials.peak[there, b].max()) if there.any() else 0.0)
+
+
+def test_at_steps_of_equals_each_of_their_frames_could_stand(graph, trajectories, halves, table):
+    steps = steps_of_equals(graph, trajectories, halves.held_out, table=table)
+    frames = {int(table[frame]) for frame in trajectories.frame_id[steps].unique()}
+    assert len(frames) > 1
+    assert torch.isin(steps, halves.held_out).all()
+    for step in steps[::20].tolist():
+        assert frames <= _slowly(graph, trajectories, step, table)
+
+
+def test_where_nothing_is_in_doubt_there_are_no_equals(graph, trajectories, halves, table):
+    late = halves.held_out[trajectories.time[halves.held_out] > 3][:200]
+    assert all(len(_slowly(graph, trajectories, step, table)) == 1 for step in late.tolist())
+    with pytest.raises(UserError, match="no two observations could stand in the same place: leave only_reachable out"):
+        steps_of_equals(graph, trajectories, late, table=table)
