@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from dtinterp.commands.certify import certify
+from dtinterp.commands.certify import Company, certify
 from dtinterp.commands.compare import Compared, compare
 from dtinterp.equivalence.certify import EquivalenceConfig
 from dtinterp.equivalence.comparison import ComparisonConfig
@@ -16,7 +16,13 @@ QUICK = EquivalenceConfig(n_frames=6, n_contexts=2, n_draws=10, n_quotient_draws
 
 
 def test_a_comparison_rests_on_all_that_was_compared(folders, tmp_path):
-    certify(QUICK, tmp_path / "classes", model=folders.model, demonstrations=folders.demonstrations, tables=tmp_path)
+    certify(
+        QUICK,
+        tmp_path / "classes",
+        model=folders.model,
+        demonstrations=folders.demonstrations,
+        handling=Company(tables=tmp_path),
+    )
     compared = Compared((tmp_path / "classes",), (folders.model,), (), folders.demonstrations)
     config = ComparisonConfig(n_draws=10, n_shown=1, n_windows=20)
     artefact = compare(config, compared, tmp_path / "comparison", tables=tmp_path / "tables")
