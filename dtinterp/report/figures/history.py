@@ -16,7 +16,8 @@ def history_figure(history: History) -> go.Figure:
     moments = history.moments
     figure = make_subplots(rows=2, cols=2, subplot_titles=TITLES, horizontal_spacing=0.1, vertical_spacing=0.14)
     steps = [max(moment.step, 0.5) for moment in moments]
-    worlds = {name: [each.like_world[name] for each in moments] for name in moments[0].like_world}
+    likeness = {name: [each.like_world[name] for each in moments] for name in moments[0].like_world}
+    worlds = {name: heights for name, heights in likeness.items() if any(heights)}  # same image is 0 throughout
     panels: tuple[Mapping[str, Sequence[float]], ...] = (
         {"loss": [each.validation.loss for each in moments]},
         {
@@ -45,9 +46,10 @@ def history_figure(history: History) -> go.Figure:
                 row=panel // 2 + 1,
                 col=panel % 2 + 1,
             )
-    figure.update_xaxes(type="log")
+    figure.update_xaxes(type="log", dtick=1)
     figure.update_xaxes(title_text="steps of training", row=2)
-    figure.update_yaxes(rangemode="tozero")
+    figure.update_yaxes(rangemode="tozero", row=1, col=2)
+    figure.update_yaxes(rangemode="tozero", row=2)
     figure.update_annotations(font_size=13, font_color=MUTED)
     return styled(figure, height=780, **_legends(len(panels)))
 
@@ -59,7 +61,8 @@ def _legends(n_panels: int) -> dict[str, object]:
             "orientation": "v",
             "xref": "paper",
             "yref": "paper",
-            "x": 0.02 + 0.55 * (panel % 2),
+            "x": (0.45, 0.57, 0.45, 0.57)[panel],
+            "xanchor": "right" if panel % 2 == 0 else "left",
             "y": 0.98 - 0.57 * (panel // 2),
             "yanchor": "top",
             "bgcolor": "rgba(255,255,255,0.7)",
