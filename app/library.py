@@ -76,6 +76,8 @@ class OpenStudy:
     equivalence: Artefact
     model: Artefact
     demonstrations: Artefact
+    digest: str
+    """what changes when any of it does"""
     dictionaries: Mapping[str, Dictionary]
     """of the observation embedding, by name"""
     labels: Mapping[str, Labels]
@@ -138,6 +140,7 @@ def open_study(study: Study) -> OpenStudy:
         equivalence=read_artefact(study.equivalence.path, kind=EQUIVALENCE),
         model=model,
         demonstrations=demonstrations,
+        digest=study.digest,
         dictionaries={each.name: each for each in dictionaries if each.site == OBSERVATION_EMBEDDING},
         labels={each.name: each for each in labels if each.site == OBSERVATION_EMBEDDING},
         portrait=_portrait(study, model),

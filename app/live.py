@@ -54,7 +54,7 @@ class _Subject:
 
 
 def _digest(opened: OpenStudy) -> str:
-    return opened.equivalence.manifest.digest
+    return opened.digest
 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT, hash_funcs={OpenStudy: _digest})

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float32, Int16, Int64, Shaped, UInt8
 from torch import Tensor
 
-from environments.batched.dynamics import require_actions
+from environments.batched.dynamics import require_actions, reward_after
 from environments.graph.exploration import CONTINUES, SUCCESS
 from environments.graph.state_graph import StateGraph
 
@@ -101,7 +101,7 @@ class GraphWorlds:
         self._next_state = torch.tensor(graph.next_state, dtype=torch.int64, device=device)
         self._outcome = torch.tensor(graph.outcome, device=device)
         self._facts = torch.tensor(graph.facts, device=device)
-        self._reward = _reward_after(graph.max_steps).to(device)
+        self._reward = reward_after(torch.arange(graph.max_steps + 1), graph.max_steps).to(device)
         self._start = _draw_starts(graph, n_worlds, generator).to(device)  # world episode
         self._world = torch.arange(n_worlds, device=device)
         self.reset()
@@ -158,12 +158,6 @@ class GraphWorlds:
         """Go on from what worlds made in the same way returned."""
         device = self._world.device
         self._episode, self._time, self._state = (state[name].to(device) for name in ("episode", "time", "state"))
-
-
-def _reward_after(max_steps: int) -> Float32[Tensor, " time"]:
-    """Return the reward of success after each number of steps, computed in double precision as MiniGrid computes it."""
-    time = torch.arange(max_steps + 1, dtype=torch.float64)
-    return (1 - 0.9 * (time / max_steps)).float()
 
 
 def _draw_starts(graph: StateGraph, n_worlds: int, generator: torch.Generator) -> Int64[Tensor, "world episode"]:

@@ -13,8 +13,8 @@ def show_head(opened: OpenStudy) -> None:
     st.markdown(
         f"Of the {len(report.chosen.frame_id)} observations that it meets most, **{opened.model.name} tells "
         f"{plural(report.partition.n_classes, 'class', 'classes')} apart**. Inside a class any observation can stand "
-        "in for any other, at any place in the window: in every context tried, no decision moved by more than "
-        f"**{report.config.epsilon:g} bits** (0 is nothing, 1 is no action in common)."
+        "in for any other, at any place in the window: in the contexts that classes are made from, no decision moved "
+        f"by more than **{report.config.epsilon:g} bits** (0 is nothing, 1 is no action in common)."
     )
     with st.container(horizontal=True):
         for label, value, explained in _numbers(report):

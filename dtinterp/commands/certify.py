@@ -14,6 +14,7 @@ from dtinterp.equivalence.scrutiny import Bench
 from dtinterp.equivalence.storage import save_equivalence
 from dtinterp.equivalence.tables import classes_table, frames_table, pairs_table
 from dtinterp.foundation.artefact import Artefact, refuse_existing
+from dtinterp.foundation.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ def certify(
         handling: who does the work, who else plays, and tables for notebooks.
         replace: write it anew where it exists.
     """
+    if handling.agent is not None and not config.n_episodes:
+        raise UserError(f"{handling.agent} is to play, and n_episodes is 0: give --n-episodes, or no --agent.")
     refuse_existing(out, replace=replace)
     subject = load_subject(model, demonstrations)
     ledger = handling.ledger(out, subject, config)

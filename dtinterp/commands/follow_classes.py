@@ -63,8 +63,8 @@ def _kept(steps: Path) -> dict[int, TrainedModel]:
     if not folders:
         raise UserError(f"{steps} holds no {PREFIX}*: give the NAME.steps that train-model --n-checkpoints writes.")
     kept = {int(folder.name.removeprefix(PREFIX)): load_model(folder) for folder in folders}
-    first = kept[min(kept)].training
-    if any(each.training != first for each in kept.values()):
+    made_from = [(each.training, each.artefact.manifest.parents) for each in kept.values()]
+    if any(each != made_from[0] for each in made_from):
         raise UserError(f"the models in {steps} are not of one training: give a folder that one training wrote.")
     return kept
 

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Int8, Int32
 
 from dtinterp.demonstrations.trajectories import Trajectories
+from environments.batched.dynamics import reward_after
 from environments.graph.exploration import CONTINUES, FAILURE, SUCCESS
 from environments.graph.shortest import NO_WAY, optimal_actions, steps_to_success
 from environments.graph.state_graph import StateGraph
@@ -104,5 +105,5 @@ def _episode(graph: StateGraph, way: _Way, *, is_homeward: bool, generator: np.r
 def _reward(episode: _Episode, max_steps: int) -> torch.Tensor:
     reward = torch.zeros(len(episode.action))
     if episode.outcome == SUCCESS:
-        reward[-1] = 1 - 0.9 * (len(reward) / max_steps)
+        reward[-1] = reward_after(torch.tensor(len(reward)), max_steps)
     return reward

@@ -100,7 +100,7 @@ def _judge(moment: Moment, time: Int64[Tensor, " world"], setting: Setting) -> V
     )
 
 
-def reward_after(time: Int64[Tensor, " world"], max_steps: int) -> Float32[Tensor, " world"]:
+def reward_after(time: Int64[Tensor, "*time"], max_steps: int) -> Float32[Tensor, "*time"]:
     """Return what success pays after so many steps, in double precision as MiniGrid computes it, then rounded."""
     return (1 - 0.9 * (time.double() / max_steps)).float()
 

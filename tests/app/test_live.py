@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,15 @@ def test_what_is_found_live_is_what_the_command_finds_with_the_same_settings(ope
 def test_a_search_is_made_once(opened):
     question = Question(opened.frames[0], opened.frames[2], "topk-512-k4", 0.01)
     assert answer(opened, question) is answer(opened, question)
+
+
+def test_another_dictionary_of_the_same_name_is_searched_anew(opened):
+    question = Question(opened.frames[0], opened.frames[2], "topk-512-k4", 0.01)
+    before, fitted = answer(opened, question), opened.dictionaries["topk-512-k4"]
+    silent = replace(fitted, b_enc=torch.full_like(fitted.b_enc, -1e6))
+    again = replace(opened, digest="of another dictionary", dictionaries={fitted.name: silent})
+    assert before.explanation.differing
+    assert answer(again, question).explanation.differing == ()
 
 
 def test_where_no_set_is_enough_all_differing_features_are_exchanged(opened):

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,7 @@ def test_the_same_command_goes_on_and_comes_to_the_same_bits(folders, whole, tmp
     stopped = subprocess.Popen(_words(folders, out), env=_environment(), stderr=subprocess.DEVNULL, cwd=ROOT)
     while len(list(unfinished.glob("*.safetensors"))) < 3:
         assert stopped.poll() is None
+        time.sleep(0.01)
     stopped.send_signal(signal_sent)
     stopped.wait(PATIENCE)
     assert not out.exists()
@@ -107,3 +109,8 @@ def test_an_agent_plays_on_the_classes_and_tables_are_written_where_asked(folder
     assert {each.player for each in acted} == {"model", "agent"}
     tables = sorted(file.stem for file in (tmp_path / "tables").iterdir())
     assert tables == ["classes", "frames", "pairs"]
+
+
+def test_an_agent_that_is_to_play_no_episodes_is_refused(folders, tmp_path):
+    with pytest.raises(UserError, match="is to play, and n_episodes is 0: give --n-episodes, or no --agent"):
+        certify(EquivalenceConfig(), tmp_path / "classes", handling=Company(agent=folders.agent))

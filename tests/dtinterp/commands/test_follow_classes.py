@@ -1,16 +1,17 @@
 from dataclasses import replace
-from shutil import copytree
+from shutil import copytree, rmtree
 
 import pandas as pd
 import pytest
 
+from dtinterp.commands.collect import collect
 from dtinterp.commands.follow_classes import follow_classes
 from dtinterp.commands.handling import Handling
 from dtinterp.commands.train_model import train_model
 from dtinterp.equivalence.history import HistoryConfig
 from dtinterp.equivalence.history_storage import load_history
 from dtinterp.foundation.errors import UserError
-from tests.dtinterp.commands.conftest import TRAINING
+from tests.dtinterp.commands.conftest import COLLECTION, TRAINING
 
 CONFIG = HistoryConfig(n_frames=6, n_contexts=2, n_halves=2)
 
@@ -37,5 +38,15 @@ def test_models_of_two_trainings_are_refused(folders, tmp_path):
     copytree(folders.root / "model.steps", tmp_path / "mixed")
     train_model(replace(TRAINING, steps=2, seed=1), folders.demonstrations, tmp_path / "other")
     copytree(tmp_path / "other", tmp_path / "mixed" / "step-000002")
+    with pytest.raises(UserError, match="are not of one training"):
+        follow_classes(tmp_path / "mixed", CONFIG, tmp_path / "history", demonstrations=folders.demonstrations)
+
+
+def test_models_of_other_demonstrations_are_refused(folders, tmp_path):
+    copytree(folders.root / "model.steps", tmp_path / "mixed")
+    collect(replace(COLLECTION, seed=1), folders.agent, tmp_path / "others")
+    train_model(TRAINING, tmp_path / "others", tmp_path / "model")
+    rmtree(tmp_path / "mixed" / "step-000003")
+    copytree(tmp_path / "model.steps" / "step-000003", tmp_path / "mixed" / "step-000003")
     with pytest.raises(UserError, match="are not of one training"):
         follow_classes(tmp_path / "mixed", CONFIG, tmp_path / "history", demonstrations=folders.demonstrations)

@@ -1,7 +1,8 @@
-"""Small trainings, and the same model rebuilt on TransformerLens's own transformer."""
+"""Small trainings, checkpoints as the published code wrote them, and a model rebuilt on TransformerLens's own."""
 
 import json
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import version
@@ -21,6 +22,48 @@ TINY = TrainConfig(
     ModelConfig(d_model=16, n_heads=2, d_mlp=16), steps=20, batch_size=16, warmup=5, validate_every=7, held_out=0.3
 )
 Rebuilt = Callable[[Float[Tensor, "batch token d_model"]], Float[Tensor, "batch token action"]]
+SMALL = {"d_model": 12, "n_heads": 3, "d_mlp": 10, "n_layers": 2, "n_ctx": 8, "seed": 3, "device": "cpu"}
+WORLD = {"env_id": "MiniGrid-MemoryS7FixedStart-v0", "one_hot_obs": True, "view_size": 7, "max_steps": 60}
+OFFLINE = {"model_type": "decision_transformer", "convert_to_one_hot": True, "lr": 0.001}
+
+
+def drawn(*shape):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+def written_weights(model_config, *, n_items=980, n_actions=7, n_times=61):
+    """A state dict as the published code saved it, for any of its settings."""
+    full = {**SMALL, "layer_norm": None, "gated_mlp": False, **model_config}
+    width, heads, hidden, n_ctx = (full[name] for name in ("d_model", "n_heads", "d_mlp", "n_ctx"))
+    weights = OrderedDict(
+        {
+            "action_embedding.0.weight": drawn(n_actions + 1, width),
+            "time_embedding.weight": drawn(n_times, width),
+            "state_embedding.weight": drawn(width, n_items) / 5,
+            "transformer.pos_embed.W_pos": drawn(n_ctx, width),
+        }
+    )
+    for layer in range(full["n_layers"]):
+        block = f"transformer.blocks.{layer}."
+        for norm in ("ln1", "ln2") if full["layer_norm"] in ("LN", True) else ():
+            weights |= {f"{block}{norm}.w": drawn(width), f"{block}{norm}.b": drawn(width)}
+        for name in ("W_Q", "W_K", "W_V"):
+            weights[f"{block}attn.{name}"] = drawn(heads, width, width // heads) / 3
+        weights[f"{block}attn.W_O"] = drawn(heads, width // heads, width) / 3
+        for name in ("b_Q", "b_K", "b_V"):
+            weights[f"{block}attn.{name}"] = drawn(heads, width // heads)
+        weights |= {f"{block}attn.b_O": drawn(width), f"{block}attn.mask": torch.ones(n_ctx, n_ctx).bool().tril()}
+        weights |= {f"{block}attn.IGNORE": torch.tensor(-1e5), f"{block}mlp.W_in": drawn(width, hidden) / 3}
+        if full["gated_mlp"]:
+            weights[f"{block}mlp.W_gate"] = drawn(width, hidden) / 3
+        weights |= {f"{block}mlp.b_in": drawn(hidden), f"{block}mlp.W_out": drawn(hidden, width) / 3}
+        weights[f"{block}mlp.b_out"] = drawn(width)
+    if full["layer_norm"] in ("LN", True):
+        weights |= {"transformer.ln_final.w": drawn(width), "transformer.ln_final.b": drawn(width)}
+    for head, n_outputs in (("action", n_actions), ("state", n_items), ("reward", 1)):
+        weights |= {f"{head}_predictor.weight": drawn(n_outputs, width), f"{head}_predictor.bias": drawn(n_outputs)}
+    weights["reward_embedding.0.weight"] = drawn(width, 1)
+    return weights
 
 
 def weights(model):
@@ -105,3 +148,21 @@ def train(trajectories, sides, items, few_validation_windows):  # noqa: ARG001
         return train_model(data, held, config, items=items, record=record or Record())
 
     return trained
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a checkpoint as the published code did, and return its path."""
+
+    def written(model_config, /, weights=None, world=WORLD, offline=OFFLINE, **parts):
+        contents = {
+            "model_state_dict": written_weights(model_config) if weights is None else weights,
+            "offline_config": json.dumps(offline),
+            "environment_config": json.dumps(world),
+            "model_config": json.dumps(model_config),
+        }
+        contents = {name: part for name, part in {**contents, **parts}.items() if part is not None}
+        torch.save(contents, tmp_path / "model.pt")
+        return tmp_path / "model.pt"
+
+    return written
