@@ -20,12 +20,12 @@ def read_address() -> None:
     """Take over what the address says, if it is not the page itself that wrote it.
 
     That is so in a session's first run, and after the browser went back. An address that lags behind the widgets is
-    not: then one of them was changed meanwhile.
+    not: a quick hand changed one of them, or gave it its first value, before the browser had heard what was written.
     """
     state = st.session_state
     said = {name: value for name, value in st.query_params.items() if name in NAMES}
     written: dict[str, str] | None = state.get(WRITTEN)
-    is_ours = written is not None and (said == written or any(state.get(name) != written[name] for name in written))
+    is_ours = written is not None and (said == written or any(state.get(name) != written.get(name) for name in NAMES))
     state[ASKED] = frozenset() if is_ours else frozenset(said)
     for name in NAMES:
         if is_ours and name in state:

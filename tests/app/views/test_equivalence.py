@@ -135,6 +135,20 @@ def test_going_back_in_the_browser_goes_back_on_the_page(opened: OpenStudy) -> N
     assert _subheaders(app) == [f"Frame {before['frame']}"]
 
 
+@pytest.mark.usefixtures("opened")
+def test_a_click_that_is_faster_than_the_address_is_not_taken_for_going_back() -> None:
+    app = _open(view="Confusions and distractions")
+    before = dict(app.query_params.items())
+    app.button(key="confusion/1").click().run()
+    app.query_params.clear()  # as the browser sends it that has not yet heard of the pair
+    for name, value in before.items():
+        app.query_params[name] = value
+    _button(app, "Find the smallest set").click().run()
+    assert not app.exception
+    assert app.query_params["view"] == "Compare two"
+    assert "The exchange, applied" in _subheaders(app)
+
+
 def test_the_slider_cuts_the_tree_anew_and_the_button_leads_back(opened: OpenStudy) -> None:
     app = _open()
     finest = f"{epsilons(opened.report)[0]:g}"
