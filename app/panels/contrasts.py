@@ -1,4 +1,4 @@
-"""A model's portrait becomes what it confuses and what distracts it, the costliest first, with pictures."""
+"""A model's portrait becomes what it confuses and what distracts it, ranked by what it costs, with pictures."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,9 @@ from app.address import compare_frames
 from app.library import OpenStudy
 from app.pictures import album, gallery
 from dtinterp.equivalence.contrasts import Contrast
+from dtinterp.report.costs import NOTHING, confusions_ranked, distractions_ranked, loss
 from dtinterp.report.evidence import bits, plural
 from dtinterp.report.html import element
-from dtinterp.report.sections.agreement import FREE
 
 
 def show_contrasts(opened: OpenStudy) -> None:
@@ -28,14 +28,14 @@ def show_contrasts(opened: OpenStudy) -> None:
         st.markdown(
             f"The model joins {plural(found.n_joined, 'pair')}. In **{found.n_confusions}** of them what is right at "
             "one observation is wrong at the other: *at stake* is the return lost by acting once at one as is right "
-            "at the other."
+            f"at the other. {confusions_ranked(found)}"
         )
         _show_ranking(opened, found.confusions, kind="confusion")
     with right:
         st.subheader("Distractions")
         st.markdown(
             f"The world joins {plural(found.n_alike, 'pair')} that nothing ever paid tells apart. The model keeps "
-            f"**{found.n_distractions}** of them in different classes."
+            f"**{found.n_distractions}** of them in different classes. {distractions_ranked(found)}"
         )
         _show_ranking(opened, found.distractions, kind="distraction")
 
@@ -43,7 +43,7 @@ def show_contrasts(opened: OpenStudy) -> None:
 def _show_ranking(opened: OpenStudy, ranked: Sequence[Contrast], *, kind: str) -> None:
     draw = album(opened.trajectories.frames)
     if not ranked:
-        st.info(f"There is no {kind}.")
+        st.info(f"There is no {kind} to show.")
     for rank, contrast in enumerate(ranked, start=1):
         with st.container(border=True):
             pictures, words = st.columns([4, 5])
@@ -60,8 +60,9 @@ def _show_ranking(opened: OpenStudy, ranked: Sequence[Contrast], *, kind: str) -
 def said(contrast: Contrast, *, kind: str, rank: int) -> str:
     """Return what a pair costs, in words."""
     cost = f"**{contrast.stake:.3f}** at stake, " if kind == "confusion" else ""
-    lost = f"**{contrast.lost:.3f}** of its return" if contrast.lost >= FREE else "nothing"
+    lost = loss(contrast.lost)
+    said_lost = lost if lost == NOTHING else f"**{lost}** of its return"
     return (
         f"{rank}. Frames {contrast.frame} and {contrast.other}: {cost}{bits(contrast.divergence)} apart. Shown one for "
-        f"the other, the model loses {lost}."
+        f"the other, the model loses {said_lost}."
     )

@@ -53,7 +53,7 @@ class ComparisonConfig:
     demonstrated_epsilon: float = 0.05
     """bits that the demonstrated actions of two observations may be apart to be called the same"""
     n_shown: int = 12
-    """confusions and distractions that are priced, each"""
+    """confusions and distractions that are kept, each: the first by return lost, once all are priced"""
     n_windows: int = 512
     """held-out windows whose mirror images are looked at"""
     seed: int = 0

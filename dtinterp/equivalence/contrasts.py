@@ -8,7 +8,8 @@ the states that show frame a, and U(b) the actions that are optimal in some stat
     stake a→b = mean over x in S(a) of ( v(x) − mean over u in U(b) of Q(x, u) )
 
 is the return lost by acting once at a as is right at b. What the model itself loses is exact: its expected return,
-greedy, when it is shown b wherever the world shows a, or a wherever it shows b, against what it earns intact.
+greedy, when it is shown b wherever the world shows a, or a wherever it shows b, against what it earns intact. Every pair
+is priced so, before any is left out of the ranking.
 """
 
 from collections.abc import Sequence
@@ -24,6 +25,10 @@ from dtinterp.equivalence.quotient import Judge
 from dtinterp.equivalence.relation import Relation
 from environments.graph.exploration import CONTINUES, NOWHERE, SUCCESS
 from environments.graph.state_graph import StateGraph
+
+
+DIGITS = 9
+"""Decimals of a loss; what is beyond is rounding, and no rank."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +55,17 @@ class Contrasts:
     n_confusions: int
     """of these, with something at stake"""
     confusions: tuple[Contrast, ...]
-    """the ones with most at stake first"""
+    """the first of them: by what the model loses, then by what is at stake"""
     n_alike: int
     """pairs that the world joins"""
     n_distractions: int
     """of these, kept apart by the model"""
     distractions: tuple[Contrast, ...]
-    """those that cost the model most first, then the ones that it tells apart most"""
+    """the first of them: by what the model loses, then by how far it tells them apart"""
+    n_costly_confusions: int | None = None
+    """confusions by which the model loses anything; None where only those with most at stake were priced, as once"""
+    n_costly_distractions: int | None = None
+    """distractions by which it does; None where only those that it tells apart most were priced"""
 
 
 def contrasts(
@@ -70,28 +79,29 @@ def contrasts(
 ) -> Contrasts:
     """Return the pairs on which a model's classes and the partition `world` of the same frames differ.
 
-    Raises ValueError where they are not about equally many frames.
+    All are priced, with two exact expectations for each; then the first `n_shown` of either kind are kept. Raises
+    ValueError where they are not about equally many frames.
     """
     if not len(partition.label) == len(world.label) == len(stakes):
         raise ValueError(f"{len(partition.label)}, {len(world.label)} and {len(stakes)} frames: expected the same")
     either = torch.from_numpy(np.maximum(stakes, stakes.T))
     above = torch.ones_like(relation.maximum, dtype=torch.bool).triu(1)
     joined, alike = (_same(each) & above for each in (partition, world))
-    confused, distracting = joined & (either > 0), alike & ~joined
     intact = judge(torch.arange(len(partition.label))).expected_return
 
-    def opened(pairs: Int64[Tensor, "pair 2"]) -> list[Contrast]:
-        return [_contrast(relation, pair, either, judge, intact) for pair in pairs.tolist()]
+    def priced(chosen: Bool[Tensor, "frame frame"]) -> list[Contrast]:
+        return [_contrast(relation, pair, either, judge, intact) for pair in chosen.nonzero().tolist()]
 
-    confusions = opened(_ranked(confused, either)[:n_shown])
-    distractions = opened(_ranked(distracting, relation.maximum)[:n_shown])
+    confusions, distractions = priced(joined & (either > 0)), priced(alike & ~joined)
     return Contrasts(
         n_joined=int(joined.sum()),
-        n_confusions=int(confused.sum()),
-        confusions=tuple(confusions),
+        n_confusions=len(confusions),
+        confusions=tuple(sorted(confusions, key=lambda each: (-each.lost, -each.stake))[:n_shown]),
         n_alike=int(alike.sum()),
-        n_distractions=int(distracting.sum()),
-        distractions=tuple(sorted(distractions, key=lambda each: -each.lost)),
+        n_distractions=len(distractions),
+        distractions=tuple(sorted(distractions, key=lambda each: (-each.lost, -each.divergence))[:n_shown]),
+        n_costly_confusions=_n_costly(confusions),
+        n_costly_distractions=_n_costly(distractions),
     )
 
 
@@ -120,9 +130,8 @@ def _same(partition: Partition) -> Bool[Tensor, "frame frame"]:
     return partition.label[:, None] == partition.label
 
 
-def _ranked(chosen: Bool[Tensor, "frame frame"], by: Tensor) -> Int64[Tensor, "pair 2"]:
-    pairs = chosen.nonzero()
-    return pairs[by[chosen].argsort(descending=True, stable=True)]
+def _n_costly(priced: Sequence[Contrast]) -> int:
+    return sum(each.lost > 0 for each in priced)
 
 
 def _contrast(relation: Relation, pair: Sequence[int], stakes: Tensor, judge: Judge, intact: float) -> Contrast:
@@ -137,5 +146,5 @@ def _contrast(relation: Relation, pair: Sequence[int], stakes: Tensor, judge: Ju
         other=int(relation.frame_id[b]),
         divergence=float(relation.maximum[a, b]),
         stake=float(stakes[a, b]),
-        lost=max(intact - min(earned), 0.0),
+        lost=round(max(intact - min(earned), 0.0), DIGITS),
     )

@@ -7,6 +7,7 @@ import pandas as pd
 from dtinterp.equivalence.comparison import CERTIFIED, MATTERS, ComparisonReport, Portrait
 from dtinterp.equivalence.contrasts import Contrast
 from dtinterp.equivalence.mirror import Reflection
+from dtinterp.report.costs import confusions_ranked, distractions_ranked, loss, shown_of
 from dtinterp.report.evidence import bits, plural, source
 from dtinterp.report.filmstrip import Draw
 from dtinterp.report.html import Html, element, words
@@ -15,8 +16,6 @@ from dtinterp.report.results import Sourced, StudyResults
 
 N_CONTRASTS = 6
 """Confusions and distractions whose pictures are shown, each."""
-FREE = 5e-4
-"""Return below which a loss is said to be none."""
 
 
 def agreement_section(results: StudyResults, draw: Draw) -> Html:
@@ -130,14 +129,14 @@ def _contrasts(portrait: Portrait, draw: Draw, name: str) -> Html:
             f"{plural(found.n_alike, 'pair')} that nothing ever paid tells apart, it keeps {found.n_distractions} "
             "apart. What it loses itself is exact: its expected return when it is shown one for the other."
         ),
-        _ranking("Confusions", found.confusions, draw),
-        _ranking("Distractions", found.distractions, draw),
+        _ranking("Confusions", found.confusions, confusions_ranked(found), draw, n=found.n_confusions),
+        _ranking("Distractions", found.distractions, distractions_ranked(found), draw, n=found.n_distractions),
     )
 
 
-def _ranking(title: str, ranked: Sequence[Contrast], draw: Draw) -> Html:
+def _ranking(title: str, ranked: Sequence[Contrast], order: str, draw: Draw, *, n: int) -> Html:
     if not ranked:
-        return paragraph(f"{title}: none.")
+        return paragraph(f"{title}: none to show.")
     shown = ranked[:N_CONTRASTS]
     table = pd.DataFrame(
         {
@@ -145,7 +144,7 @@ def _ranking(title: str, ranked: Sequence[Contrast], draw: Draw) -> Html:
             "frames": [f"{each.frame}, {each.other}" for each in shown],
             "apart": [bits(each.divergence) for each in shown],
             "at stake": [each.stake for each in shown],
-            "the model loses": [f"{each.lost:.3f}" if each.lost >= FREE else "nothing" for each in shown],
+            "the model loses": [loss(each.lost) for each in shown],
         }
     )
-    return table_block(table_html(table), f"{title}, the costliest {len(shown)} of those priced.")
+    return table_block(table_html(table), f"{title}, {shown_of(len(shown), n)}. {order}")

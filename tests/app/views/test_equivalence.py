@@ -236,14 +236,14 @@ def test_an_observation_beside_itself_is_answered_with_one_sentence(opened: Open
     ]
 
 
-def test_confusions_are_ranked_by_what_is_at_stake_and_lead_to_the_pair(opened: OpenStudy) -> None:
+def test_confusions_are_ranked_and_lead_to_the_pair(opened: OpenStudy) -> None:
     assert opened.portrait is not None
     found = opened.portrait.contrasts
     app = _open(view="Confusions and distractions")
     assert _subheaders(app) == ["Confusions", "Distractions"]
     ranked = [markdown.value for markdown in app.markdown if "at stake, " in markdown.value]
     assert [text.partition(".")[0] for text in ranked] == ["1", "2", "3"]
-    assert [info.value for info in app.info] == ["There is no distraction."]
+    assert [info.value for info in app.info] == ["There is no distraction to show."]
     app.button(key="confusion/2").click().run()
     assert not app.exception
     assert app.query_params["view"] == "Compare two"

@@ -42,14 +42,52 @@ def test_pairs_that_are_alike_and_kept_apart_are_distractions():
     assert (distraction.frame, distraction.other, distraction.lost) == (22, 23, 0.5)
 
 
-def test_only_as_many_as_asked_for_are_priced():
-    ours, world = partition_of(torch.zeros(N).long(), "ours"), partition_of(torch.arange(N), "world")
-    everywhere = np.triu(np.arange(1, 17).reshape(N, N) / 20, 1)
-    found = contrasts(_relation(), ours, world, stakes=everywhere, judge=_judge, n_shown=2)
-    assert found.n_confusions == 6
-    stakes = [each.stake for each in found.confusions]
-    assert stakes == sorted(stakes, reverse=True)
-    assert len(stakes) == 2
+def _pairs(ranked):
+    return [(each.frame - 20, each.other - 20) for each in ranked]
+
+
+ONE, ALL = torch.zeros(N).long(), torch.arange(N)
+EVERYWHERE = np.triu(np.arange(16, 0, -1).reshape(N, N) / 20, 1)
+"""Something at stake in every pair, least in the last."""
+
+
+def test_a_confusion_that_costs_the_model_comes_before_those_with_more_at_stake():
+    ours, world = partition_of(ONE, "ours"), partition_of(ALL, "world")
+    found = contrasts(_relation(), ours, world, stakes=EVERYWHERE, judge=_judge, n_shown=2)
+    assert _pairs(found.confusions) == [(2, 3), (0, 1)]
+    assert (found.n_confusions, found.n_costly_confusions) == (6, 1)
+    assert found.confusions[0].lost == 0.5
+    assert found.confusions[0].stake < found.confusions[1].stake
+
+
+def test_a_distraction_that_costs_the_model_comes_before_those_that_it_tells_apart_more():
+    ours, world = partition_of(ALL, "ours"), partition_of(ONE, "world")
+
+    def judge(chosen):
+        """Only the pair that is least apart costs anything, in one direction."""
+        earned = 0.75 if chosen[1] == 0 else 1.0
+        return Expectation(earned, earned, 0.0, 1.0)
+
+    found = contrasts(_relation(), ours, world, stakes=STAKES, judge=judge, n_shown=3)
+    assert _pairs(found.distractions) == [(0, 1), (2, 3), (1, 3)]
+    assert [each.lost for each in found.distractions] == [0.25, 0, 0]
+    assert (found.n_distractions, found.n_costly_distractions) == (6, 1)
+
+
+def test_what_rounding_takes_is_no_loss():
+    def judge(chosen):
+        return Expectation(1.0 - 1e-15 * int(chosen[3] == 1), 1.0, 0.0, 1.0)
+
+    ours, world = partition_of(ALL, "ours"), partition_of(ONE, "world")
+    found = contrasts(_relation(), ours, world, stakes=STAKES, judge=judge, n_shown=6)
+    assert found.n_costly_distractions == 0
+    assert _pairs(found.distractions)[0] == (2, 3)
+
+
+def test_frames_that_are_not_the_same_are_refused():
+    ours, world = partition_of(ONE, "ours"), partition_of(ONE[:3], "world")
+    with pytest.raises(ValueError, match="4, 3 and 4 frames: expected the same"):
+        contrasts(_relation(), ours, world, stakes=STAKES, judge=_judge, n_shown=1)
 
 
 def test_acting_as_is_right_here_costs_nothing_here(graph):

@@ -54,19 +54,21 @@ def test_confusions_are_shown_as_pictures_in_their_order(results, agreement):
     section = agreement_section(results, draw)
     first = agreement.portraits[0].contrasts.confusions[0]
     pictures = f'<div class="members"><i>{first.frame}</i><i>{first.other}</i></div>'
-    assert section.index("Confusions, the costliest 3") < section.index(pictures)
-    assert "Distractions: none." in section
+    assert section.index("Confusions, the first 3 of ") < section.index(pictures)
+    assert "Distractions: none to show." in section
     assert "the model loses" in section
 
 
 def test_a_loss_is_written_out_and_none_is_said(results, agreement):
     costly = Contrast(frame=1, other=2, divergence=0.3, stake=0.0, lost=0.125)
     portrait = agreement.portraits[0]
-    shown = replace(portrait, contrasts=replace(portrait.contrasts, distractions=(costly,)))
+    found = replace(portrait.contrasts, distractions=(costly,), n_distractions=1, n_costly_distractions=1)
+    shown = replace(portrait, contrasts=found)
     sourced = replace(results.agreement, value=replace(agreement, portraits=(shown,)))
     section = agreement_section(replace(results, agreement=sourced), draw)
     assert ">0.125<" in section
     assert ">nothing<" in section
+    assert "Distractions, all 1 pair. All were priced: by 1 of them the model loses return." in section
 
 
 def test_without_a_comparison_there_is_no_section(results):
