@@ -8,8 +8,8 @@ the states that show frame a, and U(b) the actions that are optimal in some stat
     stake a→b = mean over x in S(a) of ( v(x) − mean over u in U(b) of Q(x, u) )
 
 is the return lost by acting once at a as is right at b. What the model itself loses is exact: its expected return,
-greedy, when it is shown b wherever the world shows a, or a wherever it shows b, against what it earns intact. Every pair
-is priced so, before any is left out of the ranking.
+greedy, when it is shown b wherever the world shows a, or a wherever it shows b, against what it earns intact. Every
+pair is priced so, before any is left out of the ranking.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,6 @@ from dtinterp.equivalence.quotient import Judge
 from dtinterp.equivalence.relation import Relation
 from environments.graph.exploration import CONTINUES, NOWHERE, SUCCESS
 from environments.graph.state_graph import StateGraph
-
 
 DIGITS = 9
 """Decimals of a loss; what is beyond is rounding, and no rank."""

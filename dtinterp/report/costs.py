@@ -1,4 +1,4 @@
-"""What a difference between a model's classes and the world's costs becomes words, and so does the order of a ranking."""
+"""What tells a model's classes from the world's becomes words: what it costs, and the order of a ranking."""
 
 from dtinterp.equivalence.contrasts import Contrasts
 from dtinterp.equivalence.quotient import NO_LOSS
