@@ -6,8 +6,9 @@ from pathlib import Path
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
 from dtinterp.dictionary.storage import load_dictionary
-from dtinterp.equivalence.comparison import Certified, ComparisonConfig, hold_against
+from dtinterp.equivalence.comparison import ComparisonConfig, hold_against
 from dtinterp.equivalence.comparison_storage import save_comparison
+from dtinterp.equivalence.partitions import Certified
 from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
 from dtinterp.equivalence.storage import load_equivalence
 from dtinterp.equivalence.tables import against_table, write_tables

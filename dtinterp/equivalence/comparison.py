@@ -1,7 +1,6 @@
 """Certified classes of several models become one table: each relation of each model against each of the world's.
 
-Relations of the model that have no natural threshold are cut into as many classes as the model's certified ones, so
-that none wins by being finer. The p-values of one model are one family, adjusted after Holm.
+The p-values of one model are one family, adjusted after Holm.
 """
 
 from collections.abc import Sequence
@@ -9,37 +8,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float32
-from torch import Tensor
 
-from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.equivalence.agreement import Agreement, compare
-from dtinterp.equivalence.beliefs import same_beliefs
 from dtinterp.equivalence.certify import EquivalenceReport, judge_of
-from dtinterp.equivalence.classes import Partition, check_epsilon, classes, classes_of_count, partition_of
+from dtinterp.equivalence.classes import Partition, check_epsilon, partition_of
 from dtinterp.equivalence.contrasts import Contrasts, contrasts, stakes_of
-from dtinterp.equivalence.imitation import demonstrated
 from dtinterp.equivalence.mirror import Reflection, reflect
-from dtinterp.equivalence.relation import Relation
-from dtinterp.equivalence.representations import (
-    near_as_heads_read,
-    near_in_the_embedding,
-    same_active_features,
-    same_code,
-)
-from dtinterp.equivalence.trials import embedded
+from dtinterp.equivalence.partitions import Certified, model_partitions, world_relations
 from dtinterp.equivalence.variation import Variation, variation
 from dtinterp.equivalence.worlds import places
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.ranges import require_at_least
+from dtinterp.foundation.ranges import require_at_least, require_share
 from dtinterp.foundation.seeding import numpy_generator
 from dtinterp.foundation.statistics import holm
-from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.state_graph import StateGraph, state_graph
 
-CERTIFIED = "interchangeable"
 MATTERS = "reward bisimulation"
 """The world's partition that confusions and distractions are named by."""
 
@@ -52,6 +36,8 @@ class ComparisonConfig:
     """random classes of equal sizes per comparison, and random halves of the observations for its interval"""
     demonstrated_epsilon: float = 0.05
     """bits that the demonstrated actions of two observations may be apart to be called the same"""
+    tau: float = 0.1
+    """distance |z_a - z_b| / (|z_a| + |z_b|) up to which two codes z of a dictionary are called the same"""
     n_shown: int = 12
     """confusions and distractions that are kept, each: the first by return lost, once all are priced"""
     n_windows: int = 512
@@ -64,22 +50,7 @@ class ComparisonConfig:
         check_epsilon(self.demonstrated_epsilon)
         require_at_least(self, 1, "n_draws", "n_windows")
         require_at_least(self, 0, "n_shown")
-
-
-@dataclass(frozen=True)
-class Certified:
-    """One model, with its certified classes."""
-
-    name: str
-    model: DecisionTransformer
-    untrained: DecisionTransformer
-    report: EquivalenceReport
-    items: Float32[Tensor, "table item"]
-    """the coded frame table of the trajectories"""
-    windows: Windows
-    """held-out ones, to be mirrored"""
-    dictionary: Dictionary | None = None
-    """of the observation embedding"""
+        require_share(self, "tau")
 
 
 @dataclass(frozen=True)
@@ -153,30 +124,6 @@ def hold_against(
     )
 
 
-def model_partitions(certified: Certified) -> tuple[Partition, ...]:
-    """Return the certified classes, and every other relation of the model cut into as many."""
-    report = certified.report
-    x, frame_id = embedded(certified.model, certified.items[report.chosen.frame_id]), report.chosen.frame_id
-    relations = [near_in_the_embedding(x, frame_id), near_as_heads_read(certified.model, x, frame_id)]
-    if report.scrutiny is not None:
-        relations.insert(0, replace(report.relation, maximum=report.scrutiny.at_once, name="same decision at once"))
-    if certified.dictionary is not None:
-        dictionary = certified.dictionary
-        relations += [same_code(dictionary, x, frame_id), same_active_features(dictionary, x, frame_id)]
-    relations.append(replace(report.untrained, name="untrained model"))
-    return (replace(report.partition, name=CERTIFIED), *(_cut(each, report.partition.n_classes) for each in relations))
-
-
-def world_relations(
-    report: EquivalenceReport, graph: StateGraph, trajectories: Trajectories, epsilon: float
-) -> tuple[Partition, ...]:
-    """Return the world's partitions of the certified frames: those of the report, beliefs, and demonstrated actions."""
-    place = places(graph, report.frames)
-    beliefs = partition_of(torch.from_numpy(same_beliefs(graph)).long()[place], "same belief")
-    taught = classes(demonstrated(trajectories, report.chosen.frame_id), epsilon)
-    return (*report.worlds, beliefs, replace(taught, name="same demonstrated actions"))
-
-
 def _against(
     certified: Certified,
     graph: StateGraph,
@@ -184,7 +131,7 @@ def _against(
     config: ComparisonConfig,
     rng: np.random.Generator,
 ) -> list[Against]:
-    worlds = world_relations(certified.report, graph, trajectories, config.demonstrated_epsilon)
+    worlds = world_relations(certified, graph, trajectories, config.demonstrated_epsilon)
     rows = [
         Against(
             model=certified.name,
@@ -194,7 +141,7 @@ def _against(
             variation=variation(partition, world),
             p_holm=1.0,
         )
-        for partition in model_partitions(certified)
+        for partition in model_partitions(certified, tau=config.tau)
         for world in worlds
     ]
     adjusted = holm(np.array([row.agreement.p_value for row in rows]))
@@ -244,7 +191,3 @@ def _portrait(
     windows, frames = certified.windows, trajectories.frames
     reflections = (reflect(model, windows, frames) for model in (certified.model, certified.untrained))
     return Portrait(certified.name, found, *reflections)
-
-
-def _cut(relation: Relation, n_classes: int) -> Partition:
-    return replace(classes_of_count(relation, n_classes), name=relation.name)

@@ -1,15 +1,17 @@
 """Vectors of frames become how far apart frames are inside the model, before anything is swapped.
 
-With x_a the observation embedding of frame a, x̄ the mean over the compared frames, z_a ≥ 0 its code in a dictionary of
+With o_a the 980 zeros and ones that frame a is shown to a model as, x_a its observation embedding, ō and x̄ their means
+over the compared frames, z_a ≥ 0 its code in a dictionary of
 that site, and M = C Γ W, where C centres if the first block's norm does, Γ weighs as it does and W holds the query, key
 and value matrices of all heads of the first block side by side:
 
+    near in the image          |o_a − o_b| / (|o_a − ō| + |o_b − ō|)
     near in the embedding      |x_a − x_b| / (|x_a − x̄| + |x_b − x̄|)
     near as the heads read it  |(x_a − x_b) M| / (|(x_a − x̄) M| + |(x_b − x̄) M|)
     same code                  |z_a − z_b| / (|z_a| + |z_b|)
     same active features       1 − n(both) / n(either), of features with z ≠ 0 in both, in either    (Jaccard 1901)
 
-Each lies between 0 and 1: what the triangle inequality allows, for the first three. What all embeddings have in common
+Each lies between 0 and 1: what the triangle inequality allows, for all but the last. What all embeddings have in common
 cancels, so it does not matter that a frame's three numbers per cell leave the embedding free up to a constant.
 """
 
@@ -24,6 +26,11 @@ from dtinterp.equivalence.relation import Relation
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.normalization import LayerNormPre
 from dtinterp.model.transformer import DecisionTransformer
+
+
+def near_in_the_image(items: Float32[Tensor, "frame item"], frame_id: Int64[Tensor, " frame"]) -> Relation:
+    """Return the distances of frames by what they show, before any model: the control that knows looks alone."""
+    return relation_of(relative_distance(items - items.mean(0)), frame_id, "near in the image")
 
 
 def near_in_the_embedding(x: Float32[Tensor, "frame d_model"], frame_id: Int64[Tensor, " frame"]) -> Relation:

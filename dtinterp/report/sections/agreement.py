@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from dtinterp.equivalence.comparison import CERTIFIED, MATTERS, ComparisonReport, Portrait
+from dtinterp.equivalence.comparison import MATTERS, ComparisonReport, Portrait
 from dtinterp.equivalence.contrasts import Contrast
 from dtinterp.equivalence.mirror import Reflection
+from dtinterp.equivalence.partitions import CERTIFIED, LOOKS, UNTRAINED
 from dtinterp.report.costs import confusions_ranked, distractions_ranked, loss, shown_of
 from dtinterp.report.evidence import bits, plural, source
 from dtinterp.report.filmstrip import Draw
@@ -31,7 +32,7 @@ def agreement_section(results: StudyResults, draw: Draw) -> Html:
             table_html(relation_table(report, name)),
             f"Every relation of {name} against every partition of the world: adjusted Rand index with the central 95% "
             "over random halves of the observations. Relations without a threshold of their own are cut into as many "
-            "classes as the certified ones. The last row is a model of the same shape that never learnt.",
+            f"classes as the certified ones. {_controls(report, name)}",
             source=source(artefact),
         ),
         table_block(
@@ -60,6 +61,17 @@ def relation_table(report: ComparisonReport, name: str) -> pd.DataFrame:
         cells = found.setdefault(row.relation, {"relation": row.relation, "classes": row.agreement.n_classes})
         cells[f"{row.world} ({row.agreement.n_reference_classes} classes)"] = row.agreement.ari
     return pd.DataFrame(list(found.values()))
+
+
+def _controls(report: ComparisonReport, name: str) -> str:
+    """Say what the last rows of a model's relations are."""
+    never = f"“{UNTRAINED}” is one of the same shape that never learnt"
+    if not any(row.relation == LOOKS for row in report.against if row.model == name):
+        return f"{never}."
+    return (
+        f"The last two rows are controls: “{LOOKS}” knows nothing but which cells of two observations show the same, "
+        f"and {never}. What does not stand above them follows looks."
+    )
 
 
 def variation_table(report: ComparisonReport) -> pd.DataFrame:

@@ -8,10 +8,12 @@ import torch
 from dtinterp.dataset.windows import window
 from dtinterp.equivalence.agreement import compare
 from dtinterp.equivalence.certify import EquivalenceConfig, certify
-from dtinterp.equivalence.classes import classes, partition_of
-from dtinterp.equivalence.comparison import Certified, ComparisonConfig, hold_against, model_partitions
+from dtinterp.equivalence.classes import classes, classes_of_count, partition_of
+from dtinterp.equivalence.comparison import ComparisonConfig, hold_against
 from dtinterp.equivalence.contexts import draw_contexts
 from dtinterp.equivalence.frames import most_visited
+from dtinterp.equivalence.partitions import Certified
+from dtinterp.equivalence.representations import near_in_the_image
 from dtinterp.equivalence.scrutiny import Bench
 from dtinterp.equivalence.swaps import swap_frames
 from dtinterp.equivalence.worlds import world_partitions
@@ -89,16 +91,32 @@ def test_a_model_of_shuffled_classes_stays_at_chance(graph, trajectories, halves
     assert abs(sum(found) / len(found)) < 0.1
 
 
+def test_untrained_models_agree_with_the_truth_above_chance_but_on_average_no_more_than_looks_alone(
+    graph, trajectories, halves, items
+):
+    """Chance is the wrong control for a model that never learnt: it sees, and what looks alike is often alike."""
+    frame_id = most_visited(trajectories, halves.held_out, 60).frame_id
+    truth = partition_of(world_partitions(graph, trajectories.frames)[2].label[frame_id], "truth")
+    rng = numpy_generator(0, "looks")
+
+    def agreement(relation):
+        return compare(classes_of_count(relation, truth.n_classes), truth, n_draws=50, generator=rng)
+
+    shape = ModelConfig(d_model=16, n_layers=2, n_heads=2, d_mlp=32)
+    models = [DecisionTransformer(shape, generator(seed, "untrained")) for seed in range(6)]
+    found = [agreement(_relation(model, items, trajectories, halves, frame_id)) for model in models]
+    assert all(each.ari.estimate > each.random.high for each in found)
+    looks = agreement(near_in_the_image(items[frame_id], frame_id)).ari.estimate
+    assert sum(each.ari.estimate for each in found) / len(found) <= looks
+
+
 def test_every_relation_of_the_model_is_held_against_every_one_of_the_world(report):
     relations = ["interchangeable", "same decision at once", "near in the embedding", "near as the heads read it"]
-    worlds = ["same image", "same optimal actions", "reward bisimulation", "same belief", "same demonstrated actions"]
+    controls = ["looks alone", "untrained model"]
+    worlds = ["same image", "same optimal actions", "reward bisimulation", "same belief"]
+    worlds += ["same belief given the window", "same demonstrated actions"]
     rows = [(row.relation, row.world) for row in report.against if row.model == "toy"]
-    assert rows == [(relation, world) for relation in [*relations, "untrained model"] for world in worlds]
-
-
-def test_other_relations_are_cut_into_as_many_classes(certified):
-    n_classes = certified.report.partition.n_classes
-    assert all(partition.n_classes <= n_classes for partition in model_partitions(certified))
+    assert rows == [(relation, world) for relation in [*relations, *controls] for world in worlds]
 
 
 def test_p_values_are_adjusted_within_a_model(report):
@@ -128,7 +146,7 @@ def test_another_world_is_refused(certified, trajectories):
         hold_against([certified], elsewhere, ComparisonConfig())
 
 
-@pytest.mark.parametrize("settings", [{"demonstrated_epsilon": 3.0}, {"n_draws": 0}, {"n_shown": -1}])
+@pytest.mark.parametrize("settings", [{"demonstrated_epsilon": 3.0}, {"n_draws": 0}, {"n_shown": -1}, {"tau": 1.5}])
 def test_what_cannot_be_compared_is_refused(settings):
     with pytest.raises(UserError, match="expected"):
         ComparisonConfig(**settings)

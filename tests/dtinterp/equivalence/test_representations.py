@@ -6,6 +6,7 @@ from dtinterp.dictionary.kinds import TopK
 from dtinterp.equivalence.representations import (
     near_as_heads_read,
     near_in_the_embedding,
+    near_in_the_image,
     relative_distance,
     same_active_features,
     same_code,
@@ -36,6 +37,17 @@ def test_relative_distance_is_zero_for_the_same_and_one_for_the_opposite(x):
 def test_what_all_frames_share_does_not_matter(x):
     shifted = near_in_the_embedding(x + 100 * torch.randn(16, generator=generator(1, "shift")), FRAMES)
     torch.testing.assert_close(shifted.maximum, near_in_the_embedding(x, FRAMES).maximum, atol=1e-4, rtol=0)
+
+
+def test_images_are_as_far_apart_as_an_embedding_that_keeps_every_item_says(x):
+    items = (x > 0).float()
+    image = near_in_the_image(items, FRAMES)
+    assert image.name == "near in the image"
+    kept = near_in_the_embedding(items @ torch.linalg.qr(x.T @ x + torch.eye(16)).Q, FRAMES)
+    torch.testing.assert_close(image.maximum, kept.maximum, atol=1e-5, rtol=0)
+    away = items - items.mean(0)
+    by_hand = (items[1] - items[3]).norm() / (away[1].norm() + away[3].norm())
+    assert image.maximum[1, 3].item() == pytest.approx(by_hand.item(), abs=1e-6)
 
 
 def test_heads_are_blind_to_what_their_weights_ignore(model, x):

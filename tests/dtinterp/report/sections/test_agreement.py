@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from dtinterp.equivalence.comparison import CERTIFIED, MATTERS, ComparisonReport
+from dtinterp.equivalence.comparison import MATTERS, ComparisonReport
 from dtinterp.equivalence.contrasts import Contrast
+from dtinterp.equivalence.partitions import CERTIFIED, LOOKS
 from dtinterp.report.html import element
 from dtinterp.report.results import StudyResults
 from dtinterp.report.sections.agreement import agreement_section, mirror_table, relation_table, variation_table
@@ -26,6 +27,15 @@ def test_every_relation_is_held_against_every_partition_of_the_world(agreement):
         column = f"{row.world} ({row.agreement.n_reference_classes} classes)"
         (cell,) = table.loc[table["relation"] == row.relation, column]
         assert cell == row.agreement.ari
+
+
+def test_controls_are_named_and_a_comparison_of_before_had_one_fewer(results, agreement):
+    section = agreement_section(results, draw)
+    assert "The last two rows are controls: “looks alone” knows nothing but" in section
+    before = replace(agreement, against=tuple(row for row in agreement.against if row.relation != LOOKS))
+    section = agreement_section(replace(results, agreement=replace(results.agreement, value=before)), draw)
+    assert "looks alone" not in section
+    assert "“untrained model” is one of the same shape that never learnt." in section
 
 
 def test_a_model_that_was_not_compared_has_no_row(agreement):
