@@ -79,8 +79,10 @@ def verdict(found: PairExplanation, epsilon: float) -> str:
 def control_table(found: PairExplanation) -> pd.DataFrame:
     """Return how often chance does as well; empty where nothing was exchanged."""
     controls = {
-        "random directions, as far": found.random_directions,
+        "random directions of any kind, as far": found.random_directions,
+        "random directions in which observations differ, as far": found.random_differences,
         "random sets of as many differing features": found.random_features,
+        "the same sets, moved as far": found.random_features_as_far,
     }
     return pd.DataFrame(
         {

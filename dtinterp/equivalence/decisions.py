@@ -8,13 +8,13 @@ from jaxtyping import Bool, Float, Float32, Float64
 from torch import Tensor
 
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.equivalence.exchange import Bench, Difference, difference
+from dtinterp.equivalence.exchange import Bench, Difference, as_far_as, difference, where_frames_differ
 from dtinterp.equivalence.trials import moved
 
 AS_IT_IS = "as it is"
 SWAPPED = "the other in its place"
 EXCHANGED = "… these features exchanged"
-OTHERS = "… as many others exchanged"
+OTHERS = "… as many others exchanged, as far"
 AT_RANDOM = "… moved as far at random"
 
 
@@ -36,13 +36,13 @@ def decide(
     """Return what the model decides in one context, before and after `features` are exchanged.
 
     The rows are the observation itself, the other one of the two, the other one with these features as the observation
-    has them, and two controls: as many others of the differing features, drawn at random, and a random direction, as
-    long. Where no feature is to be exchanged, or there are no others, those rows are left out. Features that do not
-    differ change nothing.
+    has them, and two controls that move it as far: as many others of the differing features, drawn at random, and a
+    random direction in which frames differ. Where no feature is to be exchanged, or there are no others, those rows are
+    left out. Features that do not differ change nothing.
     """
     parts = difference(dictionary, bench.embedding)
     chosen = torch.isin(parts.feature, torch.tensor(list(features), dtype=torch.int64))
-    shifts = {SWAPPED: torch.zeros_like(bench.embedding[0]), **_exchanges(parts, chosen, generator)}
+    shifts = {SWAPPED: torch.zeros_like(bench.embedding[0]), **_exchanges(bench, parts, chosen, generator)}
     logits = bench.logits(context, torch.stack(list(shifts.values())))  # 1+draft decision action
     bits = moved(logits, logits[0]).divergence  # 1+draft decision
     names = (AS_IT_IS, *shifts)
@@ -58,16 +58,17 @@ def most_telling(bench: Bench) -> int:
 
 
 def _exchanges(
-    parts: Difference, chosen: Bool[Tensor, " differing"], generator: torch.Generator
+    bench: Bench, parts: Difference, chosen: Bool[Tensor, " differing"], generator: torch.Generator
 ) -> dict[str, Float32[Tensor, " d_model"]]:
     if not chosen.any():
         return {}
     shift = parts.shift(chosen[None])[0]
-    direction = torch.nn.functional.normalize(torch.randn(len(shift), generator=generator), dim=0)
     found = {EXCHANGED: shift}
     if not chosen.all():
-        found[OTHERS] = parts.shift(_others(chosen, generator)[None])[0]
-    return found | {AT_RANDOM: shift.norm() * direction}
+        others = as_far_as(shift, parts.shift(_others(chosen, generator)[None]))
+        found |= {OTHERS: others[0]} if len(others) else {}
+    directions = where_frames_differ(bench.deviation, 1, generator)
+    return found | {AT_RANDOM: as_far_as(shift, directions)[0]}
 
 
 def _others(chosen: Bool[Tensor, " differing"], generator: torch.Generator) -> Bool[Tensor, " differing"]:

@@ -8,6 +8,13 @@ largest Jensen–Shannon divergence of a decision in context c between u and v i
 Nothing exchanged, Δ = 0, leaves the pair's own divergence, and Δ = x_b − x_a leaves 0. A set T of features of a
 dictionary is exchanged by Δ = scale · sum over i in T of (z_b,i − z_a,i) W_dec,i, with z the codes: b gets the features
 of T as a has them, and a gets them as b has them; neither loses what the dictionary does not explain of it.
+
+Controls move as far as an exchange Δ does. With r_f the deviation of the embedding of frame f from the mean of all:
+
+    where frames differ   |Δ| u / |u|,  u = sum over frames f of g_f r_f,  g_f standard normal
+    other features        |Δ| D / |D|,  D the exchange of another set of as many features
+
+Noise in directions that no two frames differ in would be easily survived, and prove nothing.
 """
 
 from dataclasses import dataclass
@@ -15,6 +22,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, Float32, Float64, Int64
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
 from dtinterp.equivalence.contexts import Contexts
@@ -32,6 +40,8 @@ class Bench:
     is_first: tuple[bool, ...]
     """one per context: whether the first of the two stands there, or the second"""
     embedding: Float32[Tensor, "2 d_model"]
+    deviation: Float32[Tensor, "frame d_model"]
+    """of all frames' embeddings from their mean"""
 
     def left(self, shift: Float32[Tensor, "draft d_model"]) -> Float64[Tensor, " draft"]:
         """Return what still tells the two apart under each shift, as the formula above says."""
@@ -63,7 +73,22 @@ def bench(
     single = [contexts[index : index + 1] for index in range(len(contexts))]
     start = [continuation(model, each.windows, items, int(each.slot)) for each in single]
     is_first = (contexts.frame_id == pair[0]).tolist()
-    return Bench(tuple(start), tuple(is_first), (items[pair] @ model.W_obs).float())
+    table = (items @ model.W_obs).float()
+    return Bench(tuple(start), tuple(is_first), table[pair], table - table.mean(0))
+
+
+def where_frames_differ(
+    deviation: Float32[Tensor, "frame d_model"], n: int, generator: torch.Generator
+) -> Float32[Tensor, "draw d_model"]:
+    """Return random directions of length 1, each a random sum of the frames' deviations from their mean."""
+    return normalize(torch.randn(n, len(deviation), generator=generator) @ deviation, dim=1)
+
+
+def as_far_as(
+    shift: Float32[Tensor, " d_model"], others: Float32[Tensor, "draw d_model"]
+) -> Float32[Tensor, "kept d_model"]:
+    """Return the others as long as `shift`; those of no length are left out, for they lead nowhere."""
+    return shift.norm() * normalize(others[others.norm(dim=1) > 0], dim=1)
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from itertools import combinations, islice
 from math import comb
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float32
 from torch import Tensor
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.equivalence.classes import check_epsilon
-from dtinterp.equivalence.exchange import Bench, Difference, difference
+from dtinterp.equivalence.exchange import Bench, Difference, as_far_as, difference, where_frames_differ
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_at_least
 from dtinterp.foundation.statistics import Interval, wilson
@@ -62,9 +62,15 @@ class PairExplanation:
     is_smallest: bool
     """whether every smaller set was tried, too"""
     random_directions: Interval | None
-    """share of random directions, of the length that the set moves, that leave at most epsilon; Wilson"""
+    """share of random directions of any kind, of the length that the set moves, that leave at most epsilon; Wilson"""
     random_features: Interval | None
     """share of random sets of as many differing features that do; None where there is no other such set"""
+    random_differences: Interval | None = None
+    """share of random directions in which frames differ, of the same length, that do; None where it was not tried
+
+    A direction of any kind may lie where no two frames differ, and be survived for that."""
+    random_features_as_far: Interval | None = None
+    """share of the same random sets, what they move made as long as what the set moves, that do; None likewise"""
 
     @property
     def is_interchangeable(self) -> bool:
@@ -89,6 +95,7 @@ def explain_pair(
     nothing, everything = search.left(torch.stack([search.none, ~search.none])).tolist()
     found, is_smallest = search.exactly(search.greedily(_Found(search.none, nothing)), config.n_sets)
     is_enough = found.left <= config.epsilon
+    controls = search.controls(found, config.n_draws, generator) if is_enough else _Controls()
     return PairExplanation(
         divergence=nothing,
         n_contexts=len(bench.start),
@@ -97,8 +104,7 @@ def explain_pair(
         features=search.ordered(found.is_chosen) if is_enough else None,
         left=found.left,
         is_smallest=is_smallest and is_enough,
-        random_directions=search.random_directions(found, config.n_draws, generator) if is_enough else None,
-        random_features=search.random_features(found, config.n_draws, generator) if is_enough else None,
+        **vars(controls),
     )
 
 
@@ -107,6 +113,16 @@ class _Found:
     is_chosen: Bool[Tensor, " differing"]
     left: float
     """bits"""
+
+
+@dataclass(frozen=True)
+class _Controls:
+    """Those of `PairExplanation`."""
+
+    random_directions: Interval | None = None
+    random_features: Interval | None = None
+    random_differences: Interval | None = None
+    random_features_as_far: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -120,8 +136,10 @@ class _Search:
         return torch.zeros(len(self.difference.feature), dtype=torch.bool)
 
     def left(self, is_chosen: Bool[Tensor, "draft differing"]) -> Tensor:
-        parts = self.difference.shift(is_chosen).split(AT_ONCE)
-        return torch.cat([self.bench.left(part) for part in parts])
+        return self.left_by(self.difference.shift(is_chosen))
+
+    def left_by(self, shift: Float32[Tensor, "draft d_model"]) -> Tensor:
+        return torch.cat([self.bench.left(part) for part in shift.split(AT_ONCE)])
 
     def greedily(self, chosen: _Found) -> _Found:
         """Take up what leaves least until it is little enough, then drop what is not needed for that."""
@@ -160,25 +178,32 @@ class _Search:
         alone = self.left(_toggled(self.none, is_chosen))
         return tuple(self.difference.feature[chosen[alone.argsort(stable=True)]].tolist())
 
-    def random_directions(self, found: _Found, n: int, generator: torch.Generator) -> Interval | None:
+    def controls(self, found: _Found, n: int, generator: torch.Generator) -> _Controls:
+        """Return how often chance is enough: in directions as long, and with sets as large."""
         if not found.is_chosen.any():
-            return None
-        length = self.difference.shift(found.is_chosen[None]).norm()
-        direction = torch.randn(n, self.difference.change.shape[1], generator=generator)
-        shift = length * torch.nn.functional.normalize(direction, dim=1)
-        return self._share_enough(self.bench.left(shift))
+            return _Controls()
+        shift = self.difference.shift(found.is_chosen[None])[0]
+        directions = torch.randn(n, len(shift), generator=generator)
+        others = self.difference.shift(self._other_sets(found, n, generator))
+        differences = where_frames_differ(self.bench.deviation, n, generator)
+        return _Controls(
+            random_directions=self._share_enough(as_far_as(shift, directions)),
+            random_features=self._share_enough(others),
+            random_differences=self._share_enough(as_far_as(shift, differences)),
+            random_features_as_far=self._share_enough(as_far_as(shift, others)),
+        )
 
-    def random_features(self, found: _Found, n: int, generator: torch.Generator) -> Interval | None:
+    def _other_sets(self, found: _Found, n: int, generator: torch.Generator) -> Bool[Tensor, "draft differing"]:
+        """Return random sets of as many features that are not the one found."""
         size, n_differing = int(found.is_chosen.sum()), len(found.is_chosen)
-        if size in (0, n_differing):
-            return None
         chosen = torch.rand(n, n_differing, generator=generator).argsort(1)[:, :size]
         drafts = torch.zeros(n, n_differing, dtype=torch.bool).scatter(1, chosen, True)
-        others = drafts[(drafts != found.is_chosen).any(1)]
-        return self._share_enough(self.left(others)) if len(others) else None
+        return drafts[(drafts != found.is_chosen).any(1)]
 
-    def _share_enough(self, left: Tensor) -> Interval:
-        return wilson(int((left <= self.epsilon).sum()), len(left))
+    def _share_enough(self, shift: Float32[Tensor, "draft d_model"]) -> Interval | None:
+        if not len(shift):
+            return None
+        return wilson(int((self.left_by(shift) <= self.epsilon).sum()), len(shift))
 
     def _best(self, drafts: Bool[Tensor, "draft differing"]) -> _Found:
         left = self.left(drafts)

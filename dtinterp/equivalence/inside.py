@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dtinterp.equivalence.classes import Partition
 from dtinterp.equivalence.contexts import Contexts
+from dtinterp.equivalence.exchange import where_frames_differ
 from dtinterp.equivalence.ledger import HERE, Ledger, numbered
 from dtinterp.equivalence.trials import moved
 from dtinterp.model.continuation import continuation
@@ -127,8 +128,7 @@ def norm_matched(theirs: Draft, embedding: Float32[Tensor, "frame d_model"], gen
 
     def draft(place: int) -> StandIns:
         matched = theirs(place)
-        weights = torch.randn(len(matched), len(embedding), generator=generator)
-        direction = torch.nn.functional.normalize(weights @ deviation, dim=1)  # swap d_model
+        direction = where_frames_differ(deviation, len(matched), generator)  # swap d_model
         distance = (matched.embedding - embedding[place]).norm(dim=1, keepdim=True)
         return StandIns(matched.place, embedding[place] + distance * direction)
 

@@ -32,8 +32,8 @@ class Reflection:
 
     sites: tuple[str, ...]
     """in the order in which the model computes them"""
-    distinct: tuple[float, ...]
-    """per site, from 0, collapsed, to 1, as different as any two windows"""
+    distinct: tuple[float | None, ...]
+    """per site, from 0, collapsed, to 1, as different as any two windows; None where all windows are alike there"""
     mean: float
     """mean divergence of the decisions, in bits"""
     maximum: float
@@ -92,10 +92,10 @@ def _distinct(
     items: Float32[Tensor, "table item"],
     site: str,
     partner: Int64[Tensor, " row"],
-) -> float:
+) -> float | None:
     x, image = (harvest(model, each, items, site).value.double() for each in (windows, images))
     away, apart = (x - image).square().sum(1).mean(), (x - x[partner]).square().sum(1).mean()
-    return float((away / apart).sqrt())
+    return float((away / apart).sqrt()) if apart > 0 else None
 
 
 def _partners(windows: Windows) -> Int64[Tensor, " row"]:

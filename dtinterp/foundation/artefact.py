@@ -24,6 +24,7 @@ from dtinterp.foundation.manifest import (
     TENSORS,
     Manifest,
     as_json,
+    finite,
     is_part,
     read_manifest,
     seal,
@@ -74,7 +75,8 @@ def write_artefact(
     """Write `content` to the folder `path` and return it as read back.
 
     The folder is filled under a temporary name on the same file system, synced, read back and renamed into place: it is
-    there whole or not at all. Raises `UserError` where `refuse_existing` does.
+    there whole or not at all. NaN and infinity in settings and measurements are written as null. Raises `UserError`
+    where `refuse_existing` does.
     """
     with drafted(path, replace=replace) as draft:
         return draft.finish(content, parents=parents, seed=seed, device=device)
@@ -174,7 +176,7 @@ def keep_log(path: Path) -> None:
 
 
 def _fill(folder: Path, content: Content, *, parents: Sequence[Artefact], seed: int, device: str) -> None:
-    (folder / CONFIG).write_bytes(as_json(content.config))
+    (folder / CONFIG).write_bytes(as_json(finite(content.config)))
     (folder / TENSORS).write_bytes(save({name: _owned(tensor) for name, tensor in content.tensors.items()}))
     files = sorted(folder.iterdir())
     manifest = Manifest(
@@ -186,7 +188,7 @@ def _fill(folder: Path, content: Content, *, parents: Sequence[Artefact], seed: 
         code=__version__,
         packages={name: version(name) for name in RECORDED_PACKAGES},
         device=device,
-        metrics=content.metrics,
+        metrics={name: finite(value) for name, value in content.metrics.items()},
     )
     (folder / MANIFEST).write_bytes(seal(manifest))
     for file in (*files, folder / MANIFEST, folder):

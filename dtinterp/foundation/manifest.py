@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from fnmatch import fnmatchcase
@@ -87,8 +88,23 @@ def sha256_of_file(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
+def finite(value: JSON) -> JSON:
+    """Return the value with null for every NaN and infinity, which JSON has no words for; lists and tables as such."""
+    match value:
+        case float() if not math.isfinite(value):
+            return None
+        case Mapping():
+            return {name: finite(part) for name, part in value.items()}
+        case list() | tuple():
+            return [finite(part) for part in value]
+    return value
+
+
 def as_json(value: object) -> bytes:
-    """Return the one way in which artefacts write a value: equal values are equal bytes."""
+    """Return the one way in which artefacts write a value: equal values are equal bytes.
+
+    NaN stays, or the hashes of artefacts from before `finite` would not be found again.
+    """
     return json.dumps(value, indent=1, sort_keys=True).encode()
 
 

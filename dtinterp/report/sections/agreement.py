@@ -93,7 +93,7 @@ def variation_table(report: ComparisonReport) -> pd.DataFrame:
 
 def mirror_table(report: ComparisonReport) -> pd.DataFrame:
     """Return one row per model, and one per untrained twin: what it makes of mirror images."""
-    return pd.DataFrame(
+    rows = [
         {
             "model": name,
             **_depths(reflection),
@@ -103,10 +103,11 @@ def mirror_table(report: ComparisonReport) -> pd.DataFrame:
         }
         for portrait in report.portraits
         for name, reflection in ((portrait.model, portrait.reflection), ("… untrained", portrait.untrained))
-    )
+    ]
+    return pd.DataFrame(rows, dtype=object)  # or None would become a number
 
 
-def _depths(reflection: Reflection) -> dict[str, float]:
+def _depths(reflection: Reflection) -> dict[str, float | None]:
     """Return how distinct mirror images are at three depths, which models of any number of blocks have."""
     after = [place for place, site in enumerate(reflection.sites) if site.endswith("hook_resid_post")]
     depths = {"embedding": 0, "after the first block": after[0], "after the last block": after[-1]}

@@ -49,7 +49,9 @@ def _pairs(results: StudyResults, draw: Draw) -> list[Html]:
             "smallest set": column([_set(results, each) for each in shown]),
             "left": [bits(each.found.left) for each in shown],
             "random directions": column([_share(each.found.random_directions) for each in shown]),
+            "… where frames differ": column([_share(each.found.random_differences) for each in shown]),
             "random sets": column([_share(each.found.random_features) for each in shown]),
+            "… as far": column([_share(each.found.random_features_as_far) for each in shown]),
         }
     )
     names = ", ".join(dict.fromkeys(each.dictionary for each in shown))
@@ -58,7 +60,9 @@ def _pairs(results: StudyResults, draw: Draw) -> list[Html]:
         paragraph(
             "Features in which two observations differ are exchanged: each gets them as the other has them. The "
             f"smallest set found (of {names}) that leaves no more than ε in held-out windows of both stands beside "
-            "how often a random direction, as long, and a random set of as many differing features are enough."
+            "how often a random direction, as long, and a random set of as many differing features are enough. The "
+            "harder controls are directions in which observations do differ, and the same sets, what they move made as "
+            "long; “–” where nothing was tried."
         ),
         table_block(
             table_html(table),

@@ -20,6 +20,8 @@ FOUND = PairExplanation(
     is_smallest=True,
     random_directions=Interval(0.0, 0.0, 0.04, 100),
     random_features=Interval(0.02, 0.01, 0.07, 90),
+    random_differences=Interval(0.03, 0.01, 0.08, 100),
+    random_features_as_far=Interval(0.1, 0.05, 0.18, 90),
 )
 
 
@@ -58,9 +60,19 @@ def test_a_dictionary_that_does_not_explain_the_pair_is_said_not_to():
 
 def test_controls_come_with_their_interval_and_number():
     table = control_table(FOUND)
-    assert table["share that is enough, too"].tolist() == ["0.0% [0.0%, 4.0%]", "2.0% [1.0%, 7.0%]"]
-    assert table["tried"].tolist() == [100, 90]
-    assert control_table(replace(FOUND, random_directions=None, random_features=None)).empty
+    assert table.set_index("control")["share that is enough, too"].to_dict() == {
+        "random directions of any kind, as far": "0.0% [0.0%, 4.0%]",
+        "random directions in which observations differ, as far": "3.0% [1.0%, 8.0%]",
+        "random sets of as many differing features": "2.0% [1.0%, 7.0%]",
+        "the same sets, moved as far": "10.0% [5.0%, 18.0%]",
+    }
+    assert table["tried"].tolist() == [100, 100, 90, 90]
+
+
+def test_controls_that_were_not_tried_are_left_out():
+    before = replace(FOUND, random_differences=None, random_features_as_far=None)
+    assert len(control_table(before)) == 2
+    assert control_table(replace(before, random_directions=None, random_features=None)).empty
 
 
 def test_each_exchanged_feature_is_shown_as_active_as_it_is_in_either(opened, question, found):

@@ -80,7 +80,7 @@ def test_the_observation_itself_comes_first_and_moved_nothing(ready, dictionary)
     assert not first.divergence.any()
 
 
-def test_controls_stand_beside_an_exchange_and_move_as_many_features_or_as_far(ready, dictionary):
+def test_controls_stand_beside_an_exchange(ready, dictionary):
     assert [row.name for row in decided(ready, dictionary, (1, 4))] == [
         AS_IT_IS,
         SWAPPED,
@@ -101,3 +101,19 @@ def test_all_features_that_differ_leave_no_others_to_exchange(ready, dictionary)
 
 def test_with_nothing_exchanged_only_the_swap_is_shown(ready, dictionary):
     assert [row.name for row in decided(ready, dictionary, ())] == [AS_IT_IS, SWAPPED]
+
+
+def test_controls_move_the_observation_as_far_as_the_exchange_does(ready, dictionary):
+    """The embeddings that are put there, read off where each goes in."""
+    seen = []
+
+    class Watched(Bench):
+        def logits(self, context, shift):
+            seen.append(shift)
+            return super().logits(context, shift)
+
+    watched = Watched(**vars(ready))
+    decided(watched, dictionary, (1, 4))
+    _, exchanged, others, at_random = seen[0]
+    assert not torch.allclose(others, exchanged)
+    torch.testing.assert_close(torch.stack([others.norm(), at_random.norm()]), exchanged.norm().expand(2))

@@ -7,7 +7,7 @@ from dtinterp.activations.sites import OBSERVATION_EMBEDDING, splice
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
 from dtinterp.dictionary.kinds import L1
 from dtinterp.equivalence.divergence import js_divergence
-from dtinterp.equivalence.exchange import Bench, bench, difference
+from dtinterp.equivalence.exchange import Bench, as_far_as, bench, difference, where_frames_differ
 from dtinterp.equivalence.swaps import swap_frames
 
 
@@ -85,3 +85,25 @@ def test_the_features_of_two_embeddings_say_how_one_becomes_the_other_but_for_wh
     everything = found.shift(torch.ones(1, len(found.feature), dtype=torch.bool))
     torch.testing.assert_close(everything[0], 2.5 * (codes[1] - codes[0]) @ dictionary.W_dec)
     assert len(difference(replace(dictionary, scale=torch.tensor(1.0)), embedding[[0, 0]]).feature) == 0
+
+
+def test_deviations_are_those_of_all_frames_of_the_table(ready, model, items):
+    x = items @ model.W_obs
+    torch.testing.assert_close(ready.deviation, x - x.mean(0), atol=1e-5, rtol=0)
+
+
+def test_random_directions_lie_where_frames_differ_and_most_where_they_differ_most():
+    """Planted: frames differ in two of eight coordinates, ten times as much in the first."""
+    rng = torch.Generator().manual_seed(0)
+    deviation = torch.zeros(40, 8)
+    deviation[:, :2] = torch.randn(40, 2, generator=rng) * torch.tensor([10.0, 1.0])
+    found = where_frames_differ(deviation, 500, rng)
+    torch.testing.assert_close(found.norm(dim=1), torch.ones(500))
+    assert not found[:, 2:].any()
+    assert (found[:, 0].abs() > found[:, 1].abs()).float().mean() > 0.85
+
+
+def test_controls_are_made_as_long_and_those_that_lead_nowhere_are_left_out():
+    shift = torch.tensor([3.0, 4.0])
+    found = as_far_as(shift, torch.tensor([[0.1, 0.0], [0.0, 0.0], [-6.0, -8.0]]))
+    torch.testing.assert_close(found, torch.tensor([[5.0, 0.0], [-3.0, -4.0]]))

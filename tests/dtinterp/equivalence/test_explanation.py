@@ -42,6 +42,10 @@ def explained(ready: Bench, dictionary: Dictionary, **config) -> PairExplanation
     return explain_pair(ready, dictionary, PairConfig(**config), torch.Generator().manual_seed(0))
 
 
+def controls(found: PairExplanation):
+    return (found.random_directions, found.random_features, found.random_differences, found.random_features_as_far)
+
+
 def test_the_one_feature_that_says_the_whole_difference_is_found(ready):
     rng = torch.Generator().manual_seed(3)
     away = ready.embedding[1] - ready.embedding[0]
@@ -56,6 +60,31 @@ def test_the_one_feature_that_says_the_whole_difference_is_found(ready):
     assert found.random_directions is not None
     assert found.random_directions.n == 200
     assert found.random_directions.estimate < 0.2
+
+
+def planted_among(ready: Bench, length: float) -> Dictionary:
+    """A dictionary whose first feature says all of the difference, and four others the same, so many times as long."""
+    away = ready.embedding[1] - ready.embedding[0]
+    W_dec = torch.cat([away[None], length * away[None].expand(4, -1)])
+    return linear((away / away.norm() ** 2)[:, None].repeat(1, 5), W_dec)
+
+
+def test_a_set_that_only_moves_too_little_is_unmasked_by_one_that_is_made_as_long(ready):
+    """Four features point the right way and are too short: as they are they fail, as far they do as well as the one."""
+    found = explained(ready, planted_among(ready, 0.01))
+    assert found.features == (0,)
+    assert (found.random_features.estimate, found.random_features_as_far.estimate) == (0, 1)
+    assert found.random_features.n == found.random_features_as_far.n
+
+
+def test_directions_in_which_frames_differ_are_harder_to_survive_than_others(ready):
+    """Planted: all frames differ along one line, that of the pair, so half of all such directions are the exchange."""
+    away = ready.embedding[1] - ready.embedding[0]
+    line = replace(ready, deviation=torch.tensor([[-1.0], [-0.5], [1.5]]) * away)
+    found = explained(line, planted_among(line, 0.01))
+    assert found.random_directions.estimate < 0.2
+    assert 0.3 < found.random_differences.estimate < 0.7
+    assert found.random_differences.n == found.random_directions.n == 200
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -86,7 +115,7 @@ def test_two_that_are_interchangeable_need_nothing(ready):
     assert found.features == ()
     assert found.is_interchangeable
     assert found.is_smallest
-    assert (found.random_directions, found.random_features) == (None, None)
+    assert set(controls(found)) == {None}
     assert found.left == found.divergence
 
 
@@ -98,7 +127,7 @@ def test_where_no_set_is_enough_there_is_none(ready):
     assert not found.is_interchangeable
     assert found.left_by_all > 0.05
     assert 0.05 < found.left <= found.divergence
-    assert (found.random_directions, found.random_features) == (None, None)
+    assert set(controls(found)) == {None}
 
 
 def test_two_that_share_all_codes_differ_in_no_feature(ready):

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,17 @@ def test_equal_content_has_an_equal_digest_and_other_content_another(made, tmp_p
     again = write_artefact(tmp_path / "again", CONTENT, parents=(), seed=3)
     other = write_artefact(tmp_path / "other", CONTENT, parents=(), seed=4)
     assert again.manifest.digest == made.manifest.digest != other.manifest.digest
+
+
+def test_what_json_has_no_word_for_is_written_as_null(tmp_path):
+    metrics = {"loss": float("nan"), "deep": [{"ratio": (float("inf"), 0.5)}], "n": 3}
+    back = write_artefact(
+        tmp_path / "model", Content("model", {"rate": float("-inf")}, {}, metrics), parents=(), seed=0
+    )
+    assert back.manifest.metrics == {"loss": None, "deep": [{"ratio": [None, 0.5]}], "n": 3}
+    assert back.config == {"rate": None}
+    for file in ("config.json", "manifest.json"):
+        assert not {"NaN", "Infinity"} & set(re.findall(r"\w+", (tmp_path / "model" / file).read_text()))
 
 
 def test_views_of_one_memory_are_written_apart(tmp_path):

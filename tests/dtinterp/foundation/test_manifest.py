@@ -1,4 +1,5 @@
 import json
+import math
 from dataclasses import fields, replace
 
 import pytest
@@ -44,6 +45,12 @@ def test_a_sealed_manifest_is_read_back_with_its_digest(tmp_path):
     back = read_manifest(tmp_path, kind="model")
     assert back == MADE
     assert back.digest == MADE.digest == json.loads(seal(MADE))["digest"]
+
+
+def test_a_manifest_of_before_with_nan_in_it_is_still_read(tmp_path):
+    (tmp_path / MANIFEST).write_bytes(seal(replace(MADE, metrics={"loss": float("nan")})))
+    assert b"NaN" in (tmp_path / MANIFEST).read_bytes()
+    assert math.isnan(read_manifest(tmp_path, kind="model").metrics["loss"])
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Manifest)])

@@ -41,6 +41,14 @@ def test_what_was_not_tried_is_said(results, pair):
     assert "smaller ones not all tried" in why_section(with_found(results, pair, is_smallest=False), draw)
 
 
+def test_a_pair_of_before_has_two_controls_and_stands_all_the_same(results, pair):
+    section = why_section(results, draw)
+    assert pair.value.found.random_differences is not None
+    assert "<td>–</td>" not in section
+    before = with_found(results, pair, random_differences=None, random_features_as_far=None)
+    assert why_section(before, draw).count("<td>–</td>") == 2
+
+
 @pytest.mark.parametrize(("features", "said"), [(None, "none is enough"), ((), "none needed")])
 def test_a_pair_without_such_a_set_says_so(results, pair, features, said):
     changed = with_found(results, pair, features=features, random_directions=None, random_features=None)
