@@ -15,7 +15,7 @@ from dtinterp.report.pairs import between_classes
 
 N_PAIRS = 4
 """Pairs of classes whose difference is explained, the largest ones."""
-N_DRAWS = 500
+N_DRAWS = 2_000
 """Random classes, and random halves of the observations, per comparison."""
 N_RESAMPLES = 100
 """Resamples and relabellings of the observations, and random exchanges."""

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from dtinterp.equivalence.explanation_storage import ExplainedClasses, ExplainedPair
+from dtinterp.foundation.statistics import Interval
 from dtinterp.report.html import element
 from dtinterp.report.results import Sourced, StudyResults
 from dtinterp.report.sections.why import prediction_table, why_section
@@ -42,11 +43,12 @@ def test_what_was_not_tried_is_said(results, pair):
 
 
 def test_a_pair_of_before_has_two_controls_and_stands_all_the_same(results, pair):
-    section = why_section(results, draw)
-    assert pair.value.found.random_differences is not None
-    assert "<td>–</td>" not in section
-    before = with_found(results, pair, random_differences=None, random_features_as_far=None)
-    assert why_section(before, draw).count("<td>–</td>") == 2
+    tried = {name: Interval(0.25, 0.2, 0.3, 100) for name in ("random_directions", "random_features")}
+    harder = dict.fromkeys(("random_differences", "random_features_as_far"), Interval(0.5, 0.4, 0.6, 100))
+    section = why_section(with_found(results, pair, **tried, **harder), draw)
+    before = why_section(with_found(results, pair, **tried, **dict.fromkeys(harder)), draw)
+    assert (section.count("50.0%"), before.count("50.0%")) == (2, 0)
+    assert before.count("<td>–</td>") == section.count("<td>–</td>") + 2
 
 
 @pytest.mark.parametrize(("features", "said"), [(None, "none is enough"), ((), "none needed")])
