@@ -11,7 +11,7 @@ import torch
 from pydantic import TypeAdapter
 from torch import Tensor
 
-from dtinterp.commands.train_model import calibration_of, coded
+from dtinterp.commands.train_model import calibration_of
 from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
@@ -20,6 +20,7 @@ from dtinterp.foundation.devices import device_of
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Logbook, progress
 from dtinterp.foundation.pool import Failed, carry_out
+from dtinterp.model.frames import coded
 from dtinterp.model.sides import split_of
 from dtinterp.model.sizes import Scores, Tried, sizes_of
 from dtinterp.model.storage import load_model, save_model

@@ -273,6 +273,35 @@ def test_times_beyond_the_model_are_refused(model, windows, items):
         model(replace(windows, time=torch.full_like(windows.time, 51)), items)
 
 
+@pytest.mark.parametrize(
+    ("options", "changed", "sentence"),
+    [
+        ({"n_actions": 3}, {"action": 3}, "a window holds action 3, the model knows actions 0 to 2: use a world with"),
+        ({"n_actions": 3}, {"action": 5}, "a window holds action 5, the model knows actions 0 to 2"),
+        ({}, {"action": 8}, "a window holds action 8, the model knows actions 0 to 6"),
+        ({}, {"action": -1}, "a window holds action -1, the model knows actions 0 to 6"),
+        ({}, {"frame_id": 5}, "a window shows frame 5, the table has frames 0 to 4: give the table that the windows"),
+        ({}, {"frame_id": -1}, "a window shows frame -1, the table has frames 0 to 4"),
+        ({}, {"time": -1}, "a window holds time -1, the model knows times up to 50"),
+        ({"attend_to_padding": True}, {"frame_id": 7}, "a window shows frame 7, the table has frames 0 to 4"),
+    ],
+    ids=str,
+)
+def test_what_no_embedding_stands_for_is_refused(draw_model, windows, items, options, changed, sentence):
+    model, table = draw_model(**options), items[:5]
+    shown = replace(windows, frame_id=windows.frame_id % 5, action=windows.action * 0 + PAD_ACTION)
+    model(shown, table)
+    for name, value in changed.items():
+        column = getattr(shown, name).clone()
+        column[3, -1] = value
+        with pytest.raises(UserError, match=sentence):
+            model(replace(shown, **{name: column}), table)
+
+
+def test_no_windows_are_no_mistake(model, windows, items):
+    assert model(windows[:0], items).shape == (0, 10, 7)
+
+
 def test_frames_coded_otherwise_are_refused(draw_model, windows, items):
     with pytest.raises(UserError, match="the frames are coded in 980 numbers, the model reads 147: code them"):
         draw_model(n_items=147)(windows, items)
