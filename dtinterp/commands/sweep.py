@@ -170,7 +170,7 @@ def _all_tried(shelf: _Shelf, ground: Ground, ray_address: str | None) -> Iterat
     yield from found
     left = {trial.name: trial for trial in trials if trial not in {kept.trial for kept in found}}
     with progress("sweeping", len(trials), completed=len(found), is_shown=ray_address is not None) as bar:
-        wants_gpu = config_of(trials[0], ground.sweep).device != "cpu"
+        wants_gpu = ground.sweep.training.device != "cpu"
         for finished in carry_out(partial(try_out, ground), left, ray_address=ray_address, wants_gpu=wants_gpu):
             outcome = finished.outcome
             if isinstance(outcome, Made):
