@@ -50,10 +50,11 @@ check: setup
 test: check lens browser
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
-# The tests of model and activations once more, on the other major version of TransformerLens.
+# The tests of model, activations and the published model once more, on the other major version of TransformerLens.
 lens: $(LENS)/.installed
 	PYTHONPATH=$(LENS) $(BIN)/python -c 'from transformer_lens import HookedTransformer'
-	PYTHONPATH=$(LENS) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile tests/dtinterp/model tests/dtinterp/activations
+	PYTHONPATH=$(LENS) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile tests/dtinterp/model tests/dtinterp/activations \
+		tests/dtinterp/commands/test_import_model.py
 
 $(LENS)/.installed: $(INSTALLED) Makefile
 	rm -rf $(LENS)

@@ -12,10 +12,10 @@ from dtinterp.equivalence.decisions import Decided, decide
 from dtinterp.equivalence.explanation import PairConfig, PairExplanation, explain_pair
 from dtinterp.equivalence.pairs import Pair, pair_in_contexts
 from dtinterp.foundation.seeding import generator
+from dtinterp.model.frames import encoded
 from dtinterp.model.sides import split_of
 from dtinterp.model.storage import load_model
 from dtinterp.model.transformer import DecisionTransformer
-from environments.vocabulary import one_hot
 
 N_SETS = 500
 """Smaller sets that are tried after the greedy search; the command tries ten times as many."""
@@ -90,4 +90,4 @@ def decisions(opened: OpenStudy, question: Question, context: int) -> tuple[Deci
 def _subject(opened: OpenStudy) -> _Subject:
     trained = load_model(opened.model.path)
     split = split_of(opened.trajectories, trained.assumed)
-    return _Subject(trained.model, split.held_out, one_hot(opened.trajectories.frames))
+    return _Subject(trained.model, split.held_out, encoded(opened.trajectories.frames, trained.model.cfg.n_items))

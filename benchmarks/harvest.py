@@ -5,7 +5,8 @@
     python benchmarks/harvest.py --device cuda                 the same on a GPU
 
 The model has the shape of memory-dt. The forward pass and the harvest of each site take turns; a rate is the median
-after a first turn. Nothing is asserted.
+after a first turn. The sites are those of the stream, and inside the middle block one of an attention, heads and
+patterns, and the neurons of an MLP. Nothing is asserted.
 """
 
 import argparse
@@ -33,10 +34,10 @@ from environments.vocabulary import one_hot
 SHAPE = ModelConfig(d_model=256, n_layers=3, n_heads=8)
 """That of memory-dt."""
 WINDOWS = 1024
-TURNS = 5
-"""Harvests of each site that are counted, after a first one."""
 AIM = 0.8
 """Share of the bare forward pass's speed that the harvest of one site is meant to keep."""
+INSIDE = ("blocks.1.attn.hook_z", "blocks.1.attn.hook_pattern", "blocks.1.mlp.hook_post")
+"""Sites inside a block."""
 FORWARD = "forward"
 
 
@@ -46,12 +47,14 @@ def main() -> None:
     parser.add_argument("--demonstrations", type=Path, default=Path("checkpoints/demonstrations/memory-movable"))
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu wants --threads 1")
+    parser.add_argument("--turns", type=int, default=5, help="harvests of each site that are counted")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--output", type=Path, default=Path("results/harvest.json"))
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     windows, items = _ground(arguments)
-    seconds = _seconds(windows, items, time.process_time if arguments.clock == "cpu" else time.perf_counter)
+    clock = time.process_time if arguments.clock == "cpu" else time.perf_counter
+    seconds = _seconds(windows, items, clock, arguments.turns)
     result = {
         "machine": {"processor": platform.processor() or platform.machine(), "threads": arguments.threads},
         "device": torch.cuda.get_device_name() if arguments.device.startswith("cuda") else "cpu",
@@ -71,7 +74,7 @@ def _ground(arguments: argparse.Namespace) -> tuple[Windows, Tensor]:
     return window(trajectories, chosen), one_hot(trajectories.frames).to(arguments.device)
 
 
-def _seconds(windows: Windows, items: Tensor, clock: Callable[[], float]) -> dict[str, float]:
+def _seconds(windows: Windows, items: Tensor, clock: Callable[[], float], turns: int) -> dict[str, float]:
     """Return the median seconds of a bare forward pass over all windows, and of a harvest of each site."""
     model = DecisionTransformer(SHAPE, generator(0, "benchmark")).to(items.device).eval()
 
@@ -81,9 +84,9 @@ def _seconds(windows: Windows, items: Tensor, clock: Callable[[], float]) -> dic
             model(windows[start : start + BATCH].to(items.device), items).cpu()
 
     calls: dict[str, Callable[[], object]] = {FORWARD: forward}
-    calls |= {site: lambda site=site: harvest(model, windows, items, site) for site in stream_sites(model)}
+    calls |= {site: lambda site=site: harvest(model, windows, items, site) for site in (*stream_sites(model), *INSIDE)}
     seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(1 + TURNS):
+    for _ in range(1 + turns):
         for name, call in calls.items():
             begin = clock()
             call()

@@ -3,6 +3,7 @@
     PYTHONPATH=.lens python benchmarks/model.py             all contenders (make lens fills .lens), results/model.json
     python benchmarks/model.py --quick                         fewer steps, without TransformerLens 3.9
     python benchmarks/model.py --threads 1 --clock cpu         in processor time: a busy machine
+    python benchmarks/model.py --compile                       ours compiled as well, after minutes of compiling
     python benchmarks/model.py --device cuda                   the same on a GPU
 
 All have the shape of memory-dt and learn from the same demonstrations, 256 windows of 29 tokens a step, with AdamW and
@@ -20,9 +21,10 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +36,10 @@ from dtinterp.dataset.split import Split, split
 from dtinterp.dataset.windows import Windows, window
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.foundation.resume import Training
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.config import ModelConfig, TrainConfig
+from dtinterp.model.descent import Descent, optimizer_of
 from dtinterp.model.training import Record, train_model
 from dtinterp.model.transformer import DecisionTransformer
 from dtinterp.model.validation import Validation, action_loss
@@ -45,6 +49,7 @@ SHAPE = ModelConfig(d_model=256, n_layers=3, n_heads=8)
 """That of memory-dt."""
 WINDOWS = 256
 TRAINED, WHOLE, BARE, LENS = "dtinterp", "dtinterp, whole windows", "nn.TransformerEncoder", "TransformerLens"
+COMPILED = "dtinterp, compiled"
 AIMS = {LENS: 2.0, BARE: 0.95}
 """Times the rates of these that ours is meant to make."""
 AIMED_UTILISATION, AIMED_INPUT = 0.5, 0.03
@@ -62,6 +67,8 @@ class Setting:
     items: Tensor
     precision: str
     steps: int
+    is_compiled: bool
+    """whether ours takes part compiled as well"""
     now: Callable[[], float]
 
     @property
@@ -127,6 +134,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--quick", action="store_true", help="8 steps")
     parser.add_argument("--precision", nargs="+", choices=("float32", "bfloat16"), default=("float32", "bfloat16"))
+    parser.add_argument("--compile", action="store_true", help="ours compiled as well; wants a C++ compiler")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--output", type=Path, default=Path("results/model.json"))
     arguments = parser.parse_args()
@@ -157,13 +165,16 @@ def _setting(arguments: argparse.Namespace, precision: str) -> Setting:
     trajectories, _ = load_trajectories(arguments.demonstrations)
     sides = split(trajectories, share=0.1, generator=generator(0, "model/split"))
     items = one_hot(trajectories.frames).to(arguments.device)
-    return Setting(trajectories, sides, items, precision, 8 if arguments.quick else arguments.steps, now)
+    steps = 8 if arguments.quick else arguments.steps
+    return Setting(trajectories, sides, items, precision, steps, arguments.compile, now)
 
 
 def _training(setting: Setting) -> dict[str, Any]:
     """Return the seconds of a step of each contender, and what ours does with its time."""
     windows = setting.windows(WINDOWS)
-    turns = Turns({name: _step(setting, model, windows) for name, model in _contenders(setting)}, setting.now)
+    others = {name: _step(setting, model, windows) for name, model in _contenders(setting)}
+    others |= {COMPILED: _compiled_step(setting)} if setting.is_compiled else {}
+    turns = Turns(others, setting.now)
     train_model(setting.trajectories, setting.split, setting.config, items=setting.items, record=Record(keeper=turns))
     seconds = {name: statistics.median(each[SETTLED:]) for name, each in turns.seconds.items()}
     rate = _matrix_rate(setting)
@@ -200,6 +211,15 @@ def _contenders(setting: Setting) -> Iterator[tuple[str, nn.Module]]:
                 {**shape, "d_vocab": SHAPE.n_actions, "device": device}
             )
         yield LENS, Fed(theirs, lambda body, x: body(x, start_at_layer=0))
+
+
+def _compiled_step(setting: Setting) -> Step:
+    """Return a step of `train_model` with its model compiled: drawn, packed and descended, as its own are."""
+    config = replace(setting.config, compile=True)
+    model = DecisionTransformer(SHAPE, generator(0, "benchmark")).to(setting.items.device)
+    descent = Descent.begin(Training(model, optimizer_of(model, config), {}), setting.items, config)
+    number = count()
+    return lambda: descent.step(setting.windows(WINDOWS, draw := next(number)), draw)
 
 
 def _step(setting: Setting, model: nn.Module, windows: Windows) -> Step:

@@ -39,6 +39,7 @@ COMMANDS = {
     ),
     "sweep": Command("dtinterp.commands.sweep:sweep", "train models of many sizes and seeds, and compare them"),
     "calibrate": Command("dtinterp.commands.calibrate:calibrate", "measure the returns achieved for those asked for"),
+    "validate": Command("dtinterp.commands.validate:validate", "measure how well held-out actions are predicted"),
     "import-model": Command("dtinterp.commands.import_model:import_model", "import a published decision transformer"),
     "harvest": Command("dtinterp.commands.harvest:harvest", "write the rows of a site to disk"),
     "fit-dictionary": Command(

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL
-from dtinterp.commands.train_model import coded
 from dtinterp.demonstrations.evaluate import Evaluation, evaluate
 from dtinterp.demonstrations.samplers import Sampler, parse_sampler, sampler_name
 from dtinterp.demonstrations.storage import load_trajectories
@@ -17,13 +16,13 @@ from dtinterp.foundation.seeding import generator
 from dtinterp.interventions.expectation import Bounds, evaluation_of, expectation
 from dtinterp.model.calibration import Calibration, Demand, Judge, demands
 from dtinterp.model.calibration import calibrate as points_of
+from dtinterp.model.frames import coded
 from dtinterp.model.policy import WindowPolicy
 from dtinterp.model.storage import load_model
 from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.state_graph import state_graph
 from environments.making import make_worlds
 from environments.registration import SUPPORTED_IDS
-from environments.vocabulary import ITEMS
 
 KIND = "calibration"
 
@@ -101,8 +100,7 @@ def _calibration(model: DecisionTransformer, demand: Demand, acting: Sampler, co
     def played(policy: WindowPolicy) -> Evaluation:
         return evaluate(policy, worlds, acting, generator=generator(config.seed, "calibration/actions"))
 
-    has_graph = demand.env_id in SUPPORTED_IDS and model.cfg.n_items == len(ITEMS)
-    judge = _exact_or(played, demand.env_id, acting, config) if has_graph else played
+    judge = _exact_or(played, demand.env_id, acting, config) if demand.env_id in SUPPORTED_IDS else played
     points = points_of(model, coded(worlds, model.cfg.n_items), targets=demand.targets, judge=judge)
     return Calibration(demand, sampler_name(acting), tuple(points))
 

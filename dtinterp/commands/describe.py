@@ -70,7 +70,7 @@ def recovered(dissection: Dissection, config: DescribeConfig) -> ItemRecovery | 
     if dissection.W_obs is None:
         return None
     windows = dissection.subject.held_out_windows(config.n_windows, seed=config.seed)
-    rate = item_rate(dissection.subject.items, windows.frame_id[windows.mask])
+    rate = item_rate(dissection.items, windows.frame_id[windows.mask])
     return item_recovery(dissection.dictionary, dissection.W_obs, rate)
 
 
@@ -81,7 +81,7 @@ def described(dissection: Dissection, config: DescribeConfig) -> FeatureTable:
         dissection.dictionary,
         dissection.rows(subject.held_out_windows(config.n_windows, seed=config.seed)),
         trajectories=subject.trajectories,
-        items=subject.items,
+        items=dissection.items,
         W_obs=dissection.W_obs,
         config=config.features,
     )

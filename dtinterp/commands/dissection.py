@@ -15,6 +15,7 @@ from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.storage import ARTEFACT_KIND, load_dictionary
 from dtinterp.foundation.artefact import Artefact, read_artefact
+from dtinterp.model.frames import ONE_HOT, encoded
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,14 @@ class Dissection:
 
     @property
     def W_obs(self) -> Float32[Tensor, "item d_model"] | None:
-        """The embedding that the dictionary's rows are sums of; None at sites where rows are no sums of items."""
-        return self.subject.model.W_obs.detach() if self.dictionary.site == OBSERVATION_EMBEDDING else None
+        """The embedding that the dictionary's rows are sums of; None where rows are no sums of one-hot items."""
+        is_sum = self.dictionary.site == OBSERVATION_EMBEDDING and self.subject.model.cfg.n_items == ONE_HOT
+        return self.subject.model.W_obs.detach() if is_sum else None
+
+    @property
+    def items(self) -> Float32[Tensor, "frame item"]:
+        """The demonstrations' frame table, one-hot whatever the model reads: what features are described by."""
+        return encoded(self.subject.trajectories.frames, ONE_HOT)
 
     def rows(self, windows: Windows) -> Activations:
         """Harvest the rows that the dictionary reads."""

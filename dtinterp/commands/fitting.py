@@ -21,6 +21,7 @@ from dtinterp.foundation.artefact import Artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import progress
 from dtinterp.foundation.seeding import generator
+from dtinterp.model.frames import ONE_HOT
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,11 @@ def fit_to(fitted: Fitted, fits: Sequence[FitConfig], *, seed: int, unfinished: 
     rows, site = fitted.rows, fitted.site
     if isinstance(fits[0].kind, Items):
         model, items = fitted.subject.model, fitted.subject.items
+        if model.cfg.n_items != ONE_HOT:
+            raise UserError(
+                f"the kind is items, but the model reads frames as {model.cfg.n_items} numbers, not {ONE_HOT} items: "
+                "give another --fit.kind."
+            )
         directions = item_directions(model.W_obs.detach(), item_rate(items, fitted.frame_id))
         return [of_directions(directions, rows.value, fit, site=site, weights=rows.count) for fit in fits]
     title = fits[0].title if len(fits) == 1 else f"{len(fits)} dictionaries"

@@ -18,9 +18,9 @@ from dtinterp.equivalence.tours import tours
 from dtinterp.foundation.artefact import Artefact, refuse_existing
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import numpy_generator
+from dtinterp.model.frames import encoded
 from environments.graph.state_graph import state_graph
 from environments.registration import SUPPORTED_IDS
-from environments.vocabulary import one_hot
 
 
 def screen(
@@ -67,4 +67,5 @@ def _bench(subject: Subject, config: ScreenConfig, ledger: Ledger) -> Bench:
         )
     rng = numpy_generator(config.seed, "screen/tours")
     toured = tours(state_graph(bench.trajectories.env_id), n_tours=config.n_tours, generator=rng)
-    return replaced(bench, trajectories=toured, steps=torch.arange(toured.n_steps), items=one_hot(toured.frames))
+    items = encoded(toured.frames, subject.model.cfg.n_items)
+    return replaced(bench, trajectories=toured, steps=torch.arange(toured.n_steps), items=items)

@@ -1,5 +1,6 @@
 """Two folders become the subject of a study: a model, and the demonstrations that it was trained on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +14,13 @@ from dtinterp.dataset.windows import Windows, window
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.artefact import Artefact
+from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.config import TrainConfig
+from dtinterp.model.frames import encoded
 from dtinterp.model.sides import split_of
 from dtinterp.model.storage import TrainedModel, load_model, untrained_twin
 from dtinterp.model.transformer import DecisionTransformer
-from environments.vocabulary import one_hot
 
 CHECKPOINTS = Path("checkpoints")
 MODEL = CHECKPOINTS / "models" / "memory-dt-small-0"
@@ -47,8 +49,8 @@ class Subject:
 
     @cached_property
     def items(self) -> Float32[Tensor, "frame item"]:
-        """The demonstrations' frame table, one-hot coded."""
-        return one_hot(self.trajectories.frames)
+        """The demonstrations' frame table, coded as the model reads it."""
+        return encoded(self.trajectories.frames, self.model.cfg.n_items)
 
     @cached_property
     def split(self) -> Split:
@@ -81,11 +83,39 @@ class Subject:
 def load_subject(model: Path, demonstrations: Path, *, untrained: bool = False) -> Subject:
     """Read both folders; raises `UserError` where a model of ours was trained on other demonstrations.
 
-    A model that was trained elsewhere is studied on any demonstrations. With `untrained`, the subject is a model of the
-    same shape that never saw a window.
+    One that was trained elsewhere is studied on any demonstrations of its world whose actions and times it knows, and
+    refused on others. With `untrained`, the subject is a model of the same shape that never saw a window.
     """
     trajectories, parent = load_trajectories(demonstrations)
     trained = load_model(model)
     if trained.training is not None:
         trained = load_model(model, parent=parent)
+    else:
+        require_world(trained, trajectories.env_ids)
+        _require_known(trained, trajectories, demonstrations)
     return Subject(trained, trajectories, parent, untrained)
+
+
+def require_world(trained: TrainedModel, env_ids: Sequence[str]) -> None:
+    """Raise `UserError` where a model that was trained elsewhere is not of these worlds; of ours parents tell."""
+    if trained.env_id is not None and {trained.env_id} != set(env_ids):
+        raise UserError(
+            f"{trained.artefact.path} was trained in {trained.env_id}, not in {', '.join(env_ids)}: "
+            "give what is of its own world."
+        )
+
+
+def _require_known(trained: TrainedModel, trajectories: Trajectories, path: Path) -> None:
+    """Raise `UserError` where demonstrations hold actions or times that a model has no embedding for."""
+    shape = trained.model.cfg
+    action, time = int(trajectories.action.max()), int(trajectories.length.max()) - 1
+    if action >= shape.n_actions:
+        raise UserError(
+            f"{path} holds action {action}, {trained.artefact.path} knows actions 0 to {shape.n_actions - 1}: "
+            "give demonstrations of a world with its actions."
+        )
+    if shape.time_embedding and time > shape.max_time:
+        raise UserError(
+            f"{path} holds time {time}, {trained.artefact.path} knows times up to {shape.max_time}: "
+            "give demonstrations of a world with its time limit."
+        )

@@ -11,7 +11,7 @@ import torch
 from pydantic import TypeAdapter
 from torch import Tensor
 
-from dtinterp.commands.train_model import calibration_of, coded
+from dtinterp.commands.train_model import calibration_of
 from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
@@ -20,6 +20,7 @@ from dtinterp.foundation.devices import device_of
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Logbook, progress
 from dtinterp.foundation.pool import Failed, carry_out
+from dtinterp.model.frames import coded
 from dtinterp.model.sides import split_of
 from dtinterp.model.sizes import Scores, Tried, sizes_of
 from dtinterp.model.storage import load_model, save_model
@@ -169,7 +170,8 @@ def _all_tried(shelf: _Shelf, ground: Ground, ray_address: str | None) -> Iterat
     yield from found
     left = {trial.name: trial for trial in trials if trial not in {kept.trial for kept in found}}
     with progress("sweeping", len(trials), completed=len(found), is_shown=ray_address is not None) as bar:
-        for finished in carry_out(partial(try_out, ground), left, ray_address=ray_address):
+        wants_gpu = ground.sweep.training.device != "cpu"
+        for finished in carry_out(partial(try_out, ground), left, ray_address=ray_address, wants_gpu=wants_gpu):
             outcome = finished.outcome
             if isinstance(outcome, Made):
                 shelf.put(left[finished.name], outcome, asked)

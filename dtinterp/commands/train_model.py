@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from dtinterp.agents.items import FrameItems, ShowsFrames
 from dtinterp.commands.collect import DEMONSTRATIONS
 from dtinterp.dataset.split import Split
 from dtinterp.demonstrations.evaluate import Evaluation, evaluate
@@ -12,13 +11,12 @@ from dtinterp.demonstrations.samplers import Greedy, Sampler, Temperature, sampl
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.foundation.artefact import JSON, Artefact, begin_log, keep_log, refuse_existing
 from dtinterp.foundation.devices import device_of
-from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Logbook
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.breakdown import break_down
 from dtinterp.model.calibration import CalibrationPoint, calibrate
 from dtinterp.model.config import TrainConfig
-from dtinterp.model.frames import ordinal
+from dtinterp.model.frames import coded
 from dtinterp.model.keeping import CheckpointFolder
 from dtinterp.model.policy import WindowPolicy
 from dtinterp.model.ranks import joined_ranks
@@ -104,20 +102,6 @@ def _where(env_id: str, env_ids: Sequence[str]) -> str:
 def _share_of(n_episodes: int, env_ids: Sequence[str]) -> int:
     """Return how many episodes are played in a world; those of a mixture, which may be long, get a twentieth each."""
     return n_episodes if len(env_ids) == 1 else n_episodes // 20
-
-
-def coded(source: ShowsFrames, n_items: int) -> FrameItems:
-    """Return the frames of worlds or trajectories as a model with so many inputs reads them.
-
-    Raises `UserError` where no coding has as many.
-    """
-    match n_items:
-        case 980:
-            return FrameItems(source)
-        case 147:
-            return FrameItems(source, ordinal)
-        case _:
-            raise UserError(f"n_items is {n_items}, expected 980 (one-hot) or 147 (ordinal): give one of these.")
 
 
 def counts_of(split: Split) -> dict[str, int]:

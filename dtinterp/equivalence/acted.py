@@ -22,6 +22,7 @@ from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.dictionary.acting import Played
 from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.foundation.statistics import bootstrap_mean, wilson
+from dtinterp.model.frames import coded
 from dtinterp.model.policy import WindowPolicy
 from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.state_graph import StateGraph
@@ -86,10 +87,10 @@ def act_on(
 ) -> tuple[Acted, ...]:
     """Let the model play intact and on each exchange, and the agent too where there is one."""
     worlds = GraphWorlds(stage.graph, stage.n_episodes, generator=generator(stage.seed, "acted/starts"))
-    items = FrameItems(worlds)
-    found = _fares(MODEL, WindowPolicy(model, items, target_return=stage.target_return), worlds, exchanges, stage.seed)
+    policy = WindowPolicy(model, coded(worlds, model.cfg.n_items), target_return=stage.target_return)
+    found = _fares(MODEL, policy, worlds, exchanges, stage.seed)
     if agent is not None:
-        found += _fares(AGENT, AgentPolicy(agent, items), worlds, exchanges, stage.seed)
+        found += _fares(AGENT, AgentPolicy(agent, FrameItems(worlds)), worlds, exchanges, stage.seed)
     return tuple(found)
 
 

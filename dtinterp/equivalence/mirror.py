@@ -20,8 +20,9 @@ from dtinterp.activations.harvest import harvest, logits_at_rows
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING, between_blocks
 from dtinterp.dataset.windows import Windows
 from dtinterp.equivalence.divergence import js_divergence
+from dtinterp.model.frames import encoded
 from dtinterp.model.transformer import DecisionTransformer
-from environments.vocabulary import CHANNELS, one_hot
+from environments.vocabulary import CHANNELS
 
 KEY, BALL = CHANNELS[0].index("key"), CHANNELS[0].index("ball")
 
@@ -57,7 +58,7 @@ def reflect(model: DecisionTransformer, windows: Windows, frames: UInt8[Tensor, 
 
     Raises ValueError where no window shows either.
     """
-    items = torch.cat([one_hot(frames), one_hot(mirrored(frames))])
+    items = encoded(torch.cat([frames, mirrored(frames)]), model.cfg.n_items)
     differs = (mirrored(frames) != frames).flatten(1).any(1)
     chosen = windows[(differs[windows.frame_id] & windows.mask).any(1)]
     if not len(chosen):

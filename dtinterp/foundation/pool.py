@@ -1,6 +1,7 @@
 """Jobs become results, one after another here, or many at a time on the machines of a Ray cluster."""
 
 import logging
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -31,17 +32,22 @@ class Finished(Generic[ResultT]):
 
 
 def carry_out(
-    work: Callable[[JobT], ResultT], jobs: Mapping[str, JobT], *, ray_address: str | None = None
+    work: Callable[[JobT], ResultT],
+    jobs: Mapping[str, JobT],
+    *,
+    ray_address: str | None = None,
+    wants_gpu: bool = False,
 ) -> Iterator[Finished[ResultT]]:
     """Yield what became of each job, in the order in which they end.
 
     Without an address they run in this process, in their order. `local` starts Ray on the cores of this machine,
     HOST:PORT joins the cluster there; a job takes one core, and goes to and fro as a pickle between machines that trust
-    one another. Raises `UserError` where Ray is not installed or no cluster answers.
+    one another. Where jobs want a GPU and the cluster has some, each takes a share of one as well: Ray hides GPUs from
+    whoever asks for none. Raises `UserError` where Ray is not installed or no cluster answers.
     """
     if ray_address is None:
         return (Finished(name, _attempted(work, job)) for name, job in jobs.items())
-    return _on_ray(work, jobs, ray_address)
+    return _on_ray(work, jobs, ray_address, wants_gpu=wants_gpu)
 
 
 @contextmanager
@@ -82,12 +88,21 @@ def _attempted(work: Callable[[JobT], ResultT], job: JobT) -> ResultT | Failed:
         return Failed(f"{type(error).__name__}: {error}")
 
 
-def _on_ray(work: Callable[[JobT], ResultT], jobs: Mapping[str, JobT], address: str) -> Iterator[Finished[ResultT]]:
+def gpu_share(resources: Mapping[str, float]) -> float:
+    """Return the share of a GPU that a job takes, so that all cores have work: 0 where there is none, 1 at most."""
+    n_gpus, n_cores = resources.get("GPU", 0.0), resources.get("CPU", 1.0)
+    return min(1.0, math.floor(1e4 * n_gpus / n_cores) / 1e4)  # Ray counts in ten-thousandths
+
+
+def _on_ray(
+    work: Callable[[JobT], ResultT], jobs: Mapping[str, JobT], address: str, *, wants_gpu: bool
+) -> Iterator[Finished[ResultT]]:
     with joined(address):
         import ray
         from ray.exceptions import RayError
 
-        remote = ray.remote(num_cpus=1)(_attempted)
+        share = gpu_share(ray.cluster_resources()) if wants_gpu else 0
+        remote = ray.remote(num_cpus=1, num_gpus=share)(_attempted)
         function = ray.put(work)
         under_way = {remote.remote(function, job): name for name, job in jobs.items()}
         while under_way:

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from dtinterp.activations.harvest import RowEdit, Splice
 from dtinterp.activations.sites import check_site
-from dtinterp.agents.items import FrameItems
 from dtinterp.demonstrations.evaluate import Episodes, play_episodes
 from dtinterp.demonstrations.samplers import Greedy, Sampler, parse_sampler
 from dtinterp.dictionary.acting import Acting, Earned, Played
@@ -19,6 +18,7 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.foundation.statistics import bootstrap_mean, wilson
 from dtinterp.interventions.expectation import Altered, expectation
+from dtinterp.model.frames import coded
 from dtinterp.model.policy import HooksOf, WindowPolicy, no_hooks
 from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.state_graph import StateGraph, state_graph
@@ -121,7 +121,8 @@ def _played(
 def _play(
     model: DecisionTransformer, worlds: Worlds, hooks_of: HooksOf, sampler: Sampler, *, config: ActingConfig, seed: int
 ) -> Episodes:
-    policy = WindowPolicy(model, FrameItems(worlds), target_return=config.target_return, hooks_of=hooks_of)
+    items = coded(worlds, model.cfg.n_items)
+    policy = WindowPolicy(model, items, target_return=config.target_return, hooks_of=hooks_of)
     return play_episodes(policy, worlds, sampler, generator=generator(seed, "acting/actions"))
 
 

@@ -12,11 +12,11 @@ from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.evaluate import Evaluation
 from dtinterp.demonstrations.samplers import Sampler, probabilities
 from dtinterp.foundation.statistics import Interval
+from dtinterp.model.frames import encoded
 from dtinterp.model.policy import HooksOf, no_hooks
 from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.evaluation import PAD, Expectation, SeenWindows, evaluate_windows
 from environments.graph.state_graph import StateGraph
-from environments.vocabulary import one_hot
 
 BATCH = 1024
 """Windows per forward pass."""
@@ -60,7 +60,7 @@ def expectation(
     leaves the policy in doubt at every step has too many windows to follow: then ValueError says so, or, with `bounds`,
     what was too unlikely to follow is left off and counted.
     """
-    items = one_hot(torch.tensor(graph.frames))
+    items = encoded(torch.tensor(graph.frames), model.cfg.n_items)
 
     @torch.no_grad()
     def policy(seen: SeenWindows) -> Float64[np.ndarray, "window action"]:

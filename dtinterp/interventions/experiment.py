@@ -8,6 +8,7 @@ from torch import Tensor
 
 from dtinterp.activations.sites import check_site
 from dtinterp.foundation.artefact import Artefact, refuse_existing
+from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
 from dtinterp.interventions.closed_loop import play_arms
 from dtinterp.interventions.directions import instruction_direction, random_directions
@@ -24,6 +25,7 @@ from dtinterp.interventions.scenarios import (
     with_complement,
 )
 from dtinterp.interventions.specification import Specification, read_specification
+from dtinterp.model.frames import ONE_HOT
 from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.state_graph import state_graph
 from environments.making import make_worlds
@@ -38,6 +40,11 @@ def run_experiment(specification: Specification, model: DecisionTransformer) -> 
     not suit the model.
     """
     check_site(model, specification.site)
+    if model.cfg.n_items != ONE_HOT:
+        raise UserError(
+            f"the model reads frames as {model.cfg.n_items} numbers, expected {ONE_HOT} items, whose embeddings give "
+            "the direction: use a model of one-hot frames."
+        )
     graph = state_graph(specification.world)
     scenarios = decision_points(graph, n_slots=model.cfg.n_slots, target_return=specification.target_return)
     direction = instruction_direction(model.W_obs, specification.cells, specification.direction)

@@ -68,10 +68,11 @@ class _ModelSettings(BaseModel):
 
 
 class _EnvironmentSettings(BaseModel):
-    """What their `environment_config` says of frames and times."""
+    """What their `environment_config` says of the world, its frames and times."""
 
     model_config = ConfigDict(strict=True)
 
+    env_id: str | None = None
     one_hot_obs: bool = False
     view_size: int = 7
     max_steps: int = 1000

@@ -1,7 +1,7 @@
 """A decision transformer becomes an artefact and back."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -64,9 +64,25 @@ class TrainedModel:
         return self.training
 
     @property
+    def env_id(self) -> str | None:
+        """The world that an imported model was trained in; None where its file does not say, or the model is ours.
+
+        The published ids name the same worlds here. Of a model of ours the demonstrations say it.
+        """
+        settings = TypeAdapter(_Imported).validate_python(self.artefact.config.get(PUBLISHED, {}))
+        return settings.environment_config.get("env_id")
+
+    @property
     def assumed(self) -> TrainConfig:
         """How the model was trained; of one that was trained elsewhere only its shape is known, the rest is default."""
         return self.training or TrainConfig(model=self.model.cfg, seed=0)
+
+
+@dataclass(frozen=True)
+class _Imported:
+    """What an imported model's own settings say of its world."""
+
+    environment_config: Mapping[str, JSON] = field(default_factory=dict)
 
 
 def load_model(path: Path, *, parent: Artefact | None = None) -> TrainedModel:

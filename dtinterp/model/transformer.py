@@ -152,10 +152,28 @@ class DecisionTransformer(HookedRootModule):
                 f"the windows have {windows.n_slots} slots, the model was trained on {self.cfg.n_slots}: "
                 "make shorter windows."
             )
-        if self.cfg.time_embedding and windows.time.numel() and int(windows.time.max()) > self.cfg.max_time:
+        if windows.mask.numel():
+            self._check_ranges(windows, len(items))
+
+    def _check_ranges(self, windows: Windows, n_frames: int) -> None:
+        """Raise `UserError` for what no embedding stands for; one look for all columns, since each waits for a GPU."""
+        acted = torch.where(windows.action == PAD_ACTION, 0, windows.action)
+        low, high = torch.stack([windows.frame_id, acted, windows.time]).flatten(1).aminmax(dim=1)
+        (frame, action, time), (last_frame, last_action, last_time) = torch.stack([low, high]).tolist()
+        if frame < 0 or last_frame >= n_frames:
             raise UserError(
-                f"a window holds time {int(windows.time.max())}, the model knows times up to {self.cfg.max_time}: "
-                "use a world with its time limit."
+                f"a window shows frame {frame if frame < 0 else last_frame}, the table has frames 0 to {n_frames - 1}: "
+                "give the table that the windows were cut from."
+            )
+        if action < 0 or last_action >= self.cfg.n_actions:
+            raise UserError(
+                f"a window holds action {action if action < 0 else last_action}, the model knows actions 0 to "
+                f"{self.cfg.n_actions - 1}: use a world with its actions."
+            )
+        if self.cfg.time_embedding and (time < 0 or last_time > self.cfg.max_time):
+            raise UserError(
+                f"a window holds time {time if time < 0 else last_time}, the model knows times up to "
+                f"{self.cfg.max_time}: use a world with its time limit."
             )
 
     def _initialise(self, generator: torch.Generator) -> None:

@@ -6,11 +6,15 @@ import torch
 from dtinterp.activations.decomposition import ByComponent, ByFeature, ByHead, ByItem, ByNeuron, decompose
 from dtinterp.activations.sites import slots_at, splice, stream_sites
 from dtinterp.dataset.packing import last_slots
+from dtinterp.dictionary.dictionary import encode_dense
+from dtinterp.dictionary.storage import load_dictionary
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.frames import ordinal
 from dtinterp.model.storage import load_model
 
-SHIPPED = Path(__file__).parents[3] / "checkpoints" / "models" / "memory-dt"
+CHECKPOINTS = Path(__file__).parents[3] / "checkpoints"
+SHIPPED = CHECKPOINTS / "models" / "memory-dt"
+DICTIONARIES = CHECKPOINTS / "studies" / "memory-dt" / "dictionaries"
 GRAINS = [ByComponent(), ByHead(), ByNeuron(), ByItem()]
 
 
@@ -44,6 +48,19 @@ def test_the_features_of_every_site_of_the_stream_and_the_rest_add_up_too(varian
 @pytest.mark.parametrize("grain", GRAINS, ids=lambda grain: type(grain).__name__)
 def test_the_parts_of_a_model_that_ships_miss_its_logits_by_rounding_alone(windows, items, grain):
     assert decompose(load_model(SHIPPED).model, windows, items, grain).residue < 1e-4
+
+
+@pytest.mark.parametrize("site", ["hook_obs_embed", "blocks.1.hook_resid_pre"])
+def test_the_features_of_a_dictionary_that_ships_miss_the_logits_by_rounding_alone(windows, items, site):
+    model, dictionary = load_model(SHIPPED).model, load_dictionary(DICTIONARIES / site / "topk-512-k8")
+    with torch.no_grad():
+        _, cache = model.run_with_cache(windows, items, names_filter=site)
+    rows = slots_at(site, cache[site]).flatten(0, 1)
+    code = encode_dense(dictionary, rows).view(*windows.mask.shape, -1)
+    parts = decompose(model, windows, items, ByFeature(site, dictionary.scale * dictionary.W_dec, code))
+    assert parts.residue < 1e-4
+    rest = parts.value[parts.name.index("rest")]
+    assert rest[windows.mask].abs().mean() < parts.logits[windows.mask].abs().mean()  # features carry the logits
 
 
 @pytest.mark.parametrize("grain", GRAINS, ids=lambda grain: type(grain).__name__)

@@ -1,10 +1,12 @@
 import shutil
 
 import pytest
+import torch
 
 from dtinterp.commands.collect import CollectConfig, collect
 from dtinterp.commands.subject import load_subject
 from dtinterp.foundation.errors import UserError
+from dtinterp.model.frames import ordinal
 from dtinterp.model.published import Published
 from dtinterp.model.storage import save_published
 
@@ -44,9 +46,52 @@ def test_the_untrained_model_may_be_the_subject_itself(folders):
     assert subject.artefacts[0].path == folders.model
 
 
-def test_a_model_that_was_trained_elsewhere_is_studied_on_any_demonstrations(folders, tmp_path, draw_model):
-    published = Published(draw_model(n_slots=10), {}, seed=0, sha256="0" * 64)
-    save_published(tmp_path / "imported", published)
-    subject = load_subject(tmp_path / "imported", folders.demonstrations)
+STATIC = "MiniGrid-MemoryS7FixedStartStatic-v0"
+
+
+@pytest.fixture
+def imported(tmp_path, draw_model):
+    """Writes a model as the importer does; `env_id` is what its file says of its world."""
+
+    def written(env_id=None, **shape):
+        settings = {} if env_id is None else {"environment_config": {"env_id": env_id}}
+        save_published(tmp_path / "imported", Published(draw_model(**shape), settings, seed=0, sha256="0" * 64))
+        return tmp_path / "imported"
+
+    return written
+
+
+@pytest.mark.parametrize("env_id", [None, STATIC])
+def test_a_model_that_was_trained_elsewhere_is_studied_on_any_demonstrations_of_its_world(folders, imported, env_id):
+    subject = load_subject(imported(env_id), folders.demonstrations)
+    assert subject.trained.env_id == env_id
     assert len(subject.held_out_windows(20, seed=0)) == 20
     assert subject.untrained.cfg == subject.model.cfg
+
+
+def test_a_model_of_ours_leaves_its_world_to_its_demonstrations(folders):
+    assert load_subject(folders.model, folders.demonstrations).trained.env_id is None
+
+
+def test_a_model_that_was_trained_elsewhere_is_refused_in_another_world(folders, imported):
+    with pytest.raises(UserError, match=rf"imported was trained in MiniGrid-MemoryS7-v0, not in {STATIC}: give what"):
+        load_subject(imported("MiniGrid-MemoryS7-v0"), folders.demonstrations)
+
+
+def test_actions_that_an_imported_model_does_not_know_are_refused(folders, imported):
+    with pytest.raises(
+        UserError, match=r"demonstrations holds action 6, .*imported knows actions 0 to 2: give demonst"
+    ):
+        load_subject(imported(STATIC, n_actions=3), folders.demonstrations)
+
+
+def test_times_that_an_imported_model_does_not_know_are_refused(folders, imported):
+    with pytest.raises(UserError, match=r"demonstrations holds time \d+, .*imported knows times up to 5: give demonst"):
+        load_subject(imported(STATIC, max_time=5), folders.demonstrations)
+
+
+def test_a_model_of_ordinal_frames_is_shown_them(folders, imported):
+    subject = load_subject(imported(STATIC, n_items=147), folders.demonstrations)
+    assert torch.equal(subject.items, ordinal(subject.trajectories.frames))
+    with torch.no_grad():
+        assert subject.model(subject.held_out_windows(20, seed=0), subject.items).isfinite().all()

@@ -156,14 +156,30 @@ def test_models_are_asked_for_the_highest_return_of_the_demonstrations(written, 
     assert asked == {"n_episodes": 20, "target_return": pytest.approx(best)}
 
 
+MEETING = """
+import sys
+from dtinterp.cli import main
+from dtinterp.commands import sweep
+def met(ground, trial):
+    from dtinterp.commands.sweep import try_out
+    if trial.d_model == 8:
+        open({meeting!r}, "rw"[trial.seed]).close()  # each end of a pipe opens when the other does: two at one time
+    return try_out(ground, trial)
+sweep.try_out = met
+sys.exit(main({words}))
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
 def test_two_workers_of_ray_make_the_models_that_one_process_makes(written, tmp_path):
     sweep(written(), out=tmp_path / "here")
     paths = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])}
     words = ["sweep", str(written((8, 16, 25))), "--out", str(tmp_path / "there"), "--ray-address", "local"]
+    meeting = tmp_path / "meeting"
+    os.mkfifo(meeting)
     ended = subprocess.run(
-        [sys.executable, "-m", "dtinterp.cli", *words],
+        [sys.executable, "-c", MEETING.format(meeting=str(meeting), words=words)],
         env=paths,
         capture_output=True,
         text=True,

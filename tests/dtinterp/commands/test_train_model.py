@@ -7,14 +7,12 @@ import torch
 from pydantic import TypeAdapter
 from safetensors import safe_open
 
-from dtinterp.commands.train_model import N_EPISODES, TARGETS, calibration_of, coded, train_model
+from dtinterp.commands.train_model import N_EPISODES, TARGETS, calibration_of, train_model
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.breakdown import Breakdown
-from dtinterp.model.frames import ordinal
 from dtinterp.model.storage import load_model
 from dtinterp.report.results import calibration_of as recorded_calibration
-from environments.vocabulary import one_hot
 
 SHORT = {"d_model": 16, "n_heads": 2, "d_mlp": 16, "steps": 30, "validate_every": 3, "probe_returns": 0.5}
 
@@ -64,13 +62,6 @@ def test_nothing_unfinished_is_left(folders):
 def test_a_model_is_not_trained_on_something_else(folders, tmp_path):
     with pytest.raises(UserError, match="is of kind agent, expected demonstrations"):
         train_model(load_model(folders.model).config, folders.agent, tmp_path / "model")
-
-
-def test_frames_are_coded_as_the_model_reads_them(trajectories):
-    assert torch.equal(coded(trajectories, 980).table, one_hot(trajectories.frames))
-    assert torch.equal(coded(trajectories, 147).table, ordinal(trajectories.frames))
-    with pytest.raises(UserError, match=r"n_items is 20, expected 980 \(one-hot\) or 147 \(ordinal\)"):
-        coded(trajectories, 20)
 
 
 def test_a_model_of_ordinal_frames_is_calibrated_like_any_other(draw_model):

@@ -8,7 +8,7 @@ import pytest
 
 from dtinterp.foundation import pool
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.pool import Failed, Finished, carry_out
+from dtinterp.foundation.pool import Failed, Finished, carry_out, gpu_share
 
 ROOT = Path(__file__).parents[3]
 PATIENCE = 240
@@ -30,6 +30,14 @@ def work(job):
 for finished in carry_out(work, {{str(job): job for job in range(6)}}, ray_address="local"):
     print(finished.name, finished.outcome)
 """
+
+
+def ran(program: str) -> list[str]:
+    """What a program prints that runs in a process of its own."""
+    paths = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])}
+    command = [sys.executable, "-c", program.format(here=os.getpid())]
+    ended = subprocess.run(command, env=paths, capture_output=True, text=True, timeout=PATIENCE, check=True)
+    return ended.stdout.splitlines()
 
 
 def work(job: int) -> int:
@@ -73,15 +81,45 @@ def test_without_ray_the_extra_is_named(monkeypatch):
         list(carry_out(work, {"job": 1}, ray_address="local"))
 
 
+@pytest.mark.parametrize(
+    ("resources", "share"),
+    [
+        ({"CPU": 8.0}, 0.0),
+        ({"CPU": 8.0, "GPU": 1.0}, 0.125),
+        ({"CPU": 3.0, "GPU": 1.0}, 0.3333),
+        ({"CPU": 4.0, "GPU": 8.0}, 1.0),
+        ({}, 0.0),
+    ],
+)
+def test_jobs_share_the_gpus_so_that_every_core_has_one(resources, share):
+    assert gpu_share(resources) == share
+
+
+SHARED = """
+import ray
+from dtinterp.foundation.pool import carry_out
+
+def work(_):
+    return ray.get_runtime_context().get_assigned_resources()
+
+ray.init(num_cpus=2, num_gpus=1, include_dashboard=False)  # Ray believes it
+for wants_gpu in (False, True):
+    for finished in carry_out(work, {{"job": 0}}, ray_address="local", wants_gpu=wants_gpu):
+        print("taken", sorted(finished.outcome.items()))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
+def test_jobs_of_ray_take_a_share_of_a_gpu_where_they_want_one():
+    found = [line for line in ran(SHARED) if line.startswith("taken")]
+    assert found == ["taken [('CPU', 1.0)]", "taken [('CPU', 1.0), ('GPU', 0.5)]"]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
 def test_workers_of_ray_do_the_jobs_and_one_that_dies_does_not_lose_the_others():
-    program = PROGRAM.format(here=os.getpid())
-    paths = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])}
-    ended = subprocess.run(
-        [sys.executable, "-c", program], env=paths, capture_output=True, text=True, timeout=PATIENCE, check=True
-    )
-    found = sorted(line for line in ended.stdout.splitlines() if line[:1].isdigit())
+    found = sorted(line for line in ran(PROGRAM) if line[:1].isdigit())
     assert found[:4] == [
         "0 (0, False)",
         "1 (10, False)",

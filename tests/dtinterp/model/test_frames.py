@@ -1,7 +1,10 @@
+import pytest
 import torch
 
 from dtinterp.agents.items import FrameItems
-from dtinterp.model.frames import ordinal
+from dtinterp.foundation.errors import UserError
+from dtinterp.model.frames import coded, encoded, ordinal
+from environments.vocabulary import one_hot
 
 
 def test_each_number_stands_where_one_hot_items_of_its_cell_do(trajectories):
@@ -9,6 +12,14 @@ def test_each_number_stands_where_one_hot_items_of_its_cell_do(trajectories):
     assert numbers.shape == (len(trajectories.frames), 147)
     for channel, x, y in ((0, 2, 6), (1, 3, 0), (2, 6, 5)):
         assert torch.equal(numbers[:, 49 * channel + 7 * x + y], trajectories.frames[:, x, y, channel].float())
+
+
+def test_frames_are_coded_as_the_model_reads_them(trajectories):
+    assert torch.equal(coded(trajectories, 980).table, one_hot(trajectories.frames))
+    assert torch.equal(coded(trajectories, 147).table, ordinal(trajectories.frames))
+    assert torch.equal(encoded(trajectories.frames[:5], 147), ordinal(trajectories.frames[:5]))
+    with pytest.raises(UserError, match=r"n_items is 20, expected 980 \(one-hot\) or 147 \(ordinal\)"):
+        coded(trajectories, 20)
 
 
 def test_a_model_of_ordinal_frames_reads_them(draw_model, trajectories, windows):

@@ -28,8 +28,15 @@ def padded(windows: Windows, n_pads: int) -> Windows:
     )
 
 
-def hooked_logits(model, windows, items):
-    return model.run_with_hooks(windows, items, fwd_hooks=[(name, lambda _, **__: None) for name in model.hook_dict])
+def heard_logits(model, windows, items, names):
+    """Logits of real slots while somebody listens at these hooks and changes nothing."""
+    hooks = [(name, lambda _, **__: None) for name in names]
+    return model.run_with_hooks(windows, items, fwd_hooks=hooks)[windows.mask]
+
+
+def assert_alike(logits, others):
+    """What is promised of the two paths in float32."""
+    torch.testing.assert_close(logits, others, atol=1e-5 * float(others.abs().max().clamp(min=1)), rtol=0)
 
 
 SHAPES = st.fixed_dictionaries(
@@ -52,8 +59,19 @@ SHAPES = st.fixed_dictionaries(
 def test_the_fused_path_and_the_hooked_path_agree(draw_model, windows, items, seed, shape):
     model = draw_model(seed, **shape)
     with torch.no_grad():
-        fused, hooked = model(windows, items)[windows.mask], hooked_logits(model, windows, items)[windows.mask]
-    torch.testing.assert_close(fused, hooked, atol=1e-5 * float(hooked.abs().max().clamp(min=1)), rtol=0)
+        assert_alike(model(windows, items)[windows.mask], heard_logits(model, windows, items, model.hook_dict))
+
+
+@given(seed=st.integers(0, 1000), shape=SHAPES, drawn=st.data())
+@settings(max_examples=25, deadline=None)
+def test_whoever_listens_where_the_logits_agree(draw_model, windows, items, seed, shape, drawn):
+    model = draw_model(seed, **shape)
+    hooks = st.lists(st.sampled_from(sorted(model.hook_dict)), unique=True)
+    one, other = drawn.draw(hooks, label="one"), drawn.draw(hooks, label="other")
+    with torch.no_grad():
+        heard = [heard_logits(model, windows, items, names) for names in (one, other)]
+        assert_alike(*heard)
+        assert_alike(heard[0], model(windows, items)[windows.mask])
 
 
 def test_one_listener_sees_what_a_listener_everywhere_sees(variant, windows, items):
@@ -62,7 +80,7 @@ def test_one_listener_sees_what_a_listener_everywhere_sees(variant, windows, ite
         for name in variant.hook_dict:
             alone, seen = variant.run_with_cache(windows, items, names_filter=name)
             torch.testing.assert_close(seen[name], everything[name], atol=1e-4, rtol=1e-4)
-            torch.testing.assert_close(alone[windows.mask], logits[windows.mask], atol=1e-4, rtol=1e-4)
+            assert_alike(alone[windows.mask], logits[windows.mask])
 
 
 def test_a_model_knows_whether_somebody_listens(model):
@@ -271,6 +289,35 @@ def test_windows_longer_than_the_model_are_refused(model, windows, items):
 def test_times_beyond_the_model_are_refused(model, windows, items):
     with pytest.raises(UserError, match="time 51, the model knows times up to 50"):
         model(replace(windows, time=torch.full_like(windows.time, 51)), items)
+
+
+@pytest.mark.parametrize(
+    ("options", "changed", "sentence"),
+    [
+        ({"n_actions": 3}, {"action": 3}, "a window holds action 3, the model knows actions 0 to 2: use a world with"),
+        ({"n_actions": 3}, {"action": 5}, "a window holds action 5, the model knows actions 0 to 2"),
+        ({}, {"action": 8}, "a window holds action 8, the model knows actions 0 to 6"),
+        ({}, {"action": -1}, "a window holds action -1, the model knows actions 0 to 6"),
+        ({}, {"frame_id": 5}, "a window shows frame 5, the table has frames 0 to 4: give the table that the windows"),
+        ({}, {"frame_id": -1}, "a window shows frame -1, the table has frames 0 to 4"),
+        ({}, {"time": -1}, "a window holds time -1, the model knows times up to 50"),
+        ({"attend_to_padding": True}, {"frame_id": 7}, "a window shows frame 7, the table has frames 0 to 4"),
+    ],
+    ids=str,
+)
+def test_what_no_embedding_stands_for_is_refused(draw_model, windows, items, options, changed, sentence):
+    model, table = draw_model(**options), items[:5]
+    shown = replace(windows, frame_id=windows.frame_id % 5, action=windows.action * 0 + PAD_ACTION)
+    model(shown, table)
+    for name, value in changed.items():
+        column = getattr(shown, name).clone()
+        column[3, -1] = value
+        with pytest.raises(UserError, match=sentence):
+            model(replace(shown, **{name: column}), table)
+
+
+def test_no_windows_are_no_mistake(model, windows, items):
+    assert model(windows[:0], items).shape == (0, 10, 7)
 
 
 def test_frames_coded_otherwise_are_refused(draw_model, windows, items):
