@@ -74,22 +74,22 @@ def kin(row: Kinship) -> set[str]:
 
 def open_shelf(root: Path) -> Shelf:
     """Read what ships in the checkout `root`; raises `UserError` where some of it is damaged."""
-    studies, comparisons = root / "checkpoints" / "studies", root / "checkpoints" / "comparisons"
-    certificates = _read(load_equivalence, {name: studies / name / "equivalence" for name in OURS})
-    certificates |= _read(load_equivalence, {PUBLISHED: comparisons / PUBLISHED / "equivalence"})
-    pairs = {name: sorted((studies / name / "pairs").glob("*")) for name in OURS}
+    checkpoints = root / "checkpoints"
+    places = {name: checkpoints / "studies" / name for name in OURS}
+    places |= {PUBLISHED: checkpoints / "comparisons" / PUBLISHED}
+    pairs = {name: sorted((place / "pairs").glob("*")) for name, place in places.items()}
     return Shelf(
-        certificates=certificates,
-        comparison=load_comparison(comparisons / "models"),
-        screenings=_read(load_screening, {name: studies / name / "screening" for name in OURS}),
-        explanations=_read(load_explained_classes, {name: studies / name / "explanation" for name in OURS}),
+        certificates=_read(load_equivalence, places, "equivalence"),
+        comparison=load_comparison(checkpoints / "comparisons" / "models"),
+        screenings=_read(load_screening, places, "screening"),
+        explanations=_read(load_explained_classes, places, "explanation"),
         pairs={name: [load_pair(path) for path in paths] for name, paths in pairs.items() if paths},
         measured=json.loads((root / "benchmarks" / "results" / "equivalence.json").read_text(encoding="utf-8")),
     )
 
 
-def _read(load: Callable[[Path], FoundT], folders: Mapping[str, Path]) -> dict[str, FoundT]:
-    return {name: load(folder) for name, folder in folders.items() if folder.exists()}
+def _read(load: Callable[[Path], FoundT], places: Mapping[str, Path], folder: str) -> dict[str, FoundT]:
+    return {name: load(place / folder) for name, place in places.items() if (place / folder).exists()}
 
 
 def _called(model: str) -> str:
