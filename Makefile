@@ -26,7 +26,7 @@ help:
 	@echo 'make lens    the part of it that runs once more, on TransformerLens 3.9'
 	@echo 'make app     the dashboard'
 	@echo 'make check   lint, format, types, import contracts'
-	@echo 'make docs    write docs/commands.md from the commands themselves'
+	@echo 'make docs    write docs/commands.md from the commands themselves, tables and figures from what ships'
 	@echo 'make bench   measured comparisons'
 	@echo 'make setup   the environment in $(VENV), installed anew when pyproject.toml or constraints.txt changes'
 
@@ -83,6 +83,7 @@ docs: setup
 	$(BIN)/python docs/zoo.py
 	$(BIN)/python docs/features.py
 	$(BIN)/python docs/dictionaries.py
+	$(BIN)/python docs/equivalence.py
 	$(BIN)/python docs/curves.py
 
 bench: $(LENS)/.installed

@@ -25,10 +25,11 @@ from dtinterp.equivalence.storage import load_equivalence
 from dtinterp.features.label_storage import ARTEFACT_KIND as LABELS
 from dtinterp.features.label_storage import load_labels
 from dtinterp.features.label_table import Labels
-from dtinterp.foundation.artefact import Artefact, read_artefact
+from dtinterp.foundation.artefact import Artefact, read_artefact, require_made_from
 from dtinterp.foundation.manifest import MANIFEST
 from dtinterp.model.config import ModelConfig
 from dtinterp.model.storage import KIND as MODEL
+from dtinterp.model.storage import PUBLISHED
 
 VARIABLE = "DTINTERP_ARTEFACTS"
 """Environment variable that names other folders to look in, separated as on PATH."""
@@ -130,7 +131,9 @@ def studies(shelf: Sequence[Shelved]) -> Mapping[str, Study]:
 def open_study(study: Study) -> OpenStudy:
     """Read a study. Raises `UserError` where a file of it is missing or damaged."""
     trajectories, demonstrations = load_trajectories(study.demonstrations.path)
-    model = read_artefact(study.model.path, kind=MODEL, parent=demonstrations)
+    model = read_artefact(study.model.path, kind=MODEL)
+    if PUBLISHED not in model.config:  # what was trained elsewhere was trained on demonstrations that are not here
+        require_made_from(model, demonstrations)
     dictionaries = [load_dictionary(each.path, parent=model) for each in study.dictionaries]
     dictionaries.sort(key=lambda each: (not isinstance(each.kind, TopK), each.width))  # as explain-pair prefers them
     labels = [load_labels(each.path, parent=model).labels for each in study.labels]

@@ -4,10 +4,13 @@ python docs/dictionaries.py
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from markers import with_table
+from tables import interval, table, written
+
+from dtinterp.foundation.statistics import Interval
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "dictionaries.md"
@@ -24,8 +27,8 @@ def page() -> str:
     text = PAGE.read_text(encoding="utf-8")
     tables = {"gate": _gate(found), "maps": _maps(found), "told": _truths(found), "probes": _probes(found)}
     tables |= {f"cards at the {title}": _cards(found, site) for site, title in SITES.items()}
-    for name, table in tables.items():
-        text = with_table(text, name, "dictionaries.py", table)
+    for name, each in tables.items():
+        text = with_table(text, name, "dictionaries.py", each)
     return text
 
 
@@ -38,7 +41,7 @@ def _gate(found: dict[str, dict]) -> str:
             passing = {(site, name): _passing(rows) for site, name, rows in _families(numbers)}
             yield [model, *(passing.get(column, "") for column in columns)]
 
-    return _table(["model", *(f"{SITES[site]}, {name}" for site, name in columns)], rows(), n_words=1)
+    return table(["model", *(f"{SITES[site]}, {name}" for site, name in columns)], rows())
 
 
 def _cards(found: dict[str, dict], wanted: str) -> str:
@@ -62,7 +65,7 @@ def _cards(found: dict[str, dict], wanted: str) -> str:
         for site, name, rows in _families(numbers)
         if site == wanted
     )
-    return _table(head, rows)
+    return table(head, rows, n_words=2)
 
 
 def _families(numbers: dict) -> Iterator[tuple[str, str, list[dict]]]:
@@ -83,7 +86,7 @@ def _family(rows: list[dict]) -> list[str]:
         f"{first['l0']['estimate']:.1f}",
         _interval(first["fvu_unseen_frame"]),
         _interval(first["loss_recovered"]),
-        _written(clean - spliced, 3),
+        written(clean - spliced, 3),
         " → ".join(f"{there[arm]['logit_difference']['estimate']:.2f}" for arm in ("clean", "spliced")),
         _earned(first["exact"]),
         _interval(first["sampled"]["change"], digits=2),
@@ -116,7 +119,7 @@ def _maps(found: dict[str, dict]) -> str:
                     _earned(row["acting"]["exact"]),
                 ]
 
-    return _table(head, rows(), n_words=3)
+    return table(head, rows(), n_words=3)
 
 
 def _truths(found: dict[str, dict]) -> str:
@@ -128,7 +131,7 @@ def _truths(found: dict[str, dict]) -> str:
                 sides = [cell for side in ("items", "facts") for cell in _told(row[side])]
                 yield [model, SITES[row["site"]], row["dictionary"], *sides]
 
-    return _table(head, rows(), n_words=3)
+    return table(head, rows(), n_words=3)
 
 
 def _told(side: dict) -> list[str]:
@@ -146,7 +149,7 @@ def _probes(found: dict[str, dict]) -> str:
                 probes = numbers["probes"][site]
                 yield [model, title, *(_accuracy(probes[fact]) for fact in FACTS)]
 
-    return _table(["model", "site", *(fact.replace("_", " ") for fact in FACTS)], rows(), n_words=2)
+    return table(["model", "site", *(fact.replace("_", " ") for fact in FACTS)], rows(), n_words=2)
 
 
 def _accuracy(probe: dict) -> str:
@@ -159,22 +162,7 @@ def _earned(exact: dict) -> str:
 
 
 def _interval(found: dict | None, *, digits: int = 3) -> str:
-    if found is None:
-        return ""
-    estimate, low, high = (_written(found[name], digits) for name in ("estimate", "low", "high"))
-    return f"{estimate} [{low}, {high}]"
-
-
-def _written(number: float, digits: int) -> str:
-    """Write a number; what rounds to zero has no sign."""
-    return f"{round(number, digits) + 0.0:.{digits}f}"
-
-
-def _table(head: Sequence[str], rows: Iterator[list[str]], *, n_words: int = 2) -> str:
-    """Return a table whose first columns are words and whose others are numbers."""
-    rule = ["---"] * n_words + ["---:"] * (len(head) - n_words)
-    lines = [f"| {' | '.join(cells)} |\n" for cells in (head, *rows)]
-    return "".join([lines[0], f"|{'|'.join(rule)}|\n", *lines[1:]])
+    return "" if found is None else interval(Interval(**found), digits=digits)
 
 
 if __name__ == "__main__":

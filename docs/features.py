@@ -6,13 +6,13 @@ python docs/features.py
 from pathlib import Path
 
 from markers import with_table
+from tables import share
 
 from dtinterp.features.label_storage import load_labels
 from dtinterp.features.label_table import LabelSummary, summary_of
 from dtinterp.features.truth import Told
 from dtinterp.features.truth import summary_of as summary_of_truth
 from dtinterp.features.truth_storage import load_truth
-from dtinterp.foundation.statistics import Interval
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "features.md"
@@ -47,7 +47,7 @@ def _labelled(path: Path) -> str:
     study = load_labels(path)
     found: LabelSummary = summary_of(study.labels)
     counts = " | ".join(str(number) for number in found.n_features.values())
-    shares = " | ".join(_share(each) for each in (found.share, found.shuffled_share, study.untrained.share))
+    shares = " | ".join(share(each) for each in (found.share, found.shuffled_share, study.untrained.share))
     return f"| {_where(path)} | {path.name} | {counts} | {shares} |\n"
 
 
@@ -72,10 +72,6 @@ def _side(own: Told, control: Told) -> str:
 
 def _where(path: Path) -> str:
     return f"{path.parents[2].name}, `{path.parent.name}`"
-
-
-def _share(each: Interval) -> str:
-    return f"{each.estimate:.0%} [{each.low:.0%}, {each.high:.0%}]"
 
 
 if __name__ == "__main__":

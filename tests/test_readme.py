@@ -4,8 +4,10 @@ import re
 import runpy
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,6 +97,22 @@ def test_the_command_reference_is_what_the_commands_say() -> None:
     assert documentation["PAGE"].read_text(encoding="utf-8") == documentation["reference"]()
 
 
-def test_the_zoo_is_what_the_manifests_say() -> None:
-    documentation = runpy.run_path(str(ROOT / "docs" / "zoo.py"))
+def _script(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    return runpy.run_path(str(ROOT / "docs" / f"{name}.py"))
+
+
+@pytest.mark.parametrize("name", ["zoo", "features", "dictionaries", "equivalence"])
+def test_the_tables_of_a_page_are_what_ships(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    documentation = _script(name, monkeypatch)
     assert documentation["PAGE"].read_text(encoding="utf-8") == documentation["page"]()
+
+
+def test_a_table_that_no_artefact_holds_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    documentation = _script("equivalence", monkeypatch)
+    shelf = documentation["open_shelf"](ROOT)
+    nobody_played = {name: replace(report, acted=()) for name, report in shelf.certificates.items()}
+    ours = tuple(each for each in shelf.comparison.portraits if each.model != "memory-gated-mlp")
+    bare = replace(shelf, certificates=nobody_played, comparison=replace(shelf.comparison, portraits=ours))
+    found = documentation["tables"](bare)
+    assert [name for name, table in found.items() if table is None] == ["drawn actions", "published"]

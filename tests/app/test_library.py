@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from app.library import folders, open_study, shelve, studies
+from dtinterp.demonstrations.storage import save_trajectories
+from dtinterp.equivalence.storage import save_equivalence
 from dtinterp.foundation.errors import UserError
+from dtinterp.model.published import Published
+from dtinterp.model.storage import load_model, save_published
 
 
 def test_a_study_is_found_by_its_parents_wherever_it_stands(small_study: Path) -> None:
@@ -60,6 +64,26 @@ def test_an_opened_study_holds_what_its_artefacts_say(small_study: Path) -> None
     assert len(opened.report.chosen.frame_id) == 12
     assert opened.n_slots == 10
     assert opened.equivalence.manifest.parents["model/novice"] == opened.model.manifest.digest
+
+
+def test_a_model_that_was_trained_elsewhere_is_opened_with_the_demonstrations_it_was_tried_on(
+    small_study: Path, tmp_path: Path
+) -> None:
+    ours = open_study(studies(shelve([small_study]))["novice"])
+    model = load_model(small_study / "models" / "novice").model
+    imported = save_published(tmp_path / "stranger", Published(model, {}, seed=0, sha256="none"))
+    save_equivalence(tmp_path / "equivalence", ours.report, parents=(imported, ours.demonstrations))
+    opened = open_study(studies(shelve([small_study, tmp_path]))["stranger"])
+    assert (opened.model.name, opened.n_slots, opened.portrait) == ("stranger", 10, None)
+
+
+def test_a_model_of_ours_is_refused_with_other_demonstrations(small_study: Path, tmp_path: Path) -> None:
+    study = studies(shelve([small_study]))["novice"]
+    ours = open_study(study)
+    save_trajectories(tmp_path / "others", ours.trajectories, parent=ours.demonstrations, seed=1)
+    (others,) = shelve([tmp_path])
+    with pytest.raises(UserError, match="novice was not made from"):
+        open_study(replace(study, demonstrations=others))
 
 
 def test_what_was_found_out_about_a_study_is_opened_with_it(small_study: Path) -> None:

@@ -1,0 +1,123 @@
+"""Certificates become tables: what was tried inside their classes, and what a player earns on them."""
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from tables import interval, share, table, written
+
+from dtinterp.equivalence.acted import INTACT, Acted
+from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.equivalence.scrutiny import Scrutiny
+from dtinterp.equivalence.verification import MATES, Arm
+
+Certificates = Mapping[str, EquivalenceReport]
+MODELS = ("trained", "untrained")
+EXCHANGES = ("interchangeable", "random, of these sizes", "untrained, as many")
+
+
+def certificates(found: Certificates) -> str:
+    """Return how classes were formed and refined, and how they and their controls fared in unused contexts."""
+    head = (
+        "model",
+        "classes formed → refined",
+        "counterexamples, of swaps",
+        "the worst, bits",
+        "unused contexts in which class-mates go beyond ε",
+        "the worst, bits",
+        "norm-matched",
+        "other classes",
+        "class-mates, untrained model",
+        "ARI between halves of the contexts",
+    )
+    return table(head, ([name, *_scrutinised(_tested(report))] for name, report in found.items()))
+
+
+def _scrutinised(tested: Scrutiny) -> list[str]:
+    trained, untrained = ({arm.stand_in: arm for arm in tested.arms if arm.model == name} for name in MODELS)
+    n_found, n_tried = (sum(getattr(each, name) for each in tested.rounds) for name in ("n_counterexamples", "n_swaps"))
+    n_failures, n_contexts = (
+        sum(getattr(each, name) for each in tested.bounds) for name in ("n_failures", "n_contexts")
+    )
+    return [
+        f"{tested.formed.n_classes} → {tested.rounds[-1].n_classes}",
+        f"{n_found} of {n_tried:,}",
+        written(max((swap.divergence for swap in tested.counterexamples), default=0.0), 2),
+        f"{n_failures} of {n_contexts}: {share(trained[MATES].share, digits=1)}",
+        written(max(bound.maximum for bound in tested.bounds), 2),
+        *(_failing(trained[name]) for name in ("norm-matched", "other classes")),
+        _failing(untrained[MATES]),
+        "" if tested.stability is None else interval(tested.stability),
+    ]
+
+
+def _failing(arm: Arm) -> str:
+    return f"{arm.share.estimate:.1%}"
+
+
+def reachable(found: Certificates) -> str:
+    """Return how many swaps could truly have happened, and what came of those inside a class."""
+    head = ("model", "swaps", "that could truly have happened", "of these inside a class", "the worst of those, bits")
+    return table(head, ([name, *_reached(report)] for name, report in found.items()))
+
+
+def _reached(report: EquivalenceReport) -> list[str]:
+    reach, label = _tested(report).reachable, report.partition.label
+    assert reach is not None, "the states of this world are known"
+    n_contexts = reach.n_contexts.clone().fill_diagonal_(0)  # a frame is no stand-in for itself
+    inside = (label[:, None] == label) & (n_contexts > 0)
+    worst = torch.where(inside, reach.maximum, 0.0).max()
+    counts = (report.n_swaps, int(n_contexts.sum()), int(n_contexts[inside].sum()))
+    return [*(f"{count:,}" for count in counts), written(float(worst), 3) if inside.any() else ""]
+
+
+def acting(found: Certificates) -> str:
+    """Return what each model earns, greedily and exactly, when it is shown one observation for each class."""
+    head = (
+        "model",
+        "classes",
+        "return on them",
+        "on random classes of the same sizes",
+        "on as many classes of an untrained model",
+        "fewest classes that lose nothing",
+    )
+
+    def rows() -> Iterator[list[str]]:
+        for name, report in found.items():
+            behaviour = report.behaviour
+            own, other = behaviour.classes, behaviour.untrained_classes
+            earned = f"{own.earned.expected_return:.3f} of {behaviour.intact.expected_return:.3f}"
+            cells = [earned, interval(own.random_return, digits=3), f"{other.earned.expected_return:.3f}"]
+            yield [name, str(own.n_classes), *cells, str(behaviour.fewest.n_classes)]
+
+    return table(head, rows())
+
+
+def drawn(found: Certificates) -> str | None:
+    """Return what model and agent earn on the classes when they draw their actions; None where some did not play."""
+    if not all(report.acted for report in found.values()):
+        return None
+    head = (
+        "classes of",
+        "player",
+        "return intact",
+        "on the classes, change",
+        "on random ones of the same sizes, change",
+        "on as many of an untrained model, change",
+    )
+    rows = (
+        [name, player, *_changes([each for each in report.acted if each.player == player])]
+        for name, report in found.items()
+        for player in dict.fromkeys(each.player for each in report.acted)
+    )
+    return table(head, rows, n_words=2)
+
+
+def _changes(acted: list[Acted]) -> list[str]:
+    played = {each.shown: each.played for each in acted}
+    changes = (interval(played[name].change, digits=3) for name in EXCHANGES)
+    return [f"{played[INTACT].mean_return.estimate:.3f}", *changes]
+
+
+def _tested(report: EquivalenceReport) -> Scrutiny:
+    assert report.scrutiny is not None, "this certificate was made before classes were put to the test"
+    return report.scrutiny
