@@ -188,7 +188,7 @@ def _fill(folder: Path, content: Content, *, parents: Sequence[Artefact], seed: 
         code=__version__,
         packages={name: version(name) for name in RECORDED_PACKAGES},
         device=device,
-        metrics={name: finite(value) for name, value in content.metrics.items()},
+        metrics=finite(content.metrics),
     )
     (folder / MANIFEST).write_bytes(seal(manifest))
     for file in (*files, folder / MANIFEST, folder):

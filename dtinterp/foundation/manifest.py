@@ -88,15 +88,19 @@ def sha256_of_file(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def finite(value: JSON) -> JSON:
-    """Return the value with null for every NaN and infinity, which JSON has no words for; lists and tables as such."""
+def finite(values: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return the values with null for every NaN and infinity, however deep: JSON has no words for them."""
+    return {name: _finite(value) for name, value in values.items()}
+
+
+def _finite(value: Any) -> Any:
     match value:
         case float() if not math.isfinite(value):
             return None
         case Mapping():
-            return {name: finite(part) for name, part in value.items()}
+            return {name: _finite(part) for name, part in value.items()}
         case list() | tuple():
-            return [finite(part) for part in value]
+            return [_finite(part) for part in value]
     return value
 
 
