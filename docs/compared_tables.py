@@ -97,7 +97,8 @@ def mirror(shelf: Shelf) -> str:
 def _reflected(found: Reflection) -> list[str]:
     distinct = dict(zip(found.sites, found.distinct, strict=True))
     last = [site for site in found.sites if site.endswith("hook_resid_post")][-1]
-    sites = [written(distinct[site], 2) for site in (OBSERVATION_EMBEDDING, "blocks.1.hook_resid_pre", last)]
+    found_at = (distinct[site] for site in (OBSERVATION_EMBEDDING, "blocks.1.hook_resid_pre", last))
+    sites = ["" if each is None else written(each, 2) for each in found_at]
     share = f"{found.mean / found.other:.0%}"
     return [*sites, written(found.mean, 4), written(found.other, 3), share, written(found.maximum, 3)]
 

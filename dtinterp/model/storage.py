@@ -70,7 +70,7 @@ class TrainedModel:
         The published ids name the same worlds here. Of a model of ours the demonstrations say it.
         """
         settings = TypeAdapter(_Imported).validate_python(self.artefact.config.get(PUBLISHED, {}))
-        return settings.environment_config.get("env_id")
+        return settings.environment_config.env_id
 
     @property
     def assumed(self) -> TrainConfig:
@@ -79,10 +79,15 @@ class TrainedModel:
 
 
 @dataclass(frozen=True)
+class _World:
+    env_id: str | None = None
+
+
+@dataclass(frozen=True)
 class _Imported:
     """What an imported model's own settings say of its world."""
 
-    environment_config: Mapping[str, JSON] = field(default_factory=dict)
+    environment_config: _World = field(default_factory=_World)
 
 
 def load_model(path: Path, *, parent: Artefact | None = None) -> TrainedModel:
