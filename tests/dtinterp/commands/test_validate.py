@@ -27,7 +27,8 @@ def test_it_is_what_the_training_itself_measured_at_its_end(folders, validated):
 def test_a_validation_rests_on_the_model_and_its_demonstrations(folders, validated):
     subject = load_subject(folders.model, folders.demonstrations)
     assert set(validated.manifest.parents.values()) == {each.manifest.digest for each in subject.artefacts}
-    assert read_artefact(validated.path, kind=KIND).config["n_windows"] > 0
+    n_windows = read_artefact(validated.path, kind=KIND).config["n_windows"]
+    assert n_windows == len(validation_windows(subject.trajectories, subject.split, load_model(folders.model).assumed))
 
 
 @pytest.mark.parametrize("n_items", [980, 147])
