@@ -54,8 +54,8 @@ def certify(
         raise UserError(f"{handling.agent} is to play, and n_episodes is 0: give --n-episodes, or no --agent.")
     refuse_existing(out, replace=replace)
     subject = load_subject(model, demonstrations)
-    ledger = handling.ledger(out, subject, config)
     agent = None if handling.agent is None else load_agent(handling.agent)
+    ledger = handling.ledger(out, subject, config)
     with ledger.joined():
         report = certify_in(subject, config, ledger, agent)
     handling.write({"pairs": pairs_table(report), "classes": classes_table(report), "frames": frames_table(report)})

@@ -19,7 +19,7 @@ class Pool:
     """Distinct contexts of one frame that were not tried before."""
 
     contexts: Contexts | None
-    """in random order; None where there is none left"""
+    """in an order in which each of them is as likely to come first, however often it was met; None where none is left"""
     is_whole: bool
     """whether no other context of the frame was left out"""
 
@@ -50,5 +50,6 @@ def pool_of(
     order = torch.randperm(len(visit), generator=generator)[:LARGEST]
     visit, future = visit[order], future[order]
     found = distinct(Contexts(window(trajectories, visits[visit] + future, n_slots), n_slots - 1 - future))
+    found = found[torch.randperm(len(found), generator=generator)]  # those met often came first
     n_pairs = int(remaining.clamp(max=n_slots - 1).sum()) + len(visits)
     return Pool(unlike(found, [tried]), is_whole=len(order) == n_pairs)

@@ -8,11 +8,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from dtinterp.commands import screen as screening
 from dtinterp.commands.handling import Handling
 from dtinterp.commands.screen import screen
 from dtinterp.equivalence.screen import ScreenConfig
 from dtinterp.equivalence.screen_storage import load_screening
 from dtinterp.foundation.artefact import read_artefact
+from dtinterp.foundation.errors import UserError
 from environments.graph.state_graph import state_graph
 
 ROOT = Path(__file__).parents[3]
@@ -38,6 +40,15 @@ def test_tours_of_the_world_show_all_that_it_has(folders, tmp_path):
     found = load_screening(tmp_path / "screening")
     frames = {frame.tobytes() for frame in found.frames.numpy()}
     assert frames == {frame.tobytes() for frame in state_graph(found.env_id).frames}
+
+
+def test_a_refused_call_leaves_nothing_that_stands_in_the_way_of_the_next(folders, tmp_path, monkeypatch):
+    where = {"model": folders.model, "demonstrations": folders.demonstrations}
+    monkeypatch.setattr(screening, "SUPPORTED_IDS", ())
+    with pytest.raises(UserError, match="cannot be enumerated: give held-out"):
+        screen(replace(CONFIG, contexts="world"), tmp_path / "screening", **where)
+    assert list(tmp_path.iterdir()) == []
+    screen(CONFIG, tmp_path / "screening", **where)
 
 
 @pytest.mark.slow
