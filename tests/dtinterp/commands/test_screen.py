@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from dtinterp.commands import screen as screening
+from dtinterp.commands import bench
 from dtinterp.commands.handling import Handling
 from dtinterp.commands.screen import screen
 from dtinterp.equivalence.screen import ScreenConfig
@@ -44,7 +44,7 @@ def test_tours_of_the_world_show_all_that_it_has(folders, tmp_path):
 
 def test_a_refused_call_leaves_nothing_that_stands_in_the_way_of_the_next(folders, tmp_path, monkeypatch):
     where = {"model": folders.model, "demonstrations": folders.demonstrations}
-    monkeypatch.setattr(screening, "SUPPORTED_IDS", ())
+    monkeypatch.setattr(bench, "SUPPORTED_IDS", ())
     with pytest.raises(UserError, match="cannot be enumerated: give held-out"):
         screen(replace(CONFIG, contexts="world"), tmp_path / "screening", **where)
     assert list(tmp_path.iterdir()) == []
