@@ -58,11 +58,12 @@ def equivalence_section(results: StudyResults, draw: Draw) -> Html:
         ),
         element("h3", "The classes"),
         paragraph(
-            f"Observations of one class can stand in for one another: in all {report.config.population} that the classes "
-            "were made from, at the moment of the swap and at every later decision still in the window, the action "
-            f"distribution moved by no more than {report.config.epsilon:g} bits (Jensen–Shannon; 1 bit is no action in "
-            "common). Below each class, its certificate, which counts what was met in other contexts too, and the facts "
-            "that hold at every demonstrated step that shows one of its observations.",
+            f"Observations of one class can stand in for one another: in all {report.config.population} that "
+            "the classes were made from, at the moment of the swap and at every later decision still in the "
+            f"window, the action distribution moved by no more than {report.config.epsilon:g} bits "
+            "(Jensen–Shannon; 1 bit is no action in common). Below each class, its certificate, which counts "
+            "what was met in other contexts too, and the facts that hold at every demonstrated step that shows "
+            "one of its observations.",
         ),
         class_gallery(results, draw),
         loners(results, draw),
