@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -20,6 +20,7 @@ from dtinterp.equivalence.certify import EquivalenceReport
 from dtinterp.equivalence.comparison import Portrait
 from dtinterp.equivalence.comparison_storage import ARTEFACT_KIND as COMPARISON
 from dtinterp.equivalence.comparison_storage import load_comparison
+from dtinterp.equivalence.plays import tried_on
 from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
 from dtinterp.equivalence.storage import load_equivalence
 from dtinterp.features.label_storage import ARTEFACT_KIND as LABELS
@@ -74,6 +75,9 @@ class OpenStudy:
 
     report: EquivalenceReport
     trajectories: Trajectories
+    """the demonstrations; their frame table ends with frames that only `tried_on` shows"""
+    tried_on: Trajectories
+    """where the steps that the report names lie: the demonstrations, or plays of their world"""
     equivalence: Artefact
     model: Artefact
     demonstrations: Artefact
@@ -137,9 +141,12 @@ def open_study(study: Study) -> OpenStudy:
     dictionaries = [load_dictionary(each.path, parent=model) for each in study.dictionaries]
     dictionaries.sort(key=lambda each: (not isinstance(each.kind, TopK), each.width))  # as explain-pair prefers them
     labels = [load_labels(each.path, parent=model).labels for each in study.labels]
+    report = load_equivalence(study.equivalence.path, parent=model)
+    tried = tried_on(report.config, trajectories)
     return OpenStudy(
-        report=load_equivalence(study.equivalence.path, parent=model),
-        trajectories=trajectories,
+        report=report,
+        trajectories=replace(trajectories, frames=tried.frames),
+        tried_on=tried,
         equivalence=read_artefact(study.equivalence.path, kind=EQUIVALENCE),
         model=model,
         demonstrations=demonstrations,

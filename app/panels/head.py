@@ -23,20 +23,27 @@ def show_head(opened: OpenStudy) -> None:
 
 def _numbers(report: EquivalenceReport) -> list[tuple[str, str, str]]:
     """Return label, value and explanation of each number."""
-    worst = max(certificate.maximum for certificate in report.certificates)
+    worst = max(report.totals, key=lambda each: each.maximum)
+    kind = report.config.kind
+    n_inside = sum(each.n_swaps for each in report.totals)
     behaviour = report.behaviour
     found = [
         (
             "observations",
             count(len(report.chosen.frame_id)),
-            f"{report.chosen.coverage:.1%} of the {count(report.chosen.n_steps)} held-out steps show one of them.",
+            f"{report.chosen.coverage:.1%} of the {count(report.chosen.n_steps)} {kind} steps show one of them.",
         ),
         (
             "swaps tried",
             count(report.n_swaps),
-            f"Each observation in the place of each other one, in {count(report.n_contexts)} held-out contexts.",
+            f"Each observation in the place of each other one, in {count(report.n_contexts)} {kind} contexts.",
         ),
-        ("worst inside a class", bits(worst), "The most that a swap inside a class moved a decision."),
+        (
+            "worst inside a class",
+            bits(worst.maximum),
+            f"The most that a swap inside a class moved a decision, of {count(n_inside)} that were tried: met in "
+            f"{worst.stage}. Those that classes are formed from stay within {report.config.epsilon:g} bits.",
+        ),
         (
             "return on classes",
             f"{behaviour.classes.earned.expected_return:.3f} of {behaviour.intact.expected_return:.3f}",

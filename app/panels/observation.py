@@ -6,8 +6,10 @@ from app.address import compare_frames
 from app.library import OpenStudy
 from app.pictures import album, gallery, title_of
 from dtinterp.dataset.windows import window
-from dtinterp.equivalence.certificates import Certificate, WorstSwap
+from dtinterp.equivalence.certificates import Certificate, Total, WorstSwap
 from dtinterp.equivalence.levels import Level
+from dtinterp.equivalence.verification import Bound
+from dtinterp.foundation.statistics import Interval
 from dtinterp.report.evidence import bits, count, plural
 from dtinterp.report.figures.equivalence import neighbours_figure
 from dtinterp.report.filmstrip import filmstrip
@@ -44,10 +46,11 @@ def show_window(opened: OpenStudy, level: Level, place: int) -> None:
 
     Where it stands alone, the swap with its nearest neighbour is shown: the one that kept them apart.
     """
-    certificate = level.certificates[int(level.partition.label[place])]
-    if certificate.worst is not None:
+    label = int(level.partition.label[place])
+    worst = level.totals[label].worst or level.certificates[label].worst
+    if worst is not None:
         st.markdown("**The swap inside this class that moved the model most**")
-        show_swap(opened, certificate.worst)
+        show_swap(opened, worst)
     else:
         st.markdown("**What keeps it apart from its nearest neighbour**")
         show_swap(opened, worst_swap(opened.report, place, nearest(opened.report, place)))
@@ -55,12 +58,13 @@ def show_window(opened: OpenStudy, level: Level, place: int) -> None:
 
 def show_swap(opened: OpenStudy, swap: WorstSwap) -> None:
     """Show the window of a swap, the stand-in below its slot, and what it did."""
-    last = opened.trajectories.frame_id.new_tensor([swap.step]).long()
-    st.html(filmstrip(window(opened.trajectories, last, opened.n_slots), album(opened.trajectories.frames), swap=swap))
+    last = opened.tried_on.frame_id.new_tensor([swap.step]).long()
+    st.html(filmstrip(window(opened.tried_on, last, opened.n_slots), album(opened.trajectories.frames), swap=swap))
     st.caption(
         f"Frame {swap.stand_in} in the place of frame {swap.frame} at slot {swap.slot + 1} of {opened.n_slots} moved "
-        f"the decision at slot {swap.decision + 1} by {bits(swap.divergence)}. Held-out episode "
-        f"{int(opened.trajectories.episode[swap.step])}, window ending at step {swap.step}."
+        f"the decision at slot {swap.decision + 1} by {bits(swap.divergence)}. "
+        f"{opened.report.config.kind.capitalize()} episode {int(opened.tried_on.episode[swap.step])}, "
+        f"window ending at step {swap.step}."
     )
 
 
@@ -68,7 +72,8 @@ def _show_facts(opened: OpenStudy, place: int) -> None:
     chosen, trajectories = opened.report.chosen, opened.trajectories
     n_visits = int(chosen.n_visits[place])
     st.markdown(
-        f"Seen at {count(n_visits)} of {count(chosen.n_steps)} held-out steps ({n_visits / chosen.n_steps:.1%})."
+        f"Seen at {count(n_visits)} of {count(chosen.n_steps)} {opened.report.config.kind} steps "
+        f"({n_visits / chosen.n_steps:.1%})."
     )
     st.caption(title_of(trajectories.frames, int(chosen.frame_id[place])).partition(": ")[2])
     facts = shared_facts(trajectories, chosen.frame_id[place : place + 1])
@@ -87,22 +92,36 @@ def _show_class(opened: OpenStudy, level: Level, place: int) -> None:
         return
     st.markdown(f"**Class {label}**: {plural(len(mates), 'class-mate')} that can stand in for it within {epsilon}")
     st.html(gallery(album(opened.trajectories.frames), [opened.frames[mate] for mate in mates]))
-    _show_certificate(opened, level, level.certificates[label])
+    _show_certificate(opened, level, level.certificates[label], level.totals[label])
 
 
-def _show_certificate(opened: OpenStudy, level: Level, certificate: Certificate) -> None:
+def _show_certificate(opened: OpenStudy, level: Level, certificate: Certificate, total: Total) -> None:
     tiles = (*st.columns(2), *st.columns(2))  # four abreast would cut the numbers off
-    tiles[0].metric("largest divergence", bits(certificate.maximum))
-    tiles[1].metric("mean", bits(certificate.mean))
-    tiles[2].metric("swaps tried", count(certificate.n_swaps))
+    formed = f"Of the {count(certificate.n_swaps)} swaps that the class is formed from."
+    tiles[0].metric("largest divergence", bits(total.maximum), help=f"Of all swaps tried: it was met in {total.stage}.")
+    tiles[1].metric("mean", bits(certificate.mean), help=formed)
+    tiles[2].metric("swaps tried", count(total.n_swaps), help=f"{count(certificate.n_swaps)} of them in formation.")
     tiles[3].metric(
-        "actions flipped", count(certificate.n_flips), help="It takes little where two actions are nearly as likely."
+        "actions flipped",
+        count(certificate.n_flips),
+        help=f"{formed} It takes little where two actions are nearly as likely.",
     )
+    if total.worst is None:
+        st.caption(f"The window of the largest divergence, met in {total.stage}, was not kept when this was written.")
     scrutiny = opened.report.scrutiny
     bounds = scrutiny.bounds if level.is_certified and scrutiny is not None else ()
     for bound in bounds:
         if bound.label == certificate.label and bound.share is not None:
-            st.caption(
-                f"In {count(bound.n_contexts)} contexts that it was not made from, it failed in {bound.n_failures}: at "
-                f"95%, it fails in at most {bound.share.high:.0%} of all its held-out contexts."
-            )
+            st.caption(_bounded(bound, bound.share, opened.report.config.population))
+
+
+def _bounded(bound: Bound, share: Interval, population: str) -> str:
+    if bound.is_exact:
+        return (
+            f"**Exact**: all {count(share.n)} {population} of its observations were tried, and it failed in "
+            f"{count(bound.n_failures)} of them."
+        )
+    return (
+        f"In {count(bound.n_contexts)} contexts that it was not made from, it failed in {bound.n_failures}: at 95%, it "
+        f"fails in at most {share.high:.0%} of all its {population}."
+    )

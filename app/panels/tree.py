@@ -78,7 +78,8 @@ def _said(opened: OpenStudy, level: Level) -> str:
     if scrutiny is None or not scrutiny.rounds:
         return f"**{here} at the certified ε.**"
     n_broken = sum(each.n_counterexamples for each in scrutiny.rounds)
+    unfinished = " The last round still found some: more would break more." * (not opened.report.is_refined_to_the_end)
     return (
         f"**{here} at the certified ε**: {scrutiny.formed.n_classes} as the swaps make them, until "
-        f"{plural(n_broken, 'counterexample')} in fresh contexts broke some (dotted in the tree)."
+        f"{plural(n_broken, 'counterexample')} in fresh contexts broke some (dotted in the tree).{unfinished}"
     )

@@ -5,12 +5,12 @@ from dataclasses import replace as replace_in
 from pathlib import Path
 
 from dtinterp.agents.storage import TrainedAgent, load_agent
+from dtinterp.commands.bench import bench_for
 from dtinterp.commands.handling import Handling
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.equivalence.certify import EquivalenceConfig, EquivalenceReport
 from dtinterp.equivalence.certify import certify as certify_classes
 from dtinterp.equivalence.ledger import HERE, Ledger
-from dtinterp.equivalence.scrutiny import Bench
 from dtinterp.equivalence.storage import save_equivalence
 from dtinterp.equivalence.tables import classes_table, frames_table, pairs_table
 from dtinterp.foundation.artefact import Artefact, refuse_existing
@@ -38,7 +38,7 @@ def certify(
     handling: Company = ALONE,
     replace: bool = False,
 ) -> Artefact:
-    """Swap observations in held-out contexts and certify which of them the model treats alike.
+    """Swap observations in real contexts and certify which of them the model treats alike.
 
     An interrupted call goes on where it stopped when it is called again.
 
@@ -54,8 +54,8 @@ def certify(
         raise UserError(f"{handling.agent} is to play, and n_episodes is 0: give --n-episodes, or no --agent.")
     refuse_existing(out, replace=replace)
     subject = load_subject(model, demonstrations)
-    ledger = handling.ledger(out, subject, config)
     agent = None if handling.agent is None else load_agent(handling.agent)
+    ledger = handling.ledger(out, subject, config)
     with ledger.joined():
         report = certify_in(subject, config, ledger, agent)
     handling.write({"pairs": pairs_table(report), "classes": classes_table(report), "frames": frames_table(report)})
@@ -69,11 +69,5 @@ def certify_in(
     subject: Subject, config: EquivalenceConfig, ledger: Ledger = HERE, agent: TrainedAgent | None = None
 ) -> EquivalenceReport:
     """Certify a subject's classes, an untrained model beside it as control; an agent may play on them, too."""
-    bench = bench_of(subject, ledger)
+    bench = bench_for(subject, config, ledger)
     return certify_classes(bench if agent is None else replace_in(bench, agent=agent.network), config)
-
-
-def bench_of(subject: Subject, ledger: Ledger = HERE) -> Bench:
-    """Return a subject's model and held-out steps, an untrained model beside it as control."""
-    held_out = subject.split.held_out
-    return Bench(subject.model, subject.untrained, subject.trajectories, held_out, subject.items, ledger)

@@ -9,6 +9,7 @@ from dtinterp.dictionary.storage import load_dictionary
 from dtinterp.equivalence.comparison import ComparisonConfig, hold_against
 from dtinterp.equivalence.comparison_storage import save_comparison
 from dtinterp.equivalence.partitions import Certified
+from dtinterp.equivalence.plays import refuse_plays
 from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
 from dtinterp.equivalence.storage import load_equivalence
 from dtinterp.equivalence.tables import against_table, write_tables
@@ -79,6 +80,7 @@ def _certified(
     """Return one model as it is compared, and the artefacts that it rests on."""
     model = subject.trained.artefact
     report = load_equivalence(classes, parent=model)
+    refuse_plays(report.config, str(classes))
     parents = [model, read_artefact(classes, kind=EQUIVALENCE)]
     if dictionary is not None:
         parents.append(read_artefact(dictionary, kind=DICTIONARY, parent=model))

@@ -13,6 +13,7 @@ from dtinterp.dictionary.storage import load_dictionary
 from dtinterp.equivalence.anatomy import class_features, dimensions
 from dtinterp.equivalence.certify import EquivalenceReport
 from dtinterp.equivalence.explanation_storage import CLASSES, ClassesExplanation
+from dtinterp.equivalence.plays import refuse_plays
 from dtinterp.equivalence.prediction import in_components, predict, raw_cosine
 from dtinterp.equivalence.quotient import representatives
 from dtinterp.equivalence.representations import (
@@ -79,6 +80,7 @@ def explain_classes(
     subject = load_subject(places.model, places.demonstrations)
     trained = subject.trained.artefact
     report = load_equivalence(places.equivalence, parent=trained)
+    refuse_plays(report.config, str(places.equivalence))
     parents = (
         *subject.artefacts,
         read_artefact(places.equivalence, kind=EQUIVALENCE),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from dtinterp import __version__
 from dtinterp.commands.subject import Subject
 from dtinterp.equivalence.certify import EquivalenceConfig
 from dtinterp.equivalence.history import HistoryConfig
@@ -27,9 +28,10 @@ class Handling:
     def ledger(self, out: Path, subject: Subject, config: EquivalenceConfig | ScreenConfig | HistoryConfig) -> Ledger:
         """Return the ledger of the work that is to become `out`, begun or gone on with.
 
-        Raises `UserError` where other work is unfinished there.
+        Raises `UserError` where other work is unfinished there, be it only that other code did it.
         """
-        identity = {**asdict(config), **{each.name: each.manifest.digest for each in subject.artefacts}}
+        parents = {each.name: each.manifest.digest for each in subject.artefacts}
+        identity = {"code": __version__, **asdict(config), **parents}
         return open_ledger(out.with_name(f"{out.name}.unfinished"), identity, ray_address=self.ray_address)
 
     def write(self, tables: Mapping[str, pd.DataFrame]) -> None:

@@ -1,12 +1,10 @@
 """A model on disk becomes classes of very many observations on disk."""
 
-from dataclasses import replace as replaced
 from pathlib import Path
 
 import pandas as pd
-import torch
 
-from dtinterp.commands.certify import bench_of
+from dtinterp.commands.bench import bench_of, graph_for, moved_to
 from dtinterp.commands.handling import HERE_ALONE, Handling
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.equivalence.ledger import Ledger
@@ -16,11 +14,7 @@ from dtinterp.equivalence.screen_storage import save_screening
 from dtinterp.equivalence.scrutiny import Bench
 from dtinterp.equivalence.tours import tours
 from dtinterp.foundation.artefact import Artefact, refuse_existing
-from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import numpy_generator
-from dtinterp.model.frames import encoded
-from environments.graph.state_graph import state_graph
-from environments.registration import SUPPORTED_IDS
 
 
 def screen(
@@ -61,11 +55,5 @@ def _bench(subject: Subject, config: ScreenConfig, ledger: Ledger) -> Bench:
     bench = bench_of(subject, ledger)
     if config.contexts == "held-out":
         return bench
-    if bench.trajectories.env_id not in SUPPORTED_IDS:
-        raise UserError(
-            f"contexts is world, but the states of {bench.trajectories.env_id} cannot be enumerated: give held-out."
-        )
-    rng = numpy_generator(config.seed, "screen/tours")
-    toured = tours(state_graph(bench.trajectories.env_id), n_tours=config.n_tours, generator=rng)
-    items = encoded(toured.frames, subject.model.cfg.n_items)
-    return replaced(bench, trajectories=toured, steps=torch.arange(toured.n_steps), items=items)
+    graph, rng = graph_for(bench, config.contexts), numpy_generator(config.seed, "screen/tours")
+    return moved_to(bench, tours(graph, n_tours=config.n_tours, generator=rng))

@@ -1,14 +1,16 @@
 """Two partitions become how far they agree, with an interval and with chance beside it."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float64, Int64
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
-from dtinterp.equivalence.classes import Partition
+from dtinterp.equivalence.classes import Partition, classes, classes_of_count
+from dtinterp.equivalence.relation import Relation
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.statistics import Interval, central
+from dtinterp.foundation.statistics import Interval, central, holm
 
 CELLS = 2_000_000
 """Entries of the contingency tables that are counted at once."""
@@ -33,6 +35,53 @@ class Agreement:
     """ARI of random classes of the partition's sizes: its mean, the central 95% of the draws, and their number"""
     p_value: float
     """share of the random classes that agree at least as well, the partition counted among them"""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The model's classes against one partition of the world, with a model that learned nothing as control."""
+
+    world: str
+    """name of the world's partition"""
+    trained: Agreement
+    untrained: Agreement
+    """an untrained model's classes, as many as the trained model's"""
+    untrained_at_epsilon: Agreement
+    """an untrained model's classes at the same epsilon: often a single one, since little moves it"""
+    p_holm: float = 1.0
+    """the trained model's p_value, Holm-adjusted over the partitions of the world"""
+
+
+def against_worlds(
+    worlds: Sequence[Partition],
+    partition: Partition,
+    control: Relation,
+    *,
+    epsilon: float,
+    n_draws: int,
+    generator: np.random.Generator,
+) -> tuple[Comparison, ...]:
+    """Return a model's classes at `epsilon`, and those of `control`, an untrained one, against each of the worlds."""
+
+    def agreement(ours: Partition, world: Partition) -> Agreement:
+        return compare(ours, world, n_draws=n_draws, generator=generator)
+
+    found = [
+        Comparison(
+            world=world.name,
+            trained=agreement(partition, world),
+            untrained=agreement(classes_of_count(control, partition.n_classes), world),
+            untrained_at_epsilon=agreement(classes(control, epsilon), world),
+        )
+        for world in worlds
+    ]
+    return adjusted(found)
+
+
+def adjusted(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
+    """Return the comparisons of one model with their p-values adjusted for how many partitions were looked at."""
+    together = holm(np.array([each.trained.p_value for each in comparisons]))
+    return tuple(replace(each, p_holm=float(p)) for each, p in zip(comparisons, together, strict=True))
 
 
 def compare(partition: Partition, reference: Partition, *, n_draws: int, generator: np.random.Generator) -> Agreement:

@@ -62,7 +62,7 @@ def assay(
         attempts = attempt(swapper, contexts, places=place[contexts.frame_id], drafts=list(drafts.values()))
         found[name] = dict(zip(drafts, attempts, strict=True))
     return Assay(
-        bounds=bounds(found["trained"][MATES], partition, epsilon=rigour.epsilon, exact=()),
+        bounds=bounds(found["trained"][MATES], partition, epsilon=rigour.epsilon, exact={}),
         arms=tuple(
             arm
             for name, attempts in found.items()

@@ -1,6 +1,8 @@
 """Swaps inside a class become its certificate: how much the model minded, at most."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from jaxtyping import Int64
 from torch import Tensor
@@ -30,9 +32,13 @@ class WorstSwap:
     """bits"""
 
 
+Stage = Literal["formation", "refinement", "verification"]
+"""What a swap was made for: to make the classes, to break them, or to bound how often they fail."""
+
+
 @dataclass(frozen=True)
 class Certificate:
-    """What was tried inside one class, and the worst that came of it."""
+    """What was tried inside one class when it was formed, and the worst that came of it."""
 
     label: int
     """the class"""
@@ -43,11 +49,46 @@ class Certificate:
     mean: float
     """mean divergence over swaps, in bits; 0 where the class has one frame"""
     maximum: float
-    """largest divergence over swaps and decisions, in bits: no swap that was tried moved the model more"""
+    """largest divergence over these swaps and their decisions, in bits; `total` has that of all that was tried"""
     n_flips: int
     """swaps that changed the most likely action of at least one decision"""
     worst: WorstSwap | None
     """where the maximum was met; None where the class has one frame"""
+
+
+@dataclass(frozen=True)
+class Later:
+    """What was tried inside one class after it was formed, at one stage, and the worst that came of it."""
+
+    label: int
+    """the class"""
+    stage: Stage
+    n_swaps: int
+    maximum: float
+    """bits"""
+    worst: WorstSwap | None
+    """where the maximum was met; None in what was written before it was kept"""
+
+
+@dataclass(frozen=True)
+class Total:
+    """All that was ever tried inside one class, and the worst that came of it."""
+
+    n_swaps: int
+    maximum: float
+    """largest divergence over all swaps and decisions, in bits: no swap that was tried moved the model more"""
+    stage: Stage
+    """where the maximum was met"""
+    worst: WorstSwap | None
+    """the swap that it was; None where the class has one frame, and in what was written before it was kept"""
+
+
+def total(certificate: Certificate, later: Sequence[Later]) -> Total:
+    """Return what was tried inside the class of a certificate, `later` included; of equal maxima the first counts."""
+    parts = [each for each in later if each.label == certificate.label]
+    first = Later(certificate.label, "formation", certificate.n_swaps, certificate.maximum, certificate.worst)
+    worst = max([first, *parts], key=lambda each: each.maximum)
+    return Total(sum(each.n_swaps for each in [first, *parts]), worst.maximum, worst.stage, worst.worst)
 
 
 def certificates(swaps: Swaps, partition: Partition) -> tuple[Certificate, ...]:

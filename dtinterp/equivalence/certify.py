@@ -2,23 +2,23 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
-import numpy as np
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import UInt8
 from torch import Tensor
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
-from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.acted import Acted, Exchange, Stage, act_on
-from dtinterp.equivalence.agreement import Agreement, compare
-from dtinterp.equivalence.certificates import Certificate, certificates
+from dtinterp.equivalence.agreement import Comparison, against_worlds
+from dtinterp.equivalence.certificates import Certificate, Later, Total, certificates, total
 from dtinterp.equivalence.classes import Partition, check_epsilon, classes, classes_of_count, partition_of
 from dtinterp.equivalence.contexts import draw_contexts
 from dtinterp.equivalence.frames import ChosenFrames, most_visited
-from dtinterp.equivalence.quotient import Behaviour, Judge, Trial, representatives
+from dtinterp.equivalence.quotient import Behaviour, Trial, judge_of, representatives
 from dtinterp.equivalence.reach import Reachable, frames_that_could_stand, reachable, steps_of_equals
+from dtinterp.equivalence.refinement import has_ended
 from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.scrutiny import Bench, Effort, Scrutiny, at_once, put_to_the_test
 from dtinterp.equivalence.stability import stability
@@ -28,13 +28,13 @@ from dtinterp.equivalence.worlds import places, world_partitions
 from dtinterp.foundation.ranges import require_at_least
 from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.foundation.statistics import Interval
-from dtinterp.interventions.expectation import Altered, expectation
 from dtinterp.model.transformer import DecisionTransformer
-from environments.graph.evaluation import Expectation
 from environments.graph.state_graph import StateGraph, state_graph
 
 N_HALVES = 20
 """Times that contexts are halved, to see how far classes depend on which were drawn."""
+
+Source = Literal["held-out", "plays"]
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,16 @@ class EquivalenceConfig:
     """How equivalence is certified; the work grows with n_frames² × n_contexts."""
 
     n_frames: int = 96
-    """observations compared, each with each other: the most visited on the held-out side"""
+    """observations compared, each with each other: the most visited on the held-out side, or by plays"""
+    contexts: Source = "held-out"
+    """where observations stand: held-out for steps of held-out demonstrations; plays for all that can happen in the
+    first steps of the world, whoever plays, target_return asked: so few that classes are tried in every one"""
+    horizon: int = 3
+    """actions of a play before its last decision, at most; for plays"""
+    most_contexts: int = 60_000
+    """contexts of plays, at most, before any are found alike; a horizon that gives more is refused"""
     n_contexts: int = 8
-    """held-out contexts per observation, from ones that end at it to ones that go on as long as a window can"""
+    """contexts per observation that classes are made from: some end at it, some go on as long as a window can"""
     epsilon: float = 0.05
     """bits of Jensen-Shannon divergence that two observations of one class may be apart, in any context tried; at 0.05
     no action's probability moves by more than 0.262"""
@@ -59,12 +66,14 @@ class EquivalenceConfig:
     only_reachable: bool = False
     """only contexts in which each of the observations compared could truly stand: after all that came before, the world
     might have shown any of them; without it such swaps are reported apart"""
-    n_rounds: int = 4
-    """times that classes are tried in fresh contexts and split by counterexample; 0 leaves them as they were formed"""
+    n_rounds: int = 12
+    """times that classes are tried in fresh contexts and split by counterexample, at most: a round that finds none is
+    the last; 0 leaves them as they were formed"""
     n_fresh: int = 4
     """contexts per observation in each of these rounds"""
     n_verified: int = 8
-    """contexts per observation, used for nothing before, that bounds and controls rest on; 0 gives none"""
+    """contexts per observation, used for nothing before, that bounds and controls rest on; 0 gives none. Of plays, all
+    contexts that are left are tried with class-mates, controls in so many"""
     n_episodes: int = 0
     """episodes that the model, and an agent where one is given, play on the classes at temperature 1, all from the same
     starts with the same luck; 0 plays none"""
@@ -76,20 +85,22 @@ class EquivalenceConfig:
         check_epsilon(self.epsilon)
         require_at_least(self, 2, "n_frames")
         require_at_least(self, 1, "n_contexts", "n_draws", "n_quotient_draws", "n_fresh")
-        require_at_least(self, 0, "n_rounds", "n_verified", "n_episodes")
+        require_at_least(self, 0, "n_rounds", "n_verified", "n_episodes", "horizon")
 
+    @property
+    def is_enumerated(self) -> bool:
+        """Whether contexts are those of all plays."""
+        return self.contexts == "plays"
 
-@dataclass(frozen=True)
-class Comparison:
-    """The model's classes against one partition of the world, with a model that learned nothing as control."""
+    @property
+    def kind(self) -> str:
+        """What steps, episodes and contexts are called."""
+        return "enumerated" if self.is_enumerated else "held-out"
 
-    world: str
-    """name of the world's partition"""
-    trained: Agreement
-    untrained: Agreement
-    """an untrained model's classes, as many as the trained model's"""
-    untrained_at_epsilon: Agreement
-    """an untrained model's classes at the same epsilon: often a single one, since little moves it"""
+    @property
+    def population(self) -> str:
+        """All contexts that certificates speak of, in words."""
+        return f"contexts of plays of up to {self.horizon} steps" if self.is_enumerated else "held-out contexts"
 
 
 @dataclass(frozen=True)
@@ -105,7 +116,7 @@ class EquivalenceReport:
     partition: Partition
     """classes of the chosen frames at the config's epsilon, refined by counterexample"""
     certificates: tuple[Certificate, ...]
-    """one per class"""
+    """one per class, from the swaps that classes are formed from; `totals` has what was tried since"""
     untrained: Relation
     """what the same swaps in the same contexts did to an untrained model"""
     worlds: tuple[Partition, ...]
@@ -124,9 +135,31 @@ class EquivalenceReport:
         """The model's divergences, both directions together."""
         return self.swaps.relation("interchangeable")
 
+    @cached_property
+    def totals(self) -> tuple[Total, ...]:
+        """All that was ever tried inside each class, in order of label."""
+        return tuple(total(certificate, self._later) for certificate in self.certificates)
+
+    @property
+    def is_refined_to_the_end(self) -> bool:
+        """Whether the refinement ended because nothing was found, or nothing was left, before its rounds were used up.
+
+        Also where none was tried and none was asked for.
+        """
+        rounds = () if self.scrutiny is None else self.scrutiny.rounds
+        return not self.config.n_rounds or has_ended(rounds, self.config.n_rounds)
+
+    @property
+    def _later(self) -> tuple[Later, ...]:
+        """What was tried inside classes after they were formed, as far as it is known."""
+        if self.scrutiny is None or self.scrutiny.later:
+            return () if self.scrutiny is None else self.scrutiny.later
+        bounds = self.scrutiny.bounds  # written before worst swaps were kept
+        return tuple(Later(each.label, "verification", each.n_swaps, each.maximum, None) for each in bounds)
+
     @property
     def n_contexts(self) -> int:
-        """Distinct held-out contexts."""
+        """Distinct contexts that classes are formed from."""
         return int(self.swaps.n_contexts.sum())
 
     @property
@@ -141,10 +174,10 @@ class EquivalenceReport:
 
 
 def certify(bench: Bench, config: EquivalenceConfig) -> EquivalenceReport:
-    """Swap observations in held-out contexts, join those that can stand in for each other, and compare with the world.
+    """Swap observations in the bench's contexts, join those that can stand in for each other, compare with the world.
 
-    Two passes over n_frames² × n_contexts windows; swaps that the bench's ledger has are not made again. Raises
-    `UserError` where nothing was held out.
+    Of plays, the bench's steps are all that there are. Two passes over n_frames² × n_contexts windows; swaps that the
+    bench's ledger has are not made again. Raises `UserError` where there are no steps.
     """
     model, trajectories, ledger = bench.model, bench.trajectories, bench.ledger
     graph = state_graph(trajectories.env_id)
@@ -182,7 +215,9 @@ def certify(bench: Bench, config: EquivalenceConfig) -> EquivalenceReport:
         certificates=certificates(swaps, partition),
         untrained=control,
         worlds=worlds,
-        comparisons=tuple(_against(world, partition, control, config=config, rng=rng) for world in worlds),
+        comparisons=against_worlds(
+            worlds, partition, control, epsilon=config.epsilon, n_draws=config.n_draws, generator=rng
+        ),
         behaviour=Trial(relation, judge, config.n_quotient_draws, rng).behaviour(partition, worlds, control),
         scrutiny=Scrutiny(
             formed=formed,
@@ -193,6 +228,7 @@ def certify(bench: Bench, config: EquivalenceConfig) -> EquivalenceReport:
             stability=_stability(trials, config),
             at_once=at_once(trials),
             reachable=_reachable(trials, graph, trajectories),
+            later=tested.later,
         ),
     )
     return replace(report, acted=act_on_classes(report, bench, n_episodes=config.n_episodes))
@@ -231,6 +267,7 @@ def _effort(model: DecisionTransformer, config: EquivalenceConfig) -> Effort:
         n_verified=config.n_verified,
         seed=config.seed,
         layer=layer_of(model, config.site),
+        is_exhaustive=config.is_enumerated,
     )
 
 
@@ -243,35 +280,3 @@ def _reachable(trials: Trials, graph: StateGraph, trajectories: Trajectories) ->
     table = places(graph, trajectories.frames)
     could_stand = frames_that_could_stand(graph, trajectories, trials.contexts, table=table, frame_id=trials.frame_id)
     return reachable(trials, could_stand)
-
-
-def judge_of(
-    model: DecisionTransformer,
-    graph: StateGraph,
-    frames: UInt8[Tensor, "frame view view 3"],
-    *,
-    target_return: float,
-) -> Judge:
-    """Return what tells the model's exact greedy expectation when chosen frames are shown as others."""
-    place = places(graph, frames)
-
-    def judge(chosen: Int64[Tensor, " frame"]) -> Expectation:
-        substitute = torch.arange(len(graph.frames))
-        substitute[place] = place[chosen]
-        return expectation(model, graph, Greedy(), target_return=target_return, altered=Altered(substitute))
-
-    return judge
-
-
-def _against(
-    world: Partition, partition: Partition, control: Relation, *, config: EquivalenceConfig, rng: np.random.Generator
-) -> Comparison:
-    def agreement(ours: Partition) -> Agreement:
-        return compare(ours, world, n_draws=config.n_draws, generator=rng)
-
-    return Comparison(
-        world=world.name,
-        trained=agreement(partition),
-        untrained=agreement(classes_of_count(control, partition.n_classes)),
-        untrained_at_epsilon=agreement(classes(control, config.epsilon)),
-    )

@@ -15,12 +15,11 @@ from torch import Tensor
 
 from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.equivalence.certify import judge_of
 from dtinterp.equivalence.classes import Partition, check_epsilon, classes, classes_of_count
 from dtinterp.equivalence.contexts import Contexts, draw_contexts
 from dtinterp.equivalence.frames import ChosenFrames, most_visited
 from dtinterp.equivalence.ledger import HERE, Ledger
-from dtinterp.equivalence.quotient import Judge, representatives
+from dtinterp.equivalence.quotient import Judge, judge_of, representatives
 from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.stability import stability
 from dtinterp.equivalence.swaps import summed

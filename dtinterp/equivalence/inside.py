@@ -1,13 +1,14 @@
 """Classes and fresh contexts become swaps between class-mates only, beside stand-ins that should not pass."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 
 import torch
 from jaxtyping import Float32, Float64, Int64
 from torch import Tensor
 
+from dtinterp.dataset.windows import concatenate
 from dtinterp.equivalence.classes import Partition
 from dtinterp.equivalence.contexts import Contexts
 from dtinterp.equivalence.exchange import where_frames_differ
@@ -40,7 +41,25 @@ class Attempts:
         return len(self.peak)
 
 
+@dataclass(frozen=True)
+class Tries:
+    """Swaps, and the contexts that they were tried in."""
+
+    contexts: Contexts
+    attempts: Attempts
+
+    def __add__(self, others: "Tries") -> "Tries":
+        """Return both, one after the other."""
+        moved_on = replace(others.attempts, context=others.attempts.context + len(self.contexts))
+        pairs = {name: (getattr(self.attempts, name), getattr(moved_on, name)) for name in COLUMNS}
+        windows = concatenate([self.contexts.windows, others.contexts.windows])
+        slot = torch.cat([self.contexts.slot, others.contexts.slot])
+        return Tries(Contexts(windows, slot), Attempts(**{name: torch.cat(pair) for name, pair in pairs.items()}))
+
+
 COLUMNS = tuple(field.name for field in fields(Attempts))
+NOTHING = Attempts(*(torch.zeros(0, dtype=dtype) for dtype in (torch.int64,) * 3 + (torch.float32, torch.int64)))
+"""No swap at all."""
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ machines of the same kind, come to the same as one that was never interrupted, t
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +21,8 @@ from dtinterp.foundation.logbook import progress
 from dtinterp.foundation.pool import Failed, carry_out, joined
 
 IDENTITY = "identity.json"
+ENDING = ".safetensors"
+"""Of the name of a piece's file."""
 
 JobT = TypeVar("JobT")
 Piece = Mapping[str, Tensor]
@@ -57,9 +59,18 @@ class Ledger:
                 bar.advance()
         return [found[name] for name in jobs]
 
-    def joined(self) -> AbstractContextManager[None]:
-        """Hold the machines for all pieces to come, instead of joining them anew for each `done`."""
-        return joined(self.ray_address)
+    @contextmanager
+    def joined(self) -> Iterator[None]:
+        """Hold the machines for all pieces to come, instead of joining them anew for each `done`.
+
+        Where it ends before any piece was done, as after settings that are refused, nothing of the ledger stays.
+        """
+        try:
+            with joined(self.ray_address):
+                yield
+        finally:
+            if self.folder is not None and not any(self.folder.glob(f"*{ENDING}")):
+                self.close()
 
     def close(self) -> None:
         """Remove the pieces; call it once the result is written."""
@@ -77,7 +88,7 @@ class Ledger:
         return piece
 
     def _file(self, name: str) -> Path:
-        return (self.folder or Path()) / f"{self.chapter}{name}.safetensors"
+        return (self.folder or Path()) / f"{self.chapter}{name}{ENDING}"
 
 
 HERE = Ledger()
@@ -92,8 +103,8 @@ def open_ledger(folder: Path, identity: Mapping[str, JSON], *, ray_address: str 
     file, ours = folder / IDENTITY, json.dumps(dict(identity), indent=1, sort_keys=True, default=str)
     if file.exists() and file.read_text(encoding="utf-8") != ours:
         raise UserError(
-            f"{folder} is the unfinished work of other settings or another model: ask for the same again to go on, or "
-            "remove the folder to begin anew."
+            f"{folder} is the unfinished work of other settings, another model or another version of the code: ask for "
+            "the same again to go on, or remove the folder to begin anew."
         )
     folder.mkdir(parents=True, exist_ok=True)
     draft = file.with_suffix(".draft")

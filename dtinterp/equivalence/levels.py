@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from dtinterp.equivalence.certificates import Certificate, certificates
+from dtinterp.equivalence.certificates import Certificate, Total, certificates, total
 from dtinterp.equivalence.certify import EquivalenceReport
 from dtinterp.equivalence.classes import Partition, classes, dendrogram
 
@@ -22,16 +22,23 @@ class Level:
     partition: Partition
     certificates: tuple[Certificate, ...]
     """one per class, from the swaps that the relation rests on"""
+    totals: tuple[Total, ...]
+    """one per class, from all that was tried inside it"""
     is_certified: bool
     """whether the classes were tried in fresh contexts, and split where one failed: only at the report's own epsilon"""
 
 
 def level_at(report: EquivalenceReport, epsilon: float) -> Level:
-    """Return the classes of a report at `epsilon`; raises `UserError` where it is not between 0 and 1 bit."""
+    """Return the classes of a report at `epsilon`; raises `UserError` where it is not between 0 and 1 bit.
+
+    Those at a smaller epsilon refine those at a larger, and the certified ones refine all at a larger. They need not be
+    refined by those at a smaller: a counterexample may have parted what no swap that classes are formed from does.
+    """
     if epsilon == report.config.epsilon:
-        return Level(epsilon, report.partition, report.certificates, is_certified=True)
+        return Level(epsilon, report.partition, report.certificates, report.totals, is_certified=True)
     partition = classes(report.relation, epsilon)
-    return Level(epsilon, partition, certificates(report.swaps, partition), is_certified=False)
+    formed = certificates(report.swaps, partition)
+    return Level(epsilon, partition, formed, tuple(total(each, ()) for each in formed), is_certified=False)
 
 
 def epsilons(report: EquivalenceReport) -> tuple[float, ...]:

@@ -19,9 +19,11 @@ class Pool:
     """Distinct contexts of one frame that were not tried before."""
 
     contexts: Contexts | None
-    """in random order; None where there is none left"""
+    """in random order, one that is met often no earlier than others; None where none is left"""
     is_whole: bool
     """whether no other context of the frame was left out"""
+    n_tried: int = 0
+    """contexts of the frame that are not among them, since they were tried before"""
 
     def __len__(self) -> int:
         """Return the number of contexts."""
@@ -35,11 +37,12 @@ def pool_of(
     *,
     tried: Contexts,
     generator: torch.Generator,
+    largest: int | None = LARGEST,
 ) -> Pool:
     """Return the contexts of `frame` in whole episodes among `steps` that look unlike any of `tried`.
 
     They are the pairs of a visit and a future of 0 to `n_slots` − 1 further steps, as long as the episode goes on, for
-    the slots of `tried`.
+    the slots of `tried`; of more than `largest` pairs, that many are drawn.
     """
     n_slots = tried.windows.n_slots
     visits = steps[trajectories.frame_id[steps] == frame]
@@ -47,8 +50,11 @@ def pool_of(
         return Pool(None, is_whole=True)
     remaining = trajectories.length[trajectories.episode[visits]] - 1 - trajectories.time[visits]
     visit, future = (torch.arange(n_slots) <= remaining[:, None]).nonzero(as_tuple=True)
-    order = torch.randperm(len(visit), generator=generator)[:LARGEST]
+    order = torch.randperm(len(visit), generator=generator)[:largest]
     visit, future = visit[order], future[order]
     found = distinct(Contexts(window(trajectories, visits[visit] + future, n_slots), n_slots - 1 - future))
+    found = found[torch.randperm(len(found), generator=generator)]  # those met often came first
     n_pairs = int(remaining.clamp(max=n_slots - 1).sum()) + len(visits)
-    return Pool(unlike(found, [tried]), is_whole=len(order) == n_pairs)
+    fresh = unlike(found, [tried])
+    n_tried = len(found) - (0 if fresh is None else len(fresh))
+    return Pool(fresh, is_whole=len(order) == n_pairs, n_tried=n_tried)

@@ -11,13 +11,18 @@ from itertools import takewhile
 
 import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Int64, UInt8
 from torch import Tensor
 
+from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.equivalence.classes import Partition, classes_of_count, partition_of
 from dtinterp.equivalence.relation import Relation
+from dtinterp.equivalence.worlds import places
 from dtinterp.foundation.statistics import Interval, central
+from dtinterp.interventions.expectation import Altered, expectation
+from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.evaluation import Expectation
+from environments.graph.state_graph import StateGraph
 
 Judge = Callable[[Int64[Tensor, " frame"]], Expectation]
 """Plays the model that is shown, for each compared frame, the one at the place given: exactly, in expectation."""
@@ -132,6 +137,24 @@ def halvings(n_frames: int) -> list[int]:
     """Return numbers of classes from all frames apart to all in one, each about half of the last but one."""
     counts = {round(n_frames * 2 ** (-step / 2)) for step in range(2 * n_frames.bit_length() + 1)}
     return sorted(counts - {0} | {1}, reverse=True)
+
+
+def judge_of(
+    model: DecisionTransformer,
+    graph: StateGraph,
+    frames: UInt8[Tensor, "frame view view 3"],
+    *,
+    target_return: float,
+) -> Judge:
+    """Return what tells the model's exact greedy expectation when chosen frames are shown as others."""
+    place = places(graph, frames)
+
+    def judge(chosen: Int64[Tensor, " frame"]) -> Expectation:
+        substitute = torch.arange(len(graph.frames))
+        substitute[place] = place[chosen]
+        return expectation(model, graph, Greedy(), target_return=target_return, altered=Altered(substitute))
+
+    return judge
 
 
 def representatives(partition: Partition, relation: Relation) -> Int64[Tensor, " frame"]:

@@ -1,16 +1,15 @@
 """Classes and contexts that they were not made from become classes that withstood them: split by counterexample."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
-from dtinterp.equivalence.certificates import WorstSwap
+from dtinterp.equivalence.certificates import Later, Stage, WorstSwap
 from dtinterp.equivalence.classes import Partition, classes, partition_of
-from dtinterp.equivalence.contexts import Contexts
-from dtinterp.equivalence.inside import Attempts
+from dtinterp.equivalence.inside import Attempts, Tries
 from dtinterp.equivalence.relation import Relation
 
 N_SHOWN = 5
@@ -38,9 +37,11 @@ class Refinement:
     rounds: tuple[Round, ...]
     counterexamples: tuple[WorstSwap, ...]
     """the worst of all rounds"""
+    tries: tuple[Tries, ...]
+    """what was tried in each round"""
 
 
-Fresh = Callable[[Partition, int], tuple[Contexts | None, Attempts | None]]
+Fresh = Callable[[Partition, int], Tries | None]
 """Tries the class-mates of a partition in contexts of a round that no earlier round used; None where none are left."""
 
 
@@ -55,32 +56,55 @@ def refine(
     """Try the classes in fresh contexts and split those in which a swap moves a decision by more than `epsilon` bits.
 
     A class is split by complete linkage on all that was found in it so far, so the result refines `partition`, and no
-    swap that was tried inside any of its classes moved the model by more than epsilon.
+    swap that was tried inside any of its classes moved the model by more than epsilon. It ends with a round that finds
+    no such swap, or where there is nothing left to try, or else after `n_rounds`.
     """
-    maximum, rounds, worst = relation.maximum.clone(), [], []
+    maximum, rounds, worst, tries = relation.maximum.clone(), [], [], []
     for number in range(n_rounds):
-        contexts, attempts = fresh(partition, number)
-        if contexts is None or attempts is None:
+        tried = fresh(partition, number)
+        if tried is None:
             break
+        attempts = tried.attempts
         _raise(maximum, attempts)
         beyond = attempts.peak > epsilon
-        worst += worst_of(attempts, contexts, relation.frame_id, n=N_SHOWN, above=epsilon)
+        worst += worst_of(tried, relation.frame_id, n=N_SHOWN, above=epsilon)
         partition = _split(partition, maximum, relation, epsilon)
-        rounds.append(Round(len(contexts), len(attempts), int(beyond.sum()), partition.n_classes))
+        rounds.append(Round(len(tried.contexts), len(attempts), int(beyond.sum()), partition.n_classes))
+        tries.append(tried)
         if not beyond.any():
             break
-    return Refinement(partition, tuple(rounds), tuple(sorted(worst, key=lambda swap: -swap.divergence)[:N_SHOWN]))
+    shown = tuple(sorted(worst, key=lambda swap: -swap.divergence)[:N_SHOWN])
+    return Refinement(partition, tuple(rounds), shown, tuple(tries))
 
 
-def worst_of(
-    attempts: Attempts, contexts: Contexts, frame_id: Int64[Tensor, " frame"], *, n: int, above: float
-) -> list[WorstSwap]:
+def has_ended(rounds: Sequence[Round], n_rounds: int) -> bool:
+    """Return whether a round found no counterexample, or nothing was left to try, before all rounds were used up."""
+    return len(rounds) < n_rounds or (len(rounds) > 0 and not rounds[-1].n_counterexamples)
+
+
+def worst_of(tried: Tries, frame_id: Int64[Tensor, " frame"], *, n: int, above: float) -> list[WorstSwap]:
     """Return the `n` swaps that moved the model most, if by more than `above` bits, the worst first."""
-    order = attempts.peak.argsort(descending=True, stable=True)[:n]
-    return [_opened(attempts, contexts, frame_id, swap) for swap in order.tolist() if attempts.peak[swap] > above]
+    peak = tried.attempts.peak
+    order = peak.argsort(descending=True, stable=True)[:n]
+    return [_opened(tried, frame_id, swap) for swap in order.tolist() if peak[swap] > above]
 
 
-def _opened(attempts: Attempts, contexts: Contexts, frame_id: Int64[Tensor, " frame"], swap: int) -> WorstSwap:
+def later(partition: Partition, stages: Mapping[Stage, Tries], frame_id: Int64[Tensor, " frame"]) -> tuple[Later, ...]:
+    """Return what was tried inside each class at each of the stages, where anything was."""
+    found = []
+    for stage, tried in stages.items():
+        own = partition.label[tried.attempts.place]
+        is_inside = own == partition.label[tried.attempts.stand_in]
+        for label in own[is_inside].unique().tolist():
+            inside = (is_inside & (own == label)).nonzero().squeeze(1)
+            worst = int(inside[tried.attempts.peak[inside].argmax()])
+            swap = _opened(tried, frame_id, worst)
+            found.append(Later(label, stage, len(inside), swap.divergence, swap))
+    return tuple(found)
+
+
+def _opened(tried: Tries, frame_id: Int64[Tensor, " frame"], swap: int) -> WorstSwap:
+    attempts, contexts = tried.attempts, tried.contexts
     context = int(attempts.context[swap])
     return WorstSwap(
         frame=int(frame_id[attempts.place[swap]]),

@@ -8,10 +8,9 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from dtinterp.equivalence.agreement import Agreement, compare
-from dtinterp.equivalence.certify import judge_of
 from dtinterp.equivalence.classes import Partition, partition_of
 from dtinterp.equivalence.frames import ChosenFrames
-from dtinterp.equivalence.quotient import Judge, Quotient
+from dtinterp.equivalence.quotient import Judge, Quotient, judge_of
 from dtinterp.equivalence.scrutiny import Bench
 from dtinterp.equivalence.worlds import world_partitions
 from dtinterp.foundation.statistics import central

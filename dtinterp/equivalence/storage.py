@@ -8,8 +8,9 @@ from pydantic import TypeAdapter
 from torch import Tensor
 
 from dtinterp.equivalence.acted import Acted
-from dtinterp.equivalence.certificates import Certificate, WorstSwap
-from dtinterp.equivalence.certify import Comparison, EquivalenceConfig, EquivalenceReport
+from dtinterp.equivalence.agreement import Comparison, adjusted
+from dtinterp.equivalence.certificates import Certificate, Later, WorstSwap
+from dtinterp.equivalence.certify import EquivalenceConfig, EquivalenceReport
 from dtinterp.equivalence.classes import Partition
 from dtinterp.equivalence.frames import ChosenFrames
 from dtinterp.equivalence.quotient import Behaviour
@@ -25,7 +26,7 @@ from dtinterp.foundation.statistics import Interval
 ARTEFACT_KIND = "equivalence"
 UNTRIED = {"n_rounds": 0, "n_verified": 0}
 """What the settings of a report mean that was written before classes were tried in fresh contexts."""
-TOLD = ("rounds", "counterexamples", "bounds", "arms", "stability")
+TOLD = ("rounds", "counterexamples", "bounds", "arms", "stability", "later")
 """Fields of the scrutiny that are no tensors."""
 
 
@@ -55,6 +56,8 @@ def save_equivalence(
             "n_decisions": report.n_decisions,
             "n_classes": report.partition.n_classes,
             "certificates": [asdict(certificate) for certificate in report.certificates],
+            "totals": [asdict(each) for each in report.totals],
+            "is_refined_to_the_end": report.is_refined_to_the_end,
             "comparisons": [asdict(comparison) for comparison in report.comparisons],
             "behaviour": asdict(report.behaviour),
             **_told(report.scrutiny),
@@ -84,7 +87,7 @@ def load_equivalence(path: Path, *, parent: Artefact | None = None) -> Equivalen
         certificates=TypeAdapter(tuple[Certificate, ...]).validate_python(metrics["certificates"]),
         untrained=Relation(frame_id=frame_id, name=str(settings["untrained"]), **_under("untrained/", tensors)),
         worlds=tuple(Partition(tensors[f"world/{name}"], name) for name in world_names),
-        comparisons=TypeAdapter(tuple[Comparison, ...]).validate_python(metrics["comparisons"]),
+        comparisons=adjusted(TypeAdapter(tuple[Comparison, ...]).validate_python(metrics["comparisons"])),
         behaviour=TypeAdapter(Behaviour).validate_python(metrics["behaviour"]),
         scrutiny=_scrutiny(tensors, metrics),
         acted=TypeAdapter(tuple[Acted, ...]).validate_python(metrics.get("acted", ())),
@@ -129,6 +132,7 @@ def _scrutiny(tensors: Mapping[str, Tensor], metrics: Mapping[str, JSON]) -> Scr
         arms=TypeAdapter(tuple[Arm, ...]).validate_python(told["arms"]),
         stability=TypeAdapter(Interval | None).validate_python(told["stability"]),
         at_once=found["at_once"],
+        later=TypeAdapter(tuple[Later, ...]).validate_python(told.get("later", ())),
         reachable=Reachable(**reach) if reach else None,
     )
 

@@ -39,8 +39,11 @@ def pairs_table(report: EquivalenceReport) -> pd.DataFrame:
 
 
 def classes_table(report: EquivalenceReport) -> pd.DataFrame:
-    """Return one row per class: its certificate, and its bound where it has one."""
+    """Return one row per class: its certificate, all that was tried inside it, and its bound where it has one."""
     found = pd.DataFrame(asdict(certificate) for certificate in report.certificates).drop(columns="worst")
+    found["tried_swaps"] = [each.n_swaps for each in report.totals]
+    found["tried_maximum_bits"] = [each.maximum for each in report.totals]
+    found["maximum_met_in"] = [each.stage for each in report.totals]
     if report.scrutiny is None or not report.scrutiny.bounds:
         return found
     bounds = pd.DataFrame(

@@ -1,13 +1,16 @@
 """Classes and contexts that nothing was chosen by become bounds on how often a class fails, beside controls.
 
 In a context c of frame a, a class fails if some class-mate in a's place moves a decision by more than ε. With k
-failures in n contexts of the class, drawn at random from its frames' distinct held-out contexts, as many of each frame
-where it has them, the Clopper–Pearson interval of k/n holds the share of contexts in which the class fails, averaged
-over its frames. Drawing from each frame apart, and never twice, only makes the interval wider than it need be: after no
-failure in contexts that fail with chances p_i, ∏(1 − p_i) ≤ (1 − p̄)^n.
+failures in n contexts of the class, drawn at random from its frames' distinct contexts that nothing was chosen by, as
+many of each frame where it has them, the Clopper–Pearson interval of k/n holds the share of these in which the class
+fails, averaged over its frames. Drawing from each frame apart, and never twice, only makes the interval wider than it
+need be: after no failure in contexts that fail with chances p_i, ∏(1 − p_i) ≤ (1 − p̄)^n.
+
+Where every distinct context of a class was tried, nothing is left to be estimated: the class fails in k of all N. In
+those that it was made from it never does, since it would have been split.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,11 +36,12 @@ class Bound:
     n_failures: int
     """contexts in which some class-mate moved a decision by more than epsilon"""
     share: Interval | None
-    """of the contexts in which the class fails, at 95%; None where none was left to try"""
+    """of the contexts in which the class fails, at 95%; where `is_exact`, the very share of all its contexts; None
+    where none was left to try"""
     maximum: float
     """largest divergence, in bits"""
     is_exact: bool
-    """whether every distinct held-out context of its frames was tried, those that the class was made from included"""
+    """whether every distinct context of its frames was tried, those that the class was made from included"""
 
 
 @dataclass(frozen=True)
@@ -58,13 +62,14 @@ class Arm:
     arms of the same model; 1 for class-mates themselves"""
 
 
-def bounds(attempts: Attempts, partition: Partition, *, epsilon: float, exact: Sequence[int]) -> tuple[Bound, ...]:
+def bounds(attempts: Attempts, partition: Partition, *, epsilon: float, exact: Mapping[int, int]) -> tuple[Bound, ...]:
     """Return the bound of each class of more than one frame, in order of label.
 
-    `attempts` are swaps between class-mates, `exact` the labels whose contexts were all tried.
+    `attempts` are swaps between class-mates. `exact` has the classes whose contexts were all tried, by label: how many
+    there are, those that the class was made from included.
     """
     shared = (partition.sizes > 1).nonzero().squeeze(1).tolist()
-    return tuple(_bound(attempts, partition, label, epsilon=epsilon, is_exact=label in exact) for label in shared)
+    return tuple(_bound(attempts, partition, label, epsilon=epsilon, n_in_all=exact.get(label)) for label in shared)
 
 
 def arms(found: dict[str, Attempts], *, model: str, n_contexts: int, epsilon: float) -> tuple[Arm, ...]:
@@ -79,7 +84,7 @@ def arms(found: dict[str, Attempts], *, model: str, n_contexts: int, epsilon: fl
     )
 
 
-def _bound(attempts: Attempts, partition: Partition, label: int, *, epsilon: float, is_exact: bool) -> Bound:
+def _bound(attempts: Attempts, partition: Partition, label: int, *, epsilon: float, n_in_all: int | None) -> Bound:
     inside = partition.label[attempts.place] == label
     peak, context = attempts.peak[inside], attempts.context[inside]
     n_contexts, n_failures = len(context.unique()), len(context[peak > epsilon].unique())
@@ -88,10 +93,17 @@ def _bound(attempts: Attempts, partition: Partition, label: int, *, epsilon: flo
         n_contexts=n_contexts,
         n_swaps=len(peak),
         n_failures=n_failures,
-        share=clopper_pearson(n_failures, n_contexts) if n_contexts else None,
+        share=_share(n_failures, n_contexts, n_in_all),
         maximum=float(peak.max()) if len(peak) else 0.0,
-        is_exact=is_exact,
+        is_exact=n_in_all is not None,
     )
+
+
+def _share(n_failures: int, n_contexts: int, n_in_all: int | None) -> Interval | None:
+    if n_in_all is not None:
+        share = n_failures / n_in_all
+        return Interval(share, share, share, n_in_all)
+    return clopper_pearson(n_failures, n_contexts) if n_contexts else None
 
 
 def _arm(name: str, model: str, attempts: Attempts, *, epsilon: float, p_value: float) -> Arm:

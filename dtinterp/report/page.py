@@ -49,7 +49,7 @@ def render(results: StudyResults, path: Path) -> Path:
 
 def page(results: StudyResults) -> str:
     """Return the page."""
-    frames = results.demonstrations.value.frames
+    frames = results.tried_on.frames
     draw = _album(frames)
     sections = join(
         [

@@ -16,6 +16,7 @@ from dtinterp.dictionary.score import DictionaryScore
 from dtinterp.equivalence.certify import EquivalenceReport
 from dtinterp.equivalence.comparison import ComparisonReport
 from dtinterp.equivalence.explanation_storage import ExplainedClasses, ExplainedPair
+from dtinterp.equivalence.plays import tried_on
 from dtinterp.features.label_table import LabelStudy
 from dtinterp.features.table import FeatureTable
 from dtinterp.foundation.artefact import Artefact
@@ -105,6 +106,14 @@ class StudyResults:
     def env_id(self) -> str:
         """The world."""
         return self.demonstrations.value.env_id
+
+    @cached_property
+    def tried_on(self) -> Trajectories:
+        """Where the steps lie that the equivalence report names: the demonstrations, or plays of their world.
+
+        Its frame table begins with that of the demonstrations.
+        """
+        return tried_on(self.equivalence.value.config, self.demonstrations.value)
 
     @property
     def n_parameters(self) -> int:

@@ -34,7 +34,7 @@ def agreement_table(report: EquivalenceReport) -> pd.DataFrame:
             "classes (model)": each.trained.n_classes,
             "ARI (trained)": each.trained.ari,
             "ARI (random classes)": each.trained.random,
-            "p": each.trained.p_value,
+            "p (Holm)": each.p_holm,
             "ARI (untrained, as many classes)": each.untrained.ari,
             "ARI (untrained, same ε)": each.untrained_at_epsilon.ari,
             "AMI (trained)": each.trained.ami,
@@ -60,18 +60,24 @@ def quotient_table(report: EquivalenceReport) -> pd.DataFrame:
 
 
 def certificate_table(report: EquivalenceReport) -> pd.DataFrame:
-    """Return one row per class: its size, the swaps tried in it, and the most that they moved the model."""
+    """Return one row per class: its size, all swaps tried in it, the most that any moved the model, and its bound.
+
+    Mean and flipped actions are of the swaps that classes are formed from.
+    """
     return pd.DataFrame(
         {
             "class": certificate.label,
             "observations": certificate.size,
-            "swaps": certificate.n_swaps,
-            "largest divergence (bits)": certificate.maximum,
-            "mean divergence (bits)": certificate.mean,
-            "flipped actions": certificate.n_flips,
+            "swaps": total.n_swaps,
+            "largest divergence (bits)": total.maximum,
+            "met in": total.stage,
+            "swaps (formation)": certificate.n_swaps,
+            "largest divergence (formation, bits)": certificate.maximum,
+            "mean divergence (formation, bits)": certificate.mean,
+            "flipped actions (formation)": certificate.n_flips,
             **_bound(report, certificate.label),
         }
-        for certificate in report.certificates
+        for certificate, total in zip(report.certificates, report.totals, strict=True)
     )
 
 

@@ -1,7 +1,9 @@
 """Classes of observations become grids of pictures with their certificates."""
 
+from dataclasses import replace
+
 from dtinterp.dataset.windows import window
-from dtinterp.equivalence.certificates import Certificate, WorstSwap
+from dtinterp.equivalence.certificates import Certificate, Total, WorstSwap
 from dtinterp.report.evidence import bits, cite, count, plural, source
 from dtinterp.report.figures.equivalence import class_order
 from dtinterp.report.filmstrip import Draw, filmstrip
@@ -41,9 +43,9 @@ def loners(results: StudyResults, draw: Draw) -> Html:
 
 
 def worst_swaps(results: StudyResults, draw: Draw) -> Html:
-    """Return the windows of the largest divergences that were met inside any class."""
-    certificates = results.equivalence.value.certificates
-    worst = sorted((each.worst for each in certificates if each.worst is not None), key=lambda swap: -swap.divergence)
+    """Return the windows of the largest divergences that were met inside any class, whenever they were met."""
+    totals = results.equivalence.value.totals
+    worst = sorted((each.worst for each in totals if each.worst is not None), key=lambda swap: -swap.divergence)
     if not worst:
         return paragraph("There is none: no class holds two observations.")
     return join(_worst(results, swap, draw) for swap in worst[:N_WORST])
@@ -55,7 +57,8 @@ def _card(results: StudyResults, label: int, draw: Draw) -> Html:
     places = places[report.chosen.n_visits[places].argsort(descending=True, stable=True)]
     frames = report.chosen.frame_id[places]
     share = int(report.chosen.n_visits[places].sum()) / report.chosen.n_steps
-    facts = shared_facts(results.demonstrations.value, frames)
+    demonstrated = replace(results.demonstrations.value, frames=results.tried_on.frames)
+    facts = shared_facts(demonstrated, frames)
     pictures = [draw(frame) for frame in frames.tolist()]
     shown, folded = pictures[:N_MEMBERS], pictures[N_MEMBERS:]
     rest = details(f"{len(folded)} more", element("div", join(folded), class_="members")) if folded else words()
@@ -66,7 +69,7 @@ def _card(results: StudyResults, label: int, draw: Draw) -> Html:
         ),
         element("div", join(shown), class_="members"),
         rest,
-        _certificate(results, report.certificates[label]),
+        _certificate(results, report.certificates[label], report.totals[label]),
         element(
             "p",
             join(element("span", in_plain_words(fact), class_="fact") for fact in facts) or "no fact is common to all",
@@ -77,19 +80,20 @@ def _card(results: StudyResults, label: int, draw: Draw) -> Html:
     )
 
 
-def _certificate(results: StudyResults, certificate: Certificate) -> Html:
+def _certificate(results: StudyResults, certificate: Certificate, total: Total) -> Html:
     artefact = results.equivalence.artefact
     return element(
         "p",
-        cite(f"≤ {bits(certificate.maximum)}", artefact),
-        f" in {plural(certificate.n_swaps, 'swap')}, {bits(certificate.mean)} on average; ",
-        f"{count(certificate.n_flips)} changed the most likely action",
+        cite(f"≤ {bits(total.maximum)}", artefact),
+        f" in {plural(total.n_swaps, 'swap')}, met in {total.stage}; {bits(certificate.mean)} on average in the "
+        f"{count(certificate.n_swaps)} of formation, {count(certificate.n_flips)} of which changed the most likely "
+        "action",
         class_="certificate",
     )
 
 
 def _worst(results: StudyResults, swap: WorstSwap, draw: Draw) -> Html:
-    trajectories = results.demonstrations.value
+    trajectories = results.tried_on
     last = trajectories.frame_id.new_tensor([swap.step]).long()
     strip = filmstrip(window(trajectories, last, results.model.value.n_slots), draw, swap=swap)
     episode = int(trajectories.episode[swap.step])
@@ -97,6 +101,6 @@ def _worst(results: StudyResults, swap: WorstSwap, draw: Draw) -> Html:
         f"Frame {swap.stand_in} in the place of frame {swap.frame} at slot {swap.slot + 1} moved the decision at slot "
         f"{swap.decision + 1} by ",
         cite(bits(swap.divergence), results.equivalence.artefact),
-        f". Held-out episode {episode}, window ending at step {swap.step}.",
+        f". {results.equivalence.value.config.kind.capitalize()} episode {episode}, window ending at step {swap.step}.",
     )
     return figure_block(strip, caption, source=source(results.equivalence.artefact))

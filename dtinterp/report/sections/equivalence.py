@@ -58,10 +58,12 @@ def equivalence_section(results: StudyResults, draw: Draw) -> Html:
         ),
         element("h3", "The classes"),
         paragraph(
-            "Observations of one class can stand in for one another: in every held-out context tried, at the moment "
-            "of the swap and at every later decision still in the window, the action distribution moved by no more "
-            f"than {report.config.epsilon:g} bits (Jensen–Shannon; 1 bit is no action in common). Below each class, "
-            "its certificate, and the facts that hold at every demonstrated step that shows one of its observations.",
+            f"Observations of one class can stand in for one another: in all {report.config.population} that "
+            "the classes were made from, at the moment of the swap and at every later decision still in the "
+            f"window, the action distribution moved by no more than {report.config.epsilon:g} bits "
+            "(Jensen–Shannon; 1 bit is no action in common). Below each class, its certificate, which counts "
+            "what was met in other contexts too, and the facts that hold at every demonstrated step that shows "
+            "one of its observations.",
         ),
         class_gallery(results, draw),
         loners(results, draw),
@@ -111,14 +113,16 @@ def _finding(results: StudyResults) -> Html:
         f"{plural(n_shared, 'class', 'classes')} {verb(n_shared, 'holds', 'hold')} more than one observation, "
         f"{n_alone} {verb(n_alone, 'holds', 'hold')} just one. Of ",
         cite(f"{count(report.n_swaps)} swaps", artefact),
-        f" in {count(report.n_contexts)} held-out contexts, {count(n_inside)} were inside a class; the worst of those "
-        "moved a decision by ",
+        f" in {count(report.n_contexts)} {report.config.kind} contexts, {count(n_inside)} were inside a class; the "
+        "worst of those moved a decision by ",
         cite(bits(worst), artefact),
         " and ",
         cite(str(n_flips), artefact),
-        " changed the most likely action, which takes little where two actions are nearly as likely. The "
-        f"observations are those most visited on the held-out side, {report.chosen.coverage:.1%} of its "
-        f"{count(report.chosen.n_steps)} steps; it shows {count(report.chosen.n_distinct)} in all.",
+        " changed the most likely action, which takes little where two actions are nearly as likely. Of all that was "
+        "ever tried inside a class, the worst moved one by ",
+        cite(bits(max(each.maximum for each in report.totals)), artefact),
+        f". The observations are the most visited, {report.chosen.coverage:.1%} of {count(report.chosen.n_steps)} "
+        f"{report.config.kind} steps, which show {count(report.chosen.n_distinct)} in all.",
         class_="lead",
     )
 
@@ -160,7 +164,7 @@ def _verdict(standing: Standing, results: StudyResults) -> Html:
         cite(number(trained.ari), artefact),
         ", random classes ",
         cite(number(trained.random), artefact),
-        f" (p = {trained.p_value:.3g}), untrained ",
+        f" (p = {comparison.p_holm:.3g}, Holm-adjusted over the partitions), untrained ",
         cite(number(comparison.untrained.ari), artefact),
         f" with as many classes and {comparison.untrained_at_epsilon.ari.estimate:.2f} at the same ε.",
     )

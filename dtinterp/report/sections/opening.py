@@ -46,7 +46,7 @@ def _merit(point: CalibrationPoint) -> tuple[float, float, float]:
 def _tiles(results: StudyResults) -> list[Html]:
     report, artefact = results.equivalence.value, results.equivalence.artefact
     best = standings(report)[0].comparison
-    worst = max(certificate.maximum for certificate in report.certificates)
+    worst = max(report.totals, key=lambda each: each.maximum)
     tiles = [
         _tile(
             plural(report.partition.n_classes, "class", "classes"),
@@ -54,8 +54,8 @@ def _tiles(results: StudyResults) -> list[Html]:
             cite("certificates", artefact),
         ),
         _tile(
-            bits(worst),
-            "the most that any swap inside a class moved an action distribution",
+            bits(worst.maximum),
+            f"the most that any swap inside a class moved an action distribution, met in {worst.stage}",
             cite("worst swap", artefact),
         ),
         _tile(
@@ -137,10 +137,10 @@ def _on_classes(results: StudyResults) -> list[Content]:
     return [
         "Each of the ",
         cite(f"{len(report.chosen.frame_id)} most visited observations", artefact),
-        f" ({report.chosen.coverage:.1%} of held-out steps) was put in the place of every other in real held-out "
-        "contexts, ",
+        f" ({report.chosen.coverage:.1%} of {report.config.kind} steps) was put in the place of every other in real "
+        f"{report.config.kind} contexts, ",
         cite(f"{count(report.n_swaps)} swaps", artefact),
-        " in all. Joined so that no swap inside a class moves an action distribution by more than "
+        " in all. Joined so that none of these inside a class moves an action distribution by more than "
         f"{report.config.epsilon:g} bits, they form ",
         cite(plural(report.partition.n_classes, "class", "classes"), artefact),
         f", of which {n_alone} hold a single observation. Inside the classes ",

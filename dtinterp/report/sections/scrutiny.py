@@ -3,7 +3,7 @@
 from dtinterp.equivalence.certify import EquivalenceReport
 from dtinterp.equivalence.levels import level_at
 from dtinterp.equivalence.scrutiny import Scrutiny
-from dtinterp.report.evidence import bits, cite, count, number, plural, source
+from dtinterp.report.evidence import bits, cite, count, number, plural, source, verb
 from dtinterp.report.figures.dendrogram import dendrogram_figure
 from dtinterp.report.figures.markup import figure_html
 from dtinterp.report.html import Content, Html, element, words
@@ -52,7 +52,10 @@ def _statements(results: StudyResults, report: EquivalenceReport, scrutiny: Scru
             f" of {count(sum(each.n_swaps for each in scrutiny.rounds))} swaps of class-mates in fresh contexts moved "
             f"a decision by more than ε. {plural(scrutiny.formed.n_classes, 'class', 'classes')} became ",
             cite(str(report.partition.n_classes), artefact),
-            f" in {plural(len(scrutiny.rounds), 'round')}.",
+            f" in {plural(len(scrutiny.rounds), 'round')}. ",
+            ""
+            if report.is_refined_to_the_end
+            else "The rounds were used up while the last one still found some: more rounds would split more classes.",
         )
     ]
     if scrutiny.bounds:
@@ -66,7 +69,8 @@ def _statements(results: StudyResults, report: EquivalenceReport, scrutiny: Scru
                 cite(f"{count(n_failures)} of {count(n_contexts)}", artefact),
                 f" failed; {n_clean} of {plural(len(scrutiny.bounds), 'shared class', 'shared classes')} never did. "
                 "Each class has its Clopper–Pearson bound in the table of certificates; "
-                f"for {n_exact} every distinct held-out context was tried.",
+                f"{_exact(n_exact)} exact, since all {report.config.population} of "
+                f"{verb(n_exact, 'its', 'their')} observations were tried.",
             )
         )
     if scrutiny.stability is not None:
@@ -79,6 +83,10 @@ def _statements(results: StudyResults, report: EquivalenceReport, scrutiny: Scru
             )
         )
     return [*found, *_reachable(results, scrutiny)]
+
+
+def _exact(n_exact: int) -> str:
+    return f"{n_exact or 'none'} {verb(n_exact, 'is', 'are')}"
 
 
 def _reachable(results: StudyResults, scrutiny: Scrutiny) -> list[Content]:

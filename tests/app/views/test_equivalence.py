@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.library import OpenStudy, open_study, shelve, studies
 from dtinterp.equivalence.levels import epsilons, level_at
+from dtinterp.report.evidence import bits, count
 from dtinterp.report.figures.equivalence import frame_order
 from dtinterp.report.pairs import nearest_beyond
 
@@ -66,6 +67,7 @@ def test_the_finding_stands_first_with_its_certificate(opened: OpenStudy) -> Non
     assert "**novice tells 3 classes apart**" in app.markdown[0].value
     shown = _metrics(app)
     assert shown["observations"] == "12"
+    assert shown["worst inside a class"] == bits(max(each.maximum for each in opened.report.totals))
     assert shown["failed when unseen"].startswith("0 of ")
     earned, intact = opened.report.behaviour.classes.earned, opened.report.behaviour.intact
     assert shown["return on classes"] == f"{earned.expected_return:.3f} of {intact.expected_return:.3f}"
@@ -168,13 +170,17 @@ def test_the_certificate_of_the_class_is_shown_with_its_bound(opened: OpenStudy)
     certificate = report.certificates[int(report.partition.label[place])]
     app = _open()
     assert _metrics(app)["actions flipped"] == str(certificate.n_flips)
+    total = report.totals[certificate.label]
+    assert total.n_swaps > certificate.n_swaps
+    assert _metrics(app)["swaps tried"] == count(total.n_swaps)
+    assert _metrics(app)["largest divergence"] == bits(total.maximum)
     assert any("contexts that it was not made from, it failed in 0" in caption.value for caption in app.caption)
 
 
 def test_the_worst_window_is_opened_with_its_slots(opened: OpenStudy) -> None:
     report = opened.report
     place = int(frame_order(report.partition, report.chosen)[0])
-    worst = report.certificates[int(report.partition.label[place])].worst
+    worst = report.totals[int(report.partition.label[place])].worst
     assert worst is not None
     captions = [caption.value for caption in _open().caption]
     sentence = f"Frame {worst.stand_in} in the place of frame {worst.frame} at slot {worst.slot + 1} of 10"

@@ -4,12 +4,15 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dtinterp.agents.storage import load_agent
-from dtinterp.commands.certify import Company, certify
+from dtinterp.commands import handling
+from dtinterp.commands.certify import ALONE, Company, certify
+from dtinterp.commands.subject import load_subject
 from dtinterp.equivalence.certify import EquivalenceConfig
 from dtinterp.equivalence.storage import load_equivalence
 from dtinterp.foundation.artefact import read_artefact
@@ -84,7 +87,7 @@ def test_the_same_command_goes_on_and_comes_to_the_same_bits(folders, whole, tmp
     assert not out.exists()
     kept = {file.name: file.stat().st_mtime_ns for file in unfinished.glob("*.safetensors")}
     assert len(kept) >= 3
-    with pytest.raises(UserError, match="unfinished work of other settings or another model"):
+    with pytest.raises(UserError, match="unfinished work of other settings, another model"):
         certify(EquivalenceConfig(), out, model=folders.model, demonstrations=folders.demonstrations)
     _run(_words(folders, out))
     assert _contents(out) == whole
@@ -114,3 +117,21 @@ def test_an_agent_plays_on_the_classes_and_tables_are_written_where_asked(folder
 def test_an_agent_that_is_to_play_no_episodes_is_refused(folders, tmp_path):
     with pytest.raises(UserError, match="is to play, and n_episodes is 0: give --n-episodes, or no --agent"):
         certify(EquivalenceConfig(), tmp_path / "classes", handling=Company(agent=folders.agent))
+
+
+def test_a_refused_call_leaves_nothing_that_stands_in_the_way_of_the_next(folders, tmp_path):
+    where = {"model": folders.model, "demonstrations": folders.demonstrations}
+    config = EquivalenceConfig(n_frames=6, n_contexts=2, n_draws=10, n_quotient_draws=1)
+    with pytest.raises(UserError, match="hook_q"):
+        certify(replace(config, site="blocks.0.attn.hook_q"), tmp_path / "classes", **where)
+    assert list(tmp_path.iterdir()) == []
+    certify(config, tmp_path / "classes", **where)
+
+
+def test_work_of_other_code_is_not_gone_on_with(folders, tmp_path, monkeypatch):
+    config, subject = EquivalenceConfig(), load_subject(folders.model, folders.demonstrations)
+    ALONE.ledger(tmp_path / "classes", subject, config)
+    ALONE.ledger(tmp_path / "classes", subject, config)
+    monkeypatch.setattr(handling, "__version__", "99")
+    with pytest.raises(UserError, match="another version of the code"):
+        ALONE.ledger(tmp_path / "classes", subject, config)

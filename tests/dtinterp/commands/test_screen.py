@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from dtinterp.commands import bench
 from dtinterp.commands.handling import Handling
 from dtinterp.commands.screen import screen
 from dtinterp.equivalence.screen import ScreenConfig
@@ -99,6 +100,15 @@ def test_the_same_command_goes_on_and_comes_to_the_same_bits(folders, whole, tmp
     _run(_words(folders, out))
     assert _contents(out) == whole
     assert [file.name for file in tmp_path.iterdir()] == ["screening"]
+
+
+def test_a_refused_call_leaves_nothing_that_stands_in_the_way_of_the_next(folders, tmp_path, monkeypatch):
+    where = {"model": folders.model, "demonstrations": folders.demonstrations}
+    monkeypatch.setattr(bench, "SUPPORTED_IDS", ())
+    with pytest.raises(UserError, match="cannot be enumerated: give held-out"):
+        screen(replace(CONFIG, contexts="world"), tmp_path / "screening", **where)
+    assert list(tmp_path.iterdir()) == []
+    screen(CONFIG, tmp_path / "screening", **where)
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from dtinterp.equivalence.certificates import certificates
+from dtinterp.equivalence.certificates import Later, WorstSwap, certificates, total
 from dtinterp.equivalence.classes import classes, partition_of
 from dtinterp.equivalence.swaps import Swaps
 from dtinterp.foundation.seeding import generator
@@ -79,3 +79,23 @@ def test_no_certificate_exceeds_epsilon(swaps: Swaps) -> None:
 def test_a_partition_of_other_frames_is_refused(swaps: Swaps) -> None:
     with pytest.raises(ValueError, match="3 labels for 6 frames"):
         certificates(swaps, partition_of(LABEL[:3], "toy"))
+
+
+def test_a_total_counts_what_was_tried_later_and_opens_the_worst_of_all(swaps: Swaps) -> None:
+    first = certificates(swaps, partition_of(LABEL, "toy"))[0]
+    worst = WorstSwap(frame=10, stand_in=11, step=7, slot=3, decision=4, divergence=first.maximum + 0.1)
+    later = [
+        Later(0, "refinement", 5, first.maximum / 2, None),
+        Later(0, "verification", 7, worst.divergence, worst),
+        Later(1, "verification", 100, 1.0, None),
+    ]
+    found = total(first, later)
+    assert found.n_swaps == first.n_swaps + 5 + 7
+    assert (found.maximum, found.stage, found.worst) == (worst.divergence, "verification", worst)
+
+
+def test_without_anything_later_a_total_is_what_the_class_was_formed_from(swaps: Swaps) -> None:
+    for certificate in certificates(swaps, partition_of(LABEL, "toy")):
+        found = total(certificate, ())
+        assert (found.n_swaps, found.maximum, found.stage) == (certificate.n_swaps, certificate.maximum, "formation")
+        assert found.worst == certificate.worst

@@ -1,17 +1,27 @@
 from dataclasses import asdict, replace
+from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from jaxtyping import Float32
 from torch import Tensor
 
 from dtinterp.dataset.split import Split
+from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.certify import EquivalenceConfig, EquivalenceReport, act_on_classes, certify
+from dtinterp.equivalence.classes import classes
+from dtinterp.equivalence.contexts import Contexts
+from dtinterp.equivalence.plays import plays
+from dtinterp.equivalence.refinement import Round
 from dtinterp.equivalence.scrutiny import Bench
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
+from dtinterp.foundation.statistics import holm
 from dtinterp.model.transformer import DecisionTransformer
+from environments.graph.state_graph import StateGraph
+from environments.vocabulary import one_hot
 
 CONFIG = EquivalenceConfig(n_frames=16, n_contexts=3, epsilon=0.2, n_draws=20, n_quotient_draws=1)
 
@@ -109,6 +119,70 @@ def test_where_only_reachable_contexts_count_every_swap_could_have_happened(
     assert n_frames > 1
     assert torch.equal(found.scrutiny.reachable.n_contexts, found.swaps.n_contexts[:, None].expand(-1, n_frames))
     assert torch.equal(found.scrutiny.reachable.maximum, found.swaps.maximum)
+
+
+def test_in_plays_every_context_of_every_shared_class_is_tried(
+    model: DecisionTransformer, graph: StateGraph, trajectories: Trajectories
+) -> None:
+    config = replace(CONFIG, contexts="plays", horizon=2, n_frames=100, n_rounds=1, n_fresh=1, n_verified=1)
+    played = plays(graph, config, known=trajectories.frames)
+    report = certify(Bench(model, model, played, torch.arange(played.n_steps), one_hot(played.frames)), config)
+    assert set(report.chosen.frame_id.tolist()) == set(played.frame_id.tolist())
+    assert report.scrutiny is not None
+    assert report.scrutiny.bounds
+    every = window(played, torch.arange(played.n_steps), 10)
+    shown = [
+        Contexts(every[every.mask[:, slot]], torch.full((int(every.mask[:, slot].sum()),), slot))
+        for slot in range(10)
+        if every.mask[:, slot].any()
+    ]
+    rows = torch.cat([torch.cat([each.frame_id[:, None], each.seen()], dim=1) for each in shown]).unique(dim=0)
+    for bound in report.scrutiny.bounds:
+        assert bound.is_exact
+        assert bound.share is not None
+        members = report.chosen.frame_id[report.partition.members(bound.label)]
+        assert bound.share.n == int(torch.isin(rows[:, 0], members).sum())
+        assert bound.share.low == bound.share.high == bound.n_failures / bound.share.n
+
+
+def test_what_was_tried_after_the_classes_were_formed_is_in_their_totals(report: EquivalenceReport) -> None:
+    assert report.scrutiny is not None
+    verified = sum(bound.n_swaps for bound in report.scrutiny.bounds)
+    formed = sum(certificate.n_swaps for certificate in report.certificates)
+    assert sum(each.n_swaps for each in report.totals) >= formed + verified > formed
+    for bound in report.scrutiny.bounds:
+        found = report.totals[bound.label]
+        assert found.maximum >= max(bound.maximum, report.certificates[bound.label].maximum)
+        assert found.worst is not None
+        assert found.worst.divergence == found.maximum
+
+
+def test_certified_classes_refine_those_that_the_swaps_make_at_any_larger_epsilon(report: EquivalenceReport) -> None:
+    for epsilon in (CONFIG.epsilon, 0.3, 0.5, 0.8, 1.0):
+        coarse = classes(report.relation, epsilon).label
+        for label in range(report.partition.n_classes):
+            assert len(coarse[report.partition.members(label)].unique()) == 1
+
+
+def test_classes_of_a_real_relation_at_a_smaller_epsilon_refine_those_at_a_larger(report: EquivalenceReport) -> None:
+    cuts = [classes(report.relation, epsilon) for epsilon in (0.01, 0.05, 0.1, 0.2, 0.4, 0.8)]
+    assert len({cut.n_classes for cut in cuts}) > 2
+    for fine, coarse in pairwise(cuts):
+        assert all(len(coarse.label[fine.members(label)].unique()) == 1 for label in range(fine.n_classes))
+
+
+def test_a_report_says_whether_its_refinement_came_to_an_end(report: EquivalenceReport) -> None:
+    assert report.scrutiny is not None
+    last = Round(n_contexts=4, n_swaps=8, n_counterexamples=1, n_classes=9)
+    used_up = replace(report.scrutiny, rounds=(last,) * CONFIG.n_rounds)
+    assert not replace(report, scrutiny=used_up).is_refined_to_the_end
+    ended = replace(report.scrutiny, rounds=(last, replace(last, n_counterexamples=0)))
+    assert replace(report, scrutiny=ended).is_refined_to_the_end
+
+
+def test_p_values_are_adjusted_over_the_partitions_of_the_world(report: EquivalenceReport) -> None:
+    raw = np.array([each.trained.p_value for each in report.comparisons])
+    assert [each.p_holm for each in report.comparisons] == holm(raw).tolist()
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,20 @@ def test_a_closed_ledger_is_gone(tmp_path):
     assert not (tmp_path / "work").exists()
 
 
+def test_where_no_piece_was_done_nothing_stays(tmp_path):
+    ledger = open_ledger(tmp_path / "work", {"seed": 0})
+    with pytest.raises(UserError, match="refused"), ledger.joined():
+        raise UserError("refused")
+    assert not (tmp_path / "work").exists()
+
+
+def test_where_a_piece_was_done_it_stays(tmp_path):
+    ledger = open_ledger(tmp_path / "work", {"seed": 0})
+    with pytest.raises(UserError, match="piece b failed"), ledger.joined():
+        ledger.about("one").done("doubling", JOBS, Work(fails_from=2))
+    assert (tmp_path / "work" / "one-a.safetensors").exists()
+
+
 def test_it_says_where_pieces_are_done(tmp_path):
     assert open_ledger(tmp_path, {}, ray_address="local").about("one") == Ledger(tmp_path, "local", "one-")
 

@@ -1,6 +1,8 @@
 import torch
+from scipy.stats import binom
 
-from dtinterp.dataset.windows import concatenate
+from dtinterp.dataset.windows import concatenate, window
+from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.contexts import Contexts
 from dtinterp.equivalence.pools import Pool, pool_of
 from dtinterp.foundation.seeding import generator
@@ -46,6 +48,40 @@ def test_the_order_is_random_and_repeatable(trajectories, halves, contexts):
     assert torch.equal(one.windows.step, again.windows.step)
     ends = one.windows.step[:, -1]
     assert not torch.equal(ends, ends.sort().values)
+
+
+def _visits_of_one_frame(n_alike, n_others):
+    """Return episodes of two steps: most of them alike, the others each with a frame of its own before the last one."""
+    n = n_alike + n_others
+    return Trajectories(
+        env_id="planted",
+        max_steps=50,
+        frames=torch.zeros(n_others + 2, 7, 7, 3, dtype=torch.uint8),
+        frame_id=torch.tensor([[max(0, each - n_alike + 1), n_others + 1] for each in range(n)]).flatten().int(),
+        action=torch.zeros(2 * n, dtype=torch.int8),
+        reward=torch.zeros(2 * n),
+        fact_table=torch.zeros(1, 0, dtype=torch.int16),
+        fact_id=torch.zeros(2 * n, dtype=torch.int32),
+        length=torch.full((n,), 2, dtype=torch.int32),
+        terminated=torch.zeros(n, dtype=torch.bool),
+        sampler=torch.zeros(n, dtype=torch.int8),
+        fact_names=(),
+        samplers=("planted",),
+    )
+
+
+def test_a_context_that_is_met_often_comes_no_earlier_than_one_that_is_met_once():
+    n_others, n_pools = 9, 300
+    planted = _visits_of_one_frame(n_alike=191, n_others=n_others)
+    steps, frame = torch.arange(planted.n_steps), n_others + 1
+    elsewhere = Contexts(window(planted, torch.tensor([0]), 10), torch.tensor([9]))
+    rng, n_first = generator(0, "pools"), 0
+    for _ in range(n_pools):
+        pool = _left(pool_of(planted, steps, frame, tried=elsewhere, generator=rng))
+        assert len(pool) == n_others + 1
+        n_first += int(pool.windows.frame_id[0, -2] == 0)  # the frame of the many episodes that are alike
+    low, high = binom.interval(0.999, n_pools, 1 / (n_others + 1))
+    assert low <= n_first <= high
 
 
 def test_where_everything_was_tried_none_is_left(trajectories, halves, contexts):

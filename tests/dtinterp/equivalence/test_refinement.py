@@ -6,8 +6,8 @@ import torch
 from dtinterp.dataset.windows import Windows
 from dtinterp.equivalence.classes import classes, partition_of
 from dtinterp.equivalence.contexts import Contexts
-from dtinterp.equivalence.inside import Attempts
-from dtinterp.equivalence.refinement import refine, shared_places, worst_of
+from dtinterp.equivalence.inside import Attempts, Tries
+from dtinterp.equivalence.refinement import Round, has_ended, later, refine, shared_places, worst_of
 from dtinterp.equivalence.relation import Relation
 
 LINE = torch.tensor([0.0, 0.01, 0.02, 0.5, 0.51, 0.9])
@@ -36,7 +36,7 @@ def _blind():
 def _oracle(partition, _):
     pairs = [(a, b) for a in shared_places(partition) for b in partition.members(int(partition.label[a])).tolist()]
     pairs = [pair for pair in pairs if pair[0] != pair[1]]
-    return (_contexts(len(pairs)), _attempts(pairs)) if pairs else (None, None)
+    return Tries(_contexts(len(pairs)), _attempts(pairs)) if pairs else None
 
 
 def test_counterexamples_split_classes_until_none_is_found():
@@ -61,7 +61,7 @@ def test_the_result_refines_what_was_given_and_no_swap_inside_it_is_beyond():
 def test_without_rounds_or_contexts_classes_stay_as_they_are():
     formed = classes(_blind(), 0.1)
     assert torch.equal(refine(formed, _blind(), epsilon=0.1, n_rounds=0, fresh=_oracle).partition.label, formed.label)
-    none = refine(formed, _blind(), epsilon=0.1, n_rounds=3, fresh=lambda *_: (None, None))
+    none = refine(formed, _blind(), epsilon=0.1, n_rounds=3, fresh=lambda *_: None)
     assert none.rounds == ()
     assert torch.equal(none.partition.label, formed.label)
 
@@ -77,4 +77,40 @@ def test_the_worst_counterexamples_can_be_opened():
 
 def test_swaps_within_epsilon_are_no_counterexamples():
     attempts = _attempts([(0, 1), (3, 4)])
-    assert worst_of(attempts, _contexts(2), torch.arange(N), n=5, above=0.1) == []
+    assert worst_of(Tries(_contexts(2), attempts), torch.arange(N), n=5, above=0.1) == []
+
+
+def _round(n_counterexamples):
+    return Round(n_contexts=8, n_swaps=16, n_counterexamples=n_counterexamples, n_classes=3)
+
+
+def test_refinement_ends_with_a_round_that_finds_none_or_with_nothing_left_and_not_with_its_last_round():
+    assert has_ended([_round(2), _round(0)], 2)
+    assert has_ended([_round(2)], 2)
+    assert has_ended([], 2)
+    assert not has_ended([_round(2), _round(1)], 2)
+
+
+def test_what_was_tried_later_is_counted_inside_each_class_with_its_worst_swap():
+    partition = partition_of(torch.tensor([0, 0, 0, 1, 1, 2]), "toy")
+    pairs = [(0, 1), (2, 0), (0, 5), (3, 4), (1, 2)]  # the third leads out of its class
+    found = later(partition, {"verification": Tries(_contexts(5), _attempts(pairs))}, torch.arange(10, 10 + N))
+    assert [(each.label, each.stage, each.n_swaps) for each in found] == [
+        (0, "verification", 3),
+        (1, "verification", 1),
+    ]
+    first = found[0].worst
+    assert first is not None
+    assert (first.frame, first.stand_in, first.step, first.slot) == (12, 10, 40, 4)
+    assert found[0].maximum == first.divergence == pytest.approx(0.02)
+
+
+def test_swaps_of_two_tries_stay_with_their_contexts():
+    one, other = (
+        Tries(_contexts(2), _attempts([(0, 1), (1, 0)])),
+        Tries(_contexts(3), _attempts([(3, 4), (4, 3), (2, 0)])),
+    )
+    both = one + other
+    assert len(both.contexts) == len(both.attempts) == 5
+    assert both.attempts.context.tolist() == [0, 1, 2, 3, 4]
+    assert both.attempts.place.tolist() == [0, 1, 3, 4, 2]

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from dtinterp.equivalence.certify import judge_of
 from dtinterp.equivalence.classes import partition_of
 from dtinterp.equivalence.frames import most_visited
+from dtinterp.equivalence.quotient import judge_of
 from dtinterp.equivalence.scrutiny import Bench
 from dtinterp.equivalence.standing import Comparing, most_visited_members, standing
 from dtinterp.equivalence.worlds import world_partitions

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 from jaxtyping import Float32
+from pydantic import TypeAdapter
 from torch import Tensor
 
 from dtinterp.dataset.split import Split
@@ -11,7 +12,7 @@ from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.certify import EquivalenceConfig, EquivalenceReport, certify
 from dtinterp.equivalence.scrutiny import Bench
 from dtinterp.equivalence.storage import load_equivalence, save_equivalence
-from dtinterp.foundation.artefact import Artefact, Content, write_artefact
+from dtinterp.foundation.artefact import JSON, Artefact, Content, write_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.transformer import DecisionTransformer
@@ -100,3 +101,36 @@ def test_a_report_of_before_opens_without_what_was_not_tried_then(report: Equiva
     assert loaded.scrutiny is None
     assert (loaded.config.n_rounds, loaded.config.n_verified) == (0, 0)
     assert loaded.certificates == report.certificates
+
+
+def test_a_report_of_before_worst_swaps_were_kept_counts_what_its_bounds_say(
+    report: EquivalenceReport, tmp_path: Path
+) -> None:
+    written = save_equivalence(tmp_path / "new", report, parents=[])
+    told = {name: each for name, each in _told(written.manifest.metrics["scrutiny"]).items() if name != "later"}
+    rows = [{k: v for k, v in _told(row).items() if k != "p_holm"} for row in _rows(written, "comparisons")]
+    metrics = {**written.manifest.metrics, "scrutiny": told, "comparisons": rows}
+    new = ("contexts", "horizon", "most_contexts")
+    settings = {name: value for name, value in asdict(report.config).items() if name not in new}
+    config = {**written.config, "certify": settings}
+    write_artefact(
+        tmp_path / "old", Content(written.manifest.kind, config, written.tensors, metrics), parents=[], seed=0
+    )
+    loaded = load_equivalence(tmp_path / "old")
+    assert loaded.comparisons == report.comparisons
+    assert loaded.scrutiny is not None
+    assert loaded.scrutiny.later == ()
+    assert loaded.scrutiny.bounds
+    for bound in loaded.scrutiny.bounds:
+        certificate, found = loaded.certificates[bound.label], loaded.totals[bound.label]
+        assert found.maximum == max(certificate.maximum, bound.maximum)
+        assert found.n_swaps == certificate.n_swaps + bound.n_swaps
+        assert found.worst == (certificate.worst if found.stage == "formation" else None)
+
+
+def _told(stored: object) -> dict[str, JSON]:
+    return TypeAdapter(dict[str, JSON]).validate_python(stored)
+
+
+def _rows(artefact: Artefact, name: str) -> list[JSON]:
+    return TypeAdapter(list[JSON]).validate_python(artefact.manifest.metrics[name])

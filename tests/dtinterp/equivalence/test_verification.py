@@ -5,7 +5,7 @@ import torch
 from dtinterp.equivalence.classes import partition_of
 from dtinterp.equivalence.inside import Attempts
 from dtinterp.equivalence.verification import MATES, arms, bounds
-from dtinterp.foundation.statistics import clopper_pearson
+from dtinterp.foundation.statistics import Interval, clopper_pearson
 
 PARTITION = partition_of(torch.tensor([0, 0, 1, 2, 2, 2]), "toy")
 
@@ -24,16 +24,17 @@ def _attempts(rows):
 
 def test_a_context_fails_if_any_class_mate_moves_a_decision_by_more_than_epsilon():
     rows = [(0, 0, 1, 0.01), (1, 1, 0, 0.2), (2, 3, 4, 0.01), (2, 3, 5, 0.3), (3, 4, 3, 0.3), (3, 4, 5, 0.4)]
-    first, second = bounds(_attempts(rows), PARTITION, epsilon=0.05, exact=[2])
+    first, second = bounds(_attempts(rows), PARTITION, epsilon=0.05, exact={2: 10})
     assert (first.label, first.n_contexts, first.n_swaps, first.n_failures) == (0, 2, 2, 1)
     assert (second.label, second.n_contexts, second.n_swaps, second.n_failures) == (2, 2, 4, 2)
     assert first.share == clopper_pearson(1, 2)
     assert second.maximum == pytest.approx(0.4)
     assert (first.is_exact, second.is_exact) == (False, True)
+    assert second.share == Interval(0.2, 0.2, 0.2, 10)
 
 
 def test_a_class_without_contexts_has_no_share():
-    first, second = bounds(_attempts([(0, 0, 1, 0.01)]), PARTITION, epsilon=0.05, exact=[])
+    first, second = bounds(_attempts([(0, 0, 1, 0.01)]), PARTITION, epsilon=0.05, exact={})
     assert first.share is not None
     assert (second.n_contexts, second.share, second.maximum) == (0, None, 0.0)
 
@@ -44,7 +45,7 @@ def test_the_bound_covers_a_planted_share_as_often_as_it_says():
     for _ in range(200):
         peaks = np.where(rng.random(40) < planted, 0.5, 0.0)
         rows = [(index, 0, 1, float(peak)) for index, peak in enumerate(peaks)]
-        share = bounds(_attempts(rows), PARTITION, epsilon=0.05, exact=[])[0].share
+        share = bounds(_attempts(rows), PARTITION, epsilon=0.05, exact={})[0].share
         assert share is not None
         covered += share.low <= planted <= share.high
     assert covered >= 186

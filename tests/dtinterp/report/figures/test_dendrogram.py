@@ -64,7 +64,7 @@ def test_joins_inside_a_class_have_its_colour_and_the_others_none(spread):
 
 def test_a_class_that_a_counterexample_broke_shows_where(spread):
     refined = partition_of(torch.tensor([0, 0, 4, 1, 1, 1, 2, 2, 2, 3, 3, 3]), "refined")
-    figure = dendrogram_figure(spread, Level(0.05, refined, (), is_certified=True))
+    figure = dendrogram_figure(spread, Level(0.05, refined, (), (), is_certified=True))
     broken = lines(figure)[BROKEN]
     assert sum(value is None for value in broken.x) >= 1
     assert broken.showlegend

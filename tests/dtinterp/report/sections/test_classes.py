@@ -17,7 +17,8 @@ def _draw(frame: int) -> Html:
 
 def _with(results: StudyResults, partition: Partition) -> StudyResults:
     report = results.equivalence.value
-    planted = replace(report, partition=partition, certificates=certificates(report.swaps, partition))
+    certified = certificates(report.swaps, partition)
+    planted = replace(report, partition=partition, certificates=certified, scrutiny=None)
     return replace(results, equivalence=Sourced(planted, results.equivalence.artefact))
 
 
@@ -47,13 +48,13 @@ def test_observations_on_their_own_stand_together(mixed: StudyResults) -> None:
 
 
 def test_a_card_bears_its_certificate(mixed: StudyResults) -> None:
-    certificate = mixed.equivalence.value.certificates[0]
+    total = mixed.equivalence.value.totals[0]
     gallery = class_gallery(mixed, _draw)
-    assert f"≤ {bits(certificate.maximum)}</a> in {certificate.n_swaps} swaps" in gallery
+    assert f"≤ {bits(total.maximum)}</a> in {total.n_swaps} swaps, met in {total.stage}" in gallery
 
 
 def test_the_worst_swaps_come_largest_first_with_their_windows(mixed: StudyResults) -> None:
-    worst = [each.worst for each in mixed.equivalence.value.certificates if each.worst]
+    worst = [each.worst for each in mixed.equivalence.value.totals if each.worst]
     shown = worst_swaps(mixed, _draw)
     assert shown.count("<figure") == 2
     ordered = sorted(worst, key=lambda swap: -swap.divergence)
