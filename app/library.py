@@ -15,7 +15,7 @@ from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds import TopK
 from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
-from dtinterp.dictionary.storage import load_dictionary
+from dtinterp.dictionary.storage import gate_record, load_dictionary
 from dtinterp.equivalence.certify import EquivalenceReport
 from dtinterp.equivalence.comparison import Portrait
 from dtinterp.equivalence.comparison_storage import ARTEFACT_KIND as COMPARISON
@@ -82,6 +82,8 @@ class OpenStudy:
     """of the observation embedding, by name"""
     labels: Mapping[str, Labels]
     """of these dictionaries, by name, where they were searched"""
+    verdicts: Mapping[str, str]
+    """whether each of them passes its gate, such as `passes`, and else why not"""
     portrait: Portrait | None
     """what the model confuses, and what distracts it; None where its classes were not compared with the world"""
 
@@ -131,8 +133,9 @@ def open_study(study: Study) -> OpenStudy:
     """Read a study. Raises `UserError` where a file of it is missing or damaged."""
     trajectories, demonstrations = load_trajectories(study.demonstrations.path)
     model = read_artefact(study.model.path, kind=MODEL, parent=demonstrations)
-    dictionaries = [load_dictionary(each.path, parent=model) for each in study.dictionaries]
-    dictionaries.sort(key=lambda each: (not isinstance(each.kind, TopK), each.width))  # as explain-pair prefers them
+    read = [(load_dictionary(each.path, parent=model), gate_record(each.path)) for each in study.dictionaries]
+    embedded = [(each, verdict["gate"]) for each, verdict in read if each.site == OBSERVATION_EMBEDDING]
+    embedded.sort(key=lambda pair: (not isinstance(pair[0].kind, TopK), pair[0].width))  # as explain-pair prefers them
     labels = [load_labels(each.path, parent=model).labels for each in study.labels]
     return OpenStudy(
         report=load_equivalence(study.equivalence.path, parent=model),
@@ -141,8 +144,9 @@ def open_study(study: Study) -> OpenStudy:
         model=model,
         demonstrations=demonstrations,
         digest=study.digest,
-        dictionaries={each.name: each for each in dictionaries if each.site == OBSERVATION_EMBEDDING},
+        dictionaries={each.name: each for each, _ in embedded},
         labels={each.name: each for each in labels if each.site == OBSERVATION_EMBEDDING},
+        verdicts={each.name: verdict for each, verdict in embedded},
         portrait=_portrait(study, model),
     )
 
