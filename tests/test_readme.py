@@ -98,3 +98,10 @@ def test_the_command_reference_is_what_the_commands_say() -> None:
 def test_the_zoo_is_what_the_manifests_say() -> None:
     documentation = runpy.run_path(str(ROOT / "docs" / "zoo.py"))
     assert documentation["PAGE"].read_text(encoding="utf-8") == documentation["page"]()
+
+
+@pytest.mark.parametrize("script", ["features.py", "dictionaries.py"])
+def test_tables_of_a_page_are_what_its_script_writes(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    documentation = runpy.run_path(str(ROOT / "docs" / script))
+    assert documentation["PAGE"].read_text(encoding="utf-8") == documentation["page"]()
