@@ -162,9 +162,8 @@ def _written_harvest(path: Path, subject: Subject, value: Tensor) -> Path:
             "2 of 8 rows hold NaN or infinity, expected",
         ),
         (lambda rows: rows[:1].repeat(8, 1), "All 1 rows are the same vector, expected at least 2 distinct ones"),
-        (lambda rows: rows[:, :5], "The rows have length 5, expected 128"),
     ],
-    ids=["NaN", "one distinct row", "too short"],
+    ids=["NaN", "one distinct row"],
 )
 def test_a_bad_harvest_gets_one_sentence_on_the_command_line(
     spoilt: Callable[[Tensor], Tensor], sentence: str, tmp_path: Path, subject: Subject, capsys: pytest.CaptureFixture
@@ -174,7 +173,7 @@ def test_a_bad_harvest_gets_one_sentence_on_the_command_line(
     rows = _written_harvest(tmp_path / "rows", subject, value.contiguous())
     assert main(_words(subject, tmp_path / "dictionary", "--rows", rows)) == 2
     said = capsys.readouterr().err.splitlines()[-1]
-    assert sentence.replace("128", str(d_model)) in said
+    assert sentence in said
     assert not (tmp_path / "dictionary").exists()
 
 
