@@ -88,6 +88,7 @@ def test_a_short_reconstruction_shows_in_shrinkage_and_bias(table: Tensor) -> No
     half = Dictionary(eye, torch.zeros(6), eye / 2, torch.zeros(6), Identity(), torch.tensor(1.0), "", "half")
     card = _card(half, table)
     assert card.shrinkage.estimate == pytest.approx(0.5)
+    assert card.relative_bias is not None
     assert card.relative_bias.estimate == pytest.approx(0.5)
     assert card.cosine.estimate == pytest.approx(60 / 61)
 

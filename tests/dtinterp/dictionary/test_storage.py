@@ -111,6 +111,7 @@ def test_a_verdict_that_is_older_than_a_mark_is_given_anew(
     write_artefact(tmp_path / "old", older, parents=[parent], seed=0)
     found = load_score(tmp_path / "old")
     assert found is not None
+    assert found.verdict is not None
     assert found.verdict == judge(card, Gate(max_fvu=0.7))
     assert "FVU on unseen frames" in found.verdict.unjudged
 
