@@ -7,6 +7,9 @@ INSTALLED := $(VENV)/.installed
 # TransformerLens 3.9 in a folder of its own: laid over the environment it makes a second one that differs in nothing else.
 LENS := .lens
 LENS_PACKAGES := transformer-lens==3.9.0 better-abc==0.0.3
+# SAELens and the TransformerLens that it wants, laid over the environment in the same way.
+SAELENS := .saelens
+SAELENS_PACKAGES := sae-lens==6.54.12 $(LENS_PACKAGES) babe==0.0.7 nltk==3.9.2 python-dotenv==1.2.4 simple-parsing==0.1.8 tenacity==9.2.1
 WORKERS ?= 2
 STREAMLIT_PORT ?= 8501
 
@@ -18,12 +21,13 @@ PYTHON := $(shell for name in python3 python3.13 python3.12 python3.11 python; d
 	if "$$name" -c '$(PROBE)' >/dev/null 2>&1; then command -v "$$name"; break; fi; done)
 endif
 
-.PHONY: help setup check test lens study app docs bench browser clean
+.PHONY: help setup check test lens saelens study app docs bench browser clean
 
 help:
 	@echo 'make study   the whole study on the shipped model; writes results/.../report.html (ARGS=... are passed on)'
 	@echo 'make test    everything that CI runs'
 	@echo 'make lens    the part of it that runs once more, on TransformerLens 3.9'
+	@echo 'make saelens the exchange of dictionaries with SAELens itself'
 	@echo 'make app     the dashboard'
 	@echo 'make check   lint, format, types, import contracts'
 	@echo 'make docs    write docs/commands.md from the commands themselves, tables and figures from what ships'
@@ -47,7 +51,7 @@ check: setup
 	$(BIN)/lint-imports --no-logo
 
 # Quick tests come first, slow ones and the browser last (tests/conftest.py sorts them). The last line sums up all of them.
-test: check lens browser
+test: check lens $(SAELENS)/.installed browser
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 # The tests of model, activations and the published model once more, on the other major version of TransformerLens.
@@ -59,6 +63,15 @@ lens: $(LENS)/.installed
 $(LENS)/.installed: $(INSTALLED) Makefile
 	rm -rf $(LENS)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(LENS) $(LENS_PACKAGES)
+	@touch $@
+
+# The exchange of dictionaries with SAELens itself, both ways; make test runs it with everything else.
+saelens: $(SAELENS)/.installed
+	$(BIN)/python -m pytest tests/dtinterp/dictionary/test_saelens.py
+
+$(SAELENS)/.installed: $(INSTALLED) Makefile
+	rm -rf $(SAELENS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(SAELENS) $(SAELENS_PACKAGES)
 	@touch $@
 
 # The browser tests want a Chromium. Where one can be installed without asking anybody, it is.

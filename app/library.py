@@ -15,7 +15,7 @@ from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds import TopK
 from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
-from dtinterp.dictionary.storage import load_dictionary
+from dtinterp.dictionary.storage import gate_record, load_dictionary
 from dtinterp.equivalence.certify import EquivalenceReport
 from dtinterp.equivalence.comparison import Portrait
 from dtinterp.equivalence.comparison_storage import ARTEFACT_KIND as COMPARISON
@@ -87,6 +87,8 @@ class OpenStudy:
     """of the observation embedding, by name"""
     labels: Mapping[str, Labels]
     """of these dictionaries, by name, where they were searched"""
+    verdicts: Mapping[str, str]
+    """whether each of them passes its gate, such as `passes`, and else why not"""
     portrait: Portrait | None
     """what the model confuses, and what distracts it; None where its classes were not compared with the world"""
 
@@ -138,8 +140,9 @@ def open_study(study: Study) -> OpenStudy:
     model = read_artefact(study.model.path, kind=MODEL)
     if PUBLISHED not in model.config:  # what was trained elsewhere was trained on demonstrations that are not here
         require_made_from(model, demonstrations)
-    dictionaries = [load_dictionary(each.path, parent=model) for each in study.dictionaries]
-    dictionaries.sort(key=lambda each: (not isinstance(each.kind, TopK), each.width))  # as explain-pair prefers them
+    read = [(load_dictionary(each.path, parent=model), gate_record(each.path)) for each in study.dictionaries]
+    embedded = [(each, verdict["gate"]) for each, verdict in read if each.site == OBSERVATION_EMBEDDING]
+    embedded.sort(key=lambda pair: (not isinstance(pair[0].kind, TopK), pair[0].width))  # as explain-pair prefers them
     labels = [load_labels(each.path, parent=model).labels for each in study.labels]
     report = load_equivalence(study.equivalence.path, parent=model)
     tried = tried_on(report.config, trajectories)
@@ -151,8 +154,9 @@ def open_study(study: Study) -> OpenStudy:
         model=model,
         demonstrations=demonstrations,
         digest=study.digest,
-        dictionaries={each.name: each for each in dictionaries if each.site == OBSERVATION_EMBEDDING},
+        dictionaries={each.name: each for each, _ in embedded},
         labels={each.name: each for each in labels if each.site == OBSERVATION_EMBEDDING},
+        verdicts={each.name: verdict for each, verdict in embedded},
         portrait=_portrait(study, model),
     )
 

@@ -5,11 +5,13 @@
 
 The numbers go to benchmarks/results/dictionary_cards.json, of which docs/dictionaries.py makes tables. FOLDER is what
 `dtinterp import-model` made of the published checkpoint; without it that model is left out. What stands under --work
-already is not made again, so an interrupted run goes on. Nothing is asserted.
+already is not made again, so an interrupted run goes on; models that are not asked for keep their numbers. Nothing is
+asserted.
 """
 
 import argparse
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,6 +22,8 @@ from dtinterp.commands.probe import ProbeConfig, probe
 from dtinterp.commands.scoring import Judging
 from dtinterp.commands.subject import CHECKPOINTS, DEMONSTRATIONS
 from dtinterp.commands.truth import TruthConfig, truth
+from dtinterp.dictionary.behaviour import Behaviour
+from dtinterp.dictionary.card import HeldOut, RowCard
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.gate import verdict_of
 from dtinterp.dictionary.kinds import Pca, Random, TopK
@@ -71,12 +75,16 @@ def main() -> None:
     if arguments.quick:
         arguments.windows, arguments.episodes = 64, 4
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    found: dict[str, dict] = {}
+    known = arguments.output.read_text(encoding="utf-8") if arguments.output.exists() else "{}"
+    found: dict[str, dict] = json.loads(known)
     contenders = list(_contenders(arguments))
     for measure in (_dictionaries, _beyond, _truths):
         for contender in contenders:
+            began = time.process_time()
             found[contender.name] = found.get(contender.name, {}) | measure(contender, arguments)
             arguments.output.write_text(_json(found), encoding="utf-8")
+            seconds = time.process_time() - began
+            print(f"{contender.name}, {measure.__name__.strip('_')}: {seconds:.0f} s of processor time")
 
 
 def _contenders(arguments: argparse.Namespace) -> Iterator[Contender]:
@@ -170,6 +178,9 @@ def _row(score: DictionaryScore) -> dict[str, object]:
         "fvu_unseen": held_out.unseen and asdict(held_out.unseen.fvu),
         "fvu_unseen_frame": held_out.unseen_frame and asdict(held_out.unseen_frame.fvu),
         "dead": score.dead_share,
+        "cards": {name: card and _whole(card) for name, card in _cards(held_out).items()},
+        "arms": {arm: _answers(getattr(score, arm)) for arm in ("clean", "spliced", "zero", "mean")},
+        "loss_recovered_from_zero": score.loss_recovered_from_zero and asdict(score.loss_recovered_from_zero),
         "loss_recovered": score.loss_recovered_from_mean and asdict(score.loss_recovered_from_mean),
         "kl": asdict(score.spliced.kl),
         "accuracy": [score.clean.accuracy.estimate, score.spliced.accuracy.estimate],
@@ -181,6 +192,27 @@ def _row(score: DictionaryScore) -> dict[str, object]:
         "verdict": str(verdict_of(score)),
         "warnings": list(held_out.warnings),
     }
+
+
+def _cards(held_out: HeldOut) -> dict[str, RowCard | None]:
+    """Return the cards by the rows that they are of."""
+    return {
+        "all rows": held_out.everything,
+        "unseen rows": held_out.unseen,
+        "unseen frames": held_out.unseen_frame,
+    }
+
+
+def _whole(card: RowCard) -> dict[str, object]:
+    """Return all numbers of a card of rows."""
+    measures = ("l0", "l1", "fvu", "explained_variance", "cosine", "shrinkage", "relative_bias", "mse")
+    intervals = {name: getattr(card, name) and asdict(getattr(card, name)) for name in measures}
+    counted = {"density": list(card.density), "dead": card.dead_share, "coherence": card.coherence}
+    return {**intervals, **counted, "inputs": asdict(card.inputs)}
+
+
+def _answers(arm: Behaviour) -> dict[str, object]:
+    return {name: value and asdict(value) for name, value in vars(arm).items()}
 
 
 def _without_zeros(decisions: dict) -> dict:

@@ -30,6 +30,7 @@ def show_exchange(opened: OpenStudy, epsilon: float, first: int, second: int) ->
     wanted = chooser.selectbox(
         "Dictionary", names, index=names.index(st.session_state.get("dictionary", names[0])), key="dictionary/wanted"
     )
+    st.caption(gate_line(opened.verdicts[wanted]))
     button.button(SEARCH, on_click=_ask, args=(wanted,), type="primary", width="stretch")
     if "dictionary" not in st.session_state:
         st.caption(
@@ -40,7 +41,18 @@ def show_exchange(opened: OpenStudy, epsilon: float, first: int, second: int) ->
     question = Question(first, second, st.session_state["dictionary"], epsilon)
     with st.spinner("Exchanging sets of features in held-out windows", show_time=True):
         found = answer(opened, question)
+    if question.dictionary != wanted:
+        st.caption(f"Shown is {question.dictionary}. {gate_line(opened.verdicts[question.dictionary])}")
     _show_found(opened, question, found)
+
+
+def gate_line(verdict: str) -> str:
+    """Say whether a dictionary passes its gate, and what that means for what is said of its features."""
+    if verdict == "passes":
+        return (
+            "This dictionary passes its gate of sparsity, error on unseen rows and frames, loss, accuracy and return."
+        )
+    return f"⚠ This dictionary does not pass its gate: what is said of its features is no claim ({verdict})."
 
 
 def _ask(name: str) -> None:

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from dtinterp.commands.dissection import Dissection, dissection_of
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
-from dtinterp.dictionary.gate import verdict_of
-from dtinterp.dictionary.storage import load_score
+from dtinterp.dictionary.storage import gate_record
 from dtinterp.features.describe import DescribeConfig as FeatureConfig
 from dtinterp.features.describe import describe as describe_features
 from dtinterp.features.recovery import ItemRecovery, item_rate, item_recovery
@@ -60,8 +59,7 @@ def describe(
 
 def _known(dictionary: Path, recovered: ItemRecovery | None) -> dict[str, JSON]:
     """Return whether the dictionary passes the gate, and what it recovered of the items, where these are known."""
-    score = load_score(dictionary)
-    known: dict[str, JSON] = {} if score is None else {"gate": str(verdict_of(score))}
+    known: dict[str, JSON] = {**gate_record(dictionary)}
     return known if recovered is None else {**known, "items": asdict(recovered)}
 
 

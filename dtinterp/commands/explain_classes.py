@@ -9,7 +9,7 @@ from torch import Tensor
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
 from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
-from dtinterp.dictionary.storage import load_dictionary
+from dtinterp.dictionary.storage import gate_record, load_dictionary
 from dtinterp.equivalence.anatomy import class_features, dimensions
 from dtinterp.equivalence.certify import EquivalenceReport
 from dtinterp.equivalence.explanation_storage import CLASSES, ClassesExplanation
@@ -88,7 +88,8 @@ def explain_classes(
     )
     found = _explained(subject.model, report, load_dictionary(places.dictionary), subject.items, config)
     tensors = {"frame_id": report.chosen.frame_id, "label": report.partition.label}
-    content = Content(CLASSES, asdict(config), tensors, asdict(found))
+    metrics = {**asdict(found), **gate_record(places.dictionary)}
+    content = Content(CLASSES, asdict(config), tensors, metrics)
     return write_artefact(out, content, parents=parents, seed=config.seed, replace=replace)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from tyro.conf import Positional
 
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
-from dtinterp.dictionary.storage import ARTEFACT_KIND, load_dictionary
+from dtinterp.dictionary.storage import ARTEFACT_KIND, gate_record, load_dictionary
 from dtinterp.equivalence.explanation import PairConfig
 from dtinterp.equivalence.explanation import explain_pair as explain
 from dtinterp.equivalence.explanation_storage import PAIR
@@ -66,7 +66,7 @@ def explain_pair(
         config=config.search,
     )
     found = explain(ready.bench, load_dictionary(dictionary), config.search, generator(seed, "pair/controls"))
-    content = Content(PAIR, asdict(config), {"pair": pair}, asdict(found))
+    content = Content(PAIR, asdict(config), {"pair": pair}, {**asdict(found), **gate_record(dictionary)})
     return write_artefact(out, content, parents=(*subject.artefacts, parent), seed=seed, replace=replace)
 
 

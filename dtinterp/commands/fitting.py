@@ -11,8 +11,8 @@ from dtinterp.activations.harvest import Activations, harvest
 from dtinterp.activations.storage import load_harvest
 from dtinterp.commands.subject import Subject
 from dtinterp.dictionary.config import FitConfig, FitProgress, Watch
-from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.distinct import DistinctRows, distinct_rows
+from dtinterp.dictionary.dictionary import Dictionary, check_rows
+from dtinterp.dictionary.distinct import PART, DistinctRows, distinct_rows
 from dtinterp.dictionary.fit import of_directions
 from dtinterp.dictionary.kinds import Items
 from dtinterp.dictionary.stack import fit_stack
@@ -60,6 +60,8 @@ class Fitted:
 
     @classmethod
     def _at(cls, subject: Subject, rows: Activations, source: tuple[Artefact, ...] = ()) -> "Fitted":
+        for part in rows.value.split(PART):  # before they are compared: what is no number equals nothing
+            check_rows(part, rows.value.shape[1])
         frame_id = subject.trajectories.frame_id[rows.step].long()
         return cls(subject, rows.site, distinct_rows(rows.value), frame_id, source)
 

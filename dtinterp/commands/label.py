@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dtinterp.commands.dissection import Dissection, dissection_of
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
+from dtinterp.dictionary.storage import gate_record
 from dtinterp.features.label_storage import save_labels
 from dtinterp.features.label_table import LabelConfig as SearchConfig
 from dtinterp.features.label_table import Labels, LabelStudy, summary_of
@@ -50,7 +51,7 @@ def label(
     dissection = dissection_of(load_subject(model, demonstrations), dictionary)
     twin = dissection.untrained_twin(n_windows=config.n_fit_windows, seed=config.search.seed)
     study = LabelStudy(_labelled(dissection, config), summary_of(_labelled(twin, config)))
-    return save_labels(out, study, parents=dissection.artefacts, replace=replace)
+    return save_labels(out, study, parents=dissection.artefacts, replace=replace, known=gate_record(dictionary))
 
 
 def _labelled(dissection: Dissection, config: LabelConfig) -> Labels:

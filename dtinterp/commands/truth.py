@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dtinterp.commands.dissection import Dissection, dissection_of
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
+from dtinterp.dictionary.storage import gate_record
 from dtinterp.features.label_table import LabelConfig
 from dtinterp.features.truth import TruthReport, TruthStudy, summary_of, truth_report
 from dtinterp.features.truth_storage import save_truth
@@ -51,7 +52,8 @@ def truth(
     dissection = dissection_of(load_subject(model, demonstrations), dictionary)
     twin = dissection.untrained_twin(n_windows=config.n_fit_windows, seed=config.division.seed)
     study = TruthStudy(_held_against(dissection, config), summary_of(_held_against(twin, config)))
-    return save_truth(out, study, config.division, parents=dissection.artefacts, replace=replace)
+    known = gate_record(dictionary)
+    return save_truth(out, study, config.division, parents=dissection.artefacts, replace=replace, known=known)
 
 
 def _held_against(dissection: Dissection, config: TruthConfig) -> TruthReport:

@@ -13,7 +13,7 @@ from dtinterp.dictionary.codes import Codes
 from dtinterp.dictionary.dictionary import Dictionary, check_rows, decode, encode
 from dtinterp.dictionary.distinct import distinct_rows, effective_rank_of, rank_of
 from dtinterp.dictionary.resampling import Resampled, resample
-from dtinterp.dictionary.rows import RowSource, as_rows
+from dtinterp.dictionary.rows import RowSource, rows_at
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval
 
@@ -41,7 +41,8 @@ class RowCard:
     """How a dictionary writes rows, with x a row, x' its reconstruction, e = x - x', z its code and m the mean row.
 
     Means and sums run over rows. Intervals are 95% percentile bootstraps over clusters of rows, and their n is the
-    number of clusters; m and the mean error are those of all rows in every draw.
+    number of clusters; m and the mean error are those of all rows in every draw. Draws for which a number is not
+    defined, such as a ratio over rows of zeros alone, are left out of its interval.
     """
 
     l0: Interval
@@ -56,9 +57,10 @@ class RowCard:
     """mean of `x . x' / (|x| |x'|)`, 0 where either is zero"""
     shrinkage: Interval
     """mean of `|x'| / |x|` over rows that are not zero; 1 keeps lengths"""
-    relative_bias: Interval
+    relative_bias: Interval | None
     """`sum |x'|^2 / sum x . x'`: below 1 the reconstruction is too short even along itself (Rajamanoharan et al. 2024,
-    arXiv:2404.16014, eq. 11)"""
+    arXiv:2404.16014, eq. 11); None where the lower sum is zero, as where nothing is
+    reconstructed"""
     mse: Interval
     """mean of `|e|^2`, in squared units of the rows"""
     density: tuple[int, ...]
@@ -81,14 +83,14 @@ class HeldOut:
 
     everything: RowCard
     unseen: RowCard | None
-    """on rows that equal none of the fit's; None where there are none"""
+    """on rows that equal none of the fit's; None where there are none, or they are all alike and have no variance"""
     fitted: Inputs
     """what the dictionary was fitted to"""
     warnings: tuple[str, ...]
     """one sentence each; empty where nothing is wrong"""
     unseen_frame: RowCard | None = None
-    """on rows whose own frame no row of the fit shows, whatever came before it; None where there are none, or where
-    nobody told"""
+    """on rows whose own frame no row of the fit shows, whatever came before it; None where there are none, where they
+    are all alike, or where nobody told"""
 
 
 def inputs_of(rows: Float32[Tensor, "row d_model"]) -> Inputs:
@@ -107,62 +109,74 @@ def row_card(
     """Return the report card of `dictionary` on `rows`, which should be held out.
 
     `cluster` tells which rows are drawn together, such as their episode; without it every row stands alone. Raises
-    `UserError` on rows of another length or with NaN, or where the counts disagree.
+    `UserError` on rows of another length, another site or with NaN, on rows that are all alike, which have no variance
+    to explain, or where the counts disagree.
     """
-    table = as_rows(rows)
-    codes = encode(dictionary, table)
+    table, _ = rows_at(rows, dictionary.site)
+    check_rows(table, dictionary.d_model)
+    inputs = inputs_of(table)
+    require_variety(inputs)
     if cluster is not None and len(cluster) != len(table):
         raise UserError(f"There are {len(cluster)} cluster labels for {len(table)} rows: give one for each row.")
-    label = torch.arange(len(table)) if cluster is None else cluster
-    resampled = resample(_columns(dictionary, table, codes), label.cpu().numpy(), generator)
-    density = _density(codes, dictionary.width)
-    return RowCard(
-        **_intervals(resampled),
-        density=_histogram(density),
-        dead_share=float((density == 0).double().mean()),
-        coherence=coherence(dictionary.W_dec),
-        inputs=inputs_of(table),
-        width=dictionary.width,
-    )
+    return _card(dictionary, table, inputs, cluster=cluster, generator=generator)
+
+
+def require_variety(inputs: Inputs) -> None:
+    """Raise `UserError` where rows are all alike: there is no variance of which an error could be a share."""
+    if inputs.n_distinct < 2:
+        n_rows = inputs.n_rows
+        what = "The one row to judge on has" if n_rows == 1 else f"The {n_rows} rows to judge on are all alike and have"
+        raise UserError(f"{what} no variance, expected at least 2 distinct rows: judge on more varied ones.")
 
 
 def held_out_cards(
     dictionary: Dictionary,
-    rows: Float32[Tensor, "row d_model"],
+    rows: RowSource,
     *,
-    fitted: Float32[Tensor, "fitted d_model"],
+    fitted: RowSource,
     generator: np.random.Generator,
     cluster: Int64[Tensor, " row"] | None = None,
     has_new_frame: Bool[Tensor, " row"] | None = None,
 ) -> HeldOut:
     """Return the cards on `rows` and on those of them that equal no row of `fitted`; see `row_card`.
 
-    `has_new_frame` tells which rows show a frame that no row of the fit shows.
+    `has_new_frame` tells which rows show a frame that no row of the fit shows. Raises `UserError` where `row_card`
+    does for all rows; a part that cannot be judged has no card.
     """
-    check_rows(fitted, dictionary.d_model)
-    everything = row_card(dictionary, rows, generator=generator, cluster=cluster)
+    (table, _), (learnt, _) = (rows_at(each, dictionary.site) for each in (rows, fitted))
+    check_rows(learnt, dictionary.d_model)
+    everything = row_card(dictionary, table, generator=generator, cluster=cluster)
 
     def card_of(chosen: Bool[Tensor, " row"] | None) -> RowCard | None:
         if chosen is None or not chosen.any():
             return None
+        part = inputs_of(table[chosen])
         own = None if cluster is None else cluster[chosen]
-        return row_card(dictionary, rows[chosen], generator=generator, cluster=own)
+        if part.n_distinct < 2:
+            return None
+        return _card(dictionary, table[chosen], part, cluster=own, generator=generator)
 
-    unseen = card_of(~is_among(rows, fitted))
-    inputs = inputs_of(fitted)
-    return HeldOut(everything, unseen, inputs, warnings_of(everything, unseen, inputs), card_of(has_new_frame))
+    _check_new_frames(has_new_frame, len(table))
+    is_new = ~is_among(table, learnt)
+    unseen, inputs = card_of(is_new), inputs_of(learnt)
+    warnings = warnings_of(everything, unseen, inputs, n_unseen=int(is_new.sum()))
+    return HeldOut(everything, unseen, inputs, warnings, card_of(has_new_frame))
 
 
-def warnings_of(everything: RowCard, unseen: RowCard | None, fitted: Inputs) -> tuple[str, ...]:
-    """Return what makes a report card worth less than it looks."""
+def warnings_of(everything: RowCard, unseen: RowCard | None, fitted: Inputs, *, n_unseen: int) -> tuple[str, ...]:
+    """Return what makes a report card worth less than it looks; `n_unseen` rows equal none of the fit's."""
     width, found = everything.width, []
     if width > fitted.n_distinct:
         found.append(
             f"width {width} exceeds the {fitted.n_distinct} distinct inputs of the fit: each may have a feature of "
             "its own, so sparsity may be mere memory"
         )
-    if unseen is None:
+    if n_unseen == 0:
         found.append("every held-out row is an input of the fit: nothing here tells learning from memory")
+    elif unseen is None:
+        found.append(
+            f"of the held-out rows {n_unseen} are no input of the fit, all alike: too few to tell learning from memory"
+        )
     if everything.dead_share > 0.5:
         found.append(f"{everything.dead_share:.0%} of the features are dead: the width in use is far smaller")
     return tuple(found)
@@ -181,6 +195,34 @@ def coherence(W_dec: Float32[Tensor, "feature d_model"]) -> float:
     unit = torch.nn.functional.normalize(W_dec, dim=1)
     cosine = (unit @ unit.T).abs().fill_diagonal_(0)  # feature feature
     return float(cosine.amax(dim=1).mean())
+
+
+def _card(
+    dictionary: Dictionary,
+    rows: Float32[Tensor, "row d_model"],
+    inputs: Inputs,
+    *,
+    cluster: Int64[Tensor, " row"] | None,
+    generator: np.random.Generator,
+) -> RowCard:
+    codes = encode(dictionary, rows)
+    label = torch.arange(len(rows)) if cluster is None else cluster
+    resampled = resample(_columns(dictionary, rows, codes), label.cpu().numpy(), generator)
+    density = _density(codes, dictionary.width)
+    return RowCard(
+        **_intervals(resampled),
+        relative_bias=resampled.ratio("made", "product") if resampled.whole["product"][0] else None,
+        density=_histogram(density),
+        dead_share=float((density == 0).double().mean()),
+        coherence=coherence(dictionary.W_dec),
+        inputs=inputs,
+        width=dictionary.width,
+    )
+
+
+def _check_new_frames(has_new_frame: Bool[Tensor, " row"] | None, n_rows: int) -> None:
+    if has_new_frame is not None and len(has_new_frame) != n_rows:
+        raise UserError(f"has_new_frame tells of {len(has_new_frame)} rows, there are {n_rows}: tell it of each row.")
 
 
 def _columns(dictionary: Dictionary, rows: Float32[Tensor, "row d_model"], codes: Codes) -> Columns:
@@ -215,7 +257,6 @@ def _intervals(resampled: Resampled) -> dict[str, Interval]:
         ),
         "cosine": resampled.ratio("cosine", "row"),
         "shrinkage": resampled.ratio("shrinkage", "solid"),
-        "relative_bias": resampled.ratio("made", "product"),
         "mse": resampled.ratio("error", "row"),
     }
 

@@ -8,7 +8,7 @@ from dtinterp.dictionary.baselines import directed
 from dtinterp.dictionary.config import UNWATCHED, FitConfig, Watch
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds import Items
-from dtinterp.dictionary.rows import RowSource, as_rows, normalise
+from dtinterp.dictionary.rows import RowSource, normalise, rows_at
 from dtinterp.dictionary.stack import fit_stack
 from dtinterp.foundation.errors import UserError
 
@@ -36,10 +36,10 @@ def of_directions(
 ) -> Dictionary:
     """Return the dictionary of given directions, such as the item basis, which writes `rows` about their mean.
 
-    `config.kind` is `Items`. Raises `UserError` where directions and rows differ in length, and where rows or weights
-    are impossible.
+    `config.kind` is `Items`. Raises `UserError` where directions and rows differ in length, on a harvest of another
+    site, and where rows or weights are impossible.
     """
-    table = as_rows(rows)
+    table, own_site = rows_at(rows, site)
     if not isinstance(config.kind, Items):
         raise UserError(f"The kind is {type(config.kind).__name__}, expected Items: `fit` finds the others.")
     if directions.shape[1] != table.shape[1]:
@@ -48,4 +48,4 @@ def of_directions(
         )
     batch, scale = normalise(table, weights)
     parts = directed(batch, directions.detach())
-    return Dictionary(**parts, kind=config.kind, scale=scale, site=site, name=config.title)
+    return Dictionary(**parts, kind=config.kind, scale=scale, site=own_site, name=config.title)

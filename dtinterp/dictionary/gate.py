@@ -7,6 +7,9 @@ from dtinterp.dictionary.score import DictionaryScore
 from dtinterp.dictionary.verdict import Gate, Verdict
 from dtinterp.foundation.statistics import Interval
 
+FEWEST_CLUSTERS = 2
+"""Clusters, such as episodes, on which a mark with an interval must rest: one alone always has the same end."""
+
 
 def judge(score: DictionaryScore, gate: Gate) -> Verdict:
     """Return whether a dictionary with this report card passes."""
@@ -36,6 +39,8 @@ def _marks(score: DictionaryScore, gate: Gate) -> Iterator[_Mark]:
         yield _Mark(f"L0 {score.l0.estimate:.1f}, at most {most:.1f}", score.l0.estimate <= most)
     unseen = None if cards is None or cards.unseen is None else cards.unseen.fvu
     yield _below("FVU on unseen rows", unseen, gate.max_fvu)
+    frames = None if cards is None or cards.unseen_frame is None else cards.unseen_frame.fvu
+    yield _below("FVU on unseen frames", frames, gate.max_fvu_frames)
     yield _above("loss recovered", score.loss_recovered_from_mean, gate.min_loss_recovered)
     lost = score.clean.accuracy.estimate - score.spliced.accuracy.estimate
     yield _Mark(f"accuracy lost {lost:.3f}, at most {gate.max_accuracy_lost}", lost <= gate.max_accuracy_lost)
@@ -45,12 +50,12 @@ def _marks(score: DictionaryScore, gate: Gate) -> Iterator[_Mark]:
 
 
 def _below(name: str, found: Interval | None, most: float) -> _Mark:
-    if found is None:
+    if found is None or found.n < FEWEST_CLUSTERS:
         return _Mark(name, None)
     return _Mark(f"{name} {found.estimate:.3f} (to {found.high:.3f}), at most {most}", found.high <= most)
 
 
 def _above(name: str, found: Interval | None, least: float) -> _Mark:
-    if found is None:
+    if found is None or found.n < FEWEST_CLUSTERS:
         return _Mark(name, None)
     return _Mark(f"{name} {found.estimate:.3f} (from {found.low:.3f}), at least {least}", found.low >= least)

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Bool, Float32, Float64, Int64
 from pydantic import TypeAdapter
 from torch import Tensor
 
 from dtinterp.dictionary.acting import Acting
 from dtinterp.dictionary.behaviour import Effects
-from dtinterp.dictionary.card import Inputs, inputs_of, is_among
+from dtinterp.dictionary.card import Inputs, inputs_of, is_among, require_variety
 from dtinterp.dictionary.codes import Codes
 from dtinterp.dictionary.maps import MAP_KINDS, RowMap, apply_map, encode_map
-from dtinterp.dictionary.resampling import Resampled, resample
+from dtinterp.dictionary.resampling import resample
 from dtinterp.foundation.artefact import Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval
@@ -32,7 +32,7 @@ class MapCard:
     fvu: Interval
     """`sum |y - y'|^2 / sum |y - m|^2`"""
     fvu_unseen: Interval | None
-    """the same over pairs whose input is none of the fit; None where there are none"""
+    """the same over pairs whose input is none of the fit; None where there are none, or their outputs are all alike"""
     cosine: Interval
     """mean of `y . y' / (|y| |y'|)`, 0 where either is zero"""
     mse: Interval
@@ -64,19 +64,19 @@ def map_card(
     """Return the report card on held-out pairs; `fitted` are the inputs of the fit.
 
     `cluster` tells which rows are drawn together, such as their episode. Raises `UserError` on rows of another length
-    or with NaN, or where the counts disagree.
+    or with NaN, on outputs that are all alike, or where the counts disagree.
     """
     if not len(inputs) == len(outputs) == len(cluster):
         raise UserError(f"There are {len(inputs)} inputs, {len(outputs)} outputs and {len(cluster)} cluster labels.")
+    require_variety(inputs_of(outputs))
     codes = encode_map(row_map, inputs)
     columns = _columns(outputs, apply_map(row_map, inputs, codes), codes)
     resampled = resample(columns, cluster.cpu().numpy(), generator)
-    is_new = (~is_among(inputs, fitted)).cpu().numpy()
-    unseen = {name: column[is_new] for name, column in columns.items()}
+    is_new = ~is_among(inputs, fitted)
     card = MapCard(
         l0=resampled.ratio("active", "row"),
         fvu=resampled.ratio("error", "spread"),
-        fvu_unseen=_fvu(resample(unseen, cluster.cpu().numpy()[is_new], generator)) if is_new.any() else None,
+        fvu_unseen=_unseen(columns, cluster, generator, is_new=is_new, outputs=outputs),
         cosine=resampled.ratio("cosine", "row"),
         mse=resampled.ratio("error", "row"),
         dead_share=1 - len(codes.index[codes.value != 0].unique()) / row_map.width if row_map.width else 0.0,
@@ -85,7 +85,7 @@ def map_card(
         width=row_map.width,
         warnings=(),
     )
-    return replace(card, warnings=_warnings(card))
+    return replace(card, warnings=_warnings(card, n_unseen=int(is_new.sum())))
 
 
 def save_map(
@@ -141,16 +141,32 @@ def _columns(
     return {name: column.detach().double().cpu().numpy() for name, column in columns.items()}
 
 
-def _fvu(resampled: Resampled) -> Interval:
-    return resampled.ratio("error", "spread")
+def _unseen(
+    columns: dict[str, Float64[np.ndarray, " row"]],
+    cluster: Int64[Tensor, " row"],
+    generator: np.random.Generator,
+    *,
+    is_new: Bool[Tensor, " row"],
+    outputs: Float32[Tensor, "row d_out"],
+) -> Interval | None:
+    if not is_new.any() or inputs_of(outputs[is_new]).n_distinct < 2:
+        return None
+    chosen = is_new.cpu().numpy()
+    unseen = {name: column[chosen] for name, column in columns.items()}
+    return resample(unseen, cluster.cpu().numpy()[chosen], generator).ratio("error", "spread")
 
 
-def _warnings(card: MapCard) -> tuple[str, ...]:
+def _warnings(card: MapCard, *, n_unseen: int) -> tuple[str, ...]:
     found = []
     if card.width > card.fitted.n_distinct:
         found.append(f"width {card.width} exceeds the {card.fitted.n_distinct} distinct inputs of the fit")
-    if card.fvu_unseen is None:
+    if n_unseen == 0:
         found.append("every held-out input is one of the fit: nothing here tells learning from memory")
+    elif card.fvu_unseen is None:
+        found.append(
+            f"the outputs of the {n_unseen} held-out inputs that are none of the fit are all alike: too few to tell "
+            "learning from memory"
+        )
     if card.dead_share > 0.5:
         found.append(f"{card.dead_share:.0%} of the features are dead: the width in use is far smaller")
     return tuple(found)

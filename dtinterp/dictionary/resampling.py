@@ -29,10 +29,17 @@ class Resampled:
     n_clusters: int
 
     def interval(self, statistic: Callable[[Totals], Float64[np.ndarray, " _"]]) -> Interval:
-        """Return the percentile interval of a function of the totals; its n is the number of clusters."""
-        estimate = float(statistic(self.whole)[0])
+        """Return the percentile interval of a function of the totals; its n is the number of clusters.
+
+        Draws for which the function is not defined, such as a ratio over nothing, are left out. Raises `ValueError`
+        where it is not defined over all rows: whoever asks has to know.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            estimate, drawn = float(statistic(self.whole)[0]), statistic(self.draws)
+        if not np.isfinite(estimate):
+            raise ValueError(f"a number over all rows is {estimate}, expected a finite one")
         tail = (1 - CONFIDENCE) / 2
-        low, high = np.quantile(statistic(self.draws), [tail, 1 - tail])
+        low, high = np.quantile(drawn[np.isfinite(drawn)], [tail, 1 - tail])
         return Interval(estimate, min(float(low), estimate), max(float(high), estimate), self.n_clusters)
 
     def ratio(self, quantity: str, over: str) -> Interval:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from jaxtyping import Float32
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -26,17 +27,33 @@ HARVEST, VALUE = "activations", "value"
 def as_rows(source: RowSource) -> Float32[Tensor, "row d_model"]:
     """Return the rows of `source` as float32; leading axes, such as batch and position, become one.
 
-    Float32 rows of a harvest are mapped, not read. Raises `UserError` on a file that is missing, of another format or
-    without exactly one table, on a folder that is no harvest, on numbers that are no table, on pieces of different
-    length, and where there is nothing.
+    Float32 rows of a harvest are mapped, not read. Raises `UserError` on a file that is missing, damaged, of another
+    format or without exactly one table, on a folder that is no harvest, on numbers that are no table, on pieces of
+    different length, and where there is nothing.
     """
     match source:
+        case str():
+            raise UserError(f"The activations are the text {source!r}, expected rows or a Path: give Path({source!r}).")
         case Tensor() | np.ndarray():
             return _table(source)
         case Path():
             return _table(_read(source))
         case _:
             return _joined([_table(piece) for piece in source])
+
+
+def rows_at(source: RowSource, site: str) -> tuple[Float32[Tensor, "row d_model"], str]:
+    """Return `as_rows`, and the site that they are of: `site`, or where that is empty what a harvest records.
+
+    Raises `UserError` where `as_rows` does, and on a harvest of another site.
+    """
+    if not (isinstance(source, Path) and source.is_dir()):
+        return as_rows(source), site
+    harvested = read_artefact(source, kind=HARVEST)
+    own = str(harvested.config.get("site", ""))
+    if own and site and own != site:
+        raise UserError(f"{source} holds rows of {own!r}, expected rows of {site!r}: give rows and site that agree.")
+    return _table(harvested.tensors[VALUE]), site or own
 
 
 def normalise(rows: Float32[Tensor, "row d_model"], weights: Tensor | None) -> tuple[Batch, Float32[Tensor, ""]]:
@@ -51,13 +68,21 @@ def normalise(rows: Float32[Tensor, "row d_model"], weights: Tensor | None) -> t
 
 
 def _table(numbers: Numbers) -> Float32[Tensor, "row d_model"]:
-    tensor = torch.as_tensor(numbers).detach()
-    if tensor.ndim < 2 or not (tensor.is_floating_point() or tensor.dtype in (torch.int8, torch.int32, torch.int64)):
+    shape = tuple(numbers.shape)
+    if len(shape) < 2 or shape[-1] == 0 or not _is_real(numbers):
         raise UserError(
-            f"The activations have shape {tuple(tensor.shape)} and type {tensor.dtype}, expected numbers with at least "
+            f"The activations have shape {shape} and type {numbers.dtype}, expected numbers with at least "
             "two axes, the last of them d_model: give one row for each position."
         )
-    return tensor.reshape(-1, tensor.shape[-1]).float()  # row d_model
+    return torch.as_tensor(numbers).detach().reshape(-1, shape[-1]).float()  # row d_model
+
+
+def _is_real(numbers: Numbers) -> bool:
+    match numbers:
+        case np.ndarray():
+            return numbers.dtype.kind in "fiu"
+        case Tensor():
+            return not numbers.is_complex() and numbers.dtype != torch.bool
 
 
 def _read(path: Path) -> Numbers:
@@ -67,15 +92,32 @@ def _read(path: Path) -> Numbers:
         raise UserError(f"{path} is no file: give a .npy or .safetensors file of activations.")
     match path.suffix:
         case ".npy":
-            return np.load(path, allow_pickle=False)
+            return _read_array(path)
         case ".safetensors":
-            tensors = load_file(path)
-            if len(tensors) != 1:
-                names = ", ".join(sorted(tensors)) or "nothing"
-                raise UserError(f"{path} holds {names}, expected one tensor: give a file with the activations alone.")
-            return next(iter(tensors.values()))
+            return _read_tensor(path)
         case _:
             raise UserError(f"{path} ends in {path.suffix!r}, expected .npy or .safetensors: write it as one of these.")
+
+
+def _read_array(path: Path) -> np.ndarray:
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError):
+        found = None
+    if not isinstance(found, np.ndarray):
+        raise UserError(f"{path} is damaged or holds no array of numbers: write it anew with numpy.save.")
+    return found
+
+
+def _read_tensor(path: Path) -> Tensor:
+    try:
+        tensors = load_file(path)
+    except SafetensorError:
+        raise UserError(f"{path} is damaged or no safetensors file: write it anew.") from None
+    if len(tensors) != 1:
+        names = ", ".join(sorted(tensors)) or "nothing"
+        raise UserError(f"{path} holds {names}, expected one tensor: give a file with the activations alone.")
+    return next(iter(tensors.values()))
 
 
 def _joined(pieces: list[Tensor]) -> Float32[Tensor, "row d_model"]:

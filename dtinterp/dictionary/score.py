@@ -22,13 +22,12 @@ from dtinterp.dictionary.behaviour import (
     effects_of,
     recovered,
 )
-from dtinterp.dictionary.card import HeldOut
+from dtinterp.dictionary.card import HeldOut, inputs_of, require_variety
 from dtinterp.dictionary.dictionary import Codes, Dictionary, check_rows, decode, encode, reconstruct
-from dtinterp.dictionary.distinct import distinct_rows, rank_of
 from dtinterp.dictionary.hierarchy import Hierarchy
 from dtinterp.dictionary.matching import Consistency
 from dtinterp.dictionary.resampling import resample
-from dtinterp.dictionary.rows import RowSource, as_rows
+from dtinterp.dictionary.rows import RowSource, rows_at
 from dtinterp.dictionary.verdict import Verdict
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval
@@ -99,10 +98,12 @@ def score(
 
     `logits_with(edit)` runs the network with `edit` applied to all of `rows` and answers in their order. `cluster`
     tells which rows are drawn together, such as their episode; without it every row stands alone. Raises `UserError`
-    on rows of another length or with NaN, or where the counts disagree.
+    on rows of another length, another site or with NaN, on rows that are all alike, or where the counts disagree.
     """
-    table = as_rows(rows)
+    table, _ = rows_at(rows, dictionary.site)
     codes = encode(dictionary, table)
+    inputs = inputs_of(table)
+    require_variety(inputs)
     _check_counts(len(table), target_action, cluster)
     own_cluster = torch.arange(len(table)) if cluster is None else cluster
     columns = _row_columns(table, decode(dictionary, codes), codes)
@@ -110,7 +111,6 @@ def score(
         splice_of(dictionary), table.mean(dim=0), logits_with=logits_with, target_action=target_action
     )
     resampled = resample(columns, own_cluster.cpu().numpy(), generator)
-    distinct = distinct_rows(table)
     return DictionaryScore(
         l0=resampled.ratio("active", "row"),
         fvu=resampled.ratio("error", "spread"),
@@ -122,8 +122,8 @@ def score(
         loss_recovered_from_zero=recovered(resampled, "zero"),
         loss_recovered_from_mean=recovered(resampled, "mean"),
         n_rows=len(table),
-        n_distinct=len(distinct.value),
-        rank=rank_of(distinct.value),
+        n_distinct=inputs.n_distinct,
+        rank=inputs.rank,
         width=dictionary.width,
     )
 

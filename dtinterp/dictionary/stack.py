@@ -24,7 +24,7 @@ from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds import Autoencoder, Ica, Kind, KMeans, Pca, SemiNmf
 from dtinterp.dictionary.losses import Loss
 from dtinterp.dictionary.resume import Run, resume, suspend
-from dtinterp.dictionary.rows import RowSource, as_rows, normalise
+from dtinterp.dictionary.rows import RowSource, normalise, rows_at
 from dtinterp.foundation import seeding
 from dtinterp.foundation.errors import UserError
 
@@ -45,11 +45,12 @@ def fit_stack(
 
     Autoencoders share one stream of batches and must agree on its settings. `generator` lives on the CPU; `weights`
     (>= 0, any sum) says how often each row counts: distinct rows with their counts give the same expected gradient as
-    the repeated rows. Raises `UserError` on settings that do not go together, rows with NaN, rows that are all alike,
-    or more components than rows or d_model.
+    the repeated rows. A harvest knows its site, others have the one given. Raises `UserError` on settings that do not
+    go together, a harvest of another site, rows with NaN, rows that are all alike, or more components than rows or
+    d_model.
     """
     check_stack(configs)
-    table = as_rows(rows)
+    table, own_site = rows_at(rows, site)
     batch, scale = normalise(table, weights)
     for config in configs:
         _check_variety(table[batch.weight > 0], config.kind)
@@ -63,7 +64,7 @@ def fit_stack(
         for config in configs
     ]
     return [
-        Dictionary(**part, kind=config.kind, scale=scale, site=site, name=config.title)
+        Dictionary(**part, kind=config.kind, scale=scale, site=own_site, name=config.title)
         for part, config in zip(parts, configs, strict=True)
     ]
 

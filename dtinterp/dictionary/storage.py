@@ -1,19 +1,24 @@
 """A dictionary and its report card become an artefact, and back."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import get_args
 
 from pydantic import TypeAdapter
 
 from dtinterp.dictionary.dictionary import Dictionary
+from dtinterp.dictionary.gate import judge, verdict_of
 from dtinterp.dictionary.kinds import Kind
 from dtinterp.dictionary.score import DictionaryScore
-from dtinterp.foundation.artefact import Artefact, Content, read_artefact, write_artefact
+from dtinterp.dictionary.verdict import Gate
+from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.errors import UserError
 
 ARTEFACT_KIND = "dictionary"
+NO_CARD = "not judged: no report card"
+"""The verdict on a dictionary that was never scored."""
 KINDS: Mapping[str, type[Kind]] = {kind.__name__: kind for kind in get_args(Kind)}
 
 
@@ -56,9 +61,31 @@ def load_dictionary(path: Path, *, parent: Artefact | None = None) -> Dictionary
 
 
 def load_score(path: Path) -> DictionaryScore | None:
-    """Read the report card that was saved with the dictionary at `path`; None where it has none."""
+    """Read the report card that was saved with the dictionary at `path`; None where it has none.
+
+    A verdict that was given before there were all of today's marks is given anew, with their defaults for the new ones.
+    """
     metrics = read_artefact(path, kind=ARTEFACT_KIND).manifest.metrics
-    return TypeAdapter(DictionaryScore).validate_python(metrics) if metrics else None
+    if not metrics:
+        return None
+    score = TypeAdapter(DictionaryScore).validate_python(metrics)
+    if score.verdict is None or _knew_all_marks(metrics["verdict"]):
+        return score
+    return dataclasses.replace(score, verdict=judge(score, score.verdict.gate))
+
+
+def gate_record(path: Path) -> dict[str, str]:
+    """Return what is recorded with anything that is said of the features of the dictionary at `path`.
+
+    A verdict such as `passes`, under the name `gate`; without a report card it is not judged.
+    """
+    score = load_score(path)
+    return {"gate": NO_CARD if score is None else str(verdict_of(score))}
+
+
+def _knew_all_marks(verdict: JSON) -> bool:
+    gate = verdict.get("gate") if isinstance(verdict, Mapping) else None
+    return isinstance(gate, Mapping) and {mark.name for mark in fields(Gate)} <= gate.keys()
 
 
 @dataclass(frozen=True)

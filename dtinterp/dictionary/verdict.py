@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from dtinterp.foundation.errors import UserError
 
+_MARKS = ("max_l0_share", "max_fvu", "max_fvu_frames", "min_loss_recovered", "max_accuracy_lost", "min_return_kept")
+
 
 @dataclass(frozen=True)
 class Gate:
@@ -14,6 +16,8 @@ class Gate:
     is no sparser than a change of basis"""
     max_fvu: float = 0.1
     """fraction of variance unexplained on rows that the fit never saw"""
+    max_fvu_frames: float = 0.1
+    """the same on rows whose own frame the fit never saw: in a new context a known frame may be remembered"""
     min_loss_recovered: float = 0.95
     """share of the mean row's harm to the next-action loss that reconstructions undo"""
     max_accuracy_lost: float = 0.02
@@ -24,7 +28,7 @@ class Gate:
 
     def __post_init__(self) -> None:
         """Refuse marks that are no shares."""
-        for mark in ("max_l0_share", "max_fvu", "min_loss_recovered", "max_accuracy_lost", "min_return_kept"):
+        for mark in _MARKS:
             if not 0 <= getattr(self, mark) <= 1:
                 raise UserError(f"{mark} is {getattr(self, mark)}, expected a share from 0 to 1: give another mark.")
 

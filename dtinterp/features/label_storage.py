@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import TypeAdapter
 from torch import Tensor
@@ -16,17 +17,25 @@ from dtinterp.features.label_table import (
     LabelSummary,
     summary_of,
 )
-from dtinterp.foundation.artefact import Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
 
 ARTEFACT_KIND = "labels"
 COUNTS = ("searched", "judged", "shuffled")
 EXAMPLES = ("missed", "spurious")
 
 
-def save_labels(path: Path, study: LabelStudy, *, parents: Sequence[Artefact], replace: bool = False) -> Artefact:
+def save_labels(
+    path: Path,
+    study: LabelStudy,
+    *,
+    parents: Sequence[Artefact],
+    replace: bool = False,
+    known: Mapping[str, JSON] = MappingProxyType({}),
+) -> Artefact:
     """Write the labels to the folder `path`, with how the features fared as its metrics.
 
-    Raises `UserError` where `path` exists and `replace` is not given.
+    `known` are more metrics, such as the verdict on the dictionary. Raises `UserError` where `path` exists and
+    `replace` is not given.
     """
     labels = study.labels
     settings = _Settings(labels.name, labels.site, labels.words, labels.config, _n_inputs(labels))
@@ -36,7 +45,7 @@ def save_labels(path: Path, study: LabelStudy, *, parents: Sequence[Artefact], r
         for field in fields(getattr(labels, group))
         if isinstance(getattr(getattr(labels, group), field.name), Tensor)
     }
-    metrics = {"trained": asdict(summary_of(labels)), "untrained": asdict(study.untrained)}
+    metrics = {"trained": asdict(summary_of(labels)), "untrained": asdict(study.untrained), **known}
     content = Content(
         ARTEFACT_KIND, config=asdict(settings), tensors={"worth": labels.worth, **tensors}, metrics=metrics
     )

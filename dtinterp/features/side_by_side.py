@@ -1,6 +1,5 @@
-"""One row of each of several sites becomes the features that each dictionary sees in it."""
+"""A row of a site becomes the features that a dictionary sees in it, to stand beside those of others."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jaxtyping import Float32
@@ -53,10 +52,3 @@ def seen_in(dictionary: Dictionary, row: Float32[Tensor, " d_model"], *, n_most:
             for place in order[:n_most].tolist()
         ),
     )
-
-
-def side_by_side(
-    dictionaries: Sequence[Dictionary], rows: Sequence[Float32[Tensor, " d_model"]], *, n_most: int
-) -> tuple[Seen, ...]:
-    """Return what each dictionary sees in its own row, all of them taken at one slot of one window."""
-    return tuple(seen_in(dictionary, row, n_most=n_most) for dictionary, row in zip(dictionaries, rows, strict=True))

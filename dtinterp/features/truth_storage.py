@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import TypeAdapter
 from torch import Tensor
@@ -18,11 +19,18 @@ SIDES = ("items", "facts")
 
 
 def save_truth(
-    path: Path, study: TruthStudy, config: LabelConfig, *, parents: Sequence[Artefact], replace: bool = False
+    path: Path,
+    study: TruthStudy,
+    config: LabelConfig,
+    *,
+    parents: Sequence[Artefact],
+    replace: bool = False,
+    known: Mapping[str, JSON] = MappingProxyType({}),
 ) -> Artefact:
     """Write the report, with the control's numbers among the metrics, to the folder `path`.
 
-    Raises `UserError` where it exists and `replace` is not given.
+    `known` are more metrics, such as the verdict on the dictionary. Raises `UserError` where it exists and `replace` is
+    not given.
     """
     report = study.report
     findings = _Findings(
@@ -41,7 +49,7 @@ def save_truth(
         if field.name != "truth"
     }
     settings = _Settings(report.name, report.site, config, findings)
-    content = Content(ARTEFACT_KIND, config=asdict(settings), tensors=tensors, metrics=_metrics(study))
+    content = Content(ARTEFACT_KIND, config=asdict(settings), tensors=tensors, metrics={**_metrics(study), **known})
     return write_artefact(path, content, parents=parents, seed=config.seed, replace=replace)
 
 

@@ -12,6 +12,7 @@ from dtinterp.demonstrations.evaluate import Evaluation
 from dtinterp.demonstrations.quality import Quality, quality
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary
+from dtinterp.dictionary.gate import verdict_of
 from dtinterp.dictionary.score import DictionaryScore
 from dtinterp.equivalence.certify import EquivalenceReport
 from dtinterp.equivalence.comparison import ComparisonReport
@@ -101,6 +102,14 @@ class StudyResults:
             if (labels.name, labels.site) == (name, site):
                 return labels.good(feature)
         return ""
+
+    def gate_of(self, name: str, site: str) -> str:
+        """Return the verdict on a dictionary, such as `passes`; one that the study does not hold is not judged."""
+        for scored in self.dictionaries:
+            dictionary = scored.value.dictionary
+            if (dictionary.name, dictionary.site) == (name, site):
+                return str(verdict_of(scored.value.score))
+        return "not judged: not among the dictionaries of this study"
 
     @property
     def env_id(self) -> str:

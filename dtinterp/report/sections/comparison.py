@@ -11,6 +11,7 @@ from dtinterp.report.evidence import decimal, plural, source
 from dtinterp.report.figures.markup import figure_html
 from dtinterp.report.figures.token_errors import token_error_figure
 from dtinterp.report.filmstrip import Draw, filmstrip
+from dtinterp.report.gate_mark import gate_mark
 from dtinterp.report.html import Html, element, join, words
 from dtinterp.report.layout import column, details, figure_block, paragraph, section, table_block, table_html
 from dtinterp.report.results import StudyResults
@@ -75,9 +76,10 @@ def _worst(results: StudyResults, comparison: Comparison, draw: Draw) -> list[Ht
             )
             for row in worst
         ]
+        judged = results.gate_of(name, comparison.site[place])
         summary = (
             f"{name} at {comparison.site[place]}: the worst rows; {plural(errors.n_outliers, 'outlier')}, mean error "
-            f"{errors.fvu:.2g}"
+            f"{errors.fvu:.2g}; gate: {judged}"
         )
         blocks.append(details(summary, *strips))
     return blocks
@@ -113,7 +115,7 @@ def _seen(results: StudyResults, example: Example) -> pd.DataFrame:
     """Return one row per dictionary, its features with their labels where they have good ones."""
     return pd.DataFrame(
         {
-            "dictionary": column([_named(each.name, each.site) for each in example.seen]),
+            "dictionary": column([_named(results, each.name, each.site) for each in example.seen]),
             "L0": [each.l0 for each in example.seen],
             "missed": [each.error for each in example.seen],
             "features (strongest first)": column(
@@ -160,7 +162,7 @@ def _costs(results: StudyResults, costs: Sequence[LinearCost]) -> pd.DataFrame:
             "MLP": [each.layer for each in costs],
             "FVU (of the map)": [each.fvu for each in costs],
             "linear − MLP loss": [each.excess for each in costs],
-            "dictionary": column([_named(each.name, each.site) for each in costs]),
+            "dictionary": column([_named(results, each.name, each.site) for each in costs]),
             "feature": column(features),
             "on": [each.on for each in worst],
             "off": [each.off for each in worst],
@@ -169,8 +171,8 @@ def _costs(results: StudyResults, costs: Sequence[LinearCost]) -> pd.DataFrame:
     )
 
 
-def _named(name: str, site: str) -> Html:
-    return words(name, element("small", site, class_="below"))
+def _named(results: StudyResults, name: str, site: str) -> Html:
+    return words(name, element("small", site, class_="below"), gate_mark(results, name, site))
 
 
 def _feature(results: StudyResults, name: str, site: str, feature: int, value: float | None = None) -> Html:

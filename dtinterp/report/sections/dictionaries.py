@@ -78,8 +78,8 @@ def _gate(results: StudyResults) -> list[Html]:
         element(
             "p",
             f"{plural(len(reasons), 'dictionary', 'dictionaries')} of {len(missed)} did not pass the gate of sparsity, "
-            "error on unseen rows, loss, accuracy and return. What is said of their features is a description, no "
-            "claim:",
+            "error on unseen rows and frames, loss, accuracy and return. What is said of their features is a "
+            "description, no claim:",
             class_="warning",
         ),
         element("ul", *reasons),

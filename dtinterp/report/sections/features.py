@@ -1,7 +1,5 @@
 """Feature tables become cards: where a feature is active, what it looks at, what it tells."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 from jaxtyping import Int64
 from torch import Tensor
@@ -11,6 +9,7 @@ from dtinterp.features.label_table import VERDICTS, LabelStudy, summary_of
 from dtinterp.features.table import FeatureTable
 from dtinterp.report.evidence import cite, decimal, plural, source
 from dtinterp.report.filmstrip import Draw
+from dtinterp.report.gate_mark import gate_mark
 from dtinterp.report.html import Html, element, join, words
 from dtinterp.report.layout import column, paragraph, section, table_block, table_html
 from dtinterp.report.pictures import map_picture, standalone
@@ -42,12 +41,13 @@ def features_section(results: StudyResults, draw: Draw) -> Html:
     )
 
 
-def label_table(studies: Sequence[Sourced[LabelStudy]]) -> pd.DataFrame:
+def label_table(results: StudyResults) -> pd.DataFrame:
     """Return one row per dictionary: features by verdict, and the share with a good label beside its controls."""
+    studies = results.labels
     summaries = [summary_of(each.value.labels) for each in studies]
     return pd.DataFrame(
         {
-            "dictionary": column([_cited(each) for each in studies]),
+            "dictionary": column([_cited(results, each) for each in studies]),
             **{verdict: [summary.n_features[verdict] for summary in summaries] for verdict in VERDICTS},
             "good (of judged)": [summary.share for summary in summaries],
             "good (shuffled)": [summary.shuffled_share for summary in summaries],
@@ -58,9 +58,10 @@ def label_table(studies: Sequence[Sourced[LabelStudy]]) -> pd.DataFrame:
     )
 
 
-def _cited(each: Sourced[LabelStudy]) -> Html:
+def _cited(results: StudyResults, each: Sourced[LabelStudy]) -> Html:
     labels = each.value.labels
-    return words(cite(labels.name, each.artefact), element("small", labels.site, class_="below"))
+    mark = gate_mark(results, labels.name, labels.site)
+    return words(cite(labels.name, each.artefact), element("small", labels.site, class_="below"), mark)
 
 
 def telling_features(table: FeatureTable, n: int) -> Int64[Tensor, " feature"]:
@@ -77,7 +78,7 @@ def _labels(results: StudyResults) -> list[Html]:
     config = results.labels[0].value.labels.config
     return [
         table_block(
-            table_html(label_table(results.labels)),
+            table_html(label_table(results)),
             "How many features have a good label: a conjunction of "
             f"at most {config.n_literals} statements about the frame and the window before it that tells when the "
             f"feature fires with F1 ≥ {config.min_f1} on frames that the search never saw, and at least "
@@ -96,6 +97,7 @@ def _table(results: StudyResults, table: Sourced[FeatureTable], draw: Draw) -> H
     return element(
         "div",
         element("h3", cite(table.value.name, table.artefact), " at ", element("code", table.value.site)),
+        paragraph(gate_mark(results, table.value.name, table.value.site)),
         paragraph(
             f"{len(chosen)} of {plural(n_alive, 'living feature')}, out of {table.value.n_features}. Maps: how much "
             "more often than usual the cell holds the thing where the feature is active; green more often, purple "

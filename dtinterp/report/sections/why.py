@@ -9,6 +9,7 @@ from dtinterp.equivalence.explanation_storage import ExplainedClasses, Explained
 from dtinterp.foundation.statistics import Interval
 from dtinterp.report.evidence import bits, cite, percentage, plural, source
 from dtinterp.report.filmstrip import Draw
+from dtinterp.report.gate_mark import gate_mark
 from dtinterp.report.html import Html, element, join, words
 from dtinterp.report.layout import column, paragraph, section, table_block, table_html
 from dtinterp.report.results import Sourced, StudyResults
@@ -54,22 +55,28 @@ def _pairs(results: StudyResults, draw: Draw) -> list[Html]:
             "… as far": column([_share(each.found.random_features_as_far) for each in shown]),
         }
     )
-    names = ", ".join(dict.fromkeys(each.dictionary for each in shown))
+    names = list(dict.fromkeys(each.dictionary for each in shown))
     artefacts = element("span", join((cite(each.artefact.name, each.artefact) for each in results.pairs), ", "))
     return [
         paragraph(
             "Features in which two observations differ are exchanged: each gets them as the other has them. The "
-            f"smallest set found (of {names}) that leaves no more than ε in held-out windows of both stands beside "
-            "how often a random direction, as long, and a random set of as many differing features are enough. The "
-            "harder controls are directions in which observations do differ, and the same sets, what they move made as "
-            "long; “–” where nothing was tried."
+            f"smallest set found (of {', '.join(names)}) that leaves no more than ε in held-out windows of both stands "
+            "beside how often a random direction, as long, and a random set of as many differing features are enough. "
+            "The harder controls are directions in which observations do differ, and the same sets, what they move made "
+            "as long; “–” where nothing was tried."
         ),
+        *(_marked(results, name) for name in names),
         table_block(
             table_html(table),
             "What keeps classes apart: their most visited observations, class by class from the largest on.",
             source=words("Source: ", artefacts),
         ),
     ]
+
+
+def _marked(results: StudyResults, dictionary: str) -> Html:
+    """Say whether the dictionary whose features are named passes its gate."""
+    return paragraph(element("strong", dictionary), gate_mark(results, dictionary, OBSERVATION_EMBEDDING))
 
 
 def _set(results: StudyResults, each: ExplainedPair) -> Html:
@@ -101,6 +108,7 @@ def _classes(results: StudyResults, explained: Sourced[ExplainedClasses], draw: 
     found, dimensions = value.predictions, value.dimensions
     return [
         element("h3", "What the members of a class share"),
+        _marked(results, value.dictionary),
         table_block(
             table_html(_anatomy(results, value, draw)),
             f"The largest classes and the features of {value.dictionary} that are active in all members (and not in "
@@ -108,6 +116,7 @@ def _classes(results: StudyResults, explained: Sourced[ExplainedClasses], draw: 
             source=source(artefact),
         ),
         element("h3", "Do features foretell what swaps find?"),
+        _marked(results, value.dictionary),
         table_block(
             table_html(prediction_table(value)),
             f"Which of {plural(found.n_pairs, 'pair')} are interchangeable ({found.n_interchangeable} are), told by a "

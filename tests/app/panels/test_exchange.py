@@ -5,7 +5,7 @@ import pytest
 
 from app.library import OpenStudy, open_study, shelve, studies
 from app.live import Answer, Question, answer
-from app.panels.exchange import control_table, feature_table, verdict
+from app.panels.exchange import control_table, feature_table, gate_line, verdict
 from dtinterp.dictionary.dictionary import encode_dense
 from dtinterp.equivalence.explanation import PairExplanation
 from dtinterp.foundation.statistics import Interval
@@ -83,6 +83,16 @@ def test_each_exchanged_feature_is_shown_as_active_as_it_is_in_either(opened, qu
     for row in table.itertuples(index=False):
         assert row[1] == pytest.approx(float(codes[0, row[0]]), abs=0.006)
         assert row[2] == pytest.approx(float(codes[1, row[0]]), abs=0.006)
+
+
+def test_a_dictionary_says_whether_it_passes_its_gate(opened):
+    assert gate_line("passes").startswith("This dictionary passes its gate")
+    assert opened.verdicts.keys() == opened.dictionaries.keys()
+    missed = opened.verdicts["topk-512-k4"]
+    assert missed.startswith(("fails: ", "not judged: "))
+    assert gate_line(missed) == (
+        f"⚠ This dictionary does not pass its gate: what is said of its features is no claim ({missed})."
+    )
 
 
 def test_only_good_labels_are_shown(opened, question, found):

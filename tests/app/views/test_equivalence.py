@@ -6,6 +6,7 @@ import streamlit
 from streamlit.testing.v1 import AppTest
 
 from app.library import OpenStudy, open_study, shelve, studies
+from app.panels.exchange import gate_line
 from dtinterp.equivalence.levels import epsilons, level_at
 from dtinterp.report.evidence import bits, count
 from dtinterp.report.figures.equivalence import frame_order
@@ -149,6 +150,12 @@ def test_a_click_that_is_faster_than_the_address_is_not_taken_for_going_back() -
     assert not app.exception
     assert app.query_params["view"] == "Compare two"
     assert "The exchange, applied" in _subheaders(app)
+
+
+def test_the_verdict_on_the_dictionary_stands_under_its_chooser(opened: OpenStudy) -> None:
+    app = _open(view="Compare two")
+    wanted = str(app.selectbox(key="dictionary/wanted").value)
+    assert gate_line(opened.verdicts[wanted]) in [caption.value for caption in app.caption]
 
 
 def test_the_slider_cuts_the_tree_anew_and_the_button_leads_back(opened: OpenStudy) -> None:

@@ -33,6 +33,7 @@ def test_what_features_say_of_classes_rests_on_all_that_it_was_made_from(places,
     artefact = explain_classes(ExplainConfig(n_draws=5, n_splits=2), places, tmp_path / "explanation")
     assert len(artefact.manifest.parents) == 4
     found = artefact.manifest.metrics
+    assert found["gate"] == "not judged: no report card"
     predicted = TypeAdapter(Predictions).validate_python(found["predictions"])
     report = load_equivalence(places.equivalence)
     assert predicted.n_pairs == 16 * 15 // 2

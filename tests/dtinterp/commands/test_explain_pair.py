@@ -26,6 +26,7 @@ def test_two_observations_are_explained_by_a_dictionary_of_the_model(places, tmp
     assert TypeAdapter(float).validate_python(found["left_by_all"]) < SEARCH.epsilon
     assert artefact.config["pair"] == [0, 5]
     assert len(artefact.manifest.parents) == 3
+    assert found["gate"] == "not judged: no report card"
 
 
 @pytest.mark.parametrize(

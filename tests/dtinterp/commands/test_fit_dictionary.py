@@ -1,23 +1,31 @@
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict
 
+import numpy as np
 import pytest
+import torch
 from pydantic import TypeAdapter
+from torch import Tensor
 
 from dtinterp.activations.storage import load_harvest
+from dtinterp.cli import main
 from dtinterp.commands.describe import DescribeConfig, describe
 from dtinterp.commands.fit_dictionary import DictionaryConfig, fit_dictionary
 from dtinterp.commands.harvest import HarvestConfig, harvest
 from dtinterp.commands.scoring import Judging
+from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.distinct import distinct_rows
 from dtinterp.dictionary.kinds import Items, JumpReLU, Kind, TopK
+from dtinterp.dictionary.resume import Run, suspend
 from dtinterp.dictionary.storage import load_dictionary, load_score
 from dtinterp.dictionary.variations import Variations
-from dtinterp.foundation.artefact import Artefact
+from dtinterp.foundation.artefact import Artefact, Content, write_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.acting import ActingConfig
+from dtinterp.model.storage import load_model
 
 
 class Subject(TypedDict):
@@ -127,3 +135,88 @@ def test_a_stack_with_one_place_taken_is_refused_before_any_work(tmp_path: Path,
     with pytest.raises(UserError, match="topk-16-k2 exists already"):
         fit_dictionary(config, tmp_path / "stack", **subject)
     assert not (tmp_path / "stack" / "hook_obs_embed" / "topk-8-k2").exists()
+
+
+def _words(subject: Subject, out: Path, *more: str | Path) -> list[str]:
+    """Return the command line of a small fit."""
+    small = ("--n-windows", "64", "--n-held-out-windows", "32", "--n-episodes", "2", "--n-steps", "30", "--width", "8")
+    places = ("--model", subject["model"], "--demonstrations", subject["demonstrations"], "--out", out)
+    return [str(word) for word in ("fit-dictionary", *places, *small, *more)]
+
+
+def _written_harvest(path: Path, subject: Subject, value: Tensor) -> Path:
+    """Write rows as if they had been harvested from the first training steps."""
+    parents = [load_model(subject["model"]).artefact, load_trajectories(subject["demonstrations"])[1]]
+    steps = torch.arange(len(value))
+    content = Content(
+        "activations", {"side": "train", "site": "hook_obs_embed"}, {"value": value, "step": steps, "slot": steps}, {}
+    )
+    return write_artefact(path, content, parents=parents, seed=0).path
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "sentence"),
+    [
+        (
+            lambda rows: rows.index_fill(0, torch.tensor([1, 4]), torch.nan),
+            "2 of 8 rows hold NaN or infinity, expected",
+        ),
+        (lambda rows: rows[:1].repeat(8, 1), "All 1 rows are the same vector, expected at least 2 distinct ones"),
+    ],
+    ids=["NaN", "one distinct row"],
+)
+def test_a_bad_harvest_gets_one_sentence_on_the_command_line(
+    spoilt: Callable[[Tensor], Tensor], sentence: str, tmp_path: Path, subject: Subject, capsys: pytest.CaptureFixture
+) -> None:
+    d_model = load_model(subject["model"]).model.cfg.d_model
+    value = spoilt(torch.randn(8, d_model, generator=torch.Generator().manual_seed(0)))
+    rows = _written_harvest(tmp_path / "rows", subject, value.contiguous())
+    assert main(_words(subject, tmp_path / "dictionary", "--rows", rows)) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert sentence in said
+    assert not (tmp_path / "dictionary").exists()
+
+
+def test_a_file_where_a_harvest_is_wanted_gets_one_sentence(
+    tmp_path: Path, subject: Subject, capsys: pytest.CaptureFixture
+) -> None:
+    np.save(tmp_path / "rows.npy", np.full((4, 8), np.nan, dtype=np.float32))
+    assert main(_words(subject, tmp_path / "dictionary", "--rows", tmp_path / "rows.npy")) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert "rows.npy" in captured.err
+
+
+def test_an_interrupted_stack_goes_on_to_the_same_bits(
+    tmp_path: Path, subject: Subject, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    stack = ("--seeds", "0", "1")
+    assert main(_words(subject, tmp_path / "whole", *stack)) == 0
+
+    def interrupting(path: Path, run: Run, step: int) -> None:
+        suspend(path, run, step)
+        if step == 13:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("dtinterp.dictionary.stack.suspend", interrupting)
+        assert main(_words(subject, tmp_path / "stack", *stack)) == 130
+    unfinished = tmp_path / "stack.hook_obs_embed.unfinished.safetensors"
+    assert unfinished.exists()
+    assert not (tmp_path / "stack").exists()
+    taken = []
+
+    def counting(path: Path, run: Run, step: int) -> None:
+        taken.append(step)
+        suspend(path, run, step)
+
+    monkeypatch.setattr("dtinterp.dictionary.stack.suspend", counting)
+    assert main(_words(subject, tmp_path / "stack", *stack)) == 0
+    assert taken == list(range(14, 31))
+    assert not unfinished.exists()
+    capsys.readouterr()
+    for name in ("topk-8-k8", "topk-8-k8-m1"):
+        for weights in ("W_enc", "b_enc", "W_dec", "b_dec"):
+            folders = [tmp_path / stack / "hook_obs_embed" / name for stack in ("whole", "stack")]
+            first, second = (getattr(load_dictionary(folder), weights) for folder in folders)
+            assert torch.equal(first, second), (name, weights)

@@ -5,6 +5,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from dtinterp.commands.label import LabelConfig, label
+from dtinterp.dictionary.storage import gate_record
 from dtinterp.features.label_storage import load_labels
 from dtinterp.features.label_table import LabelSummary, summary_of
 from dtinterp.foundation.artefact import read_artefact
@@ -27,6 +28,12 @@ def test_the_metrics_say_what_the_labels_do(folder: Path) -> None:
     metrics = read_artefact(folder, kind="labels").manifest.metrics
     recorded = TypeAdapter(LabelSummary).validate_python(metrics["trained"])
     assert recorded == summary_of(load_labels(folder).labels)
+
+
+def test_the_verdict_on_the_dictionary_stands_with_its_labels(folder: Path, small_study: Path) -> None:
+    recorded = read_artefact(folder, kind="labels").manifest.metrics["gate"]
+    assert recorded == gate_record(small_study / "dictionaries" / "topk-512-k4")["gate"]
+    assert str(recorded).startswith(("fails: ", "not judged: "))
 
 
 def test_labels_of_another_models_dictionary_are_refused(small_study: Path, tmp_path: Path) -> None:

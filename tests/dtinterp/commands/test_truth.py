@@ -3,8 +3,10 @@ from pathlib import Path
 import pytest
 
 from dtinterp.commands.truth import TruthConfig, truth
+from dtinterp.dictionary.storage import gate_record
 from dtinterp.features.label_table import LabelConfig
 from dtinterp.features.truth_storage import load_truth
+from dtinterp.foundation.artefact import read_artefact
 
 
 def test_truth_is_told_of_a_dictionary_on_disk_and_of_its_untrained_twin(small_study: Path, tmp_path: Path) -> None:
@@ -15,6 +17,8 @@ def test_truth_is_told_of_a_dictionary_on_disk_and_of_its_untrained_twin(small_s
         model=small_study / "models" / "novice",
         demonstrations=small_study / "demonstrations" / "walks",
     )
+    recorded = read_artefact(tmp_path / "truth", kind="truth").manifest.metrics["gate"]
+    assert recorded == gate_record(small_study / "dictionaries" / "topk-512-k4")["gate"]
     study = load_truth(tmp_path / "truth")
     report, control = study.report, study.untrained
     assert control is not None

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,6 +88,7 @@ def test_a_short_reconstruction_shows_in_shrinkage_and_bias(table: Tensor) -> No
     half = Dictionary(eye, torch.zeros(6), eye / 2, torch.zeros(6), Identity(), torch.tensor(1.0), "", "half")
     card = _card(half, table)
     assert card.shrinkage.estimate == pytest.approx(0.5)
+    assert card.relative_bias is not None
     assert card.relative_bias.estimate == pytest.approx(0.5)
     assert card.cosine.estimate == pytest.approx(60 / 61)
 
@@ -157,3 +159,61 @@ def test_missing_cluster_labels_are_refused(
 def test_activations_may_come_from_anywhere(dictionary: Dictionary, rows: Tensor) -> None:
     pieces = row_card(dictionary, iter(rows.numpy().reshape(4, 2, 5, 6)), generator=np.random.default_rng(0))
     assert pieces == _card(dictionary, rows)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "sentence"),
+    [
+        (1, "The one row to judge on has no variance, expected at least 2 distinct rows: judge on more varied ones"),
+        (5, "The 5 rows to judge on are all alike and have no variance, expected at least 2 distinct rows"),
+    ],
+)
+def test_rows_without_variance_are_refused(dictionary: Dictionary, rows: Tensor, n_rows: int, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        _card(dictionary, rows[:1].repeat(n_rows, 1))
+    with pytest.raises(UserError, match=sentence):
+        _held_out(dictionary, rows[:1].repeat(n_rows, 1), rows)
+
+
+@pytest.mark.parametrize("n_unseen", [1, 3])
+def test_unseen_rows_without_variance_have_no_card_and_are_warned_of(
+    dictionary: Dictionary, rows: Tensor, n_unseen: int
+) -> None:
+    cards = _held_out(dictionary, torch.cat([rows[:20], rows[30:31].repeat(n_unseen, 1)]), rows[:20])
+    assert cards.unseen is None
+    warning = cards.warnings[0]
+    assert warning.startswith(f"of the held-out rows {n_unseen} are no input of the fit, all alike: too few")
+
+
+def _with_new_frames(dictionary: Dictionary, rows: Tensor, places: list[int]) -> RowCard | None:
+    is_new = torch.zeros(len(rows), dtype=torch.bool).index_fill(0, torch.tensor(places), True)
+    rng = np.random.default_rng(0)
+    return held_out_cards(dictionary, rows, fitted=rows[:20], generator=rng, has_new_frame=is_new).unseen_frame
+
+
+def test_one_new_frame_has_no_card_and_two_have_one(dictionary: Dictionary, rows: Tensor) -> None:
+    assert _with_new_frames(dictionary, rows, [30]) is None
+    both = _with_new_frames(dictionary, rows, [30, 31])
+    assert both is not None
+    assert both.inputs.n_rows == 2
+
+
+def test_a_row_that_is_the_mean_spoils_no_interval(dictionary: Dictionary, rows: Tensor) -> None:
+    card = _card(dictionary, torch.stack([rows[0], rows[1], (rows[0] + rows[1]) / 2]))
+    assert card.fvu.low <= card.fvu.estimate <= card.fvu.high < float("inf")
+
+
+def test_a_dictionary_that_writes_nothing_has_no_bias(rows: Tensor) -> None:
+    eye = torch.eye(6)
+    mute = Dictionary(eye, torch.zeros(6), eye * 0, torch.zeros(6), Identity(), torch.tensor(1.0), "", "mute")
+    card = _card(mute, rows)
+    assert card.relative_bias is None
+    assert card.fvu.estimate >= 1
+
+
+def test_held_out_rows_may_come_from_anywhere(dictionary: Dictionary, rows: Tensor, tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", rows.double().numpy())
+    pieces = held_out_cards(
+        dictionary, tmp_path / "rows.npy", fitted=iter(rows[:25].split(10)), generator=np.random.default_rng(0)
+    )
+    assert pieces == _held_out(dictionary, rows, rows[:25])

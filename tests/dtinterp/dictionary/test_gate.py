@@ -47,7 +47,7 @@ def _good_score() -> DictionaryScore:
         n_distinct=300,
         rank=80,
         width=64,
-        held_out=HeldOut(card, card, inputs, ()),
+        held_out=HeldOut(card, card, inputs, (), card),
         acting=Acting(0.9, {"clean": Earned(1.0, 0.9), "spliced": Earned(1.0, 0.88)}, {}),
     )
 
@@ -78,6 +78,31 @@ def test_the_worse_end_of_the_error_counts():
     assert failures == ("FVU on unseen rows 0.095 (to 0.105), at most 0.1",)
 
 
+def _with_frames(card: RowCard | None) -> DictionaryScore:
+    good = _good_score()
+    assert good.held_out is not None
+    return replace(good, held_out=replace(good.held_out, unseen_frame=card))
+
+
+def test_new_contexts_of_known_frames_are_not_enough():
+    held_out = _good_score().held_out
+    assert held_out is not None
+    worse = replace(held_out.everything, fvu=_interval(0.12))
+    assert _missed(_with_frames(worse)) == ("FVU on unseen frames 0.120 (to 0.130), at most 0.1",)
+    assert judge(_with_frames(worse), Gate(max_fvu_frames=0.2)).passes
+
+
+def test_without_an_unseen_frame_nothing_passes():
+    assert judge(_with_frames(None), Gate()).unjudged == ("FVU on unseen frames",)
+
+
+def test_one_episode_is_no_interval():
+    held_out = _good_score().held_out
+    assert held_out is not None
+    alone = replace(held_out.everything, fvu=Interval(0.01, 0.01, 0.01, 1))
+    assert judge(_with_frames(alone), Gate()).unjudged == ("FVU on unseen frames",)
+
+
 def test_the_worse_end_of_the_loss_recovered_counts():
     failures = _missed(replace(_good_score(), loss_recovered_from_mean=_interval(0.955)))
     assert failures == ("loss recovered 0.955 (from 0.945), at least 0.95",)
@@ -103,7 +128,7 @@ def test_several_failures_are_all_told():
     ("change", "missing"),
     [
         ({"acting": None}, ("return kept",)),
-        ({"held_out": None}, ("L0 beside the effective rank", "FVU on unseen rows")),
+        ({"held_out": None}, ("L0 beside the effective rank", "FVU on unseen rows", "FVU on unseen frames")),
         ({"loss_recovered_from_mean": None}, ("loss recovered",)),
     ],
 )
@@ -115,7 +140,7 @@ def test_without_a_number_nothing_passes(change, missing):
 
 
 def test_other_marks_give_another_verdict():
-    assert _missed(_good_score(), Gate(max_fvu=0.05))
+    assert _missed(_good_score(), Gate(max_fvu=0.05)) == ("FVU on unseen rows 0.080 (to 0.090), at most 0.05",)
     assert judge(replace(_good_score(), l0=_interval(19.0)), Gate(max_l0_share=1.0)).passes
 
 

@@ -80,3 +80,15 @@ def test_counts_that_disagree_are_refused(pairs):
             cluster=torch.arange(3),
             generator=np.random.default_rng(0),
         )
+
+
+def test_outputs_without_variance_are_refused(pairs):
+    flat = Pairs(pairs.inputs, pairs.outputs[:1].repeat(N, 1), pairs.site)
+    with pytest.raises(UserError, match="The 200 rows to judge on are all alike and have no variance"):
+        _card(_fit(pairs), flat)
+
+
+def test_one_unseen_input_has_no_error_of_its_own(pairs):
+    card = _card(_fit(pairs), pairs, fitted=pairs.inputs[1:])
+    assert card.fvu_unseen is None
+    assert "the outputs of the 1 held-out inputs that are none of the fit are all alike" in card.warnings[-1]

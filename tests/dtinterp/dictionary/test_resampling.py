@@ -47,3 +47,14 @@ def test_draws_are_what_a_slow_loop_makes_of_the_same_choices() -> None:
             for row in np.flatnonzero(cluster == [2, 5, 9][chosen]):
                 total += values["loss"][row]
         assert resampled.draws["loss"][draw] == pytest.approx(total)
+
+
+def test_draws_without_a_number_are_left_out() -> None:
+    values = {"top": np.array([1.0, 0.0, 3.0]), "bottom": np.array([1.0, 0.0, 1.0])}
+    interval = resample(values, np.arange(3), np.random.default_rng(0)).ratio("top", "bottom")
+    assert (interval.low, interval.estimate, interval.high) == (1, 2, 3)
+
+
+def test_a_number_that_is_none_at_all_is_an_error() -> None:
+    with pytest.raises(ValueError, match="a number over all rows is nan, expected a finite one"):
+        resample({"a": np.zeros(3), "b": np.zeros(3)}, np.arange(3), np.random.default_rng(0)).ratio("a", "b")

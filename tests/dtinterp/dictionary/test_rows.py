@@ -6,8 +6,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from dtinterp.dictionary.rows import RowSource, as_rows, normalise
+from dtinterp.dictionary.card import held_out_cards, row_card
+from dtinterp.dictionary.config import FitConfig
+from dtinterp.dictionary.fit import fit, of_directions
+from dtinterp.dictionary.kinds import Items, Pca
+from dtinterp.dictionary.rows import RowSource, as_rows, normalise, rows_at
 from dtinterp.dictionary.saelens import import_saelens
+from dtinterp.dictionary.score import score
+from dtinterp.foundation.artefact import Content, write_artefact
 from dtinterp.foundation.errors import UserError
 
 TABLE = torch.arange(24.0).view(6, 4)
@@ -84,3 +90,76 @@ def test_normalised_rows_have_a_mean_norm_of_root_d_model() -> None:
     torch.testing.assert_close(batch.weight @ batch.rows.norm(dim=1), torch.tensor(2.0))
     torch.testing.assert_close(batch.rows * scale, TABLE)
     torch.testing.assert_close(batch.weight, torch.arange(6) / 15)
+
+
+def _damaged(folder: Path) -> dict[str, tuple[Path, str]]:
+    """Return files that hold no rows, each with what is said of it."""
+    for name in ("text.npy", "empty.npy", "bad.safetensors"):
+        (folder / name).write_text("" if name == "empty.npy" else "these are no rows")
+    np.save(folder / "pickled.npy", np.array([{"a": 1}, None], dtype=object), allow_pickle=True)
+    with (folder / "several.npy").open("wb") as file:
+        np.savez(file, one=TABLE.numpy())
+    np.save(folder / "words.npy", np.array([["a", "b"]]))
+    np.save(folder / "narrow.npy", np.zeros((5, 0), dtype=np.float32))
+    no_array, no_table = "is damaged or holds no array of numbers: write it anew", "expected numbers with at least two"
+    return {
+        "text": (folder / "text.npy", no_array),
+        "empty": (folder / "empty.npy", no_array),
+        "pickled": (folder / "pickled.npy", no_array),
+        "several arrays": (folder / "several.npy", no_array),
+        "words": (folder / "words.npy", no_table),
+        "d_model 0": (folder / "narrow.npy", no_table),
+        "no safetensors": (folder / "bad.safetensors", "is damaged or no safetensors file: write it anew"),
+    }
+
+
+def test_a_damaged_file_gets_one_sentence(tmp_path: Path) -> None:
+    for path, sentence in _damaged(tmp_path).values():
+        with pytest.raises(UserError, match=sentence):
+            as_rows(path)
+
+
+def test_a_path_written_as_text_is_told_how_to_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jaxtyping.config.jaxtyping_disable", True)  # as outside of tests
+    with pytest.raises(UserError, match=r"are the text 'rows\.npy', expected rows or a Path: give Path\('rows\.npy'\)"):
+        as_rows("rows.npy")  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int64])
+def test_whole_numbers_of_any_type_are_numbers(dtype: type) -> None:
+    assert torch.equal(as_rows(TABLE.numpy().astype(dtype)), TABLE)
+
+
+def test_complex_numbers_are_no_rows() -> None:
+    with pytest.raises(UserError, match=r"type torch\.complex64, expected numbers"):
+        as_rows(TABLE.to(torch.complex64))
+
+
+@pytest.fixture
+def harvested(tmp_path: Path) -> Path:
+    content = Content("activations", {"site": "blocks.1.hook_resid_pre"}, {"value": TABLE}, {})
+    return write_artefact(tmp_path / "harvest", content, parents=(), seed=0).path
+
+
+def test_a_harvest_knows_its_site_and_others_have_the_one_given(harvested: Path) -> None:
+    assert rows_at(harvested, "")[1] == rows_at(harvested, "blocks.1.hook_resid_pre")[1] == "blocks.1.hook_resid_pre"
+    assert rows_at(TABLE, "anywhere")[1] == "anywhere"
+
+
+def test_a_harvest_of_another_site_is_refused_wherever_rows_are_taken(harvested: Path) -> None:
+    rng, site = torch.Generator().manual_seed(0), "hook_obs_embed"
+    fitted = fit(TABLE, FitConfig(Pca(2)), generator=rng, site=site)
+    other = r"holds rows of 'blocks\.1\.hook_resid_pre', expected rows of 'hook_obs_embed': give rows and site"
+    target, draws = torch.zeros(6, dtype=torch.int64), np.random.default_rng(0)
+    for ask in (
+        lambda: fit(harvested, FitConfig(Pca(2)), generator=rng, site=site),
+        lambda: of_directions(torch.eye(4), harvested, FitConfig(Items(1)), site=site),
+        lambda: row_card(fitted, harvested, generator=draws),
+        lambda: held_out_cards(fitted, TABLE, fitted=harvested, generator=draws),
+        lambda: score(fitted, harvested, target_action=target, logits_with=lambda _: TABLE, generator=draws),
+    ):
+        with pytest.raises(UserError, match=other):
+            ask()
+    own = fit(harvested, FitConfig(Pca(2)), generator=rng)
+    assert own.site == "blocks.1.hook_resid_pre"
+    assert row_card(own, harvested, generator=draws).inputs.n_rows == 6

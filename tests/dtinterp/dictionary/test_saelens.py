@@ -1,6 +1,7 @@
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,16 +13,20 @@ from torch import Tensor
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense, reconstruct
 from dtinterp.dictionary.kinds import L1, Autoencoder, BatchTopK, Gated, Identity, JumpReLU, Kind, Matryoshka, Pca, TopK
 from dtinterp.dictionary.saelens import export_saelens, folded, import_saelens
+from dtinterp.dictionary.storage import load_dictionary
 from dtinterp.foundation.errors import UserError
 
 KINDS: list[Autoencoder] = [TopK(3), L1(0.5), JumpReLU(0.5), Gated(0.5), BatchTopK(3), Matryoshka(3, 2)]
 Make = Callable[..., Dictionary]
-INTERPRETER = Path(os.environ.get("DTINTERP_SAELENS_PYTHON", Path(__file__).parents[3] / ".venv-saelens/bin/python"))
+ROOT = Path(__file__).parents[3]
+OVERLAY = ROOT / ".saelens"
+INTERPRETER = os.environ.get("DTINTERP_SAELENS_PYTHON")
 needs_saelens = pytest.mark.skipif(
-    not INTERPRETER.is_file(),
-    reason="SAELens wants TransformerLens below 4, hence an environment of its own: name its interpreter in "
-    "DTINTERP_SAELENS_PYTHON",
+    INTERPRETER is None and not (OVERLAY / "sae_lens").is_dir(),
+    reason="SAELens wants TransformerLens below 4: make saelens lays both over the environment, or name an interpreter "
+    "that has them in DTINTERP_SAELENS_PYTHON",
 )
+SHIPPED = ROOT / "checkpoints/studies/memory-dt-small-0/dictionaries"
 named = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: type(kind).__name__)
 
 
@@ -168,11 +173,29 @@ def test_saelens_encodes_and_decodes_alike_both_ways(random_dictionary: Make, ro
     dictionaries = {type(kind).__name__: random_dictionary(kind, width=11) for kind in KINDS}
     for name, dictionary in dictionaries.items():
         export_saelens(tmp_path / name, dictionary)
-    save_file({"rows": rows}, tmp_path / "rows.safetensors")
-    subprocess.run([INTERPRETER, "-c", READ_BY_SAELENS, tmp_path], check=True, capture_output=True)
+    _hold_against_saelens(dictionaries, rows, tmp_path)
+
+
+@needs_saelens
+@pytest.mark.slow
+@pytest.mark.parametrize("site", ["hook_obs_embed", "blocks.1.hook_resid_pre"])
+def test_a_dictionary_that_ships_is_the_same_in_saelens(site: str, tmp_path: Path) -> None:
+    dictionary = load_dictionary(SHIPPED / site / "topk-128-k8")
+    export_saelens(tmp_path / "shipped", dictionary)
+    noise = torch.randn(64, dictionary.d_model, generator=torch.Generator().manual_seed(0))
+    some = dictionary.W_dec[:64] * 3 + dictionary.b_dec + noise / 10
+    _hold_against_saelens({"shipped": dictionary}, dictionary.scale * some, tmp_path)
+
+
+def _hold_against_saelens(dictionaries: dict[str, Dictionary], rows: Tensor, folder: Path) -> None:
+    """Compare codes and rows of exported dictionaries, and of those that SAELens wrote again, with SAELens's own."""
+    save_file({"rows": rows.contiguous()}, folder / "rows.safetensors")
+    over = {} if INTERPRETER is not None else {"PYTHONPATH": str(OVERLAY)}
+    command = [INTERPRETER or sys.executable, "-c", READ_BY_SAELENS, folder]
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, **over})
     for name, dictionary in dictionaries.items():
-        answer = load_file(tmp_path / f"{name}.answer.safetensors")
-        for ours in (folded(dictionary), import_saelens(tmp_path / "again" / name)):
+        answer = load_file(folder / f"{name}.answer.safetensors")
+        for ours in (folded(dictionary), import_saelens(folder / "again" / name)):
             torch.testing.assert_close(encode_dense(ours, rows), answer["code"])
             torch.testing.assert_close(reconstruct(ours, rows), answer["made"])
             assert (answer["code"] > 0).any()

@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,11 @@ import torch
 from torch import Tensor
 
 from dtinterp.dictionary.dictionary import Dictionary, reconstruct
+from dtinterp.dictionary.gate import judge
 from dtinterp.dictionary.score import DictionaryScore, score
-from dtinterp.dictionary.storage import load_dictionary, load_score, save_dictionary
-from dtinterp.foundation.artefact import Artefact, Content, write_artefact
+from dtinterp.dictionary.storage import gate_record, load_dictionary, load_score, save_dictionary
+from dtinterp.dictionary.verdict import Gate, Verdict
+from dtinterp.foundation.artefact import Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.errors import UserError
 
 
@@ -93,3 +96,26 @@ def test_a_damaged_dictionary_is_refused(dictionary: Dictionary, tmp_path: Path)
     config.write_text(json.dumps(json.loads(config.read_text()) | {"site": "elsewhere"}))
     with pytest.raises(UserError, match="is damaged"):
         load_dictionary(tmp_path / "dictionary")
+
+
+def test_a_verdict_that_is_older_than_a_mark_is_given_anew(
+    dictionary: Dictionary, rows: Tensor, parent: Artefact, tmp_path: Path
+) -> None:
+    card = replace(_score(dictionary, rows, 3.0), verdict=Verdict(Gate(max_fvu=0.7), (), ()))
+    save_dictionary(tmp_path / "new", dictionary, score=card, parents=[parent], seed=0)
+    assert gate_record(tmp_path / "new") == {"gate": "passes"}
+    metrics = asdict(card)
+    del metrics["verdict"]["gate"]["max_fvu_frames"]
+    written = read_artefact(tmp_path / "new", kind="dictionary")
+    older = Content("dictionary", written.config, written.tensors, metrics)
+    write_artefact(tmp_path / "old", older, parents=[parent], seed=0)
+    found = load_score(tmp_path / "old")
+    assert found is not None
+    assert found.verdict is not None
+    assert found.verdict == judge(card, Gate(max_fvu=0.7))
+    assert "FVU on unseen frames" in found.verdict.unjudged
+
+
+def test_a_dictionary_without_a_card_is_not_judged(dictionary: Dictionary, parent: Artefact, tmp_path: Path) -> None:
+    save_dictionary(tmp_path / "dictionary", dictionary, parents=[parent], seed=0)
+    assert gate_record(tmp_path / "dictionary") == {"gate": "not judged: no report card"}

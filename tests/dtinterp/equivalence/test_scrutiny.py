@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -19,11 +21,11 @@ def trials(model, contexts, items):
     return try_swaps(model, contexts, items=items, frame_id=contexts.frame_id.unique())
 
 
-def _tested(bench, trials, epsilon, **effort):
+def _tested(bench, trials, epsilon, **changed):
     relation = summed(trials).relation("toy")
-    settings = {"n_rounds": 2, "n_fresh": 2, "n_verified": 3, "seed": 0, "layer": 0} | effort
+    effort = replace(Effort(epsilon, n_rounds=2, n_fresh=2, n_verified=3, seed=0, layer=0), **changed)
     formed = classes(relation, epsilon)
-    return formed, put_to_the_test(bench, formed, relation, tried=trials.contexts, effort=Effort(epsilon, **settings))
+    return formed, put_to_the_test(bench, formed, relation, tried=trials.contexts, effort=effort)
 
 
 def test_classes_are_refined_and_each_shared_one_has_a_bound(bench, trials):

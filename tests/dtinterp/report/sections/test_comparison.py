@@ -1,4 +1,5 @@
 from dataclasses import replace
+from html import unescape
 
 from dtinterp.report.html import Html
 from dtinterp.report.results import StudyResults
@@ -19,6 +20,15 @@ def test_every_dictionary_is_named_in_every_example(results: StudyResults) -> No
         assert all(f">{name}<" in part for name in comparison.name)
         assert example.part in part
         assert ACTIONS[example.instead] in part
+
+
+def test_the_verdict_stands_beside_every_dictionary_that_saw_something(results: StudyResults) -> None:
+    assert results.comparison is not None
+    comparison = results.comparison.value
+    section = unescape(comparison_section(results, _draw))
+    for name, site in zip(comparison.name, comparison.site, strict=True):
+        marks = section.count(f"gate: {results.gate_of(name, site)}")
+        assert marks >= len(comparison.examples) + 1, name  # in each example, and where its worst rows are
 
 
 def test_parts_stand_with_their_share(results: StudyResults) -> None:

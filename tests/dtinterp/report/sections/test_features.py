@@ -1,11 +1,13 @@
 from dataclasses import replace
+from html import unescape
 
 import torch
 
+from dtinterp.dictionary.verdict import Gate, Verdict
 from dtinterp.features.label_table import VERDICTS
 from dtinterp.features.table import FeatureTable
 from dtinterp.report.html import Html
-from dtinterp.report.results import StudyResults
+from dtinterp.report.results import ScoredDictionary, Sourced, StudyResults
 from dtinterp.report.sections.features import features_section, label_table, telling_features
 from dtinterp.report.shared_facts import in_plain_words
 
@@ -49,9 +51,24 @@ def test_a_card_shows_top_frames_and_the_fact_beside_its_control(results: StudyR
     assert f"(control {float(table.alignment.control[feature]):.2f})" in card
 
 
+def test_the_verdict_stands_beside_cards_and_labels(results: StudyResults) -> None:
+    table = results.features[0].value
+    verdict = results.gate_of(table.name, table.site)
+    assert not verdict.startswith("passes")
+    section = unescape(features_section(results, _draw))
+    assert section.count(f"gate: {verdict}</small>") == 2  # once in the table of labels, once above the cards
+    passing = replace(results, dictionaries=tuple(_passing(each) for each in results.dictionaries))
+    assert features_section(passing, _draw).count('<small class="below">gate: passes</small>') == 2
+
+
+def _passing(each: Sourced[ScoredDictionary]) -> Sourced[ScoredDictionary]:
+    score = replace(each.value.score, verdict=Verdict(Gate(), (), ()))
+    return replace(each, value=replace(each.value, score=score))
+
+
 def test_the_labels_stand_beside_both_controls(results: StudyResults) -> None:
     study = results.labels[0].value
-    (row,) = label_table(results.labels).to_dict("records")
+    (row,) = label_table(results).to_dict("records")
     assert row["good (of judged)"] == study.labels.share
     assert row["good (shuffled)"] == study.labels.shuffled_share
     assert row["good (untrained)"] == study.untrained.share

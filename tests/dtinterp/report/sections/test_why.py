@@ -1,4 +1,5 @@
 from dataclasses import replace
+from html import unescape
 
 import pytest
 
@@ -57,6 +58,15 @@ def test_a_pair_without_such_a_set_says_so(results, pair, features, said):
     section = why_section(changed, draw)
     assert f">{said}<" in section
     assert "<td>–</td>" in section
+
+
+def test_the_verdict_stands_beside_what_features_say(results, pair):
+    verdict = results.gate_of(pair.value.dictionary, "hook_obs_embed")
+    section = unescape(why_section(results, draw))
+    assert section.count(f"<strong>{pair.value.dictionary}</strong>") == 3  # pairs, classes, what features foretell
+    assert section.count(f"gate: {verdict}</small>") == 3
+    nowhere = why_section(replace(results, dictionaries=(), features=()), draw)
+    assert nowhere.count("gate: not judged: not among the dictionaries of this study") == 3
 
 
 def test_each_class_is_shown_with_what_its_members_share(results, explained):
