@@ -62,8 +62,8 @@ def _pairs(results: StudyResults, draw: Draw) -> list[Html]:
             "Features in which two observations differ are exchanged: each gets them as the other has them. The "
             f"smallest set found (of {', '.join(names)}) that leaves no more than ε in held-out windows of both stands "
             "beside how often a random direction, as long, and a random set of as many differing features are enough. "
-            "The harder controls are directions in which observations do differ, and the same sets, what they move made "
-            "as long; “–” where nothing was tried."
+            "The harder controls are directions in which observations do differ, and the same sets, what they move "
+            "made as long; “–” where nothing was tried."
         ),
         *(_marked(results, name) for name in names),
         table_block(
