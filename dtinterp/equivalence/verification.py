@@ -100,7 +100,7 @@ def _bound(attempts: Attempts, partition: Partition, label: int, *, epsilon: flo
 
 
 def _share(n_failures: int, n_contexts: int, n_in_all: int | None) -> Interval | None:
-    if n_in_all is not None:
+    if n_in_all:
         share = n_failures / n_in_all
         return Interval(share, share, share, n_in_all)
     return clopper_pearson(n_failures, n_contexts) if n_contexts else None
