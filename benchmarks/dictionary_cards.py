@@ -22,8 +22,6 @@ from dtinterp.commands.probe import ProbeConfig, probe
 from dtinterp.commands.scoring import Judging
 from dtinterp.commands.subject import CHECKPOINTS, DEMONSTRATIONS
 from dtinterp.commands.truth import TruthConfig, truth
-from dtinterp.dictionary.behaviour import Behaviour
-from dtinterp.dictionary.card import HeldOut, RowCard
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.gate import verdict_of
 from dtinterp.dictionary.kinds import Pca, Random, TopK
@@ -178,9 +176,6 @@ def _row(score: DictionaryScore) -> dict[str, object]:
         "fvu_unseen": held_out.unseen and asdict(held_out.unseen.fvu),
         "fvu_unseen_frame": held_out.unseen_frame and asdict(held_out.unseen_frame.fvu),
         "dead": score.dead_share,
-        "cards": {name: card and _whole(card) for name, card in _cards(held_out).items()},
-        "arms": {arm: _answers(getattr(score, arm)) for arm in ("clean", "spliced", "zero", "mean")},
-        "loss_recovered_from_zero": score.loss_recovered_from_zero and asdict(score.loss_recovered_from_zero),
         "loss_recovered": score.loss_recovered_from_mean and asdict(score.loss_recovered_from_mean),
         "kl": asdict(score.spliced.kl),
         "accuracy": [score.clean.accuracy.estimate, score.spliced.accuracy.estimate],
@@ -192,27 +187,6 @@ def _row(score: DictionaryScore) -> dict[str, object]:
         "verdict": str(verdict_of(score)),
         "warnings": list(held_out.warnings),
     }
-
-
-def _cards(held_out: HeldOut) -> dict[str, RowCard | None]:
-    """Return the cards by the rows that they are of."""
-    return {
-        "all rows": held_out.everything,
-        "unseen rows": held_out.unseen,
-        "unseen frames": held_out.unseen_frame,
-    }
-
-
-def _whole(card: RowCard) -> dict[str, object]:
-    """Return all numbers of a card of rows."""
-    measures = ("l0", "l1", "fvu", "explained_variance", "cosine", "shrinkage", "relative_bias", "mse")
-    intervals = {name: getattr(card, name) and asdict(getattr(card, name)) for name in measures}
-    counted = {"density": list(card.density), "dead": card.dead_share, "coherence": card.coherence}
-    return {**intervals, **counted, "inputs": asdict(card.inputs)}
-
-
-def _answers(arm: Behaviour) -> dict[str, object]:
-    return {name: value and asdict(value) for name, value in vars(arm).items()}
 
 
 def _without_zeros(decisions: dict) -> dict:

@@ -1,4 +1,4 @@
-"""What benchmarks/dictionary_cards.py measured becomes the tables of docs/dictionaries.md.
+"""What benchmarks/dictionary_cards.py measured, and cards that ship, become the tables of docs/dictionaries.md.
 
 python docs/dictionaries.py
 """
@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from card_tables import whole_cards
 from markers import with_table
 from tables import interval, table, written
 
@@ -14,6 +15,7 @@ from dtinterp.dictionary.verdict import Gate
 from dtinterp.foundation.statistics import Interval
 
 ROOT = Path(__file__).parents[1]
+CHECKPOINTS = ROOT / "checkpoints"
 PAGE = ROOT / "docs" / "dictionaries.md"
 RESULTS = ROOT / "benchmarks" / "results" / "dictionary_cards.json"
 SITES = {"hook_obs_embed": "embedding", "blocks.1.hook_resid_pre": "layer 1"}
@@ -28,7 +30,7 @@ def page() -> str:
     text = PAGE.read_text(encoding="utf-8")
     tables = {"gate": _gate(found), "maps": _maps(found), "told": _truths(found), "probes": _probes(found)}
     tables |= {f"cards at the {title}": _cards(found, site) for site, title in SITES.items()}
-    tables["whole cards"] = _whole_cards(found)
+    tables["whole cards"] = whole_cards(CHECKPOINTS)
     for name, each in tables.items():
         text = with_table(text, name, "dictionaries.py", each)
     return text
@@ -68,43 +70,6 @@ def _cards(found: dict[str, dict], wanted: str) -> str:
         if site == wanted
     )
     return table(head, rows, n_words=2)
-
-
-def _whole_cards(found: dict[str, dict]) -> str:
-    """Return what the tables before leave out of the cards, on unseen frames where there are any, else on all rows.
-
-    Models that were measured before whole cards were kept are left out.
-    """
-    found = {model: each for model, each in found.items() if all("cards" in row for row in each["dictionaries"])}
-    if not found:
-        return "No model was measured since whole cards are kept.\n"
-    measures = ("l1", "explained_variance", "cosine", "shrinkage", "relative_bias", "mse")
-    head = (
-        "model",
-        "dictionary",
-        "rows",
-        *(name.replace("_", " ") for name in measures),
-        "features by density",
-        "coherence",
-        "loss: clean, spliced, mean row, zeros",
-    )
-
-    def rows() -> Iterator[list[str]]:
-        for model, numbers in found.items():
-            for site, name, (first, *_) in _families(numbers):
-                of = "unseen frames" if first["cards"]["unseen frames"] else "all rows"
-                card, arms = first["cards"][of], first["arms"]
-                yield [
-                    model,
-                    f"{SITES[site]}, {name}",
-                    of,
-                    *(_interval(card[measure]) for measure in measures),
-                    ", ".join(map(str, card["density"])),
-                    f"{card['coherence']:.2f}",
-                    ", ".join(f"{arms[arm]['loss']['estimate']:.3f}" for arm in ("clean", "spliced", "mean", "zero")),
-                ]
-
-    return table(head, rows(), n_words=3)
 
 
 def _families(numbers: dict) -> Iterator[tuple[str, str, list[dict]]]:

@@ -16,8 +16,9 @@ from dtinterp.features.truth_storage import load_truth
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "features.md"
-STUDIES = ROOT / "checkpoints" / "studies"
-MODELS = ("memory-dt", "memory-dt-small-0")
+CHECKPOINTS = ROOT / "checkpoints"
+OURS = ("memory-dt", "memory-dt-small-0", "memory-dt-small-1", "memory-dt-small-2")
+STUDIES = (*(CHECKPOINTS / "studies" / model for model in OURS), CHECKPOINTS / "comparisons" / "published")
 SITES = ("hook_obs_embed", "blocks.1.hook_resid_pre")
 LABELS = (
     "| model, site | dictionary | good label | none | too rare | dead | good, of judged | shuffled | untrained |\n"
@@ -39,7 +40,7 @@ def page() -> str:
 
 
 def _folders(kind: str) -> list[Path]:
-    found = [STUDIES / model / kind / site for model in MODELS for site in SITES]
+    found = [study / kind / site for study in STUDIES for site in SITES]
     return [path for folder in found if folder.exists() for path in sorted(folder.iterdir())]
 
 
