@@ -23,7 +23,9 @@ def _tested(bench, trials, epsilon, **effort):
     relation = summed(trials).relation("toy")
     settings = {"n_rounds": 2, "n_fresh": 2, "n_verified": 3, "seed": 0, "layer": 0} | effort
     formed = classes(relation, epsilon)
-    return formed, put_to_the_test(bench, formed, relation, tried=trials.contexts, effort=Effort(epsilon, **settings))
+    return formed, put_to_the_test(
+        bench, formed, relation, tried=trials.contexts, effort=Effort(epsilon, is_exhaustive=False, **settings)
+    )
 
 
 def test_classes_are_refined_and_each_shared_one_has_a_bound(bench, trials):
