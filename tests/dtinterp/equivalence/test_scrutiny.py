@@ -23,7 +23,9 @@ def trials(model, contexts, items):
 
 def _tested(bench, trials, epsilon, **changed):
     relation = summed(trials).relation("toy")
-    effort = replace(Effort(epsilon, n_rounds=2, n_fresh=2, n_verified=3, seed=0, layer=0), **changed)
+    effort = replace(
+        Effort(epsilon, n_rounds=2, n_fresh=2, n_verified=3, seed=0, layer=0, is_exhaustive=False), **changed
+    )
     formed = classes(relation, epsilon)
     return formed, put_to_the_test(bench, formed, relation, tried=trials.contexts, effort=effort)
 
