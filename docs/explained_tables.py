@@ -23,7 +23,9 @@ def pairs(found: Mapping[str, Sequence[ExplainedPair]]) -> str:
         "smallest set, of those that differ",
         "left, bits",
         "random directions that suffice",
+        "in which frames differ",
         "other sets that suffice",
+        "made as long",
     )
     rows = (
         [model, each.dictionary, f"{each.first}, {each.second}", *_exchanged(each.found)]
@@ -34,7 +36,9 @@ def pairs(found: Mapping[str, Sequence[ExplainedPair]]) -> str:
 
 
 def _exchanged(found: PairExplanation) -> list[str]:
-    luck = ["" if each is None else share(each) for each in (found.random_directions, found.random_features)]
+    directions, features = found.random_directions, found.random_features
+    tried = (directions, found.random_differences, features, found.random_features_as_far)
+    luck = ["" if each is None else share(each) for each in tried]
     return [written(found.divergence, 2), _smallest(found), written(found.left, 3), *luck]
 
 
