@@ -12,6 +12,7 @@ from dtinterp.equivalence.verification import MATES, Arm
 
 Certificates = Mapping[str, EquivalenceReport]
 MODELS = ("trained", "untrained")
+BISIMULATION = "ARI with bisimulation"
 EXCHANGES = ("interchangeable", "random, of these sizes", "untrained, as many")
 
 
@@ -58,6 +59,54 @@ def reachable(found: Certificates) -> str:
     """Return how many swaps could truly have happened, and what came of those inside a class."""
     head = ("model", "swaps", "that could truly have happened", "of these inside a class", "the worst of those, bits")
     return table(head, ([name, *_reached(report)] for name, report in found.items()))
+
+
+def starts(found: Certificates) -> str:
+    """Return what became of the observations that could truly stand for each other."""
+    head = ("model", "observations", "classes", "most apart inside one, bits", "least apart across, bits", BISIMULATION)
+    return table(head, ([name, *_told_apart(report)] for name, report in found.items()))
+
+
+def plays(found: Certificates) -> str:
+    """Return the classes of what the first steps of every play show, and in how many they are exact."""
+    head = (
+        "model",
+        "observations",
+        "contexts tried",
+        "classes formed → refined",
+        "of two or more, exact",
+        "most of the contexts of any in which it fails",
+        "the worst inside one, bits",
+        BISIMULATION,
+    )
+    return table(head, ([name, *_enumerated(report)] for name, report in found.items()))
+
+
+def _told_apart(report: EquivalenceReport) -> list[str]:
+    label, apart = report.partition.label, report.relation.maximum
+    is_same = label[:, None] == label
+    inside, across = apart[is_same].max(), apart[~is_same].min()
+    sizes = (len(label), report.partition.n_classes)
+    return [*map(str, sizes), written(float(inside), 3), written(float(across), 3), _with_bisimulation(report)]
+
+
+def _enumerated(report: EquivalenceReport) -> list[str]:
+    tested = _tested(report)
+    n_exact = sum(bound.is_exact for bound in tested.bounds)
+    return [
+        str(len(report.partition.label)),
+        f"{report.n_contexts + sum(each.n_contexts for each in tested.rounds):,}",
+        f"{tested.formed.n_classes} → {report.partition.n_classes}",
+        f"{n_exact} of {len(tested.bounds)}",
+        f"{max(bound.share.estimate for bound in tested.bounds if bound.share is not None):.0%}",
+        written(max(total.maximum for total in report.totals), 3),
+        _with_bisimulation(report),
+    ]
+
+
+def _with_bisimulation(report: EquivalenceReport) -> str:
+    (found,) = (each.trained for each in report.comparisons if each.world == "reward bisimulation")
+    return interval(found.ari)
 
 
 def _reached(report: EquivalenceReport) -> list[str]:

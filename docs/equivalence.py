@@ -32,6 +32,8 @@ def tables(shelf: Shelf) -> dict[str, str | None]:
     return {
         "certificates": certified_tables.certificates(shelf.certificates),
         "reachable swaps": certified_tables.reachable(shelf.certificates),
+        "starts": certified_tables.starts(shelf.starts),
+        "plays": certified_tables.plays(shelf.plays),
         "acting": certified_tables.acting(shelf.certificates),
         "drawn actions": certified_tables.drawn(shelf.certificates),
         "truth": compared_tables.truth(shelf),

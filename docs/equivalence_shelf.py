@@ -32,6 +32,10 @@ class Shelf:
     """
 
     certificates: Mapping[str, EquivalenceReport]
+    starts: Mapping[str, EquivalenceReport]
+    """of those observations that could truly stand for each other"""
+    plays: Mapping[str, EquivalenceReport]
+    """of what the first steps of every play show"""
     comparison: ComparisonReport
     screenings: Mapping[str, Screening]
     explanations: Mapping[str, ExplainedClasses]
@@ -80,6 +84,8 @@ def open_shelf(root: Path) -> Shelf:
     pairs = {name: sorted((place / "pairs").glob("*")) for name, place in places.items()}
     return Shelf(
         certificates=_read(load_equivalence, places, "equivalence"),
+        starts=_read(load_equivalence, places, "reachable"),
+        plays=_read(load_equivalence, places, "plays"),
         comparison=load_comparison(checkpoints / "comparisons" / "models"),
         screenings=_read(load_screening, places, "screening"),
         explanations=_read(load_explained_classes, places, "explanation"),
