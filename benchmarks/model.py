@@ -3,8 +3,6 @@
     PYTHONPATH=.lens python benchmarks/model.py             all contenders (make lens fills .lens), results/model.json
     python benchmarks/model.py --quick                         fewer steps, without TransformerLens 3.9
     python benchmarks/model.py --threads 1 --clock cpu         in processor time: a busy machine
-    python benchmarks/model.py --compile                       ours compiled as well, after minutes of compiling
-    python benchmarks/model.py --device cuda                   the same on a GPU
 
 All have the shape of memory-dt and learn from the same demonstrations, 256 windows of 29 tokens a step, with AdamW and
 clipped gradients. The contenders take their steps in turn; a rate is the median over the steps after the first ones.
