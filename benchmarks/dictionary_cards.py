@@ -1,51 +1,83 @@
-"""Report cards of the same dictionaries for several models, the untrained and the published one among them.
+"""Report cards of all kinds of dictionary for several models, the untrained and the published one among them.
 
     python benchmarks/dictionary_cards.py --imported FOLDER              all of them
     python benchmarks/dictionary_cards.py --models memory-dt --quick     one model, fewer windows and steps
+    python benchmarks/dictionary_cards.py --without l1-128-c1            all but one
+    python benchmarks/dictionary_cards.py --measures dictionaries        no maps, probes and truths
 
 The numbers go to benchmarks/results/dictionary_cards.json, of which docs/dictionaries.py makes tables. FOLDER is what
 `dtinterp import-model` made of the published checkpoint; without it that model is left out. What stands under --work
-already is not made again, so an interrupted run goes on; models that are not asked for keep their numbers. Nothing is
-asserted.
+already is not made again, so an interrupted run goes on; models and measures that are not asked for keep their numbers.
+Nothing is asserted.
 """
 
 import argparse
 import json
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dtinterp.commands.fit_dictionary import DictionaryConfig, fit_dictionary
+from card_numbers import card_of, in_lines, map_numbers, truth_numbers
+
+from dtinterp.commands.describe import DescribeConfig, recovered
+from dtinterp.commands.dissection import dissection_of
+from dtinterp.commands.fit_dictionary import DictionaryConfig, fit_site
 from dtinterp.commands.fit_transcoder import TranscoderConfig, fit_transcoder
+from dtinterp.commands.fitting import Fitted
 from dtinterp.commands.probe import ProbeConfig, probe
 from dtinterp.commands.scoring import Judging
-from dtinterp.commands.subject import CHECKPOINTS, DEMONSTRATIONS
+from dtinterp.commands.subject import CHECKPOINTS, DEMONSTRATIONS, Subject, load_subject
 from dtinterp.commands.truth import TruthConfig, truth
 from dtinterp.dictionary.config import FitConfig
-from dtinterp.dictionary.gate import verdict_of
-from dtinterp.dictionary.kinds import Pca, Random, TopK
-from dtinterp.dictionary.map_card import load_map_card
-from dtinterp.dictionary.score import DictionaryScore
-from dtinterp.dictionary.storage import load_score
-from dtinterp.dictionary.variations import Variations, varied
-from dtinterp.features.truth import TruthStudy, summary_of
+from dtinterp.dictionary.kinds import (
+    L1,
+    BatchTopK,
+    Gated,
+    Ica,
+    Identity,
+    Items,
+    JumpReLU,
+    KMeans,
+    Matryoshka,
+    Pca,
+    Random,
+    SemiNmf,
+    TopK,
+)
+from dtinterp.dictionary.storage import save_dictionary
 from dtinterp.features.truth_storage import load_truth
 from dtinterp.foundation.artefact import read_artefact
 from dtinterp.interventions.acting import ActingConfig
+from dtinterp.model.frames import ONE_HOT
 
-SITES = ("hook_obs_embed", "blocks.1.hook_resid_pre")
+EMBEDDING, LAYER = "hook_obs_embed", "blocks.1.hook_resid_pre"
+SITES = (EMBEDDING, LAYER)
 FITS = (
-    (FitConfig(TopK(8)), Variations(n_features=(128,), seeds=(0, 1, 2))),
-    (FitConfig(TopK(8)), Variations(n_features=(512,))),
-    (FitConfig(Pca(32)), Variations(seeds=(0,))),
-    (FitConfig(Random(8)), Variations(n_features=(128,))),
+    *(FitConfig(TopK(8), width=128, member=seed) for seed in range(3)),
+    FitConfig(TopK(8), width=512),
+    FitConfig(BatchTopK(8), width=128),
+    FitConfig(Matryoshka(8), width=128),
+    FitConfig(L1(1.0), width=128),
+    FitConfig(JumpReLU(1.0), width=128),
+    FitConfig(Gated(2.0), width=128),
+    FitConfig(Pca(8)),
+    FitConfig(Pca(32)),
+    FitConfig(Ica(8)),
+    FitConfig(SemiNmf(16)),
+    FitConfig(KMeans(16)),
+    FitConfig(KMeans(128)),
+    FitConfig(Random(8), width=128),
+    FitConfig(Identity()),
 )
+ITEMS = FitConfig(Items(8))
+"""The item basis, at the embedding of models that read items."""
 OURS = ("memory-dt", "memory-dt-small-0", "memory-dt-small-1", "memory-dt-small-2")
 TOLD = ("topk-128-k8", "topk-512-k8", "random-128-k8")
 """Dictionaries that are held against the truth, each beside one of the same make in an untrained model."""
-CONTROLLED = ("memory-dt", "memory-dt-small-0")
-"""Models beside which one of the same shape stands that never saw a window."""
+CONTROLLED = ("memory-dt", "memory-dt-small-0", "published")
+"""Models beside which one of the same shape stands that never saw a window; that of memory-dt-small-0 has the shape of
+the other two small ones as well."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +89,31 @@ class Contender:
     untrained: bool = False
 
 
+Measure = Callable[[Contender, argparse.Namespace], Mapping[str, object]]
+
+
 def main() -> None:
     """Make what is missing, and write the numbers."""
+    arguments = _arguments()
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    known = arguments.output.read_text(encoding="utf-8") if arguments.output.exists() else "{}"
+    found: dict[str, dict] = json.loads(known)
+    contenders = list(_contenders(arguments))
+    for name in arguments.measures:
+        for contender in contenders:
+            began = time.process_time()
+            found[contender.name] = {**found.get(contender.name, {}), **MEASURES[name](contender, arguments)}
+            arguments.output.write_text(in_lines(found), encoding="utf-8")
+            seconds = time.process_time() - began
+            print(f"{contender.name}, {name}: {seconds:.0f} s of processor time", flush=True)
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", default=OURS)
+    parser.add_argument("--models", nargs="*", default=OURS)
     parser.add_argument("--imported", type=Path, help="folder of the published model")
+    parser.add_argument("--measures", nargs="+", choices=MEASURES, default=list(MEASURES))
+    parser.add_argument("--without", nargs="+", default=(), metavar="NAME", help="dictionaries that are not made")
     parser.add_argument("--windows", type=int, default=1024, help="held-out windows")
     parser.add_argument("--fitted-windows", type=int, default=4096, help="training windows")
     parser.add_argument("--episodes", type=int, default=256)
@@ -72,27 +124,17 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.windows, arguments.episodes = 64, 4
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    known = arguments.output.read_text(encoding="utf-8") if arguments.output.exists() else "{}"
-    found: dict[str, dict] = json.loads(known)
-    contenders = list(_contenders(arguments))
-    for measure in (_dictionaries, _beyond, _truths):
-        for contender in contenders:
-            began = time.process_time()
-            found[contender.name] = found.get(contender.name, {}) | measure(contender, arguments)
-            arguments.output.write_text(_json(found), encoding="utf-8")
-            seconds = time.process_time() - began
-            print(f"{contender.name}, {measure.__name__.strip('_')}: {seconds:.0f} s of processor time")
+    return arguments
 
 
 def _contenders(arguments: argparse.Namespace) -> Iterator[Contender]:
-    for name in arguments.models:
-        folder = CHECKPOINTS / "models" / name
+    folders = {name: CHECKPOINTS / "models" / name for name in arguments.models}
+    if arguments.imported is not None:
+        folders["published"] = arguments.imported
+    for name, folder in folders.items():
         yield Contender(name, folder)
         if name in CONTROLLED:
             yield Contender(f"{name} untrained", folder, untrained=True)
-    if arguments.imported is not None:
-        yield Contender("published", arguments.imported)
 
 
 def _work(contender: Contender, arguments: argparse.Namespace) -> Path:
@@ -100,23 +142,54 @@ def _work(contender: Contender, arguments: argparse.Namespace) -> Path:
 
 
 def _dictionaries(contender: Contender, arguments: argparse.Namespace) -> dict[str, object]:
-    cards = []
-    for fit, vary in FITS:
-        config = DictionaryConfig(
-            fit=fit,
-            vary=vary,
-            untrained=contender.untrained,
-            n_windows=arguments.fitted_windows,
-            n_held_out_windows=arguments.windows,
-            judging=Judging(ActingConfig(n_episodes=arguments.episodes)),
-        )
-        work = _work(contender, arguments)
-        for site in SITES:
-            folders = [work / site / each.title for each in varied(fit, vary)]
-            if not arguments.collect and not all(folder.exists() for folder in folders):
-                _make(replace(config, sites=(site,)), work, contender.folder)
-            cards += [_named(folder) for folder in folders if folder.exists()]
+    """Return the cards; at the embedding with what each dictionary recovers of the items."""
+    config = DictionaryConfig(
+        untrained=contender.untrained,
+        n_windows=arguments.fitted_windows,
+        n_held_out_windows=arguments.windows,
+        judging=Judging(ActingConfig(n_episodes=arguments.episodes)),
+    )
+    subject = load_subject(contender.folder, DEMONSTRATIONS, untrained=contender.untrained)
+    work, cards = _work(contender, arguments), []
+    for site in SITES:
+        fits = _fits(subject, site)
+        if not arguments.collect:
+            wanted = [fit for fit in fits if fit.title not in arguments.without]
+            _make(subject, wanted, replace(config, site=site), work / site)
+        folders = [work / site / fit.title for fit in fits]
+        cards += [_numbers(subject, folder) for folder in folders if folder.exists()]
     return {"dictionaries": cards}
+
+
+def _fits(subject: Subject, site: str) -> Sequence[FitConfig]:
+    knows_items = site == EMBEDDING and subject.model.cfg.n_items == ONE_HOT
+    return (*FITS, ITEMS) if knows_items else FITS
+
+
+def _make(subject: Subject, fits: Sequence[FitConfig], config: DictionaryConfig, work: Path) -> None:
+    """Fit what is missing as one stack, in which each member is what `fit-dictionary` makes of it alone, and judge it.
+
+    Of dictionaries that differ in their seed all are made where one is missing, since they are held against each other.
+    """
+    families = {replace(fit, member=0) for fit in fits if not (work / fit.title).exists()}
+    missing = [fit for fit in fits if replace(fit, member=0) in families]
+    if not missing:
+        return
+    fitted = Fitted.of(subject, config.site, n_windows=config.n_windows, seed=config.seed)
+    given, found = [fit for fit in missing if fit == ITEMS], [fit for fit in missing if fit != ITEMS]
+    unfinished = work.with_name(f"{work.name}.unfinished.safetensors")
+    for stack in filter(None, (found, given)):
+        judged = fit_site(fitted, stack, config, unfinished=unfinished)
+        for fit, (dictionary, score) in zip(stack, judged, strict=True):
+            parents, seed = subject.artefacts, config.seed
+            save_dictionary(work / fit.title, dictionary, score=score, parents=parents, seed=seed, replace=True)
+    unfinished.unlink(missing_ok=True)
+
+
+def _numbers(subject: Subject, folder: Path) -> dict[str, object]:
+    is_told = folder.name.partition("-m")[0] in TOLD
+    items = recovered(dissection_of(subject, folder), DescribeConfig())
+    return card_of(folder, items, with_hierarchies=is_told)
 
 
 def _beyond(contender: Contender, arguments: argparse.Namespace) -> dict[str, object]:
@@ -139,61 +212,8 @@ def _truths(contender: Contender, arguments: argparse.Namespace) -> dict[str, ob
                 config = TruthConfig(n_windows=arguments.fitted_windows, n_fit_windows=arguments.fitted_windows)
                 truth(config, work / site / name, out, model=contender.folder, demonstrations=DEMONSTRATIONS)
             if out.exists():
-                found.append({"dictionary": name, "site": site, **_told(load_truth(out))})
+                found.append({"dictionary": name, "site": site, **truth_numbers(load_truth(out))})
     return {"truth": found}
-
-
-def _told(study: TruthStudy) -> dict[str, object]:
-    assert study.untrained is not None
-    own, control = summary_of(study.report), study.untrained
-    return {
-        side: {"own": asdict(getattr(own, side)), "untrained": asdict(getattr(control, side))}
-        for side in ("items", "facts")
-    }
-
-
-def _make(config: DictionaryConfig, work: Path, model: Path) -> None:
-    fit_dictionary(config, work, model=model, demonstrations=DEMONSTRATIONS, replace=True)
-
-
-def _named(folder: Path) -> dict[str, object]:
-    score = load_score(folder)
-    assert score is not None
-    return {"dictionary": folder.name, "site": folder.parent.name, **_row(score)}
-
-
-def _row(score: DictionaryScore) -> dict[str, object]:
-    held_out, acting, decisions = score.held_out, score.acting, score.decisions
-    assert held_out is not None
-    assert acting is not None
-    sampled = acting.played["temperature=1"]["spliced"]
-    return {
-        "width": score.width,
-        "distinct": held_out.fitted.n_distinct,
-        "effective_rank": held_out.fitted.effective_rank,
-        "l0": asdict(score.l0),
-        "fvu": asdict(score.fvu),
-        "fvu_unseen": held_out.unseen and asdict(held_out.unseen.fvu),
-        "fvu_unseen_frame": held_out.unseen_frame and asdict(held_out.unseen_frame.fvu),
-        "dead": score.dead_share,
-        "loss_recovered": score.loss_recovered_from_mean and asdict(score.loss_recovered_from_mean),
-        "kl": asdict(score.spliced.kl),
-        "accuracy": [score.clean.accuracy.estimate, score.spliced.accuracy.estimate],
-        "decisions": decisions and _without_zeros(asdict(decisions)),
-        "exact": {arm: asdict(earned) for arm, earned in acting.exact.items()},
-        "sampled": asdict(sampled),
-        "consistency": score.consistency and asdict(score.consistency),
-        "hierarchies": [asdict(each) for each in score.hierarchies],
-        "verdict": str(verdict_of(score)),
-        "warnings": list(held_out.warnings),
-    }
-
-
-def _without_zeros(decisions: dict) -> dict:
-    return {
-        where: {name: value for name, value in effects.items() if "zero" not in name}
-        for where, effects in decisions.items()
-    }
 
 
 def _maps(contender: Contender, work: Path, arguments: argparse.Namespace) -> list[dict[str, object]]:
@@ -209,11 +229,7 @@ def _maps(contender: Contender, work: Path, arguments: argparse.Namespace) -> li
     if not finished.exists() and not arguments.collect:
         fit_transcoder(config, work, model=contender.folder, demonstrations=DEMONSTRATIONS, replace=True)
         finished.touch()
-    return [
-        {"mlp": folder.parent.name, "map": folder.name, **asdict(load_map_card(folder))}
-        for folder in sorted(work.glob("*/*"))
-        if folder.is_dir()
-    ]
+    return [map_numbers(folder) for folder in sorted(work.glob("*/*")) if folder.is_dir()]
 
 
 def _probes(contender: Contender, work: Path, arguments: argparse.Namespace) -> dict[str, object]:
@@ -228,23 +244,7 @@ def _probes(contender: Contender, work: Path, arguments: argparse.Namespace) -> 
     return dict(made.manifest.metrics)
 
 
-def _json(found: dict[str, dict]) -> str:
-    """Return the numbers as JSON, a line for each model."""
-    lines = [f"{json.dumps(name)}: {json.dumps(_rounded(numbers))}" for name, numbers in found.items()]
-    return "{\n" + ",\n".join(lines) + "\n}\n"
-
-
-def _rounded(value: object) -> object:
-    """Return the numbers with five digits: the artefacts have them all."""
-    match value:
-        case float():
-            return float(f"{value:.5g}")
-        case dict():
-            return {name: _rounded(each) for name, each in value.items()}
-        case list() | tuple():
-            return [_rounded(each) for each in value]
-        case _:
-            return value
+MEASURES: Mapping[str, Measure] = {"dictionaries": _dictionaries, "beyond": _beyond, "truths": _truths}
 
 
 if __name__ == "__main__":
