@@ -22,7 +22,7 @@ from dtinterp.dictionary.transcoding import MapConfig, Pairs, fit_map
 from dtinterp.foundation.artefact import refuse_existing
 from dtinterp.foundation.logbook import progress
 from dtinterp.foundation.seeding import generator, numpy_generator
-from dtinterp.interventions.acting import ActingConfig, act
+from dtinterp.interventions.acting import ActingConfig, Trial
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ class _Trial:
             cluster=episode[self.windows.step[self.windows.mask]],
             generator=numpy_generator(seed, "map/bootstrap"),
         )
-        earned = act(subject.model, arms, subject.trajectories.env_id, self.config.acting, seed=seed)
+        earned = Trial(subject.model, subject.trajectories.env_id, self.config.acting, seed).act(arms)
         return replace(card, effects=judged, acting=earned)
 
 

@@ -12,7 +12,7 @@ from dtinterp.commands.subject import Subject
 from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.acting import Acting
 from dtinterp.dictionary.behaviour import ConstantRow, Decisions, LogitsWith
-from dtinterp.interventions.acting import ActingConfig, act, arms_of, decision_frames, shows_one_of
+from dtinterp.interventions.acting import ActingConfig, Trial, arms_of, decision_frames, shows_one_of
 from environments.graph.state_graph import state_graph
 from environments.registration import SUPPORTED_IDS
 
@@ -94,9 +94,19 @@ class HeldOutRows:
         if (acting, seed) not in self._controls:
             arms = arms_of(self.subject.model, self.rows.site, torch.zeros_like, self.rows.value.mean(dim=0))
             del arms["spliced"]
-            found = act(self.subject.model, arms, self.subject.trajectories.env_id, acting, seed=seed)
-            self._controls[acting, seed] = found
+            self._controls[acting, seed] = self.trial(acting, seed=seed).act(arms)
         return self._controls[acting, seed]
+
+    def trial(self, acting: ActingConfig, *, seed: int) -> Trial:
+        """Return the model in its world, where what it does intact is found once for all dictionaries."""
+        if (acting, seed) not in self._trials:
+            env_id = self.subject.trajectories.env_id
+            self._trials[acting, seed] = Trial(self.subject.model, env_id, acting, seed)
+        return self._trials[acting, seed]
+
+    @cached_property
+    def _trials(self) -> dict[tuple[ActingConfig, int], Trial]:
+        return {}
 
     @cached_property
     def _controls(self) -> dict[tuple[ActingConfig, int], Acting]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from dtinterp.activations.harvest import RowEdit, Splice
 from dtinterp.activations.sites import check_site
 from dtinterp.demonstrations.evaluate import Episodes, play_episodes
-from dtinterp.demonstrations.samplers import Greedy, Sampler, parse_sampler
+from dtinterp.demonstrations.samplers import Greedy, parse_sampler
 from dtinterp.dictionary.acting import Acting, Earned, Played
 from dtinterp.dictionary.behaviour import ConstantRow
 from dtinterp.foundation.errors import UserError
@@ -62,19 +63,63 @@ def arms_of(
     }
 
 
-def act(
-    model: DecisionTransformer, arms: Mapping[str, HooksOf], env_id: str, config: ActingConfig, *, seed: int
-) -> Acting:
-    """Return what the model earns under the hooks of each arm, of which one is `clean`.
+@dataclass(frozen=True)
+class Trial:
+    """A model in a world: what it does intact is found once, and held beside all that is ever put in its rows' place.
 
     Greedy play is exact where the world's states can be enumerated. Episodes are paired: in all arms they begin from
     the same starts, and their actions are drawn from the same numbers.
     """
-    return Acting(
-        target_return=config.target_return,
-        exact=_exact(model, arms, state_graph(env_id), config) if env_id in SUPPORTED_IDS else {},
-        played=_played(model, arms, env_id, config, seed=seed) if config.n_episodes else {},
-    )
+
+    model: DecisionTransformer
+    env_id: str
+    config: ActingConfig
+    seed: int
+
+    def act(self, arms: Mapping[str, HooksOf]) -> Acting:
+        """Return what the model earns under the hooks of each arm, of which one is `clean`."""
+        return Acting(
+            target_return=self.config.target_return,
+            exact=self._exact(arms) if self.env_id in SUPPORTED_IDS else {},
+            played=self._played(arms) if self.config.n_episodes else {},
+        )
+
+    def _exact(self, arms: Mapping[str, HooksOf]) -> dict[str, Earned]:
+        return {arm: self._intact if arm == CLEAN else self._earned(hooks_of) for arm, hooks_of in arms.items()}
+
+    def _played(self, arms: Mapping[str, HooksOf]) -> dict[str, dict[str, Played]]:
+        rng = numpy_generator(self.seed, "acting/bootstrap")
+        played = {}
+        for name, clean in self._intact_episodes.items():
+            episodes = {arm: clean if arm == CLEAN else self._play(hooks_of, name) for arm, hooks_of in arms.items()}
+            played[name] = {arm: _against(each, clean, rng) for arm, each in episodes.items()}
+        return played
+
+    @cached_property
+    def _intact(self) -> Earned:
+        return self._earned(no_hooks)
+
+    @cached_property
+    def _intact_episodes(self) -> dict[str, Episodes]:
+        return {name: self._play(no_hooks, name) for name in self.config.samplers}
+
+    @cached_property
+    def _worlds(self) -> Worlds:
+        starts = generator(self.seed, "acting/starts")
+        return make_worlds(self.env_id, self.config.n_episodes, generator=starts)
+
+    def _earned(self, hooks_of: HooksOf) -> Earned:
+        graph, altered = state_graph(self.env_id), Altered(hooks_of=hooks_of)
+        asked = self.config.target_return
+        found = expectation(self.model, graph, Greedy(), target_return=asked, altered=altered)
+        return Earned(found.success, found.expected_return)
+
+    def _play(self, hooks_of: HooksOf, sampler: str) -> Episodes:
+        items = coded(self._worlds, self.model.cfg.n_items)
+        asked = self.config.target_return
+        policy = WindowPolicy(self.model, items, target_return=asked, hooks_of=hooks_of)
+        actions = generator(self.seed, "acting/actions")
+        return play_episodes(policy, self._worlds, parse_sampler(sampler), generator=actions)
 
 
 def decision_frames(graph: StateGraph) -> UInt8[Tensor, "frame view view 3"]:
@@ -90,40 +135,6 @@ def shows_one_of(
     """Return for each frame of a table whether it is one of those that are wanted."""
     contents = {frame.tobytes() for frame in wanted.numpy()}
     return torch.tensor([frame.tobytes() in contents for frame in frames.numpy()], dtype=torch.bool)
-
-
-def _exact(
-    model: DecisionTransformer, arms: Mapping[str, HooksOf], graph: StateGraph, config: ActingConfig
-) -> dict[str, Earned]:
-    earned = {}
-    for arm, hooks_of in arms.items():
-        altered = Altered(hooks_of=hooks_of)
-        found = expectation(model, graph, Greedy(), target_return=config.target_return, altered=altered)
-        earned[arm] = Earned(found.success, found.expected_return)
-    return earned
-
-
-def _played(
-    model: DecisionTransformer, arms: Mapping[str, HooksOf], env_id: str, config: ActingConfig, *, seed: int
-) -> dict[str, dict[str, Played]]:
-    worlds = make_worlds(env_id, config.n_episodes, generator=generator(seed, "acting/starts"))
-    rng = numpy_generator(seed, "acting/bootstrap")
-    played = {}
-    for name in config.samplers:
-        sampler = parse_sampler(name)
-        episodes = {
-            arm: _play(model, worlds, hooks_of, sampler, config=config, seed=seed) for arm, hooks_of in arms.items()
-        }
-        played[name] = {arm: _against(each, episodes[CLEAN], rng) for arm, each in episodes.items()}
-    return played
-
-
-def _play(
-    model: DecisionTransformer, worlds: Worlds, hooks_of: HooksOf, sampler: Sampler, *, config: ActingConfig, seed: int
-) -> Episodes:
-    items = coded(worlds, model.cfg.n_items)
-    policy = WindowPolicy(model, items, target_return=config.target_return, hooks_of=hooks_of)
-    return play_episodes(policy, worlds, sampler, generator=generator(seed, "acting/actions"))
 
 
 def _against(episodes: Episodes, clean: Episodes, rng: np.random.Generator) -> Played:

@@ -8,7 +8,7 @@ from dtinterp.commands.held_out_rows import Answers, HeldOutRows
 from dtinterp.commands.subject import load_subject
 from dtinterp.dataset.windows import window
 from dtinterp.dictionary.behaviour import ConstantRow
-from dtinterp.interventions.acting import ActingConfig, act, arms_of, decision_frames, shows_one_of
+from dtinterp.interventions.acting import ActingConfig, Trial, arms_of, decision_frames, shows_one_of
 from environments.graph.state_graph import state_graph
 
 SITE = "blocks.0.hook_resid_pre"
@@ -38,13 +38,8 @@ def test_answers_that_are_kept_are_those_of_the_model(held_out):
 def test_the_controls_are_those_of_every_dictionary(held_out):
     subject = held_out.subject
     mean = held_out.rows.value.mean(dim=0)
-    alone = act(
-        subject.model,
-        arms_of(subject.model, SITE, torch.zeros_like, mean),
-        subject.trajectories.env_id,
-        ACTING,
-        seed=0,
-    )
+    trial = Trial(subject.model, subject.trajectories.env_id, ACTING, seed=0)
+    alone = trial.act(arms_of(subject.model, SITE, torch.zeros_like, mean))
     found = held_out.controls(ACTING, seed=0)
     assert found.exact == {arm: alone.exact[arm] for arm in ("clean", "zero", "mean")}
     assert held_out.controls(ACTING, seed=0) is found

@@ -9,7 +9,8 @@ from dtinterp.dictionary.dictionary import reconstruct
 from dtinterp.dictionary.fit import fit
 from dtinterp.dictionary.kinds import Identity
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.acting import ActingConfig, act, arms_of, decision_frames, shows_one_of
+from dtinterp.interventions import acting
+from dtinterp.interventions.acting import ActingConfig, Trial, arms_of, decision_frames, shows_one_of
 from environments.vocabulary import one_hot
 
 STATIC = "MiniGrid-MemoryS7FixedStartStatic-v0"
@@ -23,7 +24,7 @@ def rows(planted_model, graph):
 
 
 def _acting(model, edit, rows, config=FEW, seed=0):
-    return act(model, arms_of(model, SITE, edit, rows.mean(dim=0)), STATIC, config, seed=seed)
+    return Trial(model, STATIC, config, seed).act(arms_of(model, SITE, edit, rows.mean(dim=0)))
 
 
 def test_rows_put_back_as_they_were_keep_the_whole_return(planted_model, rows):
@@ -48,6 +49,27 @@ def test_without_the_instruction_half_of_the_episodes_fail(planted_model, plante
     played = found.played["temperature=1"]
     assert played["spliced"].success.estimate < played["clean"].success.estimate
     assert played["spliced"].change.high < 0
+
+
+def test_a_trial_that_knows_what_the_model_does_intact_finds_what_a_new_one_finds(planted_model, rows):
+    def weaken(x):
+        return 0.1 * x
+
+    trial, mean = Trial(planted_model, STATIC, FEW, seed=0), rows.mean(dim=0)
+    for edit in (torch.neg, weaken):
+        arms = arms_of(planted_model, SITE, edit, mean)
+        assert trial.act(arms) == Trial(planted_model, STATIC, FEW, seed=0).act(arms)
+
+
+def test_what_a_model_does_intact_is_played_once(planted_model, rows, monkeypatch):
+    played = []
+    play = acting.play_episodes
+    monkeypatch.setattr(acting, "play_episodes", lambda *given, **named: played.append(given) or play(*given, **named))
+    trial, arms = Trial(planted_model, STATIC, FEW, seed=0), arms_of(planted_model, SITE, torch.neg, rows.mean(dim=0))
+    tried = {arm: arms[arm] for arm in ("clean", "spliced")}
+    trial.act(tried)
+    trial.act(tried)
+    assert len(played) == 3
 
 
 def test_the_exact_return_is_what_greedy_episodes_earn(planted_model, rows):
