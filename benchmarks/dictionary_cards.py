@@ -183,7 +183,7 @@ def _make(subject: Subject, fits: Sequence[FitConfig], config: DictionaryConfig,
         for fit, (dictionary, score) in zip(stack, judged, strict=True):
             parents, seed = subject.artefacts, config.seed
             save_dictionary(work / fit.title, dictionary, score=score, parents=parents, seed=seed, replace=True)
-    unfinished.unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)  # what is missing after an interruption is another stack
 
 
 def _numbers(subject: Subject, folder: Path) -> dict[str, object]:
