@@ -108,6 +108,18 @@ def test_the_tables_of_a_page_are_what_ships(name: str, monkeypatch: pytest.Monk
     assert documentation["PAGE"].read_text(encoding="utf-8") == documentation["page"]()
 
 
+def test_dictionaries_that_differ_in_their_seed_alone_are_one_family(monkeypatch: pytest.MonkeyPatch) -> None:
+    families = _script("dictionary_families", monkeypatch)["families"]
+    names = {"topk-128-k8": "passes", "topk-128-k8-m1": "fails: L0", "matryoshka-128-k8-n4": "not judged: return"}
+    cards = [{"site": "hook", "dictionary": name, "verdict": verdict} for name, verdict in names.items()]
+    found = families({"one": {"dictionaries": cards}, "other": {"dictionaries": cards[:1]}})
+    assert [(each.model, each.name, each.passing) for each in found] == [
+        ("one", "topk-128-k8", "1 of 2"),
+        ("one", "matryoshka-128-k8-n4", "not judged"),
+        ("other", "topk-128-k8", "passes"),
+    ]
+
+
 def test_a_table_that_no_artefact_holds_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
     documentation = _script("equivalence", monkeypatch)
     shelf = documentation["open_shelf"](ROOT)
