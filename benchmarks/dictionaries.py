@@ -4,11 +4,13 @@
     python benchmarks/dictionaries.py --saelens PYTHON                   SAELens beside it, by its own interpreter
     python benchmarks/dictionaries.py --quick                            fewer steps
     python benchmarks/dictionaries.py --threads 1 --clock cpu            in processor time: a busy machine
+    python benchmarks/dictionaries.py --narrow                           small dictionaries alone; the rest is kept
 
 All learn TopK dictionaries of 1,024 features from the same planted rows of length 256, on as many threads, in float32,
 with the same batch. A rate is the median over steps after the first ones, start-up left out, in rows times
 dictionaries per second. Runs alone are measured on a few of the sixteen and taken for all. SAELens runs with dense
-activations, since its option of sparse ones stops with an error on the processor under torch 2.13. Nothing is asserted.
+activations, since its option of sparse ones stops with an error on the processor under torch 2.13. Small dictionaries
+of few rows are fitted as a stack and one after the other. Nothing is asserted.
 """
 
 import argparse
@@ -20,7 +22,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +41,8 @@ D_MODEL, WIDTH, K, MEMBERS = 256, 1024, 32, 16
 N_ROWS, N_DISTINCT = 65_536, 200
 AIMS = {"stack": 2.0, "alone": 1.2}
 """Times the rate of SAELens that are aimed at."""
+NARROW = {"rows": 357, "d_model": 128, "width": 128, "k": 8, "members": MEMBERS, "steps": 60}
+"""Small dictionaries: their steps are mostly overhead."""
 CARD_ROWS, CARD_SECONDS = 100_000, 30
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 SETTLED = 3
@@ -92,12 +96,19 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--alone", type=int, default=3, help="how many of the sixteen are run alone")
     parser.add_argument("--quick", action="store_true", help="8 steps, one alone, a smaller report card")
+    parser.add_argument("--narrow", action="store_true", help="small dictionaries alone; the rest of OUTPUT is kept")
     parser.add_argument("--device", default="cpu", help="where ours runs; SAELens stays on the processor")
     parser.add_argument("--output", type=Path, default=Path("results/dictionaries.json"))
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.steps, arguments.alone = 8, 1
     torch.set_num_threads(arguments.threads)
+    if arguments.narrow:
+        kept = json.loads(arguments.output.read_text(encoding="utf-8")) if arguments.output.is_file() else {}
+        narrow = _narrow_seconds(arguments)
+        _print_narrow(narrow)
+        _write(arguments.output, kept | {"narrow": narrow})
+        return
     rows = planted_rows(N_ROWS).to(arguments.device)
     now = CLOCKS[arguments.clock]
     peak = _matrix_rate(rows[: arguments.batch], now)
@@ -115,16 +126,17 @@ def main() -> None:
         "parts": _parts(rows[: arguments.batch], now),
         "distinct": _distinct_gain(rows, arguments.steps, now),
         "card": _card_seconds(rows, CARD_ROWS // 10 if arguments.quick else CARD_ROWS, now),
+        "narrow": _narrow_seconds(arguments),
     }
     _print(rates, result)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    _print_narrow(result["narrow"])
+    _write(arguments.output, result)
 
 
-def planted_rows(n_rows: int) -> Tensor:
+def planted_rows(n_rows: int, d_model: int = D_MODEL) -> Tensor:
     """Return sparse sums of 2,048 random directions, 20 a row."""
     generator = torch.Generator().manual_seed(0)
-    directions = torch.nn.functional.normalize(torch.randn(2048, D_MODEL, generator=generator), dim=1)
+    directions = torch.nn.functional.normalize(torch.randn(2048, d_model, generator=generator), dim=1)
     chosen = torch.randint(2048, (n_rows, 20), generator=generator)
     value = torch.rand(n_rows, 20, generator=generator) + 0.5
     return torch.nn.functional.embedding_bag(chosen, directions, per_sample_weights=value, mode="sum")
@@ -215,6 +227,26 @@ def _card_seconds(rows: Tensor, n_rows: int, now: Callable[[], float]) -> dict[s
     return {"rows": n_rows, "seconds": now() - begin}
 
 
+def _narrow_seconds(arguments: argparse.Namespace) -> dict:
+    """Return the median seconds of fits of small dictionaries, as a stack and one after the other."""
+    rows, now = planted_rows(NARROW["rows"], NARROW["d_model"]).to(arguments.device), CLOCKS[arguments.clock]
+    one = FitConfig(TopK(NARROW["k"]), NARROW["width"], n_steps=NARROW["steps"])
+    configs = [replace(one, member=member) for member in range(MEMBERS)]
+
+    def fit_each(runs: list[list[FitConfig]]) -> None:
+        for run in runs:
+            fit_stack(rows, run, generator=torch.Generator().manual_seed(0))
+
+    ways = {"stack": [configs], "one after the other": [[config] for config in configs]}
+    seconds = {name: _seconds(lambda runs=runs: fit_each(runs), now) for name, runs in ways.items()}
+    return NARROW | {"threads": arguments.threads, "clock": arguments.clock} | seconds
+
+
+def _write(output: Path, result: dict) -> None:
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
 def _seconds(call: Callable[[], object], now: Callable[[], float]) -> float:
     """Return the median seconds of a call, after a first one."""
     call()
@@ -254,6 +286,13 @@ def _print(rates: list[Rate], result: dict) -> None:
     )
     card = result["card"]
     print(f"\nReport card of {card['rows']:,} rows: {card['seconds']:.1f} s (aim for {CARD_ROWS:,}: {CARD_SECONDS}).")
+
+
+def _print_narrow(narrow: dict) -> None:
+    stack, apart = narrow["stack"], narrow["one after the other"]
+    print(
+        f"\nSmall dictionaries: {stack:.2f} s as a stack, {apart:.2f} s one after the other, {apart / stack:.1f} times."
+    )
 
 
 if __name__ == "__main__":

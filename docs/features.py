@@ -1,4 +1,4 @@
-"""Labels and truth of the studies that ship become the tables of docs/features.md, made from their artefacts.
+"""Labels, truth and comparisons of the studies that ship become the tables of docs/features.md.
 
 python docs/features.py
 """
@@ -6,6 +6,7 @@ python docs/features.py
 from pathlib import Path
 
 from markers import with_table
+from side_by_side_tables import compared
 from tables import share
 
 from dtinterp.features.label_storage import load_labels
@@ -32,11 +33,16 @@ TRUTH = (
 
 
 def page() -> str:
-    """Return docs/features.md with both tables."""
-    labels = "".join(_labelled(path) for path in _folders("labels"))
-    truth = "".join(_told(path) for path in _folders("truth"))
-    text = with_table(PAGE.read_text(encoding="utf-8"), "labels", "features.py", LABELS + labels)
-    return with_table(text, "truth", "features.py", TRUTH + truth)
+    """Return docs/features.md with all tables."""
+    tables = {
+        "labels": LABELS + "".join(_labelled(path) for path in _folders("labels")),
+        "truth": TRUTH + "".join(_told(path) for path in _folders("truth")),
+        **compared(STUDIES),
+    }
+    text = PAGE.read_text(encoding="utf-8")
+    for name, table in tables.items():
+        text = with_table(text, name, "features.py", table)
+    return text
 
 
 def _folders(kind: str) -> list[Path]:

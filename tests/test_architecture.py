@@ -12,6 +12,8 @@ PACKAGES = ("dtinterp", "environments", "app")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 LONGEST = 300
 FORBIDDEN_STEMS = {"util", "utils", "helper", "helpers", "common", "misc", "manager", "managers"}
+MOST_SHIPPED = 60_000_000
+"""Bytes of everything that is committed in checkpoints/."""
 WORLD_LIBRARIES = {"numpy", "torch", "gymnasium", "minigrid", "jaxtyping"}
 
 
@@ -72,6 +74,15 @@ def test_the_import_contracts_are_kept() -> None:
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-logo", "--no-cache"]
     linted = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert linted.returncode == 0, linted.stdout + linted.stderr
+
+
+def test_what_ships_stays_below_60_megabytes() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z", "checkpoints"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        pytest.skip("this is no checkout, so what ships is not told from what was made here")
+    committed = [ROOT / name for name in listed.stdout.decode().split("\0") if name]
+    n_bytes = sum(path.stat().st_size for path in committed if path.is_file())
+    assert 0 < n_bytes < MOST_SHIPPED, f"checkpoints/ has {n_bytes:,} bytes: leave out what a command makes in minutes"
 
 
 def _is_about_a_module(test: Path) -> bool:

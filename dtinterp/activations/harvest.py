@@ -1,6 +1,6 @@
 """A model and windows become one row per real slot, with its step and slot, in memory or as a stream."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -51,24 +51,23 @@ def harvest(
     `items` is the coded frame table that `windows.frame_id` points into. Raises `UserError` for a site that
     the model does not have.
     """
-    parts = list(harvested(model, [windows], items, site))
-    columns = {name: torch.cat([getattr(part, name) for part in parts]) for name in ("value", "step", "slot")}
-    return Activations(**columns, site=site)
+    return harvest_sites(model, windows, items, (site,))[0]
+
+
+def harvest_sites(
+    model: DecisionTransformer, windows: Windows, items: Float32[Tensor, "frame item"], sites: Sequence[str]
+) -> list[Activations]:
+    """Return what `harvest` does at each site, from one forward pass over the windows."""
+    by_site = zip(*_passes(model, [windows], items, sites), strict=True)
+    return [_joined(parts) for parts in by_site]
 
 
 def harvested(
     model: DecisionTransformer, windows: Iterable[Windows], items: Float32[Tensor, "frame item"], site: str
 ) -> Iterator[Activations]:
     """Yield the rows of some windows at a time, in `harvest`'s order; nothing that was yielded is held."""
-    check_site(model, site)
-    tokens = model.cfg.observation_tokens
-    for part in windows:
-        for batch in batches(part, items):
-            rows: list[Tensor] = []
-            with torch.no_grad():
-                model.run_with_hooks(batch, items, fwd_hooks=[_keeping(rows, site, batch.mask, tokens)])
-            slot = torch.arange(batch.n_slots, device=batch.step.device).expand_as(batch.step)
-            yield Activations(rows.pop(), batch.step[batch.mask].cpu(), slot[batch.mask].cpu(), site)
+    for (rows,) in _passes(model, windows, items, (site,)):
+        yield rows
 
 
 @torch.no_grad()
@@ -125,6 +124,29 @@ def batches(windows: Windows, items: Float32[Tensor, "frame item"]) -> Iterator[
         raise UserError("there are no windows to run the model on: choose at least one.")
     for start in range(0, len(windows), BATCH):
         yield windows[start : start + BATCH].to(items.device)
+
+
+def _passes(
+    model: DecisionTransformer, windows: Iterable[Windows], items: Float32[Tensor, "frame item"], sites: Sequence[str]
+) -> Iterator[tuple[Activations, ...]]:
+    """Yield the rows of some windows at a time, at each site."""
+    for site in sites:
+        check_site(model, site)
+    tokens = model.cfg.observation_tokens
+    for part in windows:
+        for batch in batches(part, items):
+            rows: dict[str, list[Tensor]] = {site: [] for site in sites}
+            hooks = [_keeping(kept, site, batch.mask, tokens) for site, kept in rows.items()]
+            with torch.no_grad():
+                model.run_with_hooks(batch, items, fwd_hooks=[*hooks])
+            slot = torch.arange(batch.n_slots, device=batch.step.device).expand_as(batch.step)
+            step, slot = batch.step[batch.mask].cpu(), slot[batch.mask].cpu()
+            yield tuple(Activations(rows[site].pop(), step, slot, site) for site in sites)
+
+
+def _joined(parts: Sequence[Activations]) -> Activations:
+    columns = {name: torch.cat([getattr(part, name) for part in parts]) for name in ("value", "step", "slot")}
+    return Activations(**columns, site=parts[0].site)
 
 
 def _keeping(rows: list[Tensor], site: str, mask: Bool[Tensor, "batch slot"], tokens: slice) -> Hook:

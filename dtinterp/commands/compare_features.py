@@ -1,11 +1,12 @@
 """Dictionaries on disk become one comparison on the same windows, on disk."""
 
+import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
-from dtinterp.commands.dissection import dissection_of
+from dtinterp.commands.dissection import Dissection, dissection_of
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.dataset.windows import Windows, window
 from dtinterp.foundation.artefact import Artefact, refuse_existing
@@ -28,6 +29,10 @@ class CompareConfig:
     """training windows that the linear maps are fitted to"""
     steps: tuple[int, ...] = ()
     """flat steps of the demonstrations whose windows are shown side by side; none: windows that an ablation flips"""
+    untrained: bool = False
+    """take a model of the same shape that never saw a window, with dictionaries of the same make: the control"""
+    n_dictionary_windows: int = 4096
+    """training windows that dictionaries of the untrained model are fitted to"""
 
 
 def compare_features(
@@ -53,8 +58,8 @@ def compare_features(
         replace: write it anew where it exists.
     """
     refuse_existing(out, replace=replace)
-    subject = load_subject(model, demonstrations)
-    dissections = [dissection_of(subject, path) for path in dictionaries]
+    subject = load_subject(model, demonstrations, untrained=config.untrained)
+    dissections = [_dissected(subject, path, config) for path in dictionaries]
     windows = subject.held_out_windows(config.n_windows, seed=config.comparison.seed)
     fitted = subject.train_windows(config.n_fit_windows, seed=config.comparison.seed)
     found = compare(
@@ -66,6 +71,16 @@ def compare_features(
     )
     parents = (*subject.artefacts, *(each.source for each in dissections))
     return save_comparison(out, found, config.comparison, parents=parents, replace=replace)
+
+
+def _dissected(subject: Subject, path: Path, config: CompareConfig) -> Dissection:
+    """Read a dictionary; of an untrained subject, fit and name one of the same make."""
+    found = dissection_of(subject, path)
+    if not subject.is_untrained:
+        return found
+    twin = found.untrained_twin(n_windows=config.n_dictionary_windows, seed=config.comparison.seed)
+    named = dataclasses.replace(twin.dictionary, name=f"untrained {twin.dictionary.name}")
+    return dataclasses.replace(twin, dictionary=named)
 
 
 def _asked(subject: Subject, steps: tuple[int, ...]) -> Windows:

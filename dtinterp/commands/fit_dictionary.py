@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING, check_site
-from dtinterp.commands.fitting import Fitted, fit_to
+from dtinterp.commands.fitting import Fitted, fit_to_sites
 from dtinterp.commands.held_out_rows import HeldOutRows
 from dtinterp.commands.scoring import Judging, score_on_held_out
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
@@ -31,7 +31,7 @@ class DictionaryConfig:
     vary: Variations = field(default_factory=Variations)
     """what a stack varies"""
     sites: tuple[str, ...] = ()
-    """several sites, each with a stack of its own; empty: `site` alone"""
+    """several sites, fitted as one stack; empty: `site` alone"""
     untrained: bool = False
     """take a model of the same shape that never saw a window: the control"""
     n_windows: int = 4096
@@ -46,9 +46,12 @@ class DictionaryConfig:
     """seed of windows and weights"""
 
     def __post_init__(self) -> None:
-        """Refuse rows of one site for several."""
+        """Refuse rows of one site for several, and a site that is named twice."""
         if self.rows is not None and self.sites:
             raise UserError(f"{self.rows} holds rows of one site: give --site, and no --sites.")
+        twice = sorted({site for site in self.sites if self.sites.count(site) > 1})
+        if twice:
+            raise UserError(f"--sites names {twice[0]} more than once: give each site once.")
 
     @property
     def is_stack(self) -> bool:
@@ -66,9 +69,9 @@ def fit_dictionary(
 ) -> tuple[Artefact, ...]:
     """Fit autoencoders or baselines to sites of a model, and score them on held-out windows.
 
-    One dictionary is written to OUT itself. With several widths, sparsities, seeds or sites, all of a site are fitted
-    as one computation and written to OUT/SITE/NAME. An interrupted fit goes on where it stopped when the same command
-    is given again.
+    One dictionary is written to OUT itself. With several widths, sparsities, seeds or sites, all are fitted as one
+    computation and written to OUT/SITE/NAME. An interrupted fit goes on where it stopped when the same command is given
+    again.
 
     Args:
         config: which rows, and how.
@@ -80,29 +83,31 @@ def fit_dictionary(
     subject = load_subject(model, demonstrations, untrained=config.untrained)
     fits = varied(config.fit, config.vary)
     sites = config.sites or (config.site,)
-    folders = {site: [_folder(out, site, fit, config) for fit in fits] for site in sites}
     for site in sites:
         check_site(subject.model, site)
-        for folder in folders[site]:
-            refuse_existing(folder, replace=replace)
+        for fit in fits:
+            refuse_existing(_folder(out, site, fit, config), replace=replace)
+    unfinished = out.with_name(f"{out.name}.unfinished.safetensors")
+    fitted = _fitted(subject, sites, config)
+    found = fit_to_sites(fitted, fits, seed=config.seed, unfinished=unfinished)
     written: list[Artefact] = []
-    for site in sites:
-        unfinished = out.with_name(f"{out.name}{f'.{site}' if config.is_stack else ''}.unfinished.safetensors")
-        fitted = _fitted(subject, site, config)
-        scored = fit_site(fitted, fits, config, unfinished=unfinished)
-        for folder, (dictionary, score) in zip(folders[site], scored, strict=True):
-            parents, seed = (*subject.artefacts, *fitted.source), config.seed
-            artefact = save_dictionary(folder, dictionary, score=score, parents=parents, seed=seed, replace=replace)
+    for at_site, dictionaries in zip(fitted, found, strict=True):
+        parents = (*subject.artefacts, *at_site.source)
+        scored = score_site(at_site, fits, dictionaries, config)
+        for fit, (dictionary, score) in zip(fits, scored, strict=True):
+            folder = _folder(out, at_site.site, fit, config)
+            artefact = save_dictionary(
+                folder, dictionary, score=score, parents=parents, seed=config.seed, replace=replace
+            )
             written.append(artefact)
-        unfinished.unlink(missing_ok=True)
+    unfinished.unlink(missing_ok=True)
     return tuple(written)
 
 
-def fit_site(
-    fitted: Fitted, fits: Sequence[FitConfig], config: DictionaryConfig, *, unfinished: Path
+def score_site(
+    fitted: Fitted, fits: Sequence[FitConfig], dictionaries: Sequence[Dictionary], config: DictionaryConfig
 ) -> Iterator[tuple[Dictionary, DictionaryScore]]:
-    """Fit all dictionaries of one site to its distinct rows, each weighted by its count, and yield them scored."""
-    dictionaries = fit_to(fitted, fits, seed=config.seed, unfinished=unfinished)
+    """Judge all dictionaries of one site on its held-out rows, and yield each with its card."""
     subject = fitted.subject
     held_out = HeldOutRows.of(subject, fitted.site, n_windows=config.n_held_out_windows, seed=config.seed)
     for dictionary, alike in zip(dictionaries, consistencies(fits, dictionaries), strict=True):
@@ -111,10 +116,10 @@ def fit_site(
         yield dataclasses.replace(dictionary, name=name), dataclasses.replace(score, consistency=alike)
 
 
-def _fitted(subject: Subject, site: str, config: DictionaryConfig) -> Fitted:
+def _fitted(subject: Subject, sites: Sequence[str], config: DictionaryConfig) -> list[Fitted]:
     if config.rows is not None:
-        return Fitted.read(subject, site, config.rows)
-    return Fitted.of(subject, site, n_windows=config.n_windows, seed=config.seed)
+        return [Fitted.read(subject, site, config.rows) for site in sites]
+    return Fitted.of_sites(subject, sites, n_windows=config.n_windows, seed=config.seed)
 
 
 def _folder(out: Path, site: str, fit: FitConfig, config: DictionaryConfig) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 from jaxtyping import Int64
 from torch import Tensor
 
-from dtinterp.activations.harvest import Activations, harvest
+from dtinterp.activations.harvest import Activations, harvest_sites
 from dtinterp.activations.storage import load_harvest
 from dtinterp.commands.subject import Subject
 from dtinterp.dictionary.config import FitConfig, FitProgress, Watch
@@ -15,7 +15,7 @@ from dtinterp.dictionary.dictionary import Dictionary, check_rows
 from dtinterp.dictionary.distinct import PART, DistinctRows, distinct_rows
 from dtinterp.dictionary.fit import of_directions
 from dtinterp.dictionary.kinds import Items
-from dtinterp.dictionary.stack import fit_stack
+from dtinterp.dictionary.stack import SiteRows, fit_sites
 from dtinterp.features.recovery import item_directions, item_rate
 from dtinterp.foundation.artefact import Artefact
 from dtinterp.foundation.errors import UserError
@@ -39,8 +39,13 @@ class Fitted:
     @classmethod
     def of(cls, subject: Subject, site: str, *, n_windows: int, seed: int) -> "Fitted":
         """Harvest the rows of training windows."""
+        return cls.of_sites(subject, (site,), n_windows=n_windows, seed=seed)[0]
+
+    @classmethod
+    def of_sites(cls, subject: Subject, sites: Sequence[str], *, n_windows: int, seed: int) -> "list[Fitted]":
+        """Harvest the rows of training windows at several sites at once."""
         windows = subject.train_windows(n_windows, seed=seed)
-        return cls._at(subject, harvest(subject.model, windows, subject.items, site))
+        return [cls._at(subject, rows) for rows in harvest_sites(subject.model, windows, subject.items, sites)]
 
     @classmethod
     def read(cls, subject: Subject, site: str, path: Path) -> "Fitted":
@@ -66,35 +71,44 @@ class Fitted:
         return cls(subject, rows.site, distinct_rows(rows.value), frame_id, source)
 
 
-def fit_to(fitted: Fitted, fits: Sequence[FitConfig], *, seed: int, unfinished: Path | None = None) -> list[Dictionary]:
-    """Fit all dictionaries to the distinct rows, each weighted by its count; items are given as the model embeds them.
+def fit_to(fitted: Fitted, fits: Sequence[FitConfig], *, seed: int) -> list[Dictionary]:
+    """Fit all dictionaries to the distinct rows of one site: `fit_to_sites`."""
+    return fit_to_sites([fitted], fits, seed=seed)[0]
 
-    With `unfinished`, an interrupted fit goes on from that file.
+
+def fit_to_sites(
+    fitted: Sequence[Fitted], fits: Sequence[FitConfig], *, seed: int, unfinished: Path | None = None
+) -> list[list[Dictionary]]:
+    """Fit all dictionaries to the distinct rows of each site, weighted by their counts, as one computation.
+
+    Items are given as the model embeds them. With `unfinished`, an interrupted fit goes on from that file.
     """
-    rows, site = fitted.rows, fitted.site
     if isinstance(fits[0].kind, Items):
-        model, items = fitted.subject.model, fitted.subject.items
-        if model.cfg.n_items != ONE_HOT:
-            raise UserError(
-                f"the kind is items, but the model reads frames as {model.cfg.n_items} numbers, not {ONE_HOT} items: "
-                "give another --fit.kind."
-            )
-        directions = item_directions(model.W_obs.detach(), item_rate(items, fitted.frame_id))
-        return [of_directions(directions, rows.value, fit, site=site, weights=rows.count) for fit in fits]
-    title = fits[0].title if len(fits) == 1 else f"{len(fits)} dictionaries"
-    with progress(f"fitting {title} at {site}", fits[0].n_steps) as bar:
+        return [_items(each, fits) for each in fitted]
+    n_dictionaries = len(fits) * len(fitted)
+    title = fits[0].title if n_dictionaries == 1 else f"{n_dictionaries} dictionaries"
+    with progress(f"fitting {title} at {' and '.join(each.site for each in fitted)}", fits[0].n_steps) as bar:
 
         def show(state: FitProgress) -> None:
             bar.reach(state.step, _note(state))
 
-        return fit_stack(
-            rows.value,
-            fits,
-            generator=generator(seed, f"dictionary/{site}"),
-            site=site,
-            weights=rows.count,
-            watch=Watch(show, unfinished),
+        wanted = [
+            SiteRows(each.rows.value, fits, generator(seed, f"dictionary/{each.site}"), each.site, each.rows.count)
+            for each in fitted
+        ]
+        return fit_sites(wanted, watch=Watch(show, unfinished))
+
+
+def _items(fitted: Fitted, fits: Sequence[FitConfig]) -> list[Dictionary]:
+    model, items = fitted.subject.model, fitted.subject.items
+    if model.cfg.n_items != ONE_HOT:
+        raise UserError(
+            f"the kind is items, but the model reads frames as {model.cfg.n_items} numbers, not {ONE_HOT} items: "
+            "give another --fit.kind."
         )
+    directions = item_directions(model.W_obs.detach(), item_rate(items, fitted.frame_id))
+    rows = fitted.rows
+    return [of_directions(directions, rows.value, fit, site=fitted.site, weights=rows.count) for fit in fits]
 
 
 def _note(state: FitProgress) -> str:

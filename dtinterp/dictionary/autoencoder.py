@@ -10,20 +10,31 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Batch:
-    """Normalised rows and how much each counts; the weights sum to one. All members of a stack see the same."""
+    """Normalised rows and how much each counts; the weights of a table sum to one.
 
-    rows: Float32[Tensor, "row d_model"]
-    weight: Float32[Tensor, " row"]
+    All members of a stack see one table, or each its own, as many rows and as long as the others'.
+    """
+
+    rows: Float32[Tensor, "*member row d_model"]
+    weight: Float32[Tensor, "*member row"]
+
+    def of(self, member: int) -> "Batch":
+        """Return what one member sees."""
+        return self if self.weight.ndim == 1 else Batch(self.rows[member], self.weight[member])
 
     def mean(self, values: Float[Tensor, "*member row"]) -> Float[Tensor, "*member"]:
         """Return the weighted mean over rows."""
-        return values @ self.weight
+        return values @ self.weight if self.weight.ndim == 1 else torch.linalg.vecdot(values, self.weight)
 
     @property
-    def spread(self) -> Float[Tensor, ""]:
+    def mean_row(self) -> Float32[Tensor, "*member 1 d_model"]:
+        """Weighted mean of the rows."""
+        return self.weight[..., None, :] @ self.rows
+
+    @property
+    def spread(self) -> Float[Tensor, "*member"]:
         """Weighted mean of `|x - m|^2`, with m the weighted mean row."""
-        centred = self.rows - self.weight @ self.rows  # row d_model
-        return self.mean(centred.square().sum(dim=1)).clamp_min(1e-12)
+        return self.mean((self.rows - self.mean_row).square().sum(dim=-1)).clamp_min(1e-12)
 
 
 @dataclass(frozen=True)
@@ -65,7 +76,7 @@ class Parameters:
         """`-b_dec W_enc`."""
         return -torch.einsum("md,mdf->mf", self.b_dec, self.W_enc)
 
-    def activation(self, rows: Float32[Tensor, "row d_model"]) -> Float[Tensor, "member row feature"]:
+    def activation(self, rows: Float32[Tensor, "*member row d_model"]) -> Float[Tensor, "member row feature"]:
         """Return `(x - b_dec) W_enc + b_enc`."""
         return torch.baddbmm(self.bias[:, None], rows.expand(len(self.W_enc), -1, -1), self.W_enc)
 
@@ -85,19 +96,18 @@ class Parameters:
         return replace(self, **scaled, b_dec=self.b_dec.detach())
 
 
-def initialise(batch: Batch, width: int, *, decoder_norm: float, generators: Sequence[torch.Generator]) -> Parameters:
-    """Return random decoder rows of norm `decoder_norm` with their transpose as encoder; b_dec is the geometric median.
+def initialise(
+    b_dec: Float32[Tensor, "member d_model"], width: int, *, decoder_norm: float, generators: Sequence[torch.Generator]
+) -> Parameters:
+    """Return random decoder rows of norm `decoder_norm` with their transpose as encoder.
 
     One generator draws each member. Gao et al. 2024, appendix A.1; Templeton et al. 2024 use a norm of 0.1 for L1.
     """
-    d_model, device = batch.rows.shape[1], batch.rows.device
+    d_model, device = b_dec.shape[1], b_dec.device
     drawn = torch.stack([torch.randn(width, d_model, generator=each) for each in generators]).to(device)
     W_dec = decoder_norm * drawn / drawn.norm(dim=2, keepdim=True)  # member feature d_model
     return Parameters(
-        W_enc=W_dec.clone().mT,
-        b_enc=W_dec.new_zeros(len(generators), width),
-        W_dec=W_dec,
-        b_dec=geometric_median(batch).repeat(len(generators), 1),
+        W_enc=W_dec.clone().mT, b_enc=W_dec.new_zeros(len(generators), width), W_dec=W_dec, b_dec=b_dec.clone()
     )
 
 

@@ -45,7 +45,7 @@ class FitConfig:
     warmup: float = 0.05
     """share of the steps over which a price (L1, JumpReLU, Gated) rises from zero"""
     silent_steps: int = 50
-    """steps without firing after which a feature takes part in the auxiliary loss; those of L1 never do"""
+    """steps without firing after which a feature takes part in the auxiliary loss; of L1, starts anew at its time"""
     name: str = ""
     """what the dictionary is called; empty: kind, width, sparsity and member"""
     member: int = 0
@@ -152,9 +152,17 @@ UNWATCHED = Watch()
 
 
 def check_stack(configs: Sequence[FitConfig]) -> None:
-    """Raise `UserError` where configs cannot be fitted on one stream of batches, or would have the same name."""
+    """Raise `UserError` where there are no configs, or two would have the same name."""
     if not configs:
         raise UserError("The stack has 0 dictionaries, expected at least 1: give a configuration.")
+    titles = [config.title for config in configs]
+    twice = sorted({title for title in titles if titles.count(title) > 1})
+    if twice:
+        raise UserError(f"The stack has more than one dictionary called {twice[0]!r}: give each its member or name.")
+
+
+def check_shared(configs: Sequence[FitConfig]) -> None:
+    """Raise `UserError` where configs cannot be fitted on batches of one size, step by step."""
     for setting in SHARED:
         values = sorted({getattr(config, setting) for config in configs})
         if len(values) > 1:
@@ -162,7 +170,3 @@ def check_stack(configs: Sequence[FitConfig]) -> None:
                 f"The dictionaries of the stack have {setting} {' and '.join(map(str, values))}, expected one value: "
                 "fit them in separate stacks."
             )
-    titles = [config.title for config in configs]
-    twice = sorted({title for title in titles if titles.count(title) > 1})
-    if twice:
-        raise UserError(f"The stack has more than one dictionary called {twice[0]!r}: give each its member or name.")

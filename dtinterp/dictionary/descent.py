@@ -1,4 +1,4 @@
-"""Normalised rows become the weights of many autoencoders by gradient descent, all on one stream of batches."""
+"""Batches of normalised rows become the weights of many autoencoders by gradient descent, as one computation."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -6,13 +6,15 @@ from itertools import groupby
 from math import log
 
 import torch
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from dtinterp.dictionary.autoencoder import Batch, Parameters, initialise
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds import L1, UNIT_DECODER, Autoencoder, Gated, JumpReLU, Matryoshka, TopK
 from dtinterp.dictionary.losses import Loss, loss_of
+from dtinterp.dictionary.renewal import is_renewal, renew
+from dtinterp.foundation import seeding
 
 FALL = 0.2
 """Share of the steps over which the learning rate falls to zero (Templeton et al. 2024)."""
@@ -34,13 +36,20 @@ class Descent:
     """steps gone by since each feature fired"""
     threshold: Float32[Tensor, " member"]
     """running mean of the batches' thresholds; NaN where there was none yet"""
+    seeds: tuple[int, ...]
+    """what each member draws from once it has its first weights"""
 
     @classmethod
-    def begin(cls, batch: Batch, configs: Sequence[FitConfig], generators: Sequence[torch.Generator]) -> "Descent":
-        """Start from random weights; decoder rows have norm 0.1 for L1, 1 for all others."""
+    def begin(
+        cls,
+        b_dec: Float32[Tensor, "member d_model"],
+        configs: Sequence[FitConfig],
+        generators: Sequence[torch.Generator],
+    ) -> "Descent":
+        """Start at `b_dec` with random directions; decoder rows have norm 0.1 for L1, 1 for all others."""
         config = configs[0]
         decoder_norm = 0.1 if isinstance(config.kind, L1) else 1.0
-        parameters = initialise(batch, config.width, decoder_norm=decoder_norm, generators=generators)
+        parameters = initialise(b_dec, config.width, decoder_norm=decoder_norm, generators=generators)
         parameters = _with_gates(parameters, [each.kind for each in configs])
         for tensor in parameters.tensors:
             tensor.requires_grad_()
@@ -50,6 +59,7 @@ class Descent:
             tuple(configs),
             silence=torch.zeros_like(parameters.b_enc, dtype=torch.int64),
             threshold=torch.full_like(parameters.b_enc[:, 0], torch.nan),
+            seeds=tuple(int(torch.randint(2**62, (), generator=each)) for each in generators),
         )
 
     @property
@@ -74,7 +84,15 @@ class Descent:
         if is_unit:
             _keep_unit(self.parameters.W_dec)
         self._remember(loss)
+        if isinstance(config.kind, L1) and is_renewal(step, config.n_steps):
+            self._renew(batch, step)
         return loss
+
+    def _renew(self, batch: Batch, step: int) -> None:
+        is_silent = self.silence >= self.configs[0].silent_steps
+        generators = [seeding.generator(seed, f"renewal/{step}") for seed in self.seeds]
+        renew(self.parameters, self.optimiser, batch, is_silent=is_silent, generators=generators)
+        self.silence.masked_fill_(is_silent, 0)
 
     @torch.no_grad()
     def _remember(self, loss: Loss) -> None:
@@ -110,26 +128,34 @@ class Descent:
                 return parameters, self.threshold[:, None].expand_as(parameters.b_enc)
 
 
-def bundles(configs: Sequence[FitConfig], n_rows: int, device: str) -> Iterator[list[int]]:
-    """Yield the places of configs that are one computation on `n_rows` rows: of one type and width, not too many."""
+@dataclass(frozen=True)
+class Member:
+    """An autoencoder that is to be fitted, and the batches that it will see."""
 
-    def shape(place: int) -> tuple[str, int, int]:
-        kind = configs[place].kind
-        return type(kind).__name__, configs[place].width, kind.n_levels if isinstance(kind, Matryoshka) else 0
+    config: FitConfig
+    source: int
+    """which stream they are drawn from"""
+    n_rows: int
+    d_model: int
 
-    for _, group in groupby(sorted(range(len(configs)), key=shape), key=shape):
+
+def bundles(members: Sequence[Member], device: str) -> Iterator[list[int]]:
+    """Yield the places of members that are one computation: of one type, one width and one shape of batches.
+
+    They may be of different sites; there are no more than a processor's cache or a device holds.
+    """
+
+    def shape(place: int) -> tuple[str, int, int, int, int]:
+        member = members[place]
+        kind = member.config.kind
+        n_levels = kind.n_levels if isinstance(kind, Matryoshka) else 0
+        return type(kind).__name__, member.config.width, n_levels, member.n_rows, member.d_model
+
+    for _, group in groupby(sorted(range(len(members)), key=shape), key=shape):
         places = list(group)
-        most = max(1, TOGETHER.get(device, TOGETHER["cpu"]) // (n_rows * configs[places[0]].width))
+        first = members[places[0]]
+        most = max(1, TOGETHER.get(device, TOGETHER["cpu"]) // (first.n_rows * first.config.width))
         yield from (places[start : start + most] for start in range(0, len(places), most))
-
-
-def draw(batch: Batch, cumulative: Float64[Tensor, " row"], n_rows: int, generator: torch.Generator) -> Batch:
-    """Return `n_rows` rows drawn in proportion to their weight; where there are no more than that, all with weights."""
-    if len(batch.rows) <= n_rows:
-        return batch
-    place = torch.rand(n_rows, generator=generator, dtype=torch.float64).to(cumulative.device)
-    chosen = torch.searchsorted(cumulative, place * cumulative[-1], right=True).clamp_max(len(batch.rows) - 1)
-    return Batch(batch.rows[chosen], batch.weight.new_full((n_rows,), 1 / n_rows))
 
 
 def _with_gates(parameters: Parameters, kinds: Sequence[object]) -> Parameters:

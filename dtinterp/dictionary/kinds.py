@@ -75,7 +75,7 @@ class L1:
     Loss: `|x - x'|^2 + coefficient * sum_f z_f |W_dec[f]|`, mean over rows whose mean norm is sqrt(d_model). Bricken
     et al. 2023, "Towards Monosemanticity", transformer-circuits.pub/2023/monosemantic-features; the penalty weighted
     by decoder norms is from Templeton et al. 2024, "Scaling Monosemanticity", transformer-circuits.pub/2024/
-    scaling-monosemanticity.
+    scaling-monosemanticity. Silent features are resampled as in the former (`renewal.py`).
     """
 
     coefficient: float = 1.0

@@ -196,7 +196,7 @@ def revival(
     """Return the weighted auxiliary loss of each member, 0 where no feature is silent."""
     silent = is_silent.any(dim=1).tolist()
     losses = [
-        _auxiliary(parameters, batch, error[member], member, is_silent[member].nonzero().squeeze(1))
+        _auxiliary(parameters, batch.of(member), error[member], member, is_silent[member].nonzero().squeeze(1))
         if silent[member]
         else error.new_zeros(())
         for member in range(len(silent))

@@ -20,15 +20,15 @@ class Run:
     """Everything that changes while a stack is fitted, and what tells this stack from others."""
 
     descents: Sequence[Descent]
-    generator: torch.Generator
-    """of the stream of batches"""
+    generators: Sequence[torch.Generator]
+    """of the streams of batches"""
     identity: Mapping[str, str]
     """its settings and the hash of its rows, by name"""
 
 
 def suspend(path: Path, run: Run, step: int) -> None:
     """Write a run with its number of finished steps; the old file stays whole until the new one is."""
-    tensors = {"generator": run.generator.get_state()}
+    tensors = {f"generator/{place}": each.get_state() for place, each in enumerate(run.generators)}
     for place, descent in enumerate(run.descents):
         tensors |= {f"{place}/{name}": tensor for name, tensor in _state(descent).items()}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,8 @@ def resume(path: Path, run: Run) -> int:
         for name, tensor in _state(descent).items():
             with torch.no_grad():
                 tensor.copy_(tensors[f"{place}/{name}"])
-    run.generator.set_state(tensors["generator"])
+    for place, generator in enumerate(run.generators):
+        generator.set_state(tensors[f"generator/{place}"])
     return step
 
 

@@ -30,15 +30,15 @@ class Strongest:
 
 
 def strongest(
-    rows: Float[Tensor, "row d_model"],
+    rows: Float[Tensor, "*member row d_model"],
     W_enc: Float[Tensor, "member d_model feature"],
     bias: Float[Tensor, "member feature"],
     W_dec: Float[Tensor, "member feature d_model"],
     k: Int64[Tensor, " member"],
 ) -> Strongest:
-    """Encode each row with every member, keep its k strongest features, at least 0, and decode them.
+    """Encode each row with every member, or each member's own rows, keep the k strongest features and decode them.
 
-    Members may differ in k; where one keeps fewer than the largest k, the rest of its values are 0.
+    Values are at least 0. Members may differ in k; where one keeps fewer than the largest k, its other values are 0.
     """
     return Strongest(*_Strongest.apply(rows, W_enc, bias, W_dec, k))
 
@@ -51,22 +51,23 @@ def weighted_sum(
 
 
 def select(
-    rows: Float[Tensor, "row d_model"],
+    rows: Float[Tensor, "*member row d_model"],
     W_enc: Float[Tensor, "member d_model feature"],
     bias: Float[Tensor, "member feature"],
     k: Int64[Tensor, " member"],
 ) -> tuple[Float[Tensor, "member row k"], Int64[Tensor, "member row k"]]:
     """Return value, at least 0, and index of the k largest of `x W_enc + bias`, a tile at a time."""
-    n_members, _, n_features = W_enc.shape
+    n_members, d_model, n_features = W_enc.shape
+    rows = rows.expand(n_members, -1, d_model)
     highest, tile = int(k.max()), TILE.get(rows.device.type, TILE["cpu"])
-    value = rows.new_empty(n_members, len(rows), highest)
+    value = rows.new_empty(n_members, rows.shape[1], highest)
     index = torch.empty(value.shape, dtype=torch.int64, device=rows.device)
-    n_rows = min(len(rows), max(1, tile // n_features))
+    n_rows = min(rows.shape[1], max(1, tile // n_features))
     together = max(1, tile // (n_rows * n_features))
     for first in range(0, n_members, together):
         members = slice(first, first + together)
-        for start in range(0, len(rows), n_rows):
-            piece = rows[start : start + n_rows].expand(len(W_enc[members]), -1, -1)
+        for start in range(0, rows.shape[1], n_rows):
+            piece = rows[members, start : start + n_rows]
             activation = torch.baddbmm(bias[members, None], piece, W_enc[members])  # member row feature
             largest = k_largest(activation, highest, in_order=bool((k < highest).any()))
             value[members, start : start + n_rows], index[members, start : start + n_rows] = largest
@@ -132,7 +133,8 @@ class _Strongest(torch.autograd.Function):
         dz = torch.where(value > 0, dz, 0.0)
         by_feature = _Grouped.of(place, len(directions))
         of_decoder = by_feature.total(g, owner, value).view_as(W_dec)
-        of_encoder = by_feature.total(rows, owner % n_rows, dz).view_as(W_dec).mT  # member d_model feature
+        table = rows.flatten(0, -2)  # one member's rows after the other's, or those that all see
+        of_encoder = by_feature.total(table, owner % len(table), dz).view_as(W_dec).mT  # member d_model feature
         of_bias = torch.zeros(len(directions), device=dz.device).index_add_(0, place, dz).view(n_members, -1)
         return None, of_encoder, of_bias, of_decoder, None
 

@@ -235,8 +235,8 @@ def _start(
             f"Inputs have length {pairs.inputs.rows.shape[1]} and outputs {pairs.outputs.rows.shape[1]}, expected the "
             "same for a transcoder: fit a linear map."
         )
-    drawn = initialise(pairs.inputs, config.width, decoder_norm=1.0, generators=[generator])
-    parameters = replace(drawn, W_dec=torch.zeros_like(drawn.W_dec), b_dec=torch.zeros_like(drawn.b_dec))
+    drawn = initialise(torch.zeros_like(pairs.b_in)[None], config.width, decoder_norm=1.0, generators=[generator])
+    parameters = replace(drawn, W_dec=torch.zeros_like(drawn.W_dec))
     if isinstance(kind, SkipTranscoder):
         linear = _linear(pairs)
         return parameters, linear["b_dec"], linear["W_skip"]

@@ -17,8 +17,11 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.foundation.statistics import Interval
 from dtinterp.interventions.component_flips import ComponentFlips, component_flips, label_of, starting_points
-from dtinterp.interventions.linear_mlp import FeatureExcess, LinearMlp, by_feature, excess_loss
+from dtinterp.interventions.linear_mlp import FeatureExcess, LinearMlp, by_feature, excess_loss, largest_by_chance
 from dtinterp.model.transformer import DecisionTransformer
+
+N_SHIFTS = 40
+"""How often the excess of rows is given to other rows."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,9 @@ class LinearCost:
     site: str
     features: tuple[FeatureExcess, ...]
     """those with the largest difference between on and off"""
+    by_chance: tuple[float, ...] = ()
+    """the largest difference of any feature when rows have the excess of other rows, once per shift of `N_SHIFTS`: the
+    control. All dictionaries share their shifts"""
 
 
 @dataclass(frozen=True)
@@ -206,9 +212,11 @@ def _costs(
     rng = numpy_generator(config.seed, f"comparison/linear {linear.layer}")
     columns = {"row": torch.ones_like(excess).numpy(), "excess": excess.numpy()}
     overall = resample(columns, shown.cluster.numpy(), rng).ratio("excess", "row")
+    shifts = torch.randint(1, len(excess), (N_SHIFTS,), generator=generator(config.seed, "comparison/shifts"))
     costs = []
     for each in dictionaries:
         fires = encode_dense(each, rows[each.site].value) > 0
         features = by_feature(excess, fires, cluster=shown.cluster, generator=rng)[: config.n_listed]
-        costs.append(LinearCost(linear.layer, linear.fvu, overall, each.name, each.site, features))
+        chance = largest_by_chance(excess, fires, cluster=shown.cluster, shifts=shifts)
+        costs.append(LinearCost(linear.layer, linear.fvu, overall, each.name, each.site, features, chance))
     return costs

@@ -1,5 +1,6 @@
 """An MLP becomes the linear map that comes closest to it, and what the next action's prediction loses by that."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -88,16 +89,10 @@ def by_feature(
     Features that are on, or off, in fewer than `FEWEST` clusters are left out. All features share their draws of
     clusters (Davison & Hinkley 1997, §3.8).
     """
-    member = cluster.unique(return_inverse=True)[1]
-    n = int(member.max()) + 1
-
-    def by_cluster(values: Float64[Tensor, "row feature"]) -> Float64[np.ndarray, "cluster feature"]:
-        return values.new_zeros(n, values.shape[1]).index_add(0, member, values).numpy()
-
     is_on = fires.double()
-    sums = [by_cluster(is_on), by_cluster(1 - is_on)]
-    kept = np.flatnonzero(np.minimum(*((each > 0).sum(axis=0) for each in sums)) >= FEWEST)
-    sums += [by_cluster(excess[:, None] * is_on), by_cluster(excess[:, None] * (1 - is_on))]
+    sums = [_by_cluster(each, cluster) for each in (is_on, 1 - is_on)]
+    kept, n = _kept(sums), len(sums[0])
+    sums += [_by_cluster(excess[:, None] * each, cluster) for each in (is_on, 1 - is_on)]
     whole = np.ones((1, n))
     drawn = generator.multinomial(n, np.full(n, 1 / n), size=N_DRAWS).astype(float)  # draw cluster
     means = []
@@ -115,3 +110,40 @@ def by_feature(
         for place, feature in enumerate(kept)
     ]
     return tuple(sorted(found, key=lambda each: -each.difference.estimate))
+
+
+def largest_by_chance(
+    excess: Float64[Tensor, " row"],
+    fires: Bool[Tensor, "row feature"],
+    *,
+    cluster: Int64[Tensor, " row"],
+    shifts: Int64[Tensor, " draw"],
+) -> tuple[float, ...]:
+    """Return, per shift, the largest difference on minus off of any feature when rows have the excess of other rows.
+
+    This is what choosing the best of many features brings by itself. The excess moves along the rows by each shift, so
+    that what neighbouring rows share, the slots of a window, stays together. The features are those of `by_feature`;
+    the result is empty where there is none.
+    """
+    is_on = fires.double()
+    kept = _kept([_by_cluster(each, cluster) for each in (is_on, 1 - is_on)])
+    if not len(kept):
+        return ()
+    on = is_on[:, kept]
+    moved = torch.stack([excess.roll(int(shift)) for shift in shifts])  # draw row
+    with_it, n_on = moved @ on, on.sum(dim=0)  # draw feature, feature
+    without = excess.sum() - with_it
+    return tuple((with_it / n_on - without / (len(on) - n_on)).amax(dim=1).tolist())
+
+
+def _by_cluster(
+    values: Float64[Tensor, "row feature"], cluster: Int64[Tensor, " row"]
+) -> Float64[np.ndarray, "cluster feature"]:
+    """Return the sums over the rows of each cluster."""
+    member = cluster.unique(return_inverse=True)[1]
+    return values.new_zeros(int(member.max()) + 1, values.shape[1]).index_add(0, member, values).numpy()
+
+
+def _kept(sums: Sequence[Float64[np.ndarray, "cluster feature"]]) -> Int64[np.ndarray, " kept"]:
+    """Return the features that are on, and off, in `FEWEST` clusters or more, given how often they are by cluster."""
+    return np.flatnonzero(np.minimum(*((each > 0).sum(axis=0) for each in sums)) >= FEWEST)

@@ -144,7 +144,8 @@ def _linear(results: StudyResults, comparison: Comparison) -> list[Html]:
             "A linear map in place of an MLP, fitted by least squares to other windows: linear loss minus MLP loss in "
             "nats per action, over all rows, and where that feature is on and off for which it differs most, of those "
             f"{N_COSTS} dictionaries where it differs most. "
-            "Intervals are 95% bootstraps over episodes; the best of many features is flattered by the choice.",
+            "Intervals are 95% bootstraps over episodes. The best of many is flattered by the choice: by chance "
+            "is the largest difference of any feature of that dictionary when rows have the excess of other rows.",
             source=source(results.comparison.artefact),
         )
     ]
@@ -167,6 +168,7 @@ def _costs(results: StudyResults, costs: Sequence[LinearCost]) -> pd.DataFrame:
             "on": [each.on for each in worst],
             "off": [each.off for each in worst],
             "on − off": [each.difference for each in worst],
+            "by chance": [f"up to {decimal(max(each.by_chance), 3)}" if each.by_chance else "–" for each in costs],
         }
     )
 

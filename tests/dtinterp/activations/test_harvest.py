@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from dtinterp.activations import harvest as harvest_module
-from dtinterp.activations.harvest import harvest, logits_at_rows
+from dtinterp.activations.harvest import harvest, harvest_sites, logits_at_rows
 from dtinterp.activations.sites import slots_at, splice
 from dtinterp.foundation.errors import UserError
 
@@ -48,6 +48,27 @@ def test_a_rows_step_leads_back_to_the_frame_it_embeds(model, trajectories, wind
     rows = harvest(model, windows, items, "hook_obs_embed")
     frames = items[trajectories.frame_id[rows.step].long()]
     torch.testing.assert_close(rows.value, frames @ model.W_obs.detach(), atol=1e-5, rtol=1e-5)
+
+
+def test_several_sites_are_harvested_in_one_pass(model, windows, items, monkeypatch):
+    passes = []
+    run = model.run_with_hooks
+
+    def counted(*arguments, **hooks):
+        passes.append(hooks)
+        return run(*arguments, **hooks)
+
+    monkeypatch.setattr(model, "run_with_hooks", counted)
+    harvest(model, windows, items, SITES[0])
+    for_one = len(passes)
+    found = harvest_sites(model, windows, items, SITES)
+    assert len(passes) == 2 * for_one
+    for site, rows in zip(SITES, found, strict=True):
+        alone = harvest(model, windows, items, site)
+        assert rows.site == site
+        assert torch.equal(rows.value, alone.value)
+        assert torch.equal(rows.step, alone.step)
+        assert torch.equal(rows.slot, alone.slot)
 
 
 def test_without_an_edit_the_logits_are_the_models_own(model, windows, items):

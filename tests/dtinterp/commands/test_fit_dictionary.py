@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -106,6 +107,11 @@ def test_a_stack_is_written_site_by_site_and_knows_how_consistent_its_seeds_are(
     assert not list(tmp_path.glob("*unfinished*"))
 
 
+def test_a_site_that_is_named_twice_is_refused() -> None:
+    with pytest.raises(UserError, match="--sites names hook_obs_embed more than once: give each site once"):
+        DictionaryConfig(sites=("hook_obs_embed", "blocks.0.hook_resid_mid", "hook_obs_embed"))
+
+
 def test_the_control_is_fitted_to_an_untrained_model(tmp_path: Path, subject: Subject) -> None:
     config = replace(_small(FitConfig(TopK(2), width=8, n_steps=4)), untrained=True)
     fit_dictionary(config, tmp_path / "control", **subject)
@@ -190,7 +196,8 @@ def test_a_file_where_a_harvest_is_wanted_gets_one_sentence(
 def test_an_interrupted_stack_goes_on_to_the_same_bits(
     tmp_path: Path, subject: Subject, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    stack = ("--seeds", "0", "1")
+    sites = ("hook_obs_embed", "blocks.0.hook_resid_mid")
+    stack = ("--seeds", "0", "1", "--sites", *sites)
     assert main(_words(subject, tmp_path / "whole", *stack)) == 0
 
     def interrupting(path: Path, run: Run, step: int) -> None:
@@ -201,7 +208,7 @@ def test_an_interrupted_stack_goes_on_to_the_same_bits(
     with monkeypatch.context() as patched:
         patched.setattr("dtinterp.dictionary.stack.suspend", interrupting)
         assert main(_words(subject, tmp_path / "stack", *stack)) == 130
-    unfinished = tmp_path / "stack.hook_obs_embed.unfinished.safetensors"
+    unfinished = tmp_path / "stack.unfinished.safetensors"
     assert unfinished.exists()
     assert not (tmp_path / "stack").exists()
     taken = []
@@ -215,8 +222,7 @@ def test_an_interrupted_stack_goes_on_to_the_same_bits(
     assert taken == list(range(14, 31))
     assert not unfinished.exists()
     capsys.readouterr()
-    for name in ("topk-8-k8", "topk-8-k8-m1"):
+    for site, name in product(sites, ("topk-8-k8", "topk-8-k8-m1")):
+        first, second = (load_dictionary(tmp_path / stack / site / name) for stack in ("whole", "stack"))
         for weights in ("W_enc", "b_enc", "W_dec", "b_dec"):
-            folders = [tmp_path / stack / "hook_obs_embed" / name for stack in ("whole", "stack")]
-            first, second = (getattr(load_dictionary(folder), weights) for folder in folders)
-            assert torch.equal(first, second), (name, weights)
+            assert torch.equal(getattr(first, weights), getattr(second, weights)), (site, name, weights)

@@ -13,7 +13,9 @@ def _batch(n_rows: int = 30, d_model: int = 6) -> Batch:
 
 def _parameters() -> Parameters:
     generators = [torch.Generator().manual_seed(seed) for seed in (1, 2)]
-    return initialise(_batch(), WIDTH, decoder_norm=0.7, generators=generators)
+    return initialise(
+        torch.randn(2, 6, generator=torch.Generator().manual_seed(3)), WIDTH, decoder_norm=0.7, generators=generators
+    )
 
 
 def test_the_encoder_starts_as_the_decoder_transposed() -> None:
@@ -25,7 +27,7 @@ def test_the_encoder_starts_as_the_decoder_transposed() -> None:
 
 def test_each_member_is_drawn_by_its_own_generator() -> None:
     both = _parameters()
-    alone = initialise(_batch(), WIDTH, decoder_norm=0.7, generators=[torch.Generator().manual_seed(2)])
+    alone = initialise(torch.zeros(1, 6), WIDTH, decoder_norm=0.7, generators=[torch.Generator().manual_seed(2)])
     assert torch.equal(both.W_dec[1], alone.W_dec[0])
     assert not torch.equal(both.W_dec[0], both.W_dec[1])
 

@@ -2,10 +2,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from dtinterp.dictionary.autoencoder import Batch
+from dtinterp.dictionary.autoencoder import Batch, geometric_median
 from dtinterp.dictionary.config import FitConfig
-from dtinterp.dictionary.descent import Descent, bundles, draw
+from dtinterp.dictionary.descent import Descent, Member, bundles
 from dtinterp.dictionary.kinds import L1, Autoencoder, BatchTopK, Gated, JumpReLU, Matryoshka, TopK
+from dtinterp.dictionary.streams import beside
 
 KINDS: list[Autoencoder] = [TopK(2), BatchTopK(2), Matryoshka(2, 2), L1(0.1), JumpReLU(0.1), Gated(0.1)]
 NAMES = [type(kind).__name__ for kind in KINDS]
@@ -17,30 +18,8 @@ def _batch(n_rows: int = 64, d_model: int = 8) -> Batch:
 
 
 def _descent(*configs: FitConfig) -> Descent:
-    return Descent.begin(_batch(), configs, [torch.Generator().manual_seed(3 + config.member) for config in configs])
-
-
-def test_small_tables_are_seen_whole_with_their_weights() -> None:
-    batch = _batch(10)
-    assert draw(batch, batch.weight.double().cumsum(0), 10, torch.Generator()) is batch
-
-
-def test_rows_are_drawn_in_proportion_to_their_weight() -> None:
-    rows = torch.arange(4.0)[:, None]
-    weight = torch.tensor([0.1, 0.0, 0.6, 0.3])
-    cumulative = weight.double().cumsum(0)
-    generator = torch.Generator().manual_seed(0)
-    drawn = torch.cat([draw(Batch(rows, weight), cumulative, 3, generator).rows for _ in range(4000)])
-    share = torch.bincount(drawn.flatten().long(), minlength=4) / len(drawn)
-    assert share[1] == 0
-    torch.testing.assert_close(share, weight, rtol=0, atol=0.015)
-
-
-def test_drawn_rows_weigh_alike() -> None:
-    batch = _batch(10)
-    drawn = draw(batch, batch.weight.double().cumsum(0), 4, torch.Generator().manual_seed(0))
-    assert drawn.rows.shape == (4, 8)
-    torch.testing.assert_close(drawn.weight, torch.full((4,), 0.25))
+    b_dec = geometric_median(_batch()).repeat(len(configs), 1)
+    return Descent.begin(b_dec, configs, [torch.Generator().manual_seed(3 + config.member) for config in configs])
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)
@@ -152,14 +131,38 @@ def test_a_dearer_activation_is_used_less(kind: type[L1] | type[JumpReLU] | type
     assert n_active[1] < 0.8 * n_active[0]
 
 
+def _members(*configs: FitConfig, n_rows: int = 64, source: int = 0) -> list[Member]:
+    return [Member(config, source, n_rows, d_model=32) for config in configs]
+
+
 def test_bundles_hold_one_type_and_one_width() -> None:
     kinds = [(TopK(2), 8), (L1(), 8), (TopK(3), 16), (TopK(4), 8), (Matryoshka(2, 2), 8), (Matryoshka(2, 3), 8)]
-    configs = [FitConfig(kind, width=width) for kind, width in kinds]
-    assert sorted(bundles(configs, 64, "cpu")) == [[0, 3], [1], [2], [4], [5]]
+    members = _members(*(FitConfig(kind, width=width) for kind, width in kinds))
+    assert sorted(bundles(members, "cpu")) == [[0, 3], [1], [2], [4], [5]]
+
+
+def test_bundles_hold_several_sites_where_these_have_as_many_rows() -> None:
+    config = FitConfig(TopK(2), width=8)
+    members = [*_members(config), *_members(config, source=1), *_members(config, source=2, n_rows=20)]
+    assert sorted(bundles(members, "cpu")) == [[0, 1], [2]]
 
 
 def test_bundles_are_no_larger_than_a_cache_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dtinterp.dictionary.descent.TOGETHER", {"cpu": 64 * 8 * 2})
     configs = [FitConfig(L1(), width=8, member=member) for member in range(5)]
-    assert list(bundles(configs, 64, "cpu")) == [[0, 1], [2, 3], [4]]
-    assert list(bundles(configs, 6400, "cpu")) == [[0], [1], [2], [3], [4]]
+    assert list(bundles(_members(*configs), "cpu")) == [[0, 1], [2, 3], [4]]
+    assert list(bundles(_members(*configs, n_rows=6400), "cpu")) == [[0], [1], [2], [3], [4]]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=NAMES)
+def test_members_with_batches_of_their_own_take_the_steps_that_they_would_take_alone(kind: Autoencoder) -> None:
+    configs = [FitConfig(kind, width=12, member=member, silent_steps=2, n_steps=8) for member in range(2)]
+    own = [_batch(), Batch(3 * _batch().rows.flip(0, 1), torch.arange(1.0, 65) / (32 * 65))]
+    together, alone = _descent(*configs), [_descent(config) for config in configs]
+    for step in range(1, 9):
+        shared = together.step(beside(own), step)
+        for member, (descent, batch) in enumerate(zip(alone, own, strict=True)):
+            torch.testing.assert_close(shared.total[member], descent.step(batch, step).total[0], rtol=1e-3, atol=1e-4)
+    for found, descent in zip(together.weights(), alone, strict=True):
+        for name, tensor in descent.weights()[0].items():
+            torch.testing.assert_close(found[name], tensor, rtol=1e-3, atol=1e-4)

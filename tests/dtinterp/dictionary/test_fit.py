@@ -143,6 +143,17 @@ def test_the_auxiliary_loss_revives_silent_features(planted: Planted) -> None:
     assert share[1] > 0.2
 
 
+def test_features_of_l1_that_fell_silent_start_anew(planted: Planted) -> None:
+    loud = torch.nn.functional.normalize(torch.randn(1, 32, generator=_generator()), dim=1)
+    rows = planted.rows[:4000] + 3 * torch.randn(4000, 1, generator=_generator(2)) * loud
+    share = []
+    for silent_steps in (10, 10_000):
+        config = FitConfig(L1(4.0), 256, 400, 256, learning_rate=0.01, warmup=0.0, silent_steps=silent_steps)
+        codes = encode(fit(rows, config, generator=_generator()), rows)
+        share.append(1 - len(codes.index[codes.value > 0].unique()) / 256)
+    assert share[0] < share[1] / 2
+
+
 def test_a_dictionary_knows_its_site_kind_and_name(planted: Planted) -> None:
     dictionary = fit(planted.rows, FitConfig(Pca(3)), generator=_generator(), site="blocks.0.hook_resid_pre")
     assert (dictionary.site, dictionary.kind, dictionary.name) == ("blocks.0.hook_resid_pre", Pca(3), "pca-3")

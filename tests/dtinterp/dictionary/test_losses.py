@@ -29,7 +29,9 @@ def _batch() -> Batch:
 def _parameters(kind: Autoencoder) -> Parameters:
     generator = torch.Generator().manual_seed(5)
     generators = [torch.Generator().manual_seed(seed) for seed in (1, 2)]
-    start = initialise(_batch(), WIDTH, decoder_norm=0.7, generators=generators)
+    start = initialise(
+        torch.randn(MEMBERS, D_MODEL, generator=generator) / 9, WIDTH, decoder_norm=0.7, generators=generators
+    )
     start = replace(start, b_enc=torch.randn(MEMBERS, WIDTH, generator=generator) / 5)
     if isinstance(kind, JumpReLU):
         start = replace(start, log_threshold=torch.randn(MEMBERS, WIDTH, generator=generator) / 3 - 1)

@@ -14,11 +14,11 @@ BATCH = Batch(ROWS, torch.full((20,), 1 / 20))
 
 def _run(n_steps: int) -> Run:
     configs = (FitConfig(TopK(2), width=8), FitConfig(BatchTopK(2), width=8))
-    descents = [Descent.begin(BATCH, [config], [torch.Generator().manual_seed(1)]) for config in configs]
+    descents = [Descent.begin(ROWS[:1], [config], [torch.Generator().manual_seed(1)]) for config in configs]
     for step in range(1, n_steps + 1):
         for descent in descents:
             descent.step(BATCH, step)
-    return Run(descents, torch.Generator().manual_seed(n_steps), {"rows": "these"})
+    return Run(descents, [torch.Generator().manual_seed(n_steps + each) for each in range(2)], {"rows": "these"})
 
 
 def test_a_resumed_run_takes_the_same_next_step(tmp_path: Path) -> None:
@@ -33,7 +33,8 @@ def test_a_resumed_run_takes_the_same_next_step(tmp_path: Path) -> None:
             assert other.parameters.named[name].stride() == tensor.stride()
         assert torch.equal(one.silence, other.silence)
         assert torch.equal(one.threshold.nan_to_num(), other.threshold.nan_to_num())
-    assert torch.equal(interrupted.generator.get_state(), fresh.generator.get_state())
+    for one, other in zip(interrupted.generators, fresh.generators, strict=True):
+        assert torch.equal(one.get_state(), other.get_state())
 
 
 def test_without_a_file_a_run_starts_at_the_beginning(tmp_path: Path) -> None:

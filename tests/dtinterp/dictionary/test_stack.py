@@ -12,7 +12,7 @@ from dtinterp.dictionary.config import FitConfig, FitProgress, Watch
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.fit import fit
 from dtinterp.dictionary.kinds import L1, Autoencoder, BatchTopK, Gated, Ica, JumpReLU, KMeans, Matryoshka, Pca, TopK
-from dtinterp.dictionary.stack import fit_stack
+from dtinterp.dictionary.stack import SiteRows, fit_sites, fit_stack
 from dtinterp.foundation.errors import UserError
 
 QUICK = {"n_steps": 60, "batch_rows": 64, "learning_rate": 5e-3, "silent_steps": 10}
@@ -55,6 +55,48 @@ def test_sparsities_of_one_stack_do_not_feel_each_other(planted: Planted) -> Non
     together = fit_stack(planted.rows, configs, generator=_generator())
     for config, member in zip(configs, together, strict=True):
         _assert_close(member, fit(planted.rows, config, generator=_generator()), 1e-3)
+
+
+def _sites(planted: Planted, configs: list[FitConfig]) -> list[SiteRows]:
+    """Two sites whose rows are many, so that they share computations, and one whose few rows are seen whole."""
+    tables = {"early": planted.rows, "late": planted.rows.roll(3, dims=1).square(), "small": planted.rows[:50]}
+    return [
+        SiteRows(rows, configs, _generator(seed), site, torch.arange(1, len(rows) + 1))
+        for seed, (site, rows) in enumerate(tables.items())
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: type(kind).__name__)
+def test_each_member_of_several_sites_is_what_it_would_be_alone(kind: Autoencoder, planted: Planted) -> None:
+    configs = [FitConfig(kind, width=24, member=member, **QUICK) for member in range(2)]
+    together = fit_sites(_sites(planted, configs))
+    assert [[each.site for each in found] for found in together] == [[site] * 2 for site in ("early", "late", "small")]
+    for site, found in zip(_sites(planted, configs), together, strict=True):
+        for config, member in zip(configs, found, strict=True):
+            fresh = _sites(planted, configs)[["early", "late", "small"].index(site.site)].generator
+            alone = fit(site.rows, config, generator=fresh, site=site.site, weights=site.weights)
+            _assert_close(member, alone, 2e-3)
+
+
+def test_sites_that_are_interrupted_go_on_to_the_same_bits(planted: Planted, tmp_path: Path) -> None:
+    configs, file = _family(L1(1.0)), tmp_path / "unfinished.safetensors"
+
+    def cut(progress: FitProgress) -> None:
+        if progress.step == 31:
+            raise _PowerCutError
+
+    with pytest.raises(_PowerCutError):
+        fit_sites(_sites(planted, configs), watch=Watch(cut, file))
+    resumed = fit_sites(_sites(planted, configs), watch=Watch(None, file))
+    for found, expected in zip(resumed, fit_sites(_sites(planted, configs)), strict=True):
+        for one, other in zip(found, expected, strict=True):
+            assert all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
+
+
+def test_sites_agree_on_their_batches(planted: Planted) -> None:
+    sites = [replace(site, configs=[FitConfig(n_steps=5 + place)]) for place, site in enumerate(_sites(planted, []))]
+    with pytest.raises(UserError, match="have n_steps 5 and 6 and 7, expected one value"):
+        fit_sites(sites)
 
 
 def test_the_order_of_a_stack_does_not_matter(planted: Planted) -> None:

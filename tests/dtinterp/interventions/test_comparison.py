@@ -15,7 +15,7 @@ from dtinterp.dictionary.fit import fit
 from dtinterp.dictionary.kinds import Pca, TopK
 from dtinterp.features.token_errors import token_errors
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.comparison import CompareConfig, Comparison, Shown, compare
+from dtinterp.interventions.comparison import N_SHIFTS, CompareConfig, Comparison, Shown, compare
 from dtinterp.interventions.comparison_storage import load_comparison, save_comparison
 from dtinterp.interventions.linear_mlp import linear_mlp
 from dtinterp.model.transformer import DecisionTransformer
@@ -84,6 +84,8 @@ def test_windows_that_are_asked_for_are_shown_instead(
 def test_a_linear_map_is_judged_beside_each_dictionary(comparison: Comparison) -> None:
     assert [(each.layer, each.site) for each in comparison.linear] == [(0, SITES[0]), (0, SITES[1])]
     assert comparison.linear[0].excess == comparison.linear[1].excess
+    for each in comparison.linear:
+        assert len(each.by_chance) == (N_SHIFTS if each.features else 0)
 
 
 def test_a_comparison_comes_back_from_disk_as_it_was(comparison: Comparison, tmp_path: Path) -> None:

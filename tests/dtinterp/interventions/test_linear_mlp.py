@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.maps import apply_map
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.linear_mlp import by_feature, excess_loss, linear_mlp
+from dtinterp.interventions.linear_mlp import by_feature, excess_loss, largest_by_chance, linear_mlp
 from dtinterp.model.transformer import DecisionTransformer
 
 
@@ -97,6 +97,37 @@ def test_intervals_are_those_of_means_over_drawn_clusters() -> None:
     low, high = np.quantile(draws, [0.025, 0.975])
     assert found.difference.low == pytest.approx(low, abs=0.03)
     assert found.difference.high == pytest.approx(high, abs=0.03)
+
+
+def test_the_largest_difference_by_chance_is_that_of_a_loop_over_features_and_shifts() -> None:
+    rng = torch.Generator().manual_seed(2)
+    fires = torch.rand(400, 5, generator=rng) < 0.2
+    fires[:, 3] = False
+    fires[0, 3] = True  # which no shift may choose: it is on in one cluster
+    excess, cluster = torch.randn(400, generator=rng, dtype=torch.float64), torch.arange(400) // 10
+    shifts = torch.tensor([1, 7, 399])
+
+    found = largest_by_chance(excess, fires, cluster=cluster, shifts=shifts)
+
+    for shift, largest in zip(shifts.tolist(), found, strict=True):
+        moved = torch.tensor([float(excess[(row - shift) % 400]) for row in range(400)], dtype=torch.float64)
+        differences = [float(moved[fires[:, n]].mean() - moved[~fires[:, n]].mean()) for n in (0, 1, 2, 4)]
+        assert largest == pytest.approx(max(differences))
+
+
+def test_a_planted_feature_stands_above_chance_and_noise_does_not() -> None:
+    rng = torch.Generator().manual_seed(3)
+    fires, cluster = torch.rand(2000, 50, generator=rng) < 0.1, torch.arange(2000) // 10
+    noise = torch.randn(2000, generator=rng, dtype=torch.float64)
+    shifts = torch.randint(1, 2000, (40,), generator=rng)
+    for excess, is_above in ((noise, False), (noise + fires[:, 7], True)):
+        best = by_feature(excess, fires, cluster=cluster, generator=np.random.default_rng(0))[0].difference.estimate
+        assert (best > max(largest_by_chance(excess, fires, cluster=cluster, shifts=shifts))) == is_above
+
+
+def test_without_a_feature_that_fires_often_enough_there_is_no_chance() -> None:
+    fires, excess = torch.zeros(300, 2, dtype=torch.bool), torch.ones(300, dtype=torch.float64)
+    assert largest_by_chance(excess, fires, cluster=torch.arange(300) // 10, shifts=torch.tensor([3])) == ()
 
 
 def test_a_layer_that_is_not_there_is_refused(

@@ -1,6 +1,8 @@
 from dataclasses import replace
 from html import unescape
 
+from dtinterp.foundation.statistics import Interval
+from dtinterp.interventions.linear_mlp import FeatureExcess
 from dtinterp.report.html import Html
 from dtinterp.report.results import StudyResults
 from dtinterp.report.sections.comparison import comparison_section
@@ -45,6 +47,16 @@ def test_the_worst_rows_open_as_strips_with_their_frame_named(results: StudyResu
     for place in range(len(comparison.name)):
         for row in comparison.errors(place).worst(frame_id, 3).tolist():
             assert f"frame {int(frame_id[row])}, error" in section
+
+
+def test_what_is_largest_by_chance_stands_beside_each_difference(results: StudyResults) -> None:
+    assert results.comparison is not None
+    comparison = results.comparison.value
+    interval = Interval(0.5, 0.4, 0.6, 40)
+    cost = replace(comparison.linear[0], features=(FeatureExcess(0, interval, interval, interval),))
+    for by_chance, shown in (((0.1, 0.25), "<td>up to 0.250</td>"), ((), "<td>–</td>")):
+        held = replace(comparison, linear=(replace(cost, by_chance=by_chance),))
+        assert shown in comparison_section(replace(results, comparison=replace(results.comparison, value=held)), _draw)
 
 
 def test_a_study_without_comparison_says_so(results: StudyResults) -> None:
