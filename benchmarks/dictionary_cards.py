@@ -22,9 +22,9 @@ from card_numbers import card_of, in_lines, map_numbers, truth_numbers
 
 from dtinterp.commands.describe import DescribeConfig, recovered
 from dtinterp.commands.dissection import dissection_of
-from dtinterp.commands.fit_dictionary import DictionaryConfig, fit_site
+from dtinterp.commands.fit_dictionary import DictionaryConfig, score_site
 from dtinterp.commands.fit_transcoder import TranscoderConfig, fit_transcoder
-from dtinterp.commands.fitting import Fitted
+from dtinterp.commands.fitting import Fitted, fit_to_sites
 from dtinterp.commands.probe import ProbeConfig, probe
 from dtinterp.commands.scoring import Judging
 from dtinterp.commands.subject import CHECKPOINTS, DEMONSTRATIONS, Subject, load_subject
@@ -175,11 +175,12 @@ def _make(subject: Subject, fits: Sequence[FitConfig], config: DictionaryConfig,
     missing = [fit for fit in fits if replace(fit, member=0) in families]
     if not missing:
         return
-    fitted = Fitted.of(subject, config.site, n_windows=config.n_windows, seed=config.seed)
+    (fitted,) = Fitted.of_sites(subject, (config.site,), n_windows=config.n_windows, seed=config.seed)
     given, found = [fit for fit in missing if fit == ITEMS], [fit for fit in missing if fit != ITEMS]
     unfinished = work.with_name(f"{work.name}.unfinished.safetensors")
     for stack in filter(None, (found, given)):
-        judged = fit_site(fitted, stack, config, unfinished=unfinished)
+        (dictionaries,) = fit_to_sites([fitted], stack, seed=config.seed, unfinished=unfinished)
+        judged = score_site(fitted, stack, dictionaries, config)
         for fit, (dictionary, score) in zip(stack, judged, strict=True):
             parents, seed = subject.artefacts, config.seed
             save_dictionary(work / fit.title, dictionary, score=score, parents=parents, seed=seed, replace=True)
