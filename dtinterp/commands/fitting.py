@@ -85,7 +85,7 @@ def fit_to(fitted: Fitted, fits: Sequence[FitConfig], *, seed: int, unfinished: 
     with progress(f"fitting {title} at {site}", fits[0].n_steps) as bar:
 
         def show(state: FitProgress) -> None:
-            bar.reach(state.step, _note(state))
+            bar.reach(state.step, note_of(state))
 
         return fit_stack(
             rows.value,
@@ -97,6 +97,7 @@ def fit_to(fitted: Fitted, fits: Sequence[FitConfig], *, seed: int, unfinished: 
         )
 
 
-def _note(state: FitProgress) -> str:
+def note_of(state: FitProgress) -> str:
+    """Return what stands behind a bar while something is fitted."""
     dead, rate = f"{state.silent_share:.0%} dead", f"{state.rows_per_second:,.0f} rows/s"
     return f"loss {state.loss:.3f} FVU {state.fvu:.3f} L0 {state.l0:.1f} {dead} {rate}"
