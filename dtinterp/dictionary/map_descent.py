@@ -91,10 +91,11 @@ class MapDescent:
 
     @torch.no_grad()
     def weights(self) -> list[dict[str, Tensor]]:
-        """Return each member's weights as a map names them, with decoder rows of norm one."""
-        unit = self.features.with_unit_decoder()
-        stacked = {"W_enc": unit.W_enc, "b_enc": unit.b_enc, "W_dec": unit.W_dec, "b_dec": self.b_out}
-        stacked |= {} if self.W_skip is None else {"W_skip": self.W_skip}
+        """Return each member's weights as a map names them.
+
+        Decoder rows keep their lengths: if activations took these over, others would be the strongest.
+        """
+        stacked = {"b_dec" if name == "b_out" else name: tensor for name, tensor in self.learnt.items()}
         return [
             {name: tensor[member].detach().contiguous().clone() for name, tensor in stacked.items()}
             for member in range(len(self.configs))
