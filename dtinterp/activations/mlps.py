@@ -1,6 +1,6 @@
 """A model's MLP becomes pairs of what it reads and what it writes, and something else stands in its place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -41,7 +41,6 @@ class MlpRows:
     layer: int
 
 
-@torch.no_grad()
 def harvest_mlp(
     model: DecisionTransformer,
     windows: Windows,
@@ -50,22 +49,52 @@ def harvest_mlp(
     *,
     at: TokenChoice = real_tokens,
 ) -> MlpRows:
-    """Return the rows of the MLP in block `layer`: windows in order, tokens in order; return, observation and action.
+    """Return the rows of the MLP in block `layer`: `harvest_mlps` for one."""
+    return harvest_mlps(model, windows, items, [layer], at=at)[0]
 
-    Raises `UserError` for a layer that the model does not have.
+
+@torch.no_grad()
+def harvest_mlps(
+    model: DecisionTransformer,
+    windows: Windows,
+    items: Float32[Tensor, "frame item"],
+    layers: Sequence[int],
+    *,
+    at: TokenChoice = real_tokens,
+) -> list[MlpRows]:
+    """Return the rows of the MLP in each of these blocks, all from the same forward passes.
+
+    Rows are windows in order, tokens in order; return, observation and action. Raises `UserError` for a layer that the
+    model does not have.
     """
-    check_layer(model, layer)
-    read, written, steps = [], [], []
-    for batch in batches(windows, items):
-        is_chosen = at(model, batch)
-        seen: dict[str, Tensor] = {}
-        hooks = [_keeping(seen, f"blocks.{layer}.hook_{name}") for name in ("resid_mid", "mlp_out")]
-        model.run_with_hooks(batch, items, fwd_hooks=[*hooks])
-        before, after = (seen[name] for name, _ in hooks)
-        read.append(model.layers[layer].ln2.fused(before)[is_chosen].cpu())
-        written.append(after[is_chosen].cpu())
-        steps.append(_by_token(model, batch.step)[is_chosen].cpu())
-    return MlpRows(torch.cat(read), torch.cat(written), torch.cat(steps), layer)
+    for layer in layers:
+        check_layer(model, layer)
+    parts = [_rows_of(model, batch, items, layers, at(model, batch)) for batch in batches(windows, items)]
+    return [_joined(list(of_layer)) for of_layer in zip(*parts, strict=True)]
+
+
+def _rows_of(
+    model: DecisionTransformer,
+    batch: Windows,
+    items: Float32[Tensor, "frame item"],
+    layers: Sequence[int],
+    is_chosen: Bool[Tensor, "batch token"],
+) -> list[MlpRows]:
+    """Return each MLP's rows in windows that one forward pass can bear."""
+    seen: dict[str, Tensor] = {}
+    names = [(f"blocks.{layer}.hook_resid_mid", f"blocks.{layer}.hook_mlp_out") for layer in layers]
+    model.run_with_hooks(batch, items, fwd_hooks=[_keeping(seen, name) for both in names for name in both])
+    step = _by_token(model, batch.step)[is_chosen].cpu()
+    found = []
+    for layer, (before, after) in zip(layers, names, strict=True):
+        read = model.layers[layer].ln2.fused(seen[before])[is_chosen]
+        found.append(MlpRows(read.cpu(), seen[after][is_chosen].cpu(), step, layer))
+    return found
+
+
+def _joined(parts: Sequence[MlpRows]) -> MlpRows:
+    columns = {name: torch.cat([getattr(part, name) for part in parts]) for name in ("inputs", "outputs", "step")}
+    return MlpRows(**columns, layer=parts[0].layer)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """A model on disk becomes what can stand in for each of its MLPs: linear maps and transcoders, with report cards."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -10,15 +12,18 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from dtinterp.activations.harvest import logits_with_hooks
-from dtinterp.activations.mlps import MlpRows, MlpSplice, check_layer, harvest_mlp
+from dtinterp.activations.mlps import MlpRows, MlpSplice, check_layer, harvest_mlps
+from dtinterp.commands.fitting import note_of
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.behaviour import ConstantRow, RowEdit, effects
 from dtinterp.dictionary.config import FitProgress, Watch
 from dtinterp.dictionary.distinct import distinct_rows
 from dtinterp.dictionary.map_card import MapCard, map_card, save_map
+from dtinterp.dictionary.map_config import MapConfig
 from dtinterp.dictionary.maps import Linear, RowMap, SkipTranscoder, Transcoder, apply_map
-from dtinterp.dictionary.transcoding import MapConfig, Pairs, fit_map
+from dtinterp.dictionary.pairs import Pairs
+from dtinterp.dictionary.transcoding import LayerPairs, fit_maps
 from dtinterp.foundation.artefact import refuse_existing
 from dtinterp.foundation.logbook import progress
 from dtinterp.foundation.seeding import generator, numpy_generator
@@ -70,6 +75,9 @@ def fit_transcoder(
 ) -> dict[str, str]:
     """Fit transcoders, skip-transcoders and a linear map to a model's MLPs, and let it act with each in their place.
 
+    All maps of all MLPs are fitted as one computation. An interrupted fit goes on where it stopped when the same
+    command is given again; maps are written once all of them are judged.
+
     Args:
         config: which MLPs, and by what.
         out: folder to write into, one artefact for each MLP and map.
@@ -78,20 +86,22 @@ def fit_transcoder(
         replace: write them anew where they exist.
     """
     subject = load_subject(model, demonstrations, untrained=config.untrained)
-    layers = config.layers or tuple(range(subject.model.cfg.n_layers))
+    layers = tuple(dict.fromkeys(config.layers)) or tuple(range(subject.model.cfg.n_layers))
     fits = list(config.fits())
     for layer in layers:
         check_layer(subject.model, layer)
         for fit in fits:
             refuse_existing(_folder(out, layer, fit), replace=replace)
+    trials = _trials(subject, layers, config)
+    unfinished = out.with_name(f"{out.name}.unfinished.safetensors")
+    found = _fitted(trials, fits, unfinished)
+    cards = _judged(trials, found)
     told = {}
-    for layer in layers:
-        trial = _Trial.of(subject, layer, config)
-        for fit in fits:
-            row_map = trial.fitted(fit)
-            card, folder = trial.card(row_map), _folder(out, layer, fit)
-            save_map(folder, row_map, card, parents=subject.artefacts, seed=config.seed, replace=replace)
-            told[str(folder)] = _told(card)
+    for (layer, fit), row_map, card in zip(product(layers, fits), found, cards, strict=True):
+        folder = _folder(out, layer, fit)
+        save_map(folder, row_map, card, parents=subject.artefacts, seed=config.seed, replace=replace)
+        told[str(folder)] = _told(card)
+    unfinished.unlink(missing_ok=True)
     return told
 
 
@@ -105,28 +115,9 @@ class _Trial:
     held_out: MlpRows
     windows: Windows
 
-    @classmethod
-    def of(cls, subject: Subject, layer: int, config: TranscoderConfig) -> "_Trial":
-        """Harvest the MLP's rows; equal inputs have equal outputs, so distinct ones with their counts are enough."""
-        model, items, seed = subject.model, subject.items, config.seed
-        rows = harvest_mlp(model, subject.train_windows(config.n_windows, seed=seed), items, layer)
-        distinct = distinct_rows(rows.inputs)
-        first = torch.full((len(distinct.value),), len(rows.inputs))
-        first = first.scatter_reduce(0, distinct.member, torch.arange(len(rows.inputs)), "amin")
-        pairs = Pairs(distinct.value, rows.outputs[first], f"blocks.{layer}.mlp", distinct.count)
-        windows = subject.held_out_windows(config.n_held_out_windows, seed=seed)
-        return cls(subject, config, pairs, harvest_mlp(model, windows, items, layer), windows)
-
-    def fitted(self, fit: MapConfig) -> RowMap:
-        """Fit one map, and name it after the model's control where it is one."""
-        site = self.pairs.site
-        with progress(f"fitting {fit.title} at {site}", fit.n_steps) as bar:
-
-            def show(state: FitProgress) -> None:
-                bar.reach(state.step, f"FVU {state.fvu:.3f} L0 {state.l0:.1f} {state.silent_share:.0%} dead")
-
-            found = fit_map(self.pairs, fit, generator=generator(self.config.seed, f"map/{site}"), watch=Watch(show))
-        return replace(found, name=f"untrained {found.name}") if self.subject.is_untrained else found
+    def wanted(self, fits: Sequence[MapConfig]) -> LayerPairs:
+        """Return what is learnt, and by which maps."""
+        return LayerPairs(self.pairs, fits, generator(self.config.seed, f"map/{self.pairs.site}"))
 
     def card(self, row_map: RowMap) -> MapCard:
         """Judge one map on held-out rows, by the next action, and by what the model earns."""
@@ -161,7 +152,49 @@ class _Trial:
             generator=numpy_generator(seed, "map/bootstrap"),
         )
         earned = Trial(subject.model, subject.trajectories.env_id, self.config.acting, seed).act(arms)
-        return replace(card, effects=judged, acting=earned)
+        return dataclasses.replace(card, effects=judged, acting=earned)
+
+
+def _trials(subject: Subject, layers: Sequence[int], config: TranscoderConfig) -> list[_Trial]:
+    """Harvest the rows of all MLPs in one pass over the windows to learn from, and one over those to judge by."""
+    model, items, seed = subject.model, subject.items, config.seed
+    learnt = harvest_mlps(model, subject.train_windows(config.n_windows, seed=seed), items, layers)
+    windows = subject.held_out_windows(config.n_held_out_windows, seed=seed)
+    held_out = harvest_mlps(model, windows, items, layers)
+    return [
+        _Trial(subject, config, _pairs(rows), judging, windows) for rows, judging in zip(learnt, held_out, strict=True)
+    ]
+
+
+def _pairs(rows: MlpRows) -> Pairs:
+    """Return the distinct inputs with their counts: they are enough, since equal inputs have equal outputs."""
+    distinct = distinct_rows(rows.inputs)
+    first = torch.full((len(distinct.value),), len(rows.inputs))
+    first = first.scatter_reduce(0, distinct.member, torch.arange(len(rows.inputs)), "amin")
+    return Pairs(distinct.value, rows.outputs[first], f"blocks.{rows.layer}.mlp", distinct.count)
+
+
+def _fitted(trials: Sequence[_Trial], fits: Sequence[MapConfig], unfinished: Path) -> list[RowMap]:
+    """Fit all maps of all MLPs, MLP by MLP; those of the model's control say in their names what they are."""
+    with progress(f"fitting {len(fits)} maps in place of {len(trials)} MLPs", trials[0].config.n_steps) as bar:
+
+        def show(state: FitProgress) -> None:
+            bar.reach(state.step, note_of(state))
+
+        found = fit_maps([trial.wanted(fits) for trial in trials], watch=Watch(show, unfinished))
+    prefix = "untrained " if trials[0].subject.is_untrained else ""
+    return [dataclasses.replace(each, name=f"{prefix}{each.name}") for of_layer in found for each in of_layer]
+
+
+def _judged(trials: Sequence[_Trial], found: Sequence[RowMap]) -> list[MapCard]:
+    """Return the card of each map, MLP by MLP."""
+    own = [trial for trial in trials for _ in range(len(found) // len(trials))]
+    cards = []
+    with progress("judging maps", len(found)) as bar:
+        for trial, row_map in zip(own, found, strict=True):
+            bar.advance(note=f"{row_map.name} at {row_map.site}")
+            cards.append(trial.card(row_map))
+    return cards
 
 
 def _folder(out: Path, layer: int, fit: MapConfig) -> Path:

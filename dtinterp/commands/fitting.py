@@ -90,7 +90,7 @@ def fit_to_sites(
     with progress(f"fitting {title} at {' and '.join(each.site for each in fitted)}", fits[0].n_steps) as bar:
 
         def show(state: FitProgress) -> None:
-            bar.reach(state.step, _note(state))
+            bar.reach(state.step, note_of(state))
 
         wanted = [
             SiteRows(each.rows.value, fits, generator(seed, f"dictionary/{each.site}"), each.site, each.rows.count)
@@ -111,6 +111,7 @@ def _items(fitted: Fitted, fits: Sequence[FitConfig]) -> list[Dictionary]:
     return [of_directions(directions, rows.value, fit, site=fitted.site, weights=rows.count) for fit in fits]
 
 
-def _note(state: FitProgress) -> str:
+def note_of(state: FitProgress) -> str:
+    """Return what stands behind a bar while something is fitted."""
     dead, rate = f"{state.silent_share:.0%} dead", f"{state.rows_per_second:,.0f} rows/s"
     return f"loss {state.loss:.3f} FVU {state.fvu:.3f} L0 {state.l0:.1f} {dead} {rate}"

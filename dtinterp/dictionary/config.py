@@ -22,10 +22,13 @@ from dtinterp.dictionary.kinds import (
     SemiNmf,
     TopK,
 )
+from dtinterp.dictionary.schedule import Schedule
 from dtinterp.foundation.errors import UserError
 
-SHARED = ("n_steps", "batch_rows", "learning_rate", "warmup", "silent_steps")
-"""Settings in which all autoencoders of a stack agree."""
+SHARED = ("n_steps", "batch_rows", "learning_rate", "silent_steps")
+"""Settings in which all that is fitted step by step in one stack agrees."""
+SHARED_BY_DICTIONARIES = (*SHARED, "warmup")
+"""The same for dictionaries."""
 
 
 @dataclass(frozen=True)
@@ -151,22 +154,27 @@ UNWATCHED = Watch()
 """Nobody looks on, and nothing is kept of a fit that is interrupted."""
 
 
-def check_stack(configs: Sequence[FitConfig]) -> None:
+def check_stack(configs: Sequence[Schedule], *, of: str = "dictionaries") -> None:
     """Raise `UserError` where there are no configs, or two would have the same name."""
     if not configs:
-        raise UserError("The stack has 0 dictionaries, expected at least 1: give a configuration.")
+        raise UserError(f"The stack has 0 {of}, expected at least 1: give a configuration.")
     titles = [config.title for config in configs]
     twice = sorted({title for title in titles if titles.count(title) > 1})
     if twice:
-        raise UserError(f"The stack has more than one dictionary called {twice[0]!r}: give each its member or name.")
+        number = titles.count(twice[0])
+        raise UserError(
+            f"The stack has {number} {of} called {twice[0]!r}, expected 1: ask for it once, or give each its member."
+        )
 
 
-def check_shared(configs: Sequence[FitConfig]) -> None:
+def check_shared(
+    configs: Sequence[Schedule], settings: Sequence[str] = SHARED_BY_DICTIONARIES, *, of: str = "dictionaries"
+) -> None:
     """Raise `UserError` where configs cannot be fitted on batches of one size, step by step."""
-    for setting in SHARED:
+    for setting in settings:
         values = sorted({getattr(config, setting) for config in configs})
         if len(values) > 1:
             raise UserError(
-                f"The dictionaries of the stack have {setting} {' and '.join(map(str, values))}, expected one value: "
+                f"The {of} of the stack have {setting} {' and '.join(map(str, values))}, expected one value: "
                 "fit them in separate stacks."
             )

@@ -1,8 +1,7 @@
 """Batches of normalised rows become the weights of many autoencoders by gradient descent, as one computation."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from math import log
 
 import torch
@@ -11,18 +10,14 @@ from torch import Tensor
 
 from dtinterp.dictionary.autoencoder import Batch, Parameters, initialise
 from dtinterp.dictionary.config import FitConfig
-from dtinterp.dictionary.kinds import L1, UNIT_DECODER, Autoencoder, Gated, JumpReLU, Matryoshka, TopK
+from dtinterp.dictionary.kinds import L1, UNIT_DECODER, Autoencoder, Gated, JumpReLU, TopK
 from dtinterp.dictionary.losses import Loss, loss_of
 from dtinterp.dictionary.renewal import is_renewal, renew
+from dtinterp.dictionary.schedule import set_learning_rate
 from dtinterp.foundation import seeding
 
-FALL = 0.2
-"""Share of the steps over which the learning rate falls to zero (Templeton et al. 2024)."""
 THRESHOLD_RATE = 0.02
 """How far a batch's threshold draws the running one towards it."""
-TOGETHER = {"cpu": 2**22, "cuda": 2**28}
-"""Pre-activations of a batch that go into one computation: small members gain from company, but beyond what a cache
-holds, or a device fills, they would only get in each other's way."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +62,20 @@ class Descent:
         """What each member is."""
         return [config.kind for config in self.configs if isinstance(config.kind, Autoencoder)]
 
+    @property
+    def learnt(self) -> Mapping[str, Tensor]:
+        """What its optimiser changes, by name."""
+        return self.parameters.named
+
+    @property
+    def remembered(self) -> Mapping[str, Tensor]:
+        """What else the next step depends on, by name."""
+        return {"silence": self.silence, "threshold": self.threshold}
+
     def step(self, batch: Batch, step: int) -> Loss:
         """Take step number `step`, from 1; decoder rows move along the unit sphere, but for L1."""
         config = self.configs[0]
-        for group in self.optimiser.param_groups:
-            group["lr"] = config.learning_rate * min(1.0, (1 - (step - 1) / config.n_steps) / FALL)
+        set_learning_rate(self.optimiser, config, step)
         rise = min(1.0, step / max(1.0, config.warmup * config.n_steps))
         is_silent = self.silence >= config.silent_steps
         loss = loss_of(self.kinds, self.parameters, batch, is_silent=is_silent, rise=rise)
@@ -126,36 +130,6 @@ class Descent:
                 return parameters.with_unit_decoder(), None
             case parameters:
                 return parameters, self.threshold[:, None].expand_as(parameters.b_enc)
-
-
-@dataclass(frozen=True)
-class Member:
-    """An autoencoder that is to be fitted, and the batches that it will see."""
-
-    config: FitConfig
-    source: int
-    """which stream they are drawn from"""
-    n_rows: int
-    d_model: int
-
-
-def bundles(members: Sequence[Member], device: str) -> Iterator[list[int]]:
-    """Yield the places of members that are one computation: of one type, one width and one shape of batches.
-
-    They may be of different sites; there are no more than a processor's cache or a device holds.
-    """
-
-    def shape(place: int) -> tuple[str, int, int, int, int]:
-        member = members[place]
-        kind = member.config.kind
-        n_levels = kind.n_levels if isinstance(kind, Matryoshka) else 0
-        return type(kind).__name__, member.config.width, n_levels, member.n_rows, member.d_model
-
-    for _, group in groupby(sorted(range(len(members)), key=shape), key=shape):
-        places = list(group)
-        first = members[places[0]]
-        most = max(1, TOGETHER.get(device, TOGETHER["cpu"]) // (first.n_rows * first.config.width))
-        yield from (places[start : start + most] for start in range(0, len(places), most))
 
 
 def _with_gates(parameters: Parameters, kinds: Sequence[object]) -> Parameters:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dtinterp.dictionary.autoencoder import Batch, Parameters
 from dtinterp.dictionary.kinds import L1, Autoencoder, BatchTopK, Gated, JumpReLU, Matryoshka, TopK
-from dtinterp.dictionary.sparse import strongest, weighted_sum
+from dtinterp.dictionary.sparse import Strongest, strongest, weighted_sum
 from dtinterp.dictionary.thresholds import batch_threshold
 
 AUXILIARY_COEFFICIENT = 1 / 32
@@ -82,8 +82,20 @@ def topk_loss(
     remainder = (batch.rows - parameters.b_dec[:, None]) - kept.made  # member row d_model
     error = batch.mean(remainder.square().sum(dim=2))
     total = error / batch.spread + revival(parameters, batch, remainder.detach(), is_silent)
-    is_active = kept.value > 0
-    fired = torch.zeros(is_silent.shape, device=is_silent.device)
+    return strongest_loss(total, error, kept, batch, n_features=is_silent.shape[1])
+
+
+def strongest_loss(
+    total: Float[Tensor, " member"],
+    error: Float[Tensor, " member"],
+    kept: Strongest,
+    batch: Batch,
+    *,
+    n_features: int,
+) -> Loss:
+    """Return a loss with what the features that were kept did in the batch."""
+    is_active = kept.value > 0  # member row k
+    fired = torch.zeros(len(is_active), n_features, device=is_active.device)
     fired.scatter_add_(1, kept.index.flatten(1), is_active.flatten(1).float())
     return Loss(total, error.detach(), batch.mean(is_active.sum(dim=2).float()), fired > 0)
 

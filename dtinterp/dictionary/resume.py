@@ -5,21 +5,41 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from dtinterp.dictionary.descent import Descent
 from dtinterp.foundation.errors import UserError
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """What changes from step to step, in place."""
+
+    @property
+    def learnt(self) -> Mapping[str, Tensor]:
+        """What the optimiser changes, by name."""
+        ...
+
+    @property
+    def optimiser(self) -> torch.optim.Optimizer:
+        """It remembers something of each tensor that it changes."""
+        ...
+
+    @property
+    def remembered(self) -> Mapping[str, Tensor]:
+        """What else the next step depends on, by name."""
+        ...
 
 
 @dataclass(frozen=True)
 class Run:
     """Everything that changes while a stack is fitted, and what tells this stack from others."""
 
-    descents: Sequence[Descent]
+    descents: Sequence[Resumable]
     generators: Sequence[torch.Generator]
     """of the streams of batches"""
     identity: Mapping[str, str]
@@ -67,16 +87,16 @@ def resume(path: Path, run: Run) -> int:
     return step
 
 
-def _state(descent: Descent) -> dict[str, Tensor]:
-    state = {"silence": descent.silence, "threshold": descent.threshold, **descent.parameters.named}
-    for name, parameter in descent.parameters.named.items():
+def _state(descent: Resumable) -> dict[str, Tensor]:
+    state = {**descent.remembered, **descent.learnt}
+    for name, parameter in descent.learnt.items():
         state |= {f"{name}/{moment}": tensor for moment, tensor in descent.optimiser.state[parameter].items()}
     return state
 
 
-def _begin_moments(descent: Descent) -> None:
+def _begin_moments(descent: Resumable) -> None:
     """Make the optimiser's memory as its first step does, laid out as the weights are."""
-    for parameter in descent.parameters.tensors:
+    for parameter in descent.learnt.values():
         parameter.grad = torch.zeros_like(parameter)
     for group in descent.optimiser.param_groups:
         group["lr"] = 0.0

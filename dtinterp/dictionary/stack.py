@@ -1,16 +1,12 @@
-"""Streams of rows become many dictionaries at once.
+"""Rows of sites become many dictionaries at once.
 
-Members of a stack share no weights, and those of one site see the same batches, so each is what it would be alone: its
-first weights come from its own number, and a site's batches from one generator that no member touches. On one thread of
-the processors that were tried its bits are the same too; a library is free to add up a product of more matrices in
-another order, so what is promised is equality to rounding.
+A member's first weights come from its own number, and a site's batches from one generator that no member touches: how
+alike it is to what it would be alone, `bundles` says.
 """
 
-import hashlib
-import json
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import cached_property, partial
 
 import torch
 from jaxtyping import Float, Float32, Int64
@@ -18,19 +14,15 @@ from torch import Tensor
 
 from dtinterp.dictionary.autoencoder import geometric_median
 from dtinterp.dictionary.baselines import Weights, baseline
-from dtinterp.dictionary.config import UNWATCHED, FitConfig, FitProgress, Watch, check_shared, check_stack
-from dtinterp.dictionary.descent import Descent, Member, bundles
+from dtinterp.dictionary.bundles import Member, Source, descend
+from dtinterp.dictionary.config import UNWATCHED, FitConfig, Watch, check_shared, check_stack
+from dtinterp.dictionary.descent import Descent
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds import Autoencoder, Ica, Kind, KMeans, Pca, SemiNmf
-from dtinterp.dictionary.losses import Loss
-from dtinterp.dictionary.resume import Run, resume, suspend
 from dtinterp.dictionary.rows import RowSource, normalise, rows_at
-from dtinterp.dictionary.streams import Stream, beside
+from dtinterp.dictionary.streams import Stream
 from dtinterp.foundation import seeding
 from dtinterp.foundation.errors import UserError
-
-N_REPORTS = 100
-"""How often a fit reports its progress."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +51,8 @@ def fit_sites(wanted: Sequence[SiteRows], *, watch: Watch = UNWATCHED) -> list[l
         check_stack(each.configs)
     check_shared([config for each in wanted for config in each.configs])
     tables = [_Table.of(each) for each in wanted]
-    found = iter(_descend(tables, watch))
-    return [table.dictionaries(found) for table in tables]
+    learnt = descend([table.source for table in tables], partial(_begin, tables), watch)
+    return [table.dictionaries(iter(found)) for table, found in zip(tables, learnt, strict=True)]
 
 
 def fit_stack(
@@ -98,14 +90,15 @@ class _Table:
         return cls(Stream(batch, wanted.generator), scale, site, wanted.configs, base)
 
     @property
-    def learnt(self) -> list[FitConfig]:
-        """The autoencoders."""
-        return [config for config in self.configs if isinstance(config.kind, Autoencoder)]
+    def source(self) -> Source[FitConfig]:
+        """What the autoencoders learn from."""
+        learnt = [config for config in self.configs if isinstance(config.kind, Autoencoder)]
+        return Source(self.stream, learnt, self.base, self.stream.table.spread)
 
-    def member(self, config: FitConfig, source: int) -> Member:
-        """Return an autoencoder as a member of a stack."""
-        rows = self.stream.table.rows
-        return Member(config, source, min(len(rows), config.batch_rows), rows.shape[1])
+    @cached_property
+    def median(self) -> Float32[Tensor, " d_model"]:
+        """Where autoencoders start from."""
+        return geometric_median(self.stream.table)
 
     def own(self, config: FitConfig) -> torch.Generator:
         """Return the generator of a member's first weights: the same whoever stands beside it."""
@@ -125,82 +118,11 @@ class _Table:
         ]
 
 
-def _descend(tables: Sequence[_Table], watch: Watch) -> list[Weights]:
-    """Return the weights of each table's autoencoders after as many steps of Adam as the configs say."""
-    members = [table.member(config, source) for source, table in enumerate(tables) for config in table.learnt]
-    if not members:
-        return []
-    groups = list(bundles(members, tables[0].stream.table.rows.device.type))
-    bundled = [_bundle([members[place] for place in group], tables) for group in groups]
-    run = Run([each.descent for each in bundled], [table.stream.generator for table in tables], _identity(tables))
-    done = 0 if watch.unfinished is None else resume(watch.unfinished, run)
-    _take_steps(bundled, [table.stream for table in tables], run, done=done, watch=watch)
-    made = [weights for descent in run.descents for weights in descent.weights()]
-    places = [place for group in groups for place in group]
-    return [weights for _, weights in sorted(zip(places, made, strict=True), key=lambda pair: pair[0])]
-
-
-@dataclass(frozen=True)
-class _Bundle:
-    """Members that are one computation, with the stream that each sees."""
-
-    descent: Descent
-    sources: list[int]
-    variance: Float32[Tensor, " member"]
-
-
-def _bundle(members: Sequence[Member], tables: Sequence[_Table]) -> _Bundle:
+def _begin(tables: Sequence[_Table], members: Sequence[Member[FitConfig]]) -> Descent:
     own = [tables[member.source] for member in members]
-    median = {member.source: geometric_median(table.stream.table) for member, table in zip(members, own, strict=True)}
-    b_dec = torch.stack([median[member.source] for member in members])
     configs = [member.config for member in members]
-    descent = Descent.begin(b_dec, configs, [table.own(each) for table, each in zip(own, configs, strict=True)])
-    variance = torch.stack([table.stream.table.spread for table in own])
-    return _Bundle(descent, [member.source for member in members], variance)
-
-
-def _take_steps(bundled: Sequence[_Bundle], streams: Sequence[Stream], run: Run, *, done: int, watch: Watch) -> None:
-    config = bundled[0].descent.configs[0]
-    every = max(1, config.n_steps // N_REPORTS)
-    began, since = time.perf_counter(), done
-    for step in range(done + 1, config.n_steps + 1):
-        drawn = [stream.draw(config.batch_rows) for stream in streams]
-        batches = [beside([drawn[source] for source in each.sources]) for each in bundled]
-        losses = [each.descent.step(batch, step) for each, batch in zip(bundled, batches, strict=True)]
-        if step % every and step != config.n_steps:
-            continue
-        if watch.on_progress is not None:
-            n_rows = (step - since) * sum(len(drawn[source].rows) for each in bundled for source in each.sources)
-            rate = n_rows / max(1e-9, time.perf_counter() - began)
-            watch.on_progress(_progress(bundled, losses, step, rate=rate))
-        if watch.unfinished is not None:
-            suspend(watch.unfinished, run, step)
-        began, since = time.perf_counter(), step
-
-
-def _progress(bundled: Sequence[_Bundle], losses: Sequence[Loss], step: int, *, rate: float) -> FitProgress:
-    config = bundled[0].descent.configs[0]
-    silence = [each.descent.silence >= config.silent_steps for each in bundled]
-    missed = [loss.error / each.variance for each, loss in zip(bundled, losses, strict=True)]
-    return FitProgress(
-        step=step,
-        n_steps=config.n_steps,
-        fvu=float(torch.cat(missed).mean()),
-        l0=float(torch.cat([loss.n_active for loss in losses]).mean()),
-        silent_share=float(torch.cat([each.float().mean(dim=1) for each in silence]).mean()),
-        loss=float(torch.cat([loss.total.detach() for loss in losses]).mean()),
-        rows_per_second=rate,
-    )
-
-
-def _identity(tables: Sequence[_Table]) -> dict[str, str]:
-    digest = hashlib.sha256()
-    for table in tables:
-        for tensor in (table.stream.table.rows, table.stream.table.weight):
-            digest.update(tensor.cpu().contiguous().numpy().tobytes())
-    settings = [[{"type": type(each.kind).__name__, **asdict(each)} for each in table.learnt] for table in tables]
-    seeds = [table.base for table in tables]
-    return {"configuration": json.dumps(settings), "rows": digest.hexdigest(), "seed": json.dumps(seeds)}
+    b_dec = torch.stack([table.median for table in own])
+    return Descent.begin(b_dec, configs, [table.own(config) for table, config in zip(own, configs, strict=True)])
 
 
 def _check_variety(rows: Float32[Tensor, "row d_model"], kind: Kind) -> None:

@@ -12,9 +12,11 @@ from torch import Tensor
 from dtinterp.activations.harvest import logits_with_hooks
 from dtinterp.activations.mlps import MlpSplice, harvest_mlp, real_observations
 from dtinterp.dataset.windows import Windows
+from dtinterp.dictionary.map_config import MapConfig
 from dtinterp.dictionary.maps import Linear, RowMap, apply_map
+from dtinterp.dictionary.pairs import Pairs
 from dtinterp.dictionary.resampling import N_DRAWS
-from dtinterp.dictionary.transcoding import MapConfig, Pairs, fit_map
+from dtinterp.dictionary.transcoding import fit_map
 from dtinterp.foundation.statistics import Interval, central
 from dtinterp.model.transformer import DecisionTransformer
 

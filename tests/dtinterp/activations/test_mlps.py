@@ -5,7 +5,7 @@ import torch
 
 from dtinterp.activations import harvest as harvest_module
 from dtinterp.activations.harvest import logits_with_hooks
-from dtinterp.activations.mlps import MlpSplice, harvest_mlp, real_observations, real_tokens
+from dtinterp.activations.mlps import MlpSplice, harvest_mlp, harvest_mlps, real_observations, real_tokens
 from dtinterp.foundation.errors import UserError
 
 
@@ -19,6 +19,20 @@ def test_the_layer_itself_maps_what_it_reads_to_what_it_writes(variant, windows,
         rows = harvest_mlp(variant, windows, items, layer)
         with torch.no_grad():
             torch.testing.assert_close(block.mlp.fused(rows.inputs[None])[0], rows.outputs, atol=1e-4, rtol=1e-4)
+
+
+def test_all_layers_are_harvested_in_the_same_passes(variant, windows, items, monkeypatch):
+    passes = []
+    run = variant.run_with_hooks
+    monkeypatch.setattr(variant, "run_with_hooks", lambda *a, **b: passes.append(1) or run(*a, **b))
+    together = harvest_mlps(variant, windows, items, [1, 0])
+    assert len(passes) == -(-len(windows) // 23)
+    for layer, rows in zip([1, 0], together, strict=True):
+        alone = harvest_mlp(variant, windows, items, layer)
+        assert rows.layer == layer
+        assert torch.equal(rows.step, alone.step)
+        torch.testing.assert_close(rows.inputs, alone.inputs)
+        torch.testing.assert_close(rows.outputs, alone.outputs)
 
 
 def test_there_is_a_row_for_every_real_token(variant, windows, items):

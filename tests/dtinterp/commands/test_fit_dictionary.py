@@ -206,7 +206,7 @@ def test_an_interrupted_stack_goes_on_to_the_same_bits(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("dtinterp.dictionary.stack.suspend", interrupting)
+        patched.setattr("dtinterp.dictionary.bundles.suspend", interrupting)
         assert main(_words(subject, tmp_path / "stack", *stack)) == 130
     unfinished = tmp_path / "stack.unfinished.safetensors"
     assert unfinished.exists()
@@ -217,7 +217,7 @@ def test_an_interrupted_stack_goes_on_to_the_same_bits(
         taken.append(step)
         suspend(path, run, step)
 
-    monkeypatch.setattr("dtinterp.dictionary.stack.suspend", counting)
+    monkeypatch.setattr("dtinterp.dictionary.bundles.suspend", counting)
     assert main(_words(subject, tmp_path / "stack", *stack)) == 0
     assert taken == list(range(14, 31))
     assert not unfinished.exists()

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from dtinterp.dictionary.autoencoder import Batch, geometric_median
 from dtinterp.dictionary.config import FitConfig
-from dtinterp.dictionary.descent import Descent, Member, bundles
+from dtinterp.dictionary.descent import Descent
 from dtinterp.dictionary.kinds import L1, Autoencoder, BatchTopK, Gated, JumpReLU, Matryoshka, TopK
 from dtinterp.dictionary.streams import beside
 
@@ -50,15 +50,6 @@ def test_l1_decoder_rows_are_free() -> None:
     torch.testing.assert_close(descent.parameters.W_dec.norm(dim=2), torch.full((1, 12), 0.1))
     descent.step(_batch(), 1)
     assert descent.parameters.W_dec.norm(dim=2).std() > 0.001
-
-
-def test_the_learning_rate_falls_over_the_last_fifth() -> None:
-    descent = _descent(FitConfig(TopK(2), width=12, n_steps=100, learning_rate=0.01))
-    rates = []
-    for step in (1, 80, 91, 100):
-        descent.step(_batch(), step)
-        rates.append(descent.optimiser.param_groups[0]["lr"])
-    assert rates == pytest.approx([0.01, 0.01, 0.005, 0.0005])
 
 
 def test_the_price_of_activation_rises_at_first() -> None:
@@ -129,29 +120,6 @@ def test_a_dearer_activation_is_used_less(kind: type[L1] | type[JumpReLU] | type
     for step in range(1, 301):
         n_active = descent.step(_batch(), step).n_active
     assert n_active[1] < 0.8 * n_active[0]
-
-
-def _members(*configs: FitConfig, n_rows: int = 64, source: int = 0) -> list[Member]:
-    return [Member(config, source, n_rows, d_model=32) for config in configs]
-
-
-def test_bundles_hold_one_type_and_one_width() -> None:
-    kinds = [(TopK(2), 8), (L1(), 8), (TopK(3), 16), (TopK(4), 8), (Matryoshka(2, 2), 8), (Matryoshka(2, 3), 8)]
-    members = _members(*(FitConfig(kind, width=width) for kind, width in kinds))
-    assert sorted(bundles(members, "cpu")) == [[0, 3], [1], [2], [4], [5]]
-
-
-def test_bundles_hold_several_sites_where_these_have_as_many_rows() -> None:
-    config = FitConfig(TopK(2), width=8)
-    members = [*_members(config), *_members(config, source=1), *_members(config, source=2, n_rows=20)]
-    assert sorted(bundles(members, "cpu")) == [[0, 1], [2]]
-
-
-def test_bundles_are_no_larger_than_a_cache_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dtinterp.dictionary.descent.TOGETHER", {"cpu": 64 * 8 * 2})
-    configs = [FitConfig(L1(), width=8, member=member) for member in range(5)]
-    assert list(bundles(_members(*configs), "cpu")) == [[0, 1], [2, 3], [4]]
-    assert list(bundles(_members(*configs, n_rows=6400), "cpu")) == [[0], [1], [2], [3], [4]]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)

@@ -3,8 +3,10 @@ import pytest
 import torch
 
 from dtinterp.dictionary.map_card import load_map, load_map_card, map_card, save_map
+from dtinterp.dictionary.map_config import MapConfig
 from dtinterp.dictionary.maps import Linear, SkipTranscoder, apply_map
-from dtinterp.dictionary.transcoding import MapConfig, Pairs, fit_map
+from dtinterp.dictionary.pairs import Pairs
+from dtinterp.dictionary.transcoding import fit_map
 from dtinterp.foundation.errors import UserError
 
 D, N = 6, 200

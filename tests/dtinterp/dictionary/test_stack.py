@@ -189,7 +189,7 @@ def test_no_dictionary_is_refused(planted: Planted) -> None:
 
 
 def test_two_dictionaries_of_one_name_are_refused(planted: Planted) -> None:
-    with pytest.raises(UserError, match="more than one dictionary called 'topk-512-k8': give each its member or name"):
+    with pytest.raises(UserError, match="2 dictionaries called 'topk-512-k8', expected 1: ask for it once"):
         fit_stack(planted.rows, [FitConfig(), FitConfig()], generator=_generator())
 
 

@@ -32,8 +32,8 @@ def test_without_variations_the_configuration_is_what_it_was():
         (L1(1.0), Variations(k=(2,)), "L1 has no k: vary what it has"),
         (TopK(2), Variations(coefficient=(1.0,)), "TopK has no coefficient"),
         (TopK(2), Variations(k=(99,)), "TopK has k=99, expected at most the width 16"),
-        (TopK(2), Variations(seeds=(1, 1)), "more than one dictionary called 'topk-16-k2-m1'"),
-        (Pca(4), Variations(n_features=(16, 32)), "more than one dictionary called 'pca-4'"),
+        (TopK(2), Variations(seeds=(1, 1)), "2 dictionaries called 'topk-16-k2-m1'"),
+        (Pca(4), Variations(n_features=(16, 32)), "2 dictionaries called 'pca-4'"),
         (TopK(2), Variations(n_features=(0,)), "width is 0, expected at least 1"),
     ],
 )
