@@ -9,7 +9,7 @@ from dtinterp.commands.fit_transcoder import TranscoderConfig, fit_transcoder
 from dtinterp.dictionary.map_card import load_map, load_map_card
 from dtinterp.dictionary.resume import Run, suspend
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.acting import ActingConfig
+from dtinterp.interventions.acting import ActingConfig, Trial
 
 SMALL = TranscoderConfig(
     n_features=(16,),
@@ -60,14 +60,14 @@ def test_what_exists_is_not_written_over(tmp_path, subject):
 @pytest.fixture
 def acted_once(monkeypatch):
     """What the model earns matters to none of the tests that ask for this: it is found out once."""
-    act, found = module.act, []
+    act, found = Trial.act, []
 
-    def remembering(*arguments, **settings):
+    def remembering(*given):
         if not found:
-            found.append(act(*arguments, **settings))
+            found.append(act(*given))
         return found[0]
 
-    monkeypatch.setattr(module, "act", remembering)
+    monkeypatch.setattr(Trial, "act", remembering)
 
 
 @pytest.mark.usefixtures("acted_once")
