@@ -92,10 +92,10 @@ def fit_transcoder(
         check_layer(subject.model, layer)
         for fit in fits:
             refuse_existing(_folder(out, layer, fit), replace=replace)
-    trials = _trials(subject, layers, config)
+    mlps = _mlps(subject, layers, config)
     unfinished = out.with_name(f"{out.name}.unfinished.safetensors")
-    found = _fitted(trials, fits, unfinished)
-    cards = _judged(trials, found)
+    found = _fitted(mlps, fits, unfinished)
+    cards = _judged(mlps, found)
     told = {}
     for (layer, fit), row_map, card in zip(product(layers, fits), found, cards, strict=True):
         folder = _folder(out, layer, fit)
@@ -106,7 +106,7 @@ def fit_transcoder(
 
 
 @dataclass(frozen=True)
-class _Trial:
+class _Mlp:
     """One MLP, and the rows on which what stands in for it is fitted and judged."""
 
     subject: Subject
@@ -114,6 +114,8 @@ class _Trial:
     pairs: Pairs
     held_out: MlpRows
     windows: Windows
+    trial: Trial
+    """the model in its world: all maps of all MLPs stand beside what it earns intact"""
 
     def wanted(self, fits: Sequence[MapConfig]) -> LayerPairs:
         """Return what is learnt, and by which maps."""
@@ -151,18 +153,19 @@ class _Trial:
             cluster=episode[self.windows.step[self.windows.mask]],
             generator=numpy_generator(seed, "map/bootstrap"),
         )
-        earned = Trial(subject.model, subject.trajectories.env_id, self.config.acting, seed).act(arms)
-        return dataclasses.replace(card, effects=judged, acting=earned)
+        return dataclasses.replace(card, effects=judged, acting=self.trial.act(arms))
 
 
-def _trials(subject: Subject, layers: Sequence[int], config: TranscoderConfig) -> list[_Trial]:
+def _mlps(subject: Subject, layers: Sequence[int], config: TranscoderConfig) -> list[_Mlp]:
     """Harvest the rows of all MLPs in one pass over the windows to learn from, and one over those to judge by."""
     model, items, seed = subject.model, subject.items, config.seed
     learnt = harvest_mlps(model, subject.train_windows(config.n_windows, seed=seed), items, layers)
     windows = subject.held_out_windows(config.n_held_out_windows, seed=seed)
     held_out = harvest_mlps(model, windows, items, layers)
+    trial = Trial(model, subject.trajectories.env_id, config.acting, seed)
     return [
-        _Trial(subject, config, _pairs(rows), judging, windows) for rows, judging in zip(learnt, held_out, strict=True)
+        _Mlp(subject, config, _pairs(rows), judging, windows, trial)
+        for rows, judging in zip(learnt, held_out, strict=True)
     ]
 
 
@@ -174,26 +177,26 @@ def _pairs(rows: MlpRows) -> Pairs:
     return Pairs(distinct.value, rows.outputs[first], f"blocks.{rows.layer}.mlp", distinct.count)
 
 
-def _fitted(trials: Sequence[_Trial], fits: Sequence[MapConfig], unfinished: Path) -> list[RowMap]:
+def _fitted(mlps: Sequence[_Mlp], fits: Sequence[MapConfig], unfinished: Path) -> list[RowMap]:
     """Fit all maps of all MLPs, MLP by MLP; those of the model's control say in their names what they are."""
-    with progress(f"fitting {len(fits)} maps in place of {len(trials)} MLPs", trials[0].config.n_steps) as bar:
+    with progress(f"fitting {len(fits)} maps in place of {len(mlps)} MLPs", mlps[0].config.n_steps) as bar:
 
         def show(state: FitProgress) -> None:
             bar.reach(state.step, note_of(state))
 
-        found = fit_maps([trial.wanted(fits) for trial in trials], watch=Watch(show, unfinished))
-    prefix = "untrained " if trials[0].subject.is_untrained else ""
+        found = fit_maps([mlp.wanted(fits) for mlp in mlps], watch=Watch(show, unfinished))
+    prefix = "untrained " if mlps[0].subject.is_untrained else ""
     return [dataclasses.replace(each, name=f"{prefix}{each.name}") for of_layer in found for each in of_layer]
 
 
-def _judged(trials: Sequence[_Trial], found: Sequence[RowMap]) -> list[MapCard]:
+def _judged(mlps: Sequence[_Mlp], found: Sequence[RowMap]) -> list[MapCard]:
     """Return the card of each map, MLP by MLP."""
-    own = [trial for trial in trials for _ in range(len(found) // len(trials))]
+    own = [mlp for mlp in mlps for _ in range(len(found) // len(mlps))]
     cards = []
     with progress("judging maps", len(found)) as bar:
-        for trial, row_map in zip(own, found, strict=True):
+        for mlp, row_map in zip(own, found, strict=True):
             bar.advance(note=f"{row_map.name} at {row_map.site}")
-            cards.append(trial.card(row_map))
+            cards.append(mlp.card(row_map))
     return cards
 
 

@@ -7,10 +7,11 @@ feature would save is less than what it costs, until it points where much is mis
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Int64
 from torch import Tensor
 
 from dtinterp.dictionary.autoencoder import Batch, Parameters
+from dtinterp.dictionary.streams import drawn
 
 MOMENTS = (1 / 8, 1 / 4, 3 / 8, 1 / 2)
 """After which shares of the steps: four times in the first half, so that there is time to learn."""
@@ -44,7 +45,8 @@ def renew(
         if len(silent) == 0:
             continue
         own = batch.of(member)
-        chosen = _chosen(own.weight * error[member].square(), len(silent), generator)
+        chance = own.weight * error[member].square()  # row
+        chosen = drawn(chance.double().cumsum(0), len(silent), generator)
         away = own.rows[chosen] - parameters.b_dec[member]  # silent d_model
         direction = away / away.norm(dim=1, keepdim=True).clamp_min(1e-12)
         fires = ~is_silent[member] if not is_silent[member].all() else is_silent[member]
@@ -53,12 +55,6 @@ def renew(
         parameters.W_enc[member, :, silent] = length * direction.T
         parameters.b_enc[member, silent] = 0.0
         _forget(optimiser, parameters, member, silent=silent, fires=fires)
-
-
-def _chosen(chance: Float[Tensor, " row"], number: int, generator: torch.Generator) -> Int64[Tensor, " chosen"]:
-    cumulative = chance.double().cumsum(0).cpu()
-    place = torch.rand(number, generator=generator, dtype=torch.float64) * cumulative[-1]
-    return torch.searchsorted(cumulative, place, right=True).clamp_max(len(chance) - 1).to(chance.device)
 
 
 def _forget(

@@ -28,13 +28,17 @@ class Stream:
         """Return `n_rows` places drawn in proportion to weight; None where there are no more rows: all of them."""
         if len(self.table.rows) <= n_rows:
             return None
-        place = torch.rand(n_rows, generator=self.generator, dtype=torch.float64).to(self.cumulative.device)
-        chosen = torch.searchsorted(self.cumulative, place * self.cumulative[-1], right=True)
-        return chosen.clamp_max(len(self.table.rows) - 1)
+        return drawn(self.cumulative, n_rows, self.generator)
 
     def draw(self, n_rows: int) -> Batch:
         """Return the rows that `choose` finds, which weigh alike; where it is all of them, with their weights."""
         return at(self.table, self.choose(n_rows))
+
+
+def drawn(cumulative: Float64[Tensor, " row"], number: int, generator: torch.Generator) -> Int64[Tensor, " drawn"]:
+    """Return places drawn, with replacement, in proportion to what `cumulative` rises by there."""
+    place = torch.rand(number, generator=generator, dtype=torch.float64).to(cumulative.device)
+    return torch.searchsorted(cumulative, place * cumulative[-1], right=True).clamp_max(len(cumulative) - 1)
 
 
 def at(table: Batch, chosen: Int64[Tensor, " row"] | None) -> Batch:
