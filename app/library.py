@@ -140,8 +140,11 @@ def open_study(study: Study) -> OpenStudy:
     model = read_artefact(study.model.path, kind=MODEL)
     if PUBLISHED not in model.config:  # what was trained elsewhere was trained on demonstrations that are not here
         require_made_from(model, demonstrations)
-    read = [(load_dictionary(each.path, parent=model), gate_record(each.path)) for each in study.dictionaries]
-    embedded = [(each, verdict["gate"]) for each, verdict in read if each.site == OBSERVATION_EMBEDDING]
+    embedded = [
+        (dictionary, gate_record(each.path)["gate"])
+        for each in study.dictionaries
+        if _reads_observations(dictionary := load_dictionary(each.path))
+    ]
     embedded.sort(key=lambda pair: (not isinstance(pair[0].kind, TopK), pair[0].width))  # as explain-pair prefers them
     labels = [load_labels(each.path, parent=model).labels for each in study.labels]
     report = load_equivalence(study.equivalence.path, parent=model)
@@ -173,6 +176,11 @@ def _study(entry: Shelved, parents: Mapping[str, Shelved], shelf: Sequence[Shelv
         labels=of(LABELS, parents[MODEL]),
         comparison=next(iter(of(COMPARISON, entry)), None),
     )
+
+
+def _reads_observations(dictionary: Dictionary) -> bool:
+    """Whether features of the trained model's observations can be read off it: not those of a control."""
+    return dictionary.site == OBSERVATION_EMBEDDING and not dictionary.of_untrained
 
 
 def _portrait(study: Study, model: Artefact) -> Portrait | None:

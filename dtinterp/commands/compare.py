@@ -83,7 +83,7 @@ def _certified(
     refuse_plays(report.config, str(classes))
     parents = [model, read_artefact(classes, kind=EQUIVALENCE)]
     if dictionary is not None:
-        parents.append(read_artefact(dictionary, kind=DICTIONARY, parent=model))
+        parents.append(read_artefact(dictionary, kind=DICTIONARY))
     certified = Certified(
         name=model.name,
         model=subject.model,
@@ -91,6 +91,6 @@ def _certified(
         report=report,
         items=subject.items,
         windows=subject.held_out_windows(config.n_windows, seed=config.seed),
-        dictionary=None if dictionary is None else load_dictionary(dictionary),
+        dictionary=None if dictionary is None else load_dictionary(dictionary, parent=model),
     )
     return certified, parents

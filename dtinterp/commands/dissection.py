@@ -59,6 +59,10 @@ class Dissection:
 
 
 def dissection_of(subject: Subject, path: Path) -> Dissection:
-    """Read a dictionary. Raises `UserError` where it was not fitted to the subject's model, or is none."""
-    source = read_artefact(path, kind=ARTEFACT_KIND, parent=subject.trained.artefact)
-    return Dissection(subject, load_dictionary(path), source)
+    """Read a dictionary. Raises `UserError` where it was not fitted to the subject's model, or is none.
+
+    An untrained subject takes the trained model's dictionaries, too.
+    """
+    trained = subject.trained.artefact
+    source = read_artefact(path, kind=ARTEFACT_KIND, parent=trained)
+    return Dissection(subject, load_dictionary(path, parent=None if subject.is_untrained else trained), source)

@@ -84,9 +84,10 @@ def explain_classes(
     parents = (
         *subject.artefacts,
         read_artefact(places.equivalence, kind=EQUIVALENCE),
-        read_artefact(places.dictionary, kind=DICTIONARY, parent=trained),
+        read_artefact(places.dictionary, kind=DICTIONARY),
     )
-    found = _explained(subject.model, report, load_dictionary(places.dictionary), subject.items, config)
+    features = load_dictionary(places.dictionary, parent=trained)
+    found = _explained(subject.model, report, features, subject.items, config)
     tensors = {"frame_id": report.chosen.frame_id, "label": report.partition.label}
     metrics = {**asdict(found), **gate_record(places.dictionary)}
     content = Content(CLASSES, asdict(config), tensors, metrics)

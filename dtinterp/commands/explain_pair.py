@@ -55,7 +55,8 @@ def explain_pair(
     """
     refuse_existing(out, replace=replace)
     subject = load_subject(model, demonstrations)
-    parent = read_artefact(dictionary, kind=ARTEFACT_KIND, parent=subject.trained.artefact)
+    parent = read_artefact(dictionary, kind=ARTEFACT_KIND)
+    features = load_dictionary(dictionary, parent=subject.trained.artefact)
     pair, seed = _in_table(config.pair, len(subject.items)), config.search.seed
     ready = pair_in_contexts(
         subject.model,
@@ -65,7 +66,7 @@ def explain_pair(
         pair=pair,
         config=config.search,
     )
-    found = explain(ready.bench, load_dictionary(dictionary), config.search, generator(seed, "pair/controls"))
+    found = explain(ready.bench, features, config.search, generator(seed, "pair/controls"))
     content = Content(PAIR, asdict(config), {"pair": pair}, {**asdict(found), **gate_record(dictionary)})
     return write_artefact(out, content, parents=(*subject.artefacts, parent), seed=seed, replace=replace)
 

@@ -1,7 +1,7 @@
 """A subject and a site become rows to fit to, and these become dictionaries."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jaxtyping import Int64
@@ -84,7 +84,7 @@ def fit_to_sites(
     Items are given as the model embeds them. With `unfinished`, an interrupted fit goes on from that file.
     """
     if isinstance(fits[0].kind, Items):
-        return [_items(each, fits) for each in fitted]
+        return _marked(fitted, [_items(each, fits) for each in fitted])
     n_dictionaries = len(fits) * len(fitted)
     title = fits[0].title if n_dictionaries == 1 else f"{n_dictionaries} dictionaries"
     with progress(f"fitting {title} at {' and '.join(each.site for each in fitted)}", fits[0].n_steps) as bar:
@@ -96,7 +96,15 @@ def fit_to_sites(
             SiteRows(each.rows.value, fits, generator(seed, f"dictionary/{each.site}"), each.site, each.rows.count)
             for each in fitted
         ]
-        return fit_sites(wanted, watch=Watch(show, unfinished))
+        return _marked(fitted, fit_sites(wanted, watch=Watch(show, unfinished)))
+
+
+def _marked(fitted: Sequence[Fitted], found: Sequence[Sequence[Dictionary]]) -> list[list[Dictionary]]:
+    """Note in each dictionary whether its rows are an untrained model's."""
+    return [
+        [replace(dictionary, of_untrained=each.subject.is_untrained) for dictionary in dictionaries]
+        for each, dictionaries in zip(fitted, found, strict=True)
+    ]
 
 
 def _items(fitted: Fitted, fits: Sequence[FitConfig]) -> list[Dictionary]:

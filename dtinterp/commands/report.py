@@ -129,5 +129,5 @@ def _dictionary(path: Path, model: Artefact) -> Sourced[ScoredDictionary]:
     score = load_score(path)
     if score is None:
         raise UserError(f"{path} has no report card: fit the dictionary with dtinterp fit-dictionary.")
-    artefact = read_artefact(path, kind=DICTIONARY, parent=model)
-    return Sourced(ScoredDictionary(load_dictionary(path), score), artefact)
+    artefact = read_artefact(path, kind=DICTIONARY)
+    return Sourced(ScoredDictionary(load_dictionary(path, parent=model), score), artefact)

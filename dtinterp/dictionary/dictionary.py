@@ -52,6 +52,8 @@ class Dictionary:
     name: str
     threshold: Float32[Tensor, " feature"] | None = None
     """above which a feature is active, >= 0; None where the kind has no threshold"""
+    of_untrained: bool = False
+    """whether the rows came from a model that never saw a window: a control"""
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""

@@ -36,9 +36,10 @@ def save_dictionary(
     Raises `UserError` where `path` exists and `replace` is not given.
     """
     kind = {"type": type(dictionary.kind).__name__, **asdict(dictionary.kind)}
+    control = {"of_untrained": True} if dictionary.of_untrained else {}
     content = Content(
         kind=ARTEFACT_KIND,
-        config={"name": dictionary.name, "site": dictionary.site, "kind": kind},
+        config={"name": dictionary.name, "site": dictionary.site, "kind": kind, **control},
         tensors=dictionary.tensors,
         metrics={} if score is None else asdict(score),
     )
@@ -46,17 +47,24 @@ def save_dictionary(
 
 
 def load_dictionary(path: Path, *, parent: Artefact | None = None) -> Dictionary:
-    """Read the dictionary in the folder `path`; with `parent`, check that it was made from just that artefact.
+    """Read the dictionary in the folder `path`; with `parent`, check that it was fitted to just that model.
 
-    Raises `UserError` where it is missing, damaged, of another schema or parent, or of an unknown kind.
+    Raises `UserError` where it is missing, damaged, of another schema, of another model than `parent` or of an
+    untrained one of its shape, or of an unknown kind.
     """
     artefact = read_artefact(path, kind=ARTEFACT_KIND, parent=parent)
     settings = TypeAdapter(_Settings).validate_python(artefact.config)
+    if parent is not None and settings.of_untrained:
+        raise UserError(
+            f"{path} was fitted to an untrained model of the shape of {parent.path}: give a dictionary that was fitted "
+            "without --untrained."
+        )
     return Dictionary(
         **artefact.tensors,
         kind=_kind(settings.kind, path),
         site=settings.site,
         name=settings.name,
+        of_untrained=settings.of_untrained,
     )
 
 
@@ -93,6 +101,7 @@ class _Settings:
     name: str
     site: str
     kind: Mapping[str, str | int | float]
+    of_untrained: bool = False
 
 
 def _kind(settings: Mapping[str, str | int | float], path: Path) -> Kind:

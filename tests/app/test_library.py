@@ -8,7 +8,9 @@ import pytest
 
 from app.library import folders, open_study, shelve, studies
 from dtinterp.demonstrations.storage import save_trajectories
+from dtinterp.dictionary.storage import load_dictionary, save_dictionary
 from dtinterp.equivalence.storage import save_equivalence
+from dtinterp.foundation.artefact import read_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.published import Published
 from dtinterp.model.storage import load_model, save_published
@@ -95,6 +97,16 @@ def test_what_was_found_out_about_a_study_is_opened_with_it(small_study: Path) -
     assert set(opened.labels) == {"topk-512-k4"}
     assert opened.portrait is not None
     assert opened.portrait.model == "novice"
+
+
+def test_a_dictionary_of_the_untrained_twin_is_not_shown(small_study: Path, tmp_path: Path) -> None:
+    source = small_study / "dictionaries" / "topk-512-k4"
+    control = replace(load_dictionary(source), name="untrained topk-512-k4", of_untrained=True)
+    parents = [read_artefact(small_study / "models" / "novice", kind="model")]
+    save_dictionary(tmp_path / "control", control, parents=parents, seed=0)
+    study = studies(shelve([small_study, tmp_path]))["novice"]
+    assert tmp_path / "control" in [each.path for each in study.dictionaries]
+    assert list(open_study(study).dictionaries) == ["topk-512-k4", "pca-4"]
 
 
 def test_a_study_is_another_one_once_any_of_its_artefacts_is(small_study: Path) -> None:

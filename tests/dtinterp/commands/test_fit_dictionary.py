@@ -13,9 +13,11 @@ from torch import Tensor
 from dtinterp.activations.storage import load_harvest
 from dtinterp.cli import main
 from dtinterp.commands.describe import DescribeConfig, describe
+from dtinterp.commands.dissection import dissection_of
 from dtinterp.commands.fit_dictionary import DictionaryConfig, fit_dictionary
 from dtinterp.commands.harvest import HarvestConfig, harvest
 from dtinterp.commands.scoring import Judging
+from dtinterp.commands.subject import load_subject
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.distinct import distinct_rows
@@ -116,6 +118,16 @@ def test_the_control_is_fitted_to_an_untrained_model(tmp_path: Path, subject: Su
     config = replace(_small(FitConfig(TopK(2), width=8, n_steps=4)), untrained=True)
     fit_dictionary(config, tmp_path / "control", **subject)
     assert load_dictionary(tmp_path / "control").name == "untrained topk-8-k2"
+    assert load_dictionary(tmp_path / "control").of_untrained
+
+
+def test_the_control_is_not_taken_for_a_dictionary_of_the_trained_model(tmp_path: Path, subject: Subject) -> None:
+    config = replace(_small(FitConfig(TopK(2), width=8, n_steps=4)), untrained=True)
+    fit_dictionary(config, tmp_path / "control", **subject)
+    with pytest.raises(UserError, match=r"control was fitted to an untrained model of the shape of .*novice"):
+        dissection_of(load_subject(**subject), tmp_path / "control")
+    control = dissection_of(load_subject(**subject, untrained=True), tmp_path / "control")
+    assert control.dictionary.of_untrained
 
 
 def test_a_harvest_on_disk_is_learnt_and_recorded_as_a_parent(tmp_path: Path, subject: Subject) -> None:

@@ -76,6 +76,15 @@ def test_another_parent_is_refused(dictionary: Dictionary, parent: Artefact, tmp
         load_dictionary(tmp_path / "dictionary", parent=parent)
 
 
+def test_a_control_is_read_as_one_and_refused_where_the_model_s_own_is_wanted(
+    dictionary: Dictionary, parent: Artefact, tmp_path: Path
+) -> None:
+    save_dictionary(tmp_path / "control", replace(dictionary, of_untrained=True), parents=[parent], seed=3)
+    assert load_dictionary(tmp_path / "control").of_untrained
+    with pytest.raises(UserError, match="control was fitted to an untrained model of the shape of"):
+        load_dictionary(tmp_path / "control", parent=parent)
+
+
 def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:
     content = Content(
         kind="dictionary",
