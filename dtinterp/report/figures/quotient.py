@@ -9,6 +9,8 @@ from dtinterp.report.style import CONTROL, INK, RULE, TRAINED, styled
 
 BAND = "#e3e7ec"
 """what random classes earn"""
+LABEL_HEIGHT = 0.09
+"""no more than this share of the axis"""
 
 
 def quotient_figure(behaviour: Behaviour) -> go.Figure:
@@ -23,7 +25,7 @@ def quotient_figure(behaviour: Behaviour) -> go.Figure:
         x=[each.n_classes for each in behaviour.named],
         y=[each.earned.expected_return for each in behaviour.named],
         mode="markers+text",
-        text=["the model’s classes", "an untrained model’s", *(each.name for each in behaviour.worlds)],
+        text=["the model’s classes", _beside_the_model(behaviour), *(each.name for each in behaviour.worlds)],
         textposition=["bottom center", "bottom center", *("top center" for _ in behaviour.worlds)],
         name="partitions with a name",
         marker={"symbol": "star", "size": 13, "color": INK},
@@ -39,8 +41,20 @@ def quotient_figure(behaviour: Behaviour) -> go.Figure:
     figure.update_xaxes(
         title_text="classes that are left", type="log", dtick=0.30103, tickformat="d", autorange="reversed"
     )
-    figure.update_yaxes(title_text="expected return", range=[0, 1.15 * max(behaviour.intact.expected_return, 0.1)])
+    figure.update_yaxes(title_text="expected return", range=[0, _top(behaviour)])
     return styled(figure, height=380)
+
+
+def _top(behaviour: Behaviour) -> float:
+    """Return the largest return that the axis shows."""
+    return 1.15 * max(behaviour.intact.expected_return, 0.1)
+
+
+def _beside_the_model(behaviour: Behaviour) -> str:
+    """Return the untrained model's label, a line lower where the model's own, of as many classes, would cover it."""
+    returns = [each.earned.expected_return for each in (behaviour.classes, behaviour.untrained_classes)]
+    is_covered = abs(returns[0] - returns[1]) < LABEL_HEIGHT * _top(behaviour)
+    return "<br>an untrained model’s" if is_covered else "an untrained model’s"
 
 
 def _add_random(figure: go.Figure, coarsening: Sequence[Quotient]) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from dtinterp.equivalence.certify import EquivalenceReport
 from dtinterp.report.figures.quotient import quotient_figure
 
@@ -27,3 +29,13 @@ def test_the_intact_return_is_a_line_within_the_axis(report: EquivalenceReport) 
     (line,) = figure.layout.shapes
     assert line.y0 == line.y1 == report.behaviour.intact.expected_return
     assert figure.layout.yaxis.range[0] <= line.y0 < figure.layout.yaxis.range[1]
+
+
+def test_labels_of_two_partitions_in_one_place_stand_below_each_other(report: EquivalenceReport) -> None:
+    behaviour = report.behaviour
+    good = replace(behaviour.classes, earned=replace(behaviour.classes.earned, expected_return=0.9))
+    bad = replace(behaviour.classes, earned=replace(behaviour.classes.earned, expected_return=0.5))
+    together = quotient_figure(replace(behaviour, classes=good, untrained_classes=good))
+    apart = quotient_figure(replace(behaviour, classes=good, untrained_classes=bad))
+    assert together.data[-1].text[1] == "<br>an untrained model’s"
+    assert apart.data[-1].text[1] == "an untrained model’s"
