@@ -98,6 +98,7 @@ docs: setup
 	$(BIN)/python docs/dictionaries.py
 	$(BIN)/python docs/equivalence.py
 	$(BIN)/python docs/curves.py
+	$(BIN)/python docs/sizes.py
 
 bench: $(LENS)/.installed
 	@for file in benchmarks/*.py; do echo $$file; PYTHONPATH=$(LENS) $(BIN)/python $$file || exit 1; done

@@ -1,0 +1,75 @@
+"""The trials of experiments/model-sizes become the table of its page.
+
+python docs/sizes.py
+"""
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from markers import with_table
+from tables import interval, table
+
+from dtinterp.foundation.statistics import Interval
+from dtinterp.model.sizes import Scores, Size, Tried, sizes_of
+from dtinterp.model.sweep import Trial
+
+FOLDER = Path(__file__).parents[1] / "experiments" / "model-sizes"
+PAGE = FOLDER / "README.md"
+FOUND = 0.9
+"""Success from which a model has found the rule; without it half the episodes succeed."""
+
+
+def page() -> str:
+    """Return experiments/model-sizes/README.md with its table."""
+    return with_table(PAGE.read_text(encoding="utf-8"), "sizes", "sizes.py", _sizes(tried()))
+
+
+def tried() -> list[Tried]:
+    """Return every trial of every table in the folder, by seed."""
+    files = sorted(FOLDER.glob("*.csv"))
+    rows = [row for file in files for row in csv.DictReader(file.read_text(encoding="utf-8").splitlines())]
+    return sorted(map(_tried, rows), key=lambda each: each.trial.seed)
+
+
+def _tried(row: dict[str, str]) -> Tried:
+    success, low, high = (float(row[name]) for name in ("success", "success_low", "success_high"))
+    scores = Scores(
+        n_parameters=int(row["n_parameters"]),
+        loss=float(row["loss"]),
+        accuracy=float(row["accuracy"]),
+        success=Interval(success, low, high, int(row["n_episodes"])),
+        seconds=float(row["seconds"]),
+    )
+    return Tried(Trial(int(row["d_model"]), int(row["n_layers"]), int(row["seed"])), scores)
+
+
+def _sizes(trials: Sequence[Tried]) -> str:
+    head = ("width", "layers", "parameters", "held-out loss, nats", "seeds that found the rule", "success by seed")
+
+    def rows() -> Iterator[list[str]]:
+        for size in sorted(sizes_of(trials), key=lambda size: (size.d_model, size.n_layers)):
+            successes = _successes(trials, size)
+            yield [
+                str(size.d_model),
+                str(size.n_layers),
+                f"{size.n_parameters:,}",
+                interval(size.loss, digits=3) if size.loss.n > 1 else f"{size.loss.estimate:.3f}",
+                f"{sum(success >= FOUND for success in successes)} of {len(successes)}",
+                ", ".join(f"{100 * success:.3g}%" for success in successes),
+            ]
+
+    return table(head, rows(), n_words=2)
+
+
+def _successes(trials: Sequence[Tried], size: Size) -> list[float]:
+    return [
+        each.outcome.success.estimate
+        for each in trials
+        if isinstance(each.outcome, Scores)
+        and (each.trial.d_model, each.trial.n_layers) == (size.d_model, size.n_layers)
+    ]
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
