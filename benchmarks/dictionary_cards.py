@@ -102,7 +102,8 @@ def main() -> None:
     for name in arguments.measures:
         for contender in contenders:
             began = time.process_time()
-            found[contender.name] = {**found.get(contender.name, {}), **MEASURES[name](contender, arguments)}
+            made = {part: numbers for part, numbers in MEASURES[name](contender, arguments).items() if numbers}
+            found[contender.name] = {**found.get(contender.name, {}), **made}  # with --collect, made may lack parts
             arguments.output.write_text(in_lines(found), encoding="utf-8")
             seconds = time.process_time() - began
             print(f"{contender.name}, {name}: {seconds:.0f} s of processor time", flush=True)
