@@ -10,6 +10,7 @@ from pathlib import Path
 from markers import with_table
 from tables import interval, table
 
+from dtinterp.foundation.pool import Failed
 from dtinterp.foundation.statistics import Interval
 from dtinterp.model.sizes import Scores, Size, Tried, sizes_of
 from dtinterp.model.sweep import Trial
@@ -33,6 +34,9 @@ def tried() -> list[Tried]:
 
 
 def _tried(row: dict[str, str]) -> Tried:
+    trial = Trial(int(row["d_model"]), int(row["n_layers"]), int(row["seed"]))
+    if row["failed"]:
+        return Tried(trial, Failed(row["failed"]))
     success, low, high = (float(row[name]) for name in ("success", "success_low", "success_high"))
     scores = Scores(
         n_parameters=int(row["n_parameters"]),
@@ -41,7 +45,7 @@ def _tried(row: dict[str, str]) -> Tried:
         success=Interval(success, low, high, int(row["n_episodes"])),
         seconds=float(row["seconds"]),
     )
-    return Tried(Trial(int(row["d_model"]), int(row["n_layers"]), int(row["seed"])), scores)
+    return Tried(trial, scores)
 
 
 def _sizes(trials: Sequence[Tried]) -> str:
