@@ -48,4 +48,4 @@ def of_directions(
         )
     batch, scale = normalise(table, weights)
     parts = directed(batch, directions.detach())
-    return Dictionary(**parts, kind=config.kind, scale=scale, site=own_site, name=config.title)
+    return Dictionary(**parts, kind=config.kind, scale=scale, site=own_site, name=config.title, of_untrained=False)

@@ -77,6 +77,7 @@ def import_saelens(path: Path, *, site: str = "", name: str = "") -> Dictionary:
         scale=torch.tensor(1.0),
         site=str(settings.metadata.get("hook_name") or site),
         name=str(settings.metadata.get("dtinterp_name") or name or path.name),
+        of_untrained=False,
     )
 
 

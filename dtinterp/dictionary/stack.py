@@ -113,7 +113,14 @@ class _Table:
             for config in self.configs
         ]
         return [
-            Dictionary(**part, kind=config.kind, scale=self.scale, site=self.site, name=config.title)
+            Dictionary(
+                **part,
+                kind=config.kind,
+                scale=self.scale,
+                site=self.site,
+                name=config.title,
+                of_untrained=False,
+            )
             for part, config in zip(parts, self.configs, strict=True)
         ]
 

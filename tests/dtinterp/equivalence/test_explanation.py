@@ -25,8 +25,16 @@ def ready(model, contexts, items) -> Bench:
 def linear(W_enc, W_dec) -> Dictionary:
     """A dictionary whose codes are linear in the row, centred on nothing."""
     width, d_model = W_dec.shape
-    biases = {"b_enc": torch.zeros(width), "b_dec": torch.zeros(d_model), "scale": torch.tensor(1.0)}
-    return Dictionary(W_enc=W_enc, W_dec=W_dec, **biases, kind=Pca(width), site=OBSERVATION_EMBEDDING, name="drawn")
+    return Dictionary(
+        W_enc=W_enc,
+        b_enc=torch.zeros(width),
+        W_dec=W_dec,
+        b_dec=torch.zeros(d_model),
+        kind=Pca(width),
+        scale=torch.tensor(1.0),
+        site=OBSERVATION_EMBEDDING,
+        name="drawn",
+    )
 
 
 def apart(ready: Bench, n: int, seed: int = 0) -> Dictionary:
