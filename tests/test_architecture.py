@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("dtinterp", "environments", "app")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 LONGEST = 300
 FORBIDDEN_STEMS = {"util", "utils", "helper", "helpers", "common", "misc", "manager", "managers"}
 MOST_SHIPPED = 60_000_000
@@ -32,7 +33,7 @@ def _imported(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("path", MODULES, ids=_name)
+@pytest.mark.parametrize("path", [*MODULES, *TESTS], ids=_name)
 def test_no_module_is_longer_than_300_lines(path: Path) -> None:
     n_lines = len(path.read_text(encoding="utf-8").splitlines())
     assert n_lines <= LONGEST, f"{_name(path)} has {n_lines} lines: split it by idea"

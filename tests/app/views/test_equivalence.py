@@ -3,70 +3,35 @@ from pathlib import Path
 
 import pytest
 import streamlit
-from streamlit.testing.v1 import AppTest
 
-from app.library import OpenStudy, open_study, shelve, studies
+from app.library import OpenStudy
 from app.panels.exchange import gate_line
 from dtinterp.equivalence.levels import epsilons, level_at
 from dtinterp.report.evidence import bits, count
 from dtinterp.report.figures.equivalence import frame_order
 from dtinterp.report.pairs import nearest_beyond
-
-MAIN = Path(__file__).parents[3] / "app" / "main.py"
-PATIENCE = 120
-"""Seconds; the first run reads everything."""
-
-
-@pytest.fixture
-def opened(small_study: Path, monkeypatch: pytest.MonkeyPatch) -> OpenStudy:
-    monkeypatch.setenv("DTINTERP_ARTEFACTS", str(small_study))
-    return open_study(studies(shelve([small_study]))["novice"])
-
-
-def _open(**query: str) -> AppTest:
-    app = AppTest.from_file(str(MAIN), default_timeout=PATIENCE)
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def _subheaders(app: AppTest) -> list[str]:
-    return [each.value for each in app.subheader]
-
-
-def _metrics(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
-
-
-def _warnings(app: AppTest) -> list[str]:
-    return [warning.value for warning in app.warning]
-
-
-def _button(app: AppTest, beginning: str):
-    return next(button for button in app.button if button.label.startswith(beginning))
+from tests.app.views.conftest import button, metrics, open_page, subheaders, warnings
 
 
 def test_the_page_opens_on_the_first_observation_of_the_largest_class(opened: OpenStudy) -> None:
-    app = _open()
+    app = open_page()
     report = opened.report
     first = opened.frames[int(frame_order(report.partition, report.chosen)[0])]
     assert app.title[0].value == "What the model takes for the same"
-    assert _subheaders(app) == [f"Frame {first}"]
+    assert subheaders(app) == [f"Frame {first}"]
     assert dict(app.query_params.items()) == {
         "model": "novice",
         "view": "Classes",
         "epsilon": "0.01",
         "frame": str(first),
     }
-    assert _warnings(app) == []
+    assert warnings(app) == []
 
 
 def test_the_finding_stands_first_with_its_certificate(opened: OpenStudy) -> None:
-    app = _open()
+    app = open_page()
     assert "**novice tells 3 classes apart**" in app.markdown[0].value
-    shown = _metrics(app)
+    shown = metrics(app)
     assert shown["observations"] == "12"
     assert shown["worst inside a class"] == bits(max(each.maximum for each in opened.report.totals))
     assert shown["failed when unseen"].startswith("0 of ")
@@ -76,97 +41,30 @@ def test_the_finding_stands_first_with_its_certificate(opened: OpenStudy) -> Non
 
 @pytest.mark.usefixtures("opened")
 def test_choosing_an_observation_shows_it_and_writes_it_into_the_address() -> None:
-    app = _open()
+    app = open_page()
     other = app.selectbox(key="frame").options[5]
     frame = other.partition(":")[0].removeprefix("frame ")
     app.selectbox(key="frame").select(frame).run()
     assert not app.exception
-    assert _subheaders(app) == [f"Frame {frame}"]
+    assert subheaders(app) == [f"Frame {frame}"]
     assert app.query_params["frame"] == frame
 
 
-def test_a_link_leads_back_to_all_that_was_seen(opened: OpenStudy) -> None:
-    first, second = map(str, opened.frames[3:5])
-    said = {"model": "novice", "view": "Compare two", "epsilon": "0.002", "frame": first, "first": first}
-    app = _open(**said, second=second)
-    assert _warnings(app) == []
-    assert dict(app.query_params.items()) == {**said, "second": second}
-    assert app.selectbox(key="second").value == second
-    assert any(label.startswith("class at ε = 0.002") for label in _metrics(app))
-
-
-@pytest.mark.usefixtures("opened")
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("model", "oracle"),
-        ("view", "nowhere"),
-        ("epsilon", "7"),
-        ("epsilon", "small"),
-        ("frame", "nonsense"),
-        ("frame", "99999"),
-        ("frame", "`</script>" + "x" * 500),
-    ],
-)
-def test_an_address_that_errs_is_answered_with_one_sentence(name: str, value: str) -> None:
-    app = _open(**{name: value})
-    (said,) = _warnings(app)
-    usual = _open().query_params[name]
-    assert said.startswith(f"The address asks for {name} `{value.replace('`', '')[:30]}")
-    assert said.endswith(f"`{usual}` is shown instead.")
-    assert len(said) < 200
-    assert app.query_params[name] == usual
-    app.run()
-    assert _warnings(app) == []
-
-
-@pytest.mark.usefixtures("opened")
-@pytest.mark.parametrize("name", ["first", "second", "dictionary", "window"])
-def test_an_address_that_errs_about_a_pair_is_answered_with_one_sentence(name: str) -> None:
-    asked = {"view": "Compare two", "dictionary": "topk-512-k4", name: "nonsense"}
-    (said,) = _warnings(_open(**asked))
-    assert said.startswith(f"The address asks for {name} `nonsense`, which this page does not have")
-
-
-def test_going_back_in_the_browser_goes_back_on_the_page(opened: OpenStudy) -> None:
-    app = _open()
-    before = dict(app.query_params.items())
-    app.selectbox(key="frame").select(str(opened.frames[7])).run()
-    for name, value in before.items():
-        app.query_params[name] = value
-    app.run()
-    assert _subheaders(app) == [f"Frame {before['frame']}"]
-
-
-@pytest.mark.usefixtures("opened")
-def test_a_click_that_is_faster_than_the_address_is_not_taken_for_going_back() -> None:
-    app = _open(view="Confusions and distractions")
-    before = dict(app.query_params.items())
-    app.button(key="confusion/1").click().run()
-    app.query_params.clear()  # as the browser sends it that has not yet heard of the pair
-    for name, value in before.items():
-        app.query_params[name] = value
-    _button(app, "Find the smallest set").click().run()
-    assert not app.exception
-    assert app.query_params["view"] == "Compare two"
-    assert "The exchange, applied" in _subheaders(app)
-
-
 def test_the_verdict_on_the_dictionary_stands_under_its_chooser(opened: OpenStudy) -> None:
-    app = _open(view="Compare two")
+    app = open_page(view="Compare two")
     wanted = str(app.selectbox(key="dictionary/wanted").value)
     assert gate_line(opened.verdicts[wanted]) in [caption.value for caption in app.caption]
 
 
 def test_the_slider_cuts_the_tree_anew_and_the_button_leads_back(opened: OpenStudy) -> None:
-    app = _open()
+    app = open_page()
     finest = f"{epsilons(opened.report)[0]:g}"
     app.select_slider(key="epsilon").set_value(finest).run()
     assert not app.exception
     assert app.query_params["epsilon"] == finest
     assert any(f"12 classes at ε = {finest}**, as the swaps make them" in caption.value for caption in app.caption)
     assert any("holds it alone" in markdown.value for markdown in app.markdown)
-    _button(app, "Certified ε").click().run()
+    button(app, "Certified ε").click().run()
     assert app.query_params["epsilon"] == "0.01"
     assert any("3 classes at the certified ε" in caption.value for caption in app.caption)
 
@@ -175,12 +73,12 @@ def test_the_certificate_of_the_class_is_shown_with_its_bound(opened: OpenStudy)
     report = opened.report
     place = int(frame_order(report.partition, report.chosen)[0])
     certificate = report.certificates[int(report.partition.label[place])]
-    app = _open()
-    assert _metrics(app)["actions flipped"] == str(certificate.n_flips)
+    app = open_page()
+    assert metrics(app)["actions flipped"] == str(certificate.n_flips)
     total = report.totals[certificate.label]
     assert total.n_swaps > certificate.n_swaps
-    assert _metrics(app)["swaps tried"] == count(total.n_swaps)
-    assert _metrics(app)["largest divergence"] == bits(total.maximum)
+    assert metrics(app)["swaps tried"] == count(total.n_swaps)
+    assert metrics(app)["largest divergence"] == bits(total.maximum)
     assert any("contexts that it was not made from, it failed in 0" in caption.value for caption in app.caption)
 
 
@@ -189,17 +87,17 @@ def test_the_worst_window_is_opened_with_its_slots(opened: OpenStudy) -> None:
     place = int(frame_order(report.partition, report.chosen)[0])
     worst = report.totals[int(report.partition.label[place])].worst
     assert worst is not None
-    captions = [caption.value for caption in _open().caption]
+    captions = [caption.value for caption in open_page().caption]
     sentence = f"Frame {worst.stand_in} in the place of frame {worst.frame} at slot {worst.slot + 1} of 10"
     assert any(caption.startswith(sentence) for caption in captions)
 
 
 def test_an_observation_is_compared_with_the_nearest_one_that_cannot_stand_in_for_it(opened: OpenStudy) -> None:
-    app = _open()
+    app = open_page()
     place = opened.frames.index(int(app.query_params["frame"]))
     other = nearest_beyond(opened.report, place, opened.report.config.epsilon)
     assert other is not None
-    _button(app, "What keeps it apart").click().run()
+    button(app, "What keeps it apart").click().run()
     assert not app.exception
     asked = {name: app.query_params[name] for name in ("view", "first", "second")}
     assert asked == {
@@ -207,7 +105,7 @@ def test_an_observation_is_compared_with_the_nearest_one_that_cannot_stand_in_fo
         "first": str(opened.frames[place]),
         "second": str(opened.frames[other]),
     }
-    shown = _metrics(app)
+    shown = metrics(app)
     assert float(shown["largest divergence"].split()[0]) == pytest.approx(
         float(opened.report.relation.maximum[place, other]), rel=0.05
     )
@@ -216,13 +114,13 @@ def test_an_observation_is_compared_with_the_nearest_one_that_cannot_stand_in_fo
 
 def test_the_smallest_set_is_searched_when_asked_and_applied_in_a_window(opened: OpenStudy) -> None:
     first, second = opened.frames[0], opened.frames[2]
-    app = _open(view="Compare two", first=str(first), second=str(second))
-    assert "The exchange, applied" not in _subheaders(app)
-    _button(app, "Find the smallest set").click().run()
+    app = open_page(view="Compare two", first=str(first), second=str(second))
+    assert "The exchange, applied" not in subheaders(app)
+    button(app, "Find the smallest set").click().run()
     assert not app.exception
     assert app.query_params["dictionary"] == "topk-512-k4"
     assert any("that differ" in markdown.value for markdown in app.markdown)
-    assert "The exchange, applied" in _subheaders(app)
+    assert "The exchange, applied" in subheaders(app)
     windows = app.selectbox(key="window").options
     assert len(windows) == 16
     assert {int(window.split()[2]) for window in windows} == {first, second}
@@ -233,17 +131,17 @@ def test_the_smallest_set_is_searched_when_asked_and_applied_in_a_window(opened:
 
 def test_another_pair_is_not_searched_before_it_is_asked_for(opened: OpenStudy) -> None:
     frames = [str(frame) for frame in opened.frames]
-    app = _open(view="Compare two", first=frames[0], second=frames[2], dictionary="topk-512-k4", window="3")
-    assert "The exchange, applied" in _subheaders(app)
+    app = open_page(view="Compare two", first=frames[0], second=frames[2], dictionary="topk-512-k4", window="3")
+    assert "The exchange, applied" in subheaders(app)
     app.selectbox(key="second").select(frames[3]).run()
     assert not app.exception
-    assert "The exchange, applied" not in _subheaders(app)
+    assert "The exchange, applied" not in subheaders(app)
     assert "dictionary" not in app.query_params
 
 
 def test_an_observation_beside_itself_is_answered_with_one_sentence(opened: OpenStudy) -> None:
     frame = str(opened.frames[0])
-    app = _open(view="Compare two", first=frame, second=frame)
+    app = open_page(view="Compare two", first=frame, second=frame)
     assert [info.value for info in app.info] == [
         f"Frame {frame} is chosen twice: nothing keeps it from itself. Choose another one."
     ]
@@ -252,8 +150,8 @@ def test_an_observation_beside_itself_is_answered_with_one_sentence(opened: Open
 def test_confusions_are_ranked_and_lead_to_the_pair(opened: OpenStudy) -> None:
     assert opened.portrait is not None
     found = opened.portrait.contrasts
-    app = _open(view="Confusions and distractions")
-    assert _subheaders(app) == ["Confusions", "Distractions"]
+    app = open_page(view="Confusions and distractions")
+    assert subheaders(app) == ["Confusions", "Distractions"]
     ranked = [markdown.value for markdown in app.markdown if "at stake, " in markdown.value]
     assert [text.partition(".")[0] for text in ranked] == ["1", "2", "3"]
     assert [info.value for info in app.info] == ["There is no distraction to show."]
@@ -266,13 +164,13 @@ def test_confusions_are_ranked_and_lead_to_the_pair(opened: OpenStudy) -> None:
 
 @pytest.mark.usefixtures("opened")
 def test_agreement_with_the_world_stands_beside_its_controls() -> None:
-    app = _open(view="Against the world")
+    app = open_page(view="Against the world")
     assert sum("ARI" in markdown.value and "untrained" in markdown.value for markdown in app.markdown) == 3
 
 
 @pytest.mark.usefixtures("opened")
 def test_what_was_chosen_is_kept_while_another_view_is_shown() -> None:
-    app = _open(epsilon="0.002")
+    app = open_page(epsilon="0.002")
     app.segmented_control(key="view").set_value("Against the world").run()
     app.segmented_control(key="view").set_value("Classes").run()
     assert not app.exception
@@ -285,14 +183,14 @@ def test_what_is_missing_is_said_with_the_command_that_makes_it(
     for name in ("equivalence", "models", "demonstrations"):
         shutil.copytree(small_study / name, tmp_path / name)
     monkeypatch.setenv("DTINTERP_ARTEFACTS", str(tmp_path))
-    (said,) = [info.value for info in _open(view="Confusions and distractions").info]
+    (said,) = [info.value for info in open_page(view="Confusions and distractions").info]
     assert "`dtinterp compare` does that" in said
-    (said,) = [info.value for info in _open(view="Compare two").info]
+    (said,) = [info.value for info in open_page(view="Compare two").info]
     assert "`dtinterp fit-dictionary` makes one" in said
 
 
 def test_provenance_is_shown(opened: OpenStudy) -> None:
-    captions = " ".join(caption.value for caption in _open().caption)
+    captions = " ".join(caption.value for caption in open_page().caption)
     for artefact in (opened.equivalence, opened.model, opened.demonstrations):
         assert artefact.manifest.digest[:16] in captions
 
@@ -301,7 +199,7 @@ def test_where_there_are_no_classes_one_sentence_names_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DTINTERP_ARTEFACTS", str(tmp_path))
-    assert [info.value for info in _open().info] == [
+    assert [info.value for info in open_page().info] == [
         f"No certified classes stand in {tmp_path}/: `dtinterp certify` makes them."
     ]
 
@@ -314,13 +212,13 @@ def test_a_damaged_artefact_is_one_sentence_and_no_traceback(
     tensors.write_bytes(tensors.read_bytes()[:-1] + b"!")
     monkeypatch.setenv("DTINTERP_ARTEFACTS", str(tmp_path))
     streamlit.cache_resource.clear()  # another test opened the artefact that this one is a copy of
-    app = _open()
+    app = open_page()
     assert len(app.error) == 1
     assert "tensors.safetensors is damaged" in app.error[0].value
 
 
 def test_every_level_of_the_slider_is_one_that_the_report_can_be_cut_at(opened: OpenStudy) -> None:
-    options = _open().select_slider(key="epsilon").options
+    options = open_page().select_slider(key="epsilon").options
     offered = [float(option.partition(" ")[0]) for option in options]
     assert offered == list(epsilons(opened.report))
     assert [level_at(opened.report, epsilon).partition.n_classes for epsilon in (offered[0], offered[-1])] == [12, 1]

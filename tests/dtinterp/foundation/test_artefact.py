@@ -8,9 +8,7 @@ import torch
 from dtinterp.foundation import artefact as artefact_module
 from dtinterp.foundation.artefact import (
     Content,
-    begin_log,
     drafted,
-    keep_log,
     read_artefact,
     refuse_existing,
     write_artefact,
@@ -227,21 +225,6 @@ def test_the_manifest_is_readable_json_that_names_versions(made):
     entries = json.loads((made.path / "manifest.json").read_text())
     assert entries["packages"]["torch"] == torch.__version__
     assert entries["device"] == "cpu"
-
-
-def test_a_log_goes_on_where_it_was_unless_it_is_begun_anew(tmp_path):
-    begin_log(tmp_path / "model", fresh=True).write_text("row\n")
-    assert begin_log(tmp_path / "model", fresh=False).read_text() == "row\n"
-    assert not begin_log(tmp_path / "model", fresh=True).exists()
-
-
-def test_the_old_log_stands_beside_its_artefact_until_the_new_one_is_kept(tmp_path):
-    (tmp_path / "model.jsonl").write_text("old\n")
-    begin_log(tmp_path / "model", fresh=True).write_text("new\n")
-    assert (tmp_path / "model.jsonl").read_text() == "old\n"
-    keep_log(tmp_path / "model")
-    assert names_in(tmp_path) == ["model.jsonl"]
-    assert (tmp_path / "model.jsonl").read_text() == "new\n"
 
 
 def test_what_was_grown_in_a_draft_becomes_part_of_the_artefact(tmp_path):
