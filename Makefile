@@ -91,7 +91,7 @@ study: setup
 app: setup
 	$(BIN)/python -m streamlit run app/main.py --server.port $(STREAMLIT_PORT)
 
-docs: setup
+docs: setup browser
 	$(BIN)/python docs/commands.py
 	$(BIN)/python docs/zoo.py
 	$(BIN)/python docs/features.py
@@ -99,6 +99,7 @@ docs: setup
 	$(BIN)/python docs/equivalence.py
 	$(BIN)/python docs/curves.py
 	$(BIN)/python docs/sizes.py
+	$(BIN)/python docs/pictures.py
 
 bench: $(LENS)/.installed
 	@for file in benchmarks/*.py; do echo $$file; PYTHONPATH=$(LENS) $(BIN)/python $$file || exit 1; done

@@ -108,6 +108,12 @@ def test_the_tables_of_a_page_are_what_ships(name: str, monkeypatch: pytest.Monk
     assert documentation["PAGE"].read_text(encoding="utf-8") == documentation["page"]()
 
 
+def test_every_picture_has_a_script_that_draws_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = _script("pictures", monkeypatch)
+    drawn = {*script["FIGURES"], *script["SHOTS"], *script["NOT_SHIPPED"]}
+    assert {picture.stem for picture in (ROOT / "docs" / "figures").glob("*.webp")} == drawn
+
+
 def test_dictionaries_that_differ_in_their_seed_alone_are_one_family(monkeypatch: pytest.MonkeyPatch) -> None:
     families = _script("dictionary_families", monkeypatch)["families"]
     names = {"topk-128-k8": "passes", "topk-128-k8-m1": "fails: L0", "matryoshka-128-k8-n4": "not judged: return"}

@@ -1,0 +1,125 @@
+"""What ships becomes the pictures of docs/: figures, and pages of the dashboard, in a headless Chromium.
+
+python docs/pictures.py [NAME ...]
+"""
+
+import itertools
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import plotly.graph_objects as go
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+from sizes import tried
+
+from dtinterp.equivalence.history_storage import load_history
+from dtinterp.interventions.comparison_storage import load_comparison
+from dtinterp.model.sizes import sizes_of
+from dtinterp.report.figures.history import history_figure
+from dtinterp.report.figures.sizes import sizes_figure
+from dtinterp.report.figures.token_errors import token_error_figure
+
+ROOT = Path(__file__).parents[1]
+CHECKPOINTS, FOLDER = ROOT / "checkpoints", ROOT / "docs" / "figures"
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
+WIDTH = 1200
+"""Pixels of a figure; it knows its height."""
+PORT = 8599
+PATIENCE = 240_000
+"""Milliseconds that a page may take."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A page of the dashboard, from a heading on."""
+
+    address: str
+    heading: str
+    width: int
+    height: int
+
+
+def model_sizes() -> go.Figure:
+    """Return loss and success of every trial against its parameters."""
+    return sizes_figure(sizes_of(tried()), tried())
+
+
+def token_errors() -> go.Figure:
+    """Return the error of single tokens in all dictionaries of memory-dt's study."""
+    found = load_comparison(CHECKPOINTS / "studies" / "memory-dt" / "comparison")
+    return token_error_figure(found)
+
+
+def class_history() -> go.Figure:
+    """Return when observations merged and split in a training."""
+    return history_figure(load_history(CHECKPOINTS / "comparisons" / "training"))
+
+
+FIGURES: Mapping[str, Callable[[], go.Figure]] = {
+    "model-sizes": model_sizes,
+    "token-errors": token_errors,
+    "class-history": class_history,
+}
+SHOTS: Mapping[str, Shot] = {
+    "equivalence-page": Shot("?model=memory-dt-small-0", "What the model takes for the same", 1280, 1290),
+}
+NOT_SHIPPED: Mapping[str, Shot] = {
+    "published-distractions": Shot("?model=memory-gated-mlp&view=Confusions+and+distractions", "Confusions", 1400, 900),
+}
+"""Drawn when asked for by name: they want the published model, see checkpoints/README.md."""
+
+
+def main(names: list[str]) -> None:
+    """Draw the pictures of these names; without any, of all that ships."""
+    chosen = names or [*FIGURES, *SHOTS]
+    with sync_playwright() as playwright:
+        found = shutil.which("chromium") or shutil.which("google-chrome")
+        browser = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
+        page = browser.new_page()
+        page.set_default_timeout(PATIENCE)
+        for name in chosen:
+            taken = _figure(page, FIGURES[name]()) if name in FIGURES else _shot(page, {**SHOTS, **NOT_SHIPPED}[name])
+            Image.open(BytesIO(taken)).convert("RGB").save(FOLDER / f"{name}.webp", quality=85)
+        browser.close()
+
+
+def _figure(page: Page, figure: go.Figure) -> bytes:
+    page.set_viewport_size({"width": WIDTH, "height": 100})
+    page.set_content(figure.to_html(config={"displayModeBar": False}))
+    page.locator(".js-plotly-plot .main-svg").first.wait_for()
+    return page.screenshot(full_page=True)
+
+
+def _shot(page: Page, shot: Shot) -> bytes:
+    page.set_viewport_size({"width": shot.width, "height": shot.height})
+    with _dashboard() as address:
+        page.goto(f"{address}/{shot.address}")
+        heading = page.get_by_role("heading", name=shot.heading, exact=True)
+        heading.wait_for()
+        page.get_by_test_id("stStatusWidget").wait_for(state="detached")
+        page.wait_for_timeout(2000)  # figures fade in
+        heading.evaluate("element => element.scrollIntoView({block: 'start'})")
+        return page.screenshot()
+
+
+@contextmanager
+def _dashboard() -> Iterator[str]:
+    options = ["--server.port", str(PORT), "--server.headless", "true", "--server.fileWatcherType", "none"]
+    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", *options]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        list(itertools.takewhile(lambda line: "URL:" not in line, server.stdout))
+        try:
+            yield f"http://localhost:{PORT}"
+        finally:
+            server.kill()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
