@@ -5,6 +5,7 @@ python docs/pictures.py [NAME ...]
 
 import itertools
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +31,6 @@ CHECKPOINTS, FOLDER = ROOT / "checkpoints", ROOT / "docs" / "figures"
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
 WIDTH = 1200
 """Pixels of a figure; it knows its height."""
-PORT = 8599
 PATIENCE = 240_000
 """Milliseconds that a page may take."""
 
@@ -79,7 +79,7 @@ def main(names: list[str]) -> None:
     """Draw the pictures of these names; without any, of all that ships."""
     chosen = names or [*FIGURES, *SHOTS]
     with sync_playwright() as playwright:
-        found = shutil.which("chromium") or shutil.which("google-chrome")
+        found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
         browser = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
         page = browser.new_page()
         page.set_default_timeout(PATIENCE)
@@ -110,13 +110,16 @@ def _shot(page: Page, shot: Shot) -> bytes:
 
 @contextmanager
 def _dashboard() -> Iterator[str]:
-    options = ["--server.port", str(PORT), "--server.headless", "true", "--server.fileWatcherType", "none"]
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    options = ["--server.port", str(port), "--server.headless", "true", "--server.fileWatcherType", "none"]
     command = [sys.executable, "-m", "streamlit", "run", "app/main.py", *options]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         list(itertools.takewhile(lambda line: "URL:" not in line, server.stdout))
         try:
-            yield f"http://localhost:{PORT}"
+            yield f"http://localhost:{port}"
         finally:
             server.kill()
 

@@ -141,7 +141,7 @@ def _passes(
                 model.run_with_hooks(batch, items, fwd_hooks=[*hooks])
             slot = torch.arange(batch.n_slots, device=batch.step.device).expand_as(batch.step)
             step, slot = batch.step[batch.mask].cpu(), slot[batch.mask].cpu()
-            yield tuple(Activations(rows[site].pop(), step, slot, site) for site in sites)
+            yield tuple(Activations(rows[site][0], step, slot, site) for site in sites)
 
 
 def _joined(parts: Sequence[Activations]) -> Activations:

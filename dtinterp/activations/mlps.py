@@ -82,12 +82,12 @@ def _rows_of(
 ) -> list[MlpRows]:
     """Return each MLP's rows in windows that one forward pass can bear."""
     seen: dict[str, Tensor] = {}
-    names = [(f"blocks.{layer}.hook_resid_mid", f"blocks.{layer}.hook_mlp_out") for layer in layers]
+    names = [(_read_at(model, layer), f"blocks.{layer}.hook_mlp_out") for layer in layers]
     model.run_with_hooks(batch, items, fwd_hooks=[_keeping(seen, name) for both in names for name in both])
     step = _by_token(model, batch.step)[is_chosen].cpu()
     found = []
     for layer, (before, after) in zip(layers, names, strict=True):
-        read = model.layers[layer].ln2.fused(seen[before])[is_chosen]
+        read = model.layers[layer].ln2.weigh(seen[before])[is_chosen]
         found.append(MlpRows(read.cpu(), seen[after][is_chosen].cpu(), step, layer))
     return found
 
@@ -108,7 +108,11 @@ class MlpSplice:
     at: TokenChoice = real_tokens
 
     def __call__(self, windows: Windows) -> list[Hook]:
-        """Return no hooks, or the two that read and write at the chosen tokens; all others stay as they are."""
+        """Return no hooks, or the two that read and write at the chosen tokens; all others stay as they are.
+
+        What other hooks change on the way to the MLP is read; at the very place of reading, what those before this one
+        change.
+        """
         if self.edit is None:
             return []
         edit, norm = self.edit, self.model.layers[self.layer].ln2
@@ -117,10 +121,10 @@ class MlpSplice:
 
         def write(activation: Tensor, **_: HookPoint) -> Tensor:
             edited = activation.clone()
-            edited[is_chosen] = edit(norm.fused(seen[reading[0]])[is_chosen])
+            edited[is_chosen] = edit(norm.weigh(seen[reading[0]])[is_chosen])
             return edited
 
-        reading = _keeping(seen, f"blocks.{self.layer}.hook_resid_mid")
+        reading = _keeping(seen, _read_at(self.model, self.layer))
         return [reading, (f"blocks.{self.layer}.hook_mlp_out", write)]
 
 
@@ -128,6 +132,12 @@ def check_layer(model: DecisionTransformer, layer: int) -> None:
     """Raise `UserError` where the model has no such block."""
     if not 0 <= layer < model.cfg.n_layers:
         raise UserError(f"the layer is {layer}, expected 0 to {model.cfg.n_layers - 1}: give a block of the model.")
+
+
+def _read_at(model: DecisionTransformer, layer: int) -> str:
+    """Return the last hook before the MLP: behind its norm, but for the weights of the norm."""
+    has_norm = model.cfg.normalization_type != "none"
+    return f"blocks.{layer}.ln2.hook_normalized" if has_norm else f"blocks.{layer}.hook_resid_mid"
 
 
 def _by_token(model: DecisionTransformer, values: Shaped[Tensor, "batch slot"]) -> Shaped[Tensor, "batch token"]:

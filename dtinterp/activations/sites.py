@@ -8,7 +8,6 @@ from transformer_lens.hook_points import HookPoint
 
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.policy import Hook
-from dtinterp.model.tokens import OBSERVATION
 from dtinterp.model.transformer import DecisionTransformer
 
 OBSERVATION_EMBEDDING = "hook_obs_embed"
@@ -54,7 +53,7 @@ def require_among(sites: Sequence[str], site: str) -> None:
 
 
 def slots_at(
-    site: str, activation: Float32[Tensor, "*activation"], tokens: slice = OBSERVATION
+    site: str, activation: Float32[Tensor, "*activation"], tokens: slice
 ) -> Float32[Tensor, "batch slot column"]:
     """Return the observation vectors of an activation taken at `site`, one per slot.
 
@@ -64,7 +63,7 @@ def slots_at(
     return rows if site in PER_SLOT else rows[:, tokens]
 
 
-def splice(site: str, edit: SlotEdit, tokens: slice = OBSERVATION) -> Hook:
+def splice(site: str, edit: SlotEdit, tokens: slice) -> Hook:
     """Return the hook that puts `edit(observation vectors)` in their place; all other tokens stay as they are.
 
     `tokens` is where the model has its observations, `model.cfg.observation_tokens`.

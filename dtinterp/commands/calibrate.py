@@ -10,6 +10,7 @@ from dtinterp.demonstrations.samplers import Sampler, parse_sampler, sampler_nam
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.artefact import Artefact, Content, refuse_existing, write_artefact
+from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import progress
 from dtinterp.foundation.ranges import require_at_least
 from dtinterp.foundation.seeding import generator
@@ -48,6 +49,10 @@ class CalibrateConfig:
         """Refuse what cannot be measured."""
         require_at_least(self, 1, "n_groups", "n_followed", "n_episodes")
         require_at_least(self, 0, "tolerance")
+        if not self.sampler:
+            raise UserError("sampler is empty, expected at least one way to draw actions: give greedy, or others.")
+        for name in self.sampler:
+            parse_sampler(name)
 
 
 def calibrate(
@@ -73,6 +78,8 @@ def calibrate(
     refuse_existing(out, replace=replace)
     trajectories, parent = load_trajectories(demonstrations)
     trained = load_model(model, parent=parent)
+    if not trained.model.cfg.return_to_go:
+        raise UserError(f"{model} clones behaviour and is asked for no return: give a model that is told one.")
     found = list(calibrations(trained.model, trajectories, config))
     metrics = {
         "calibrations": [asdict(each) for each in found],

@@ -77,8 +77,9 @@ def sweep(file: Path, /, *, out: Path = SWEEP, ray_address: str | None = None, r
     """Train models of many sizes from many seeds, and hold loss and success against their parameters.
 
     Trained models go to OUT.trials, one folder each; the table goes to OUT.csv, the figure to OUT.html. A sweep that
-    was interrupted goes on when called again, and keeps what is trained already, also for another list of sizes or
-    seeds. A trial that fails is reported and does not lose the others; it is tried again when called again.
+    was interrupted goes on when called again, and one that has ended with `replace`; both keep what is trained already,
+    also for another list of sizes or seeds. A trial that fails is reported and does not lose the others; such a call
+    tries it again.
 
     Args:
         file: the sweep.yaml.
@@ -88,7 +89,7 @@ def sweep(file: Path, /, *, out: Path = SWEEP, ray_address: str | None = None, r
         replace: write the sweep anew where it exists; its trained models stay.
     """
     asked = read_sweep(file)
-    refuse_existing(out, replace=replace)
+    refuse_existing(out, replace=replace, beside=(".csv", ".html", ".jsonl"))
     trajectories, parent = load_trajectories(asked.demonstrations)
     if len(trajectories.env_ids) > 1:
         raise UserError(f"{asked.demonstrations} is a mixture, expected the demonstrations of one world: give others.")
@@ -100,15 +101,15 @@ def sweep(file: Path, /, *, out: Path = SWEEP, ray_address: str | None = None, r
     if not sizes:
         (name, reason), *_ = _failures(tried).items()
         raise UserError(f"no trial of {file} came to an end; {name} failed: {reason}")
-    _write_table(out.with_name(f"{out.name}.csv"), tried)
-    page = sizes_figure(sizes, tried).to_html(config=CONFIG)
-    out.with_name(f"{out.name}.html").write_text(page, encoding="utf-8")
     metrics = {
         "sizes": {f"width {size.d_model}, layers {size.n_layers}": asdict(size) for size in sizes},
         "failed": _failures(tried),
     }
     content = Content(KIND, asked.model_dump(mode="json"), {}, metrics)
     artefact = write_artefact(out, content, parents=(parent,), seed=asked.seeds[0], replace=replace)
+    _write_table(out.with_name(f"{out.name}.csv"), tried)
+    page = sizes_figure(sizes, tried).to_html(config=CONFIG)
+    out.with_name(f"{out.name}.html").write_text(page, encoding="utf-8")
     keep_log(out)
     return artefact
 

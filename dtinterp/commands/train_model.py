@@ -60,12 +60,11 @@ def train_model(
         probe_returns: returns asked for at each measurement; the log keeps what 200 episodes each achieve.
         replace: write it anew where it exists.
     """
-    refuse_existing(out, replace=replace)
+    refuse_existing(out, replace=replace, beside=(".jsonl",))
     trajectories, parent = load_trajectories(demonstrations)
     sides = split_of(trajectories, config)
-    device = device_of(config.device)
-    items = coded(trajectories, config.model.n_items).table.to(device)
-    with joined_ranks(device) as ranks:
+    with joined_ranks(device_of(config.device)) as ranks:
+        items = coded(trajectories, config.model.n_items).table.to(ranks.device)
         probe = success_probe(trajectories.env_ids, probe_returns)
         record = _record(out, config, parent, probe) if ranks.is_first else Record()
         model = train(trajectories, sides, config, items=items, record=record, ranks=ranks).eval()
@@ -140,10 +139,10 @@ def success_probe(env_ids: Sequence[str], targets: Sequence[float] = PROBED) -> 
         for env_id in env_ids:
             where = _where(env_id, env_ids)
             for point in calibration_of(model, env_id, Temperature(1.0), targets=targets, n_episodes=n_episodes):
-                asked = f"{point.target_return:g}{where}"
-                shares[f"success_at_{asked}"] = point.evaluation.success.estimate
-                shares[f"failure_at_{asked}"] = point.evaluation.failure.estimate
-                shares[f"return_at_{asked}"] = point.evaluation.mean_return.estimate
+                asked = f"_at_{point.target_return:g}{where}" if model.cfg.return_to_go else where
+                shares[f"success{asked}"] = point.evaluation.success.estimate
+                shares[f"failure{asked}"] = point.evaluation.failure.estimate
+                shares[f"return{asked}"] = point.evaluation.mean_return.estimate
         return shares
 
     return probe

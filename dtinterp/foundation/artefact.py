@@ -142,13 +142,16 @@ def require_made_from(artefact: Artefact, parent: Artefact) -> None:
         )
 
 
-def refuse_existing(path: Path, *, replace: bool) -> None:
+def refuse_existing(path: Path, *, replace: bool, beside: Sequence[str] = ()) -> None:
     """Raise `UserError` where `path` may not be written; called before hours of work, too.
 
     What exists is replaced only when asked, and only if it is an artefact or an empty folder: anything else is
-    somebody's work.
+    somebody's work. So are files whose names go on from its own with the endings `beside`, where it is not there.
     """
     standing = _standing(path)
+    taken = [file for ending in beside if (file := path.with_name(f"{path.name}{ending}")).exists()]
+    if taken and not standing.exists() and not replace:
+        raise UserError(f"{taken[0]} exists already: give another --out, or --replace to write it anew.")
     if standing.exists() and not replace:
         raise UserError(f"{path} exists already: give another --out, or --replace to write it anew.")
     strangers = {name for name in _names_in(standing) if not is_part(name)}

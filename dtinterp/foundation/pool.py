@@ -69,9 +69,10 @@ def joined(ray_address: str | None) -> Iterator[None]:
         return
     try:
         ray.init(address=ray_address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError) as error:
+    except (ConnectionError, RuntimeError, ValueError) as error:  # another version of Ray or Python is a RuntimeError
         raise UserError(
-            f"no Ray cluster answers at {ray_address} ({error}): give local, or the HOST:PORT of one."
+            f"no Ray cluster answers at {ray_address} ({_said(error)}): give local, or the HOST:PORT of one with the "
+            "same Ray and Python."
         ) from None
     try:
         yield
@@ -85,7 +86,17 @@ def _attempted(work: Callable[[JobT], ResultT], job: JobT) -> ResultT | Failed:
     except UserError as mistake:
         return Failed(str(mistake))
     except Exception as error:  # whatever it is, hours of other jobs are worth more
-        return Failed(f"{type(error).__name__}: {error}")
+        return Failed(_reason(error))
+
+
+def _reason(error: Exception) -> str:
+    """Return what went wrong; Ray wraps what a worker raised."""
+    cause = getattr(error, "cause", None) or error
+    return f"{type(cause).__name__}: {_said(cause)}"
+
+
+def _said(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "no reason given")
 
 
 def gpu_share(resources: Mapping[str, float]) -> float:
@@ -110,5 +121,5 @@ def _on_ray(
             try:
                 outcome = ray.get(ended)
             except RayError as error:  # the machine or its process died
-                outcome = Failed(f"{type(error).__name__}: {str(error).splitlines()[0]}")
+                outcome = Failed(_reason(error))
             yield Finished(under_way.pop(ended), outcome)

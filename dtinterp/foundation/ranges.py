@@ -1,4 +1,6 @@
-"""Settings become checked settings: a number outside its range is refused in one sentence."""
+"""Settings become checked settings: a value outside its range is refused in one sentence."""
+
+from collections.abc import Sequence
 
 from dtinterp.foundation.errors import UserError
 
@@ -25,3 +27,10 @@ def require_share(settings: object, *names: str) -> None:
         value = getattr(settings, name)
         if not 0 <= value <= 1:
             raise UserError(f"{name} is {value}, expected a number from 0 to 1: give another value.")
+
+
+def require_one_of(settings: object, name: str, choices: Sequence[str]) -> None:
+    """Raise `UserError` unless the named setting is one of the choices."""
+    value = getattr(settings, name)
+    if value not in choices:
+        raise UserError(f"{name} is {value!r}, expected one of {', '.join(choices)}: give one of these.")

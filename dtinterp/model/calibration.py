@@ -21,6 +21,7 @@ class CalibrationPoint:
     """What a model does when asked for a return."""
 
     target_return: float
+    """0 where the model is asked for nothing, since it clones behaviour"""
     evaluation: Evaluation
 
 
@@ -31,7 +32,8 @@ def calibrate(
     targets: Sequence[float],
     judge: Judge,
 ) -> list[CalibrationPoint]:
-    """Return one point per return asked for."""
+    """Return one point per return asked for; a model that clones behaviour has one, since nothing is asked."""
+    targets = targets if model.cfg.return_to_go else [0.0 for _ in targets[:1]]
     return [CalibrationPoint(target, judge(WindowPolicy(model, items, target_return=target))) for target in targets]
 
 

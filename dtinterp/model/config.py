@@ -1,12 +1,12 @@
 """What a user asks of a decision transformer, and of its training, becomes checked settings."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias, get_args
 
 from dtinterp.agents.policy import PAD_ACTION
 from dtinterp.foundation.devices import Device
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.ranges import require_above, require_at_least
+from dtinterp.foundation.ranges import require_above, require_at_least, require_one_of
 
 Activation: TypeAlias = Literal["gelu", "relu", "silu"]
 Normalization: TypeAlias = Literal["none", "LN", "LNPre", "RMS", "RMSPre"]
@@ -14,6 +14,9 @@ Normalization: TypeAlias = Literal["none", "LN", "LNPre", "RMS", "RMSPre"]
 
 Schedule: TypeAlias = Literal["constant", "cosine"]
 """What becomes of the learning rate after its warm-up."""
+
+Precision: TypeAlias = Literal["float32", "bfloat16"]
+"""What matrix products are computed in; bfloat16 under autocast."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ class ModelConfig:
         """Refuse an impossible shape."""
         require_at_least(self, 1, "d_model", "n_layers", "n_heads", "d_mlp", "n_slots", "n_actions", "n_items")
         require_at_least(self, 0, "max_time")
+        require_one_of(self, "act_fn", get_args(Activation))
+        require_one_of(self, "normalization_type", get_args(Normalization))
         if self.d_model % self.n_heads:
             raise UserError(
                 f"d_model is {self.d_model}, expected a multiple of n_heads, {self.n_heads}: change either."
@@ -108,8 +113,8 @@ class TrainConfig:
     """of the matrices inside the blocks"""
     max_gradient: float = 1.0
     """gradient norm above which it is scaled down"""
-    precision: str = "float32"
-    """float32, or bfloat16 for matrix products under autocast"""
+    precision: Precision = "float32"
+    """of matrix products; bfloat16 under autocast"""
     compile: bool = False
     """compile the model by torch.compile: faster in bfloat16, not in float32 on a CPU; wants a C++ compiler"""
     held_out: float = 0.1
@@ -128,8 +133,9 @@ class TrainConfig:
         require_at_least(self, 1, "steps", "batch_size", "n_micro_batches", "validate_every")
         require_at_least(self, 0, "warmup", "weight_decay", "n_checkpoints")
         require_above(self, 0, "learning_rate", "max_gradient")
-        if self.precision not in ("float32", "bfloat16"):
-            raise UserError(f"precision is {self.precision!r}, expected float32 or bfloat16: give one of these.")
+        require_one_of(self, "learning_rate_schedule", get_args(Schedule))
+        require_one_of(self, "precision", get_args(Precision))
+        require_one_of(self, "device", get_args(Device))
         if self.batch_size < self.n_micro_batches:
             raise UserError(
                 f"n_micro_batches is {self.n_micro_batches}, expected at most batch_size, {self.batch_size}: "

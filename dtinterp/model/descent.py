@@ -21,7 +21,8 @@ from dtinterp.model.ranks import ALONE, Ranks
 from dtinterp.model.transformer import DecisionTransformer
 
 DECAYED = {"W_Q", "W_K", "W_V", "W_O", "W_in", "W_gate", "W_out"}
-"""Weights that decay, by kind: the matrices inside the blocks. Embeddings, biases and norms are spared (as minGPT)."""
+"""Weights that decay, by kind: the matrices inside the blocks. Embeddings, biases and norms are spared, as in minGPT,
+and the unembedding, too, which decays there."""
 COMPILERS = ("g++", "clang++", "c++")
 
 

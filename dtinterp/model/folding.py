@@ -14,7 +14,7 @@ FOLDED: dict[Normalization, Normalization] = {"LN": "LNPre", "RMS": "RMSPre"}
 
 @torch.no_grad()
 def fold_norms(model: DecisionTransformer) -> DecisionTransformer:
-    """Return a model with equal logits in which every norm only centres and divides.
+    """Return a model with equal logits in which every norm only centres and divides, where and as precise as it is.
 
     Whatever reads a norm's output x w + b through W and bias c reads x through w W and bias b W + c instead. That is
     exact for each of an MLP's matrices, the gate's included, since both of a gated MLP's have a bias.
@@ -30,7 +30,7 @@ def fold_norms(model: DecisionTransformer) -> DecisionTransformer:
                 weights[matrix] = weights[matrix] * w[:, None]
     folded = DecisionTransformer(replace(model.cfg, normalization_type=kind), torch.Generator())
     folded.load_state_dict(weights)
-    return folded.eval()
+    return folded.to(model.W_U).eval()
 
 
 def _readers(config: ModelConfig) -> Iterator[tuple[str, list[tuple[str, str]]]]:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from dtinterp.foundation.artefact import Artefact, read_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.config import TrainConfig
@@ -11,6 +13,14 @@ from dtinterp.model.transformer import DecisionTransformer
 from dtinterp.model.validation import Validation
 
 BEST = "best"
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What is written down of the best model."""
+
+    step: int
+    loss: float
 
 
 @dataclass(frozen=True)
@@ -26,8 +36,11 @@ class CheckpointFolder:
         self._write(f"step-{step:06d}", model, {"step": step})
 
     def keep_best(self, model: DecisionTransformer, step: int, measured: Validation) -> None:
-        """Write the model if its held-out loss is no higher than that of the best so far."""
-        if measured.loss <= self._lowest_loss():
+        """Write the model if its held-out loss is no higher than that of the best so far.
+
+        One that is there from a later step was written by a training that this one writes anew.
+        """
+        if measured.loss <= self._lowest_loss(before=step):
             self._write(BEST, model, {"step": step, "loss": measured.loss, "accuracy": measured.accuracy})
 
     def require_own(self) -> None:
@@ -38,11 +51,11 @@ class CheckpointFolder:
             if kept.training != self.config or self.demonstrations.manifest.digest not in parents:
                 raise UserError(f"{self.path} holds models of another training: remove it, or give another --out.")
 
-    def _lowest_loss(self) -> float:
+    def _lowest_loss(self, *, before: int) -> float:
         if not (self.path / BEST).exists():
             return float("inf")
-        loss = read_artefact(self.path / BEST, kind=KIND).manifest.metrics["loss"]
-        return float(str(loss))
+        kept = TypeAdapter(_Kept).validate_python(read_artefact(self.path / BEST, kind=KIND).manifest.metrics)
+        return kept.loss if kept.step < before else float("inf")
 
     def _write(self, name: str, model: DecisionTransformer, metrics: dict[str, int | float]) -> None:
         save_model(self.path / name, model, self.config, parent=self.demonstrations, metrics=metrics, replace=True)

@@ -36,11 +36,15 @@ class RMSNormPre(nn.Module):
         """Return what is divided by its scale: the rows as they are."""
         return x
 
+    def weigh(self, normalized: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
+        """Return what the norm gives for normalised rows: the rows as they are."""
+        return normalized
+
     def hooked(self, x: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
-        """Normalise, showing the scale and the normalised rows."""
+        """Normalise, showing the scale and the rows before they are weighed."""
         centred = self.centre(x)
         scale = self.hook_scale((centred.square().mean(-1, keepdim=True) + EPSILON).sqrt())
-        return self.hook_normalized(centred / scale)
+        return self.weigh(self.hook_normalized(centred / scale))
 
     def fused(self, x: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
         """Normalise in one kernel."""
@@ -55,9 +59,9 @@ class RMSNorm(RMSNormPre):
         super().__init__()
         self.w = nn.Parameter(torch.ones(d_model))
 
-    def hooked(self, x: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
-        """Normalise, showing the scale and the normalised rows, and weigh the columns."""
-        return super().hooked(x) * self.w
+    def weigh(self, normalized: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
+        """Scale the columns."""
+        return normalized * self.w
 
     def fused(self, x: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
         """Normalise in one kernel."""
@@ -85,9 +89,9 @@ class LayerNorm(LayerNormPre):
         self.w = nn.Parameter(torch.ones(d_model))
         self.b = nn.Parameter(torch.zeros(d_model))
 
-    def hooked(self, x: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
-        """Normalise, showing the scale and the normalised rows, weigh and shift the columns."""
-        return super().hooked(x) * self.w + self.b
+    def weigh(self, normalized: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
+        """Scale and shift the columns."""
+        return normalized * self.w + self.b
 
     def fused(self, x: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch token d_model"]:
         """Normalise in one kernel."""
@@ -101,7 +105,7 @@ class NoNorm(nn.Module):
         """Return the rows; there is nothing to show."""
         return x
 
-    hooked = fused = forward
+    hooked = fused = weigh = forward
 
 
 Norm = RMSNormPre | NoNorm

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 from torch import Tensor
 from torch.serialization import get_unsafe_globals_in_checkpoint
 
@@ -74,7 +74,7 @@ class _EnvironmentSettings(BaseModel):
 
     env_id: str | None = None
     one_hot_obs: bool = False
-    view_size: int = 7
+    view_size: PositiveInt = 7
     max_steps: int = 1000
 
 
@@ -114,8 +114,10 @@ def read_published(file: Path) -> Published:
     texts = {name: _json(contents[name], f"{name} of {file}") for name in SETTINGS}
     model_settings = _checked(_ModelSettings, texts["model_config"], f"model_config of {file}")
     weights = _tensors(contents[WEIGHTS], file)
-    model = DecisionTransformer(_shape(model_settings, texts, weights, file), torch.Generator())
-    model.load_state_dict(_renamed(model, weights, file))
+    shape = _shape(model_settings, texts, weights, file)
+    renamed = _renamed(_reserved(shape, weights, file), weights, file)
+    model = DecisionTransformer(shape, torch.Generator())
+    model.load_state_dict(renamed)
     return Published(model.eval(), texts, model_settings.seed, sha256(file.read_bytes()).hexdigest())
 
 
@@ -139,7 +141,9 @@ def _unpickled(file: Path) -> object:
         strangers = sorted(get_unsafe_globals_in_checkpoint(file))
         contents = None if strangers else torch.load(file, map_location="cpu", weights_only=True)  # noqa: TID251
     except Exception:
-        raise UserError(f"{file} is truncated, damaged, or no checkpoint of torch: fetch it again.") from None
+        raise UserError(
+            f"{file} is truncated, damaged, or no checkpoint of torch 1.6 or newer: fetch it again."
+        ) from None
     if strangers:
         raise UserError(
             f"{file} would call {', '.join(strangers)}, which no checkpoint of tensors and texts needs; nothing of it "
@@ -151,7 +155,7 @@ def _unpickled(file: Path) -> object:
 def _json(text: object, what: str) -> dict[str, JSON]:
     try:
         settings = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         settings = None
     if not isinstance(settings, dict):
         raise UserError(f"{what} is no JSON object, expected the settings in one: {_ELSE}.")
@@ -164,7 +168,17 @@ def _tensors(weights: object, file: Path) -> dict[str, Tensor]:
     strays = [str(name) for name, weight in weights.items() if not isinstance(weight, Tensor)]
     if strays:
         raise UserError(f"{', '.join(strays)} in {file} is no tensor, expected only weights: {_ELSE}.")
-    return {str(name): weight for name, weight in weights.items()}
+    named = {str(name): weight for name, weight in weights.items()}
+    read = {name: named[name] for name in named if not name.startswith(UNUSED) and not name.endswith(CONSTANTS)}
+    odd = [name for name, weight in read.items() if not _is_plain(weight)]
+    if odd:
+        raise UserError(f"{', '.join(odd)} in {file} is no plain tensor of finite numbers: fetch it again.")
+    return read
+
+
+def _is_plain(weight: Tensor) -> bool:
+    is_dense = weight.layout == torch.strided and not weight.is_nested and not weight.is_meta
+    return is_dense and weight.is_floating_point() and bool(weight.isfinite().all())
 
 
 def _shape(
@@ -213,12 +227,21 @@ def _checked(kind: type[Settings], settings: Mapping[str, JSON], what: str) -> S
         raise UserError(f"{name} is {mistake['input']!r} in {what}, which cannot be imported: {_ELSE}.") from None
 
 
-def _renamed(model: DecisionTransformer, weights: Mapping[str, Tensor], file: Path) -> dict[str, Tensor]:
+def _reserved(shape: ModelConfig, weights: Mapping[str, Tensor], file: Path) -> dict[str, Tensor]:
+    """Return weights of this shape without numbers, which take no memory, however large the settings say they are."""
+    if shape.n_layers > len(weights):
+        raise UserError(f"{file} has {len(weights)} weights, too few for the {shape.n_layers} layers it says: {_ELSE}.")
+    try:
+        with torch.device("meta"):
+            return DecisionTransformer(shape, torch.Generator()).state_dict()
+    except RuntimeError:
+        raise UserError(f"{file} says that it has weights larger than any memory: {_ELSE}.") from None
+
+
+def _renamed(ours: Mapping[str, Tensor], weights: Mapping[str, Tensor], file: Path) -> dict[str, Tensor]:
     """Return the weights under our names, each of the shape that ours has."""
-    ours = model.state_dict()
     source = {name: RENAMED.get(name, f"transformer.{name}") for name in ours if not name.endswith(OURS_ALONE)}
-    given = {name for name in weights if not name.startswith(UNUSED) and not name.endswith(CONSTANTS)}
-    _require_names(set(source.values()), given, file)
+    _require_names(set(source.values()), set(weights), file)
     shapes = {name: _written(name, weight) for name, weight in ours.items()}
     wrong = [
         f"{theirs} has shape {tuple(weights[theirs].shape)}, not {shapes[name]}"
@@ -228,7 +251,7 @@ def _renamed(model: DecisionTransformer, weights: Mapping[str, Tensor], file: Pa
     if wrong:
         raise UserError(f"{file} does not have the shape that its own settings say ({', '.join(wrong)}): {_ELSE}.")
     renamed = {name: weights[theirs].T if name in TRANSPOSED else weights[theirs] for name, theirs in source.items()}
-    return {name: renamed.get(name, torch.zeros_like(weight)) for name, weight in ours.items()}
+    return {name: renamed.get(name, torch.zeros(weight.shape)) for name, weight in ours.items()}
 
 
 def _written(name: str, weight: Tensor) -> tuple[int, ...]:

@@ -29,7 +29,7 @@ class Ranks:
     """from 0"""
     count: int = 1
     device: torch.device = CPU
-    """where what they say to one another is"""
+    """where this process has its model, and what it says to the others"""
 
     @property
     def is_first(self) -> bool:
@@ -84,13 +84,13 @@ ALONE = Ranks()
 def joined_ranks(device: torch.device) -> Iterator[Ranks]:
     """Join the processes of this torchrun, with gloo on the processor and nccl on CUDA; outside torchrun, be alone.
 
-    On CUDA each process takes a device of its own. Raises `UserError` where there are too few.
+    On CUDA each process takes a device of its own, its rank's `device`. Raises `UserError` where there are too few.
     """
     if not distributed.is_torchelastic_launched():
-        yield ALONE
+        yield Ranks(device=device)
         return
     if device.type == "cuda":
-        _take_own_device(int(os.environ["LOCAL_RANK"]))
+        device = _own_device(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=WAIT)
     try:
         yield Ranks(distributed.get_rank(), distributed.get_world_size(), device)
@@ -98,7 +98,7 @@ def joined_ranks(device: torch.device) -> Iterator[Ranks]:
         distributed.destroy_process_group()
 
 
-def _take_own_device(local_rank: int) -> None:
+def _own_device(local_rank: int) -> torch.device:
     n_devices = torch.cuda.device_count()
     if local_rank >= n_devices:
         raise UserError(
@@ -106,6 +106,7 @@ def _take_own_device(local_rank: int) -> None:
             f"{n_devices}, or --device cpu."
         )
     torch.cuda.set_device(local_rank)
+    return torch.device("cuda", local_rank)
 
 
 @torch.no_grad()

@@ -1,7 +1,7 @@
 """A decision transformer becomes an artefact and back."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import torch
@@ -16,6 +16,7 @@ from dtinterp.model.transformer import DecisionTransformer
 KIND = "model"
 SHAPE, PUBLISHED = "model", "published"
 """Where an artefact's config has the model's shape, and the settings of one that was imported."""
+_OPTIONS = frozenset(option.name for option in fields(ModelConfig))
 
 
 def save_model(
@@ -91,10 +92,20 @@ class _Imported:
 
 
 def load_model(path: Path, *, parent: Artefact | None = None) -> TrainedModel:
-    """Read a model; with `parent`, check that it was trained on just those demonstrations."""
+    """Read a model; with `parent`, check that it was trained on just those demonstrations.
+
+    Raises `UserError` where it is missing or damaged, of other demonstrations, has options that this version does not
+    know, or weights that are not those of its shape.
+    """
     artefact = read_artefact(path, kind=KIND, parent=parent)
-    shape = TypeAdapter(ModelConfig).validate_python(artefact.config[SHAPE])
-    model = DecisionTransformer(shape, torch.Generator())
+    settings = artefact.config.get(SHAPE)
+    strangers = sorted(settings.keys() - _OPTIONS) if isinstance(settings, Mapping) else ["no shape"]
+    if strangers:
+        raise UserError(f"{path} has {', '.join(strangers)}, which this version cannot read: use a newer one.")
+    model = DecisionTransformer(TypeAdapter(ModelConfig).validate_python(settings), torch.Generator())
+    ours = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
+    if ours != {name: tuple(tensor.shape) for name, tensor in artefact.tensors.items()}:
+        raise UserError(f"{path} does not have the weights of the shape that it says: make it again.")
     model.load_state_dict(dict(artefact.tensors))
     is_ours = PUBLISHED not in artefact.config
     training = TypeAdapter(TrainConfig).validate_python(artefact.config) if is_ours else None

@@ -58,7 +58,7 @@ class Sweep(BaseModel):
     seeds: Seeds
     """of weights, split and batches"""
     d_head: Count = 32
-    """width of a head; a model has as many as fill its width"""
+    """width of a head; a model has as many as fit into its width, at least one, and they share all of it"""
     neurons_per_width: Count = 2
     """neurons of an MLP for each dimension of the residual stream"""
     target_return: Annotated[StrictFloat, Field(ge=0)] | None = None

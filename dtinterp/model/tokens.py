@@ -8,8 +8,6 @@ from torch import Tensor
 from dtinterp.foundation.errors import UserError
 
 TOKENS_PER_SLOT = 3
-OBSERVATION = slice(1, None, TOKENS_PER_SLOT)
-"""The observation tokens of such a sequence; the action of a slot is predicted there."""
 
 
 def n_slots_of(n_ctx: int) -> int:

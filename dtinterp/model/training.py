@@ -1,5 +1,6 @@
 """Windows become a trained decision transformer; an interrupted training goes on where it stopped."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -70,9 +71,11 @@ def train_model(
     Every batch is drawn from a generator of its own step, so that a training resumed from `record.resume_file` is the
     uninterrupted one to the bit. Ctrl-C is heard between two steps: it saves the training and raises KeyboardInterrupt,
     which says how to go on. Several `ranks` share each batch and return the same model; only rank 0's record is kept.
-    Raises `UserError` where that file is damaged or of another training, or another rank is gone.
+    Raises `UserError` where that file is damaged or of another training, another rank is gone, the model has no
+    embedding for the times of the trajectories, or the loss is no longer finite.
     """
     _require_enough_windows(config, ranks)
+    _require_times(config, trajectories)
     model = DecisionTransformer(config.model, generator(config.seed, "model/weights")).to(items.device)
     training = Training(model, optimizer_of(model, config), _identity(trajectories, split, config))
     descent = Descent.begin(training, items, config, ranks)
@@ -87,6 +90,7 @@ def train_model(
                 batch = _batch(trajectories, split, config, done)
                 loss = descent.step(batch, done)
             done += 1
+            _require_finite(loss, done)
             bar.advance(note=f"loss {loss:.3f} · {watch.tokens_per_second:,.0f} tokens/s")
             if ranks.is_first:
                 watch.look(training, done, loss)
@@ -154,6 +158,7 @@ class _Watch:
         if step % self._config.validate_every and step != self._config.steps:
             return
         measured = validate(model, self._held_out, self._items)
+        _require_finite(measured.loss, step)
         row = {"train_loss": train_loss, "loss": measured.loss, "accuracy": measured.accuracy}
         row |= self._record.probe(model) if self._record.probe else {}
         self._record.logbook.write(step=step, **row, tokens_per_second=round(self.tokens_per_second, 1))
@@ -178,6 +183,22 @@ def _require_enough_windows(config: TrainConfig, ranks: Ranks) -> None:
         raise UserError(
             f"batch_size is {config.batch_size}, expected a window for each of {ranks.count} processes times "
             f"{config.n_micro_batches} micro batches: change one of them."
+        )
+
+
+def _require_times(config: TrainConfig, trajectories: Trajectories) -> None:
+    limit = trajectories.max_steps
+    if config.model.time_embedding and limit - 1 > config.model.max_time:
+        raise UserError(
+            f"episodes of these demonstrations may last {limit} steps, max_time is {config.model.max_time}: give "
+            f"--max-time {limit}."
+        )
+
+
+def _require_finite(loss: float, done: int) -> None:
+    if not math.isfinite(loss):
+        raise UserError(
+            f"the loss is {loss} after {done} steps, so the training has diverged: give a smaller --learning-rate."
         )
 
 

@@ -55,7 +55,7 @@ def test_the_features_of_a_dictionary_that_ships_miss_the_logits_by_rounding_alo
     model, dictionary = load_model(SHIPPED).model, load_dictionary(DICTIONARIES / site / "topk-512-k8")
     with torch.no_grad():
         _, cache = model.run_with_cache(windows, items, names_filter=site)
-    rows = slots_at(site, cache[site]).flatten(0, 1)
+    rows = slots_at(site, cache[site], model.cfg.observation_tokens).flatten(0, 1)
     code = encode_dense(dictionary, rows).view(*windows.mask.shape, -1)
     parts = decompose(model, windows, items, ByFeature(site, dictionary.scale * dictionary.W_dec, code))
     assert parts.residue < 1e-4

@@ -20,7 +20,7 @@ def test_rows_are_those_of_the_cache_and_know_where_they_came_from(model, window
         _, cache = model.run_with_cache(windows, items)
     rows = harvest(model, windows, items, site)
     expected = [
-        (slots_at(site, cache[site])[batch, slot], int(windows.step[batch, slot]), slot)
+        (slots_at(site, cache[site], model.cfg.observation_tokens)[batch, slot], int(windows.step[batch, slot]), slot)
         for batch in range(len(windows))
         for slot in range(10)
         if windows.mask[batch, slot]
@@ -101,7 +101,9 @@ def test_edited_rows_go_back_to_where_they_came_from(model, windows, items, site
         return vectors + vectors[..., :1].tanh() * direction
 
     with torch.no_grad():
-        expected = model.run_with_hooks(windows, items, fwd_hooks=[splice(site, push)])[windows.mask]
+        expected = model.run_with_hooks(windows, items, fwd_hooks=[splice(site, push, model.cfg.observation_tokens)])[
+            windows.mask
+        ]
     logits = logits_at_rows(model, windows, items, site=site, edit=push)
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
     assert not torch.allclose(logits, logits_at_rows(model, windows, items, site=site, edit=None))
@@ -123,3 +125,8 @@ def test_an_unknown_site_is_refused_before_anything_runs(model, windows, items):
         harvest(model, windows, items, "blocks.9.hook_resid_pre")
     with pytest.raises(UserError, match="the site is 'nowhere', expected one of"):
         logits_at_rows(model, windows, items, site="nowhere", edit=None)
+
+
+def test_a_site_may_be_asked_for_twice(model, windows, items):
+    one, other = harvest_sites(model, windows, items, (SITES[0], SITES[0]))
+    assert torch.equal(one.value, other.value)

@@ -91,3 +91,20 @@ def test_without_an_edit_nothing_listens(model, windows):
 def test_a_layer_that_is_not_there_is_refused(model, windows, items):
     with pytest.raises(UserError, match="the layer is 2, expected 0 to 1"):
         harvest_mlp(model, windows, items, 2)
+
+
+@pytest.mark.parametrize("site", ["blocks.1.hook_resid_mid", "blocks.1.ln2.hook_normalized", "blocks.1.ln2.hook_scale"])
+def test_what_other_hooks_change_on_the_way_is_read(model, windows, items, site):
+    def louder(activation, **_):
+        return 1.5 * activation
+
+    mlp = model.layers[1].mlp
+    itself = MlpSplice(model, 1, lambda rows: mlp.fused(rows[None])[0])(windows)
+    orders = [[(site, louder), *itself]]
+    if site != "blocks.1.ln2.hook_normalized":  # where it reads, it sees what was changed before
+        orders.append([*itself, (site, louder)])
+    with torch.no_grad():
+        changed = model.run_with_hooks(windows, items, fwd_hooks=[(site, louder)])[windows.mask]
+        for hooks in orders:
+            both = model.run_with_hooks(windows, items, fwd_hooks=hooks)[windows.mask]
+            torch.testing.assert_close(both, changed, atol=1e-4, rtol=1e-4)

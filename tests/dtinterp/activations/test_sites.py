@@ -5,7 +5,9 @@ import torch
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING, between_blocks, check_site, sites_of, slots_at, splice
 from dtinterp.foundation.errors import UserError
+from dtinterp.model.config import ModelConfig
 
+OBSERVATIONS = ModelConfig().observation_tokens
 SITES = (
     "hook_obs_embed",
     "blocks.0.hook_resid_pre",
@@ -40,7 +42,7 @@ def test_another_place_is_no_site(model, site):
 def test_a_slot_has_the_vector_of_its_observation_token(model, windows, items, site):
     with torch.no_grad():
         _, cache = model.run_with_cache(windows, items)
-    vectors = slots_at(site, cache[site])
+    vectors = slots_at(site, cache[site], OBSERVATIONS)
     assert vectors.shape == (64, 10, 32)
     for slot in range(10):
         token = slot if site == OBSERVATION_EMBEDDING else 3 * slot + 1
@@ -50,14 +52,13 @@ def test_a_slot_has_the_vector_of_its_observation_token(model, windows, items, s
 @pytest.mark.parametrize("site", SITES)
 def test_putting_back_what_was_there_changes_nothing(model, windows, items, site):
     listened = run(model, windows, items, (site, lambda *_, **__: None))
-    assert torch.equal(run(model, windows, items, splice(site, lambda vectors: vectors)), listened)
+    assert torch.equal(run(model, windows, items, splice(site, lambda vectors: vectors, OBSERVATIONS)), listened)
 
 
 def test_putting_back_what_was_there_changes_nothing_at_any_site(variant, windows, items):
-    observations = variant.cfg.observation_tokens
     for site in sites_of(variant):
         listened = run(variant, windows, items, (site, lambda *_, **__: None))
-        spliced = run(variant, windows, items, splice(site, lambda vectors: vectors, observations))
+        spliced = run(variant, windows, items, splice(site, lambda vectors: vectors, variant.cfg.observation_tokens))
         assert torch.equal(spliced, listened)
 
 
@@ -65,7 +66,7 @@ def test_putting_back_what_was_there_changes_nothing_at_any_site(variant, window
 def test_the_heads_of_a_slot_stand_one_after_the_other(model, windows, items, site):
     with torch.no_grad():
         _, cache = model.run_with_cache(windows, items, names_filter=site)
-    rows = slots_at(site, cache[site])
+    rows = slots_at(site, cache[site], OBSERVATIONS)
     for slot in (0, 9):
         token = 3 * slot + 1
         heads = cache[site][:, :, token] if site.endswith("pattern") else cache[site][:, token]
@@ -79,7 +80,7 @@ def test_a_splice_at_one_slot_leaves_the_logits_of_earlier_slots(model, windows,
         pushed[:, 6] += 0.5
         return pushed
 
-    plain, spliced = run(model, windows, items), run(model, windows, items, splice(site, push_slot_six))
+    plain, spliced = run(model, windows, items), run(model, windows, items, splice(site, push_slot_six, OBSERVATIONS))
     full = windows.mask.all(1)
     torch.testing.assert_close(spliced[:, :6][windows.mask[:, :6]], plain[:, :6][windows.mask[:, :6]])
     assert not torch.isclose(spliced[full, 6], plain[full, 6], atol=1e-4).all(dim=1).any()
@@ -94,10 +95,12 @@ def test_two_splices_at_one_site_act_one_after_the_other(model, windows, items):
     def raised(vectors):
         return vectors + 1.0
 
-    both = run(model, windows, items, splice(site, double), splice(site, raised))
-    at_once = run(model, windows, items, splice(site, lambda vectors: raised(double(vectors))))
+    both = run(model, windows, items, splice(site, double, OBSERVATIONS), splice(site, raised, OBSERVATIONS))
+    at_once = run(model, windows, items, splice(site, lambda vectors: raised(double(vectors)), OBSERVATIONS))
     torch.testing.assert_close(both, at_once)
-    assert not torch.allclose(both, run(model, windows, items, splice(site, raised), splice(site, double)))
+    assert not torch.allclose(
+        both, run(model, windows, items, splice(site, raised, OBSERVATIONS), splice(site, double, OBSERVATIONS))
+    )
 
 
 def test_a_splice_and_a_users_own_hook_both_act(model, windows, items):
@@ -108,7 +111,7 @@ def test_a_splice_and_a_users_own_hook_both_act(model, windows, items):
     def raised(vectors):
         return vectors + 1.0
 
-    own, ours = ("blocks.0.attn.hook_z", silence_a_head), splice("blocks.1.hook_resid_pre", raised)
+    own, ours = ("blocks.0.attn.hook_z", silence_a_head), splice("blocks.1.hook_resid_pre", raised, OBSERVATIONS)
     both = run(model, windows, items, own, ours)
     weights = model.state_dict()
     weights["blocks.0.attn.W_O"] = weights["blocks.0.attn.W_O"].clone()
@@ -126,14 +129,14 @@ def test_only_observation_tokens_are_edited(model, windows, items, site):
         seen.append(activation.clone())
 
     plain = run(model, windows, items, (site, look))
-    edited = run(model, windows, items, splice(site, lambda vectors: vectors + 1.0), (site, look))
+    edited = run(model, windows, items, splice(site, lambda vectors: vectors + 1.0, OBSERVATIONS), (site, look))
     before, after = seen
     changed = (after != before).any(-1)
     expected = torch.ones_like(changed)
     if site != OBSERVATION_EMBEDDING:
         expected = (torch.arange(29) % 3 == 1).expand_as(changed)
     assert torch.equal(changed, expected)
-    torch.testing.assert_close(slots_at(site, after), slots_at(site, before) + 1.0)
+    torch.testing.assert_close(slots_at(site, after, OBSERVATIONS), slots_at(site, before, OBSERVATIONS) + 1.0)
     assert not torch.allclose(plain[windows.mask], edited[windows.mask])
 
 

@@ -5,7 +5,8 @@ from dtinterp.commands.calibrate import CalibrateConfig, calibrate
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.calibration import Calibration, demands
-from dtinterp.model.storage import load_model
+from dtinterp.model.config import TrainConfig
+from dtinterp.model.storage import load_model, save_model
 
 CONFIG = CalibrateConfig(n_groups=2, n_followed=40, n_episodes=16)
 
@@ -50,3 +51,19 @@ def test_a_calibration_rests_on_the_model_and_its_demonstrations(folders, calibr
 def test_a_calibration_without_episodes_is_refused():
     with pytest.raises(UserError, match="n_episodes"):
         CalibrateConfig(n_episodes=0)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "sentence"), [((), "sampler is empty"), (("greedy", "greedyy"), "greedyy"), (("temperature=-1",), "-1")]
+)
+def test_a_way_of_acting_that_is_none_is_refused_before_anything_is_played(sampler, sentence):
+    with pytest.raises(UserError, match=sentence):
+        CalibrateConfig(sampler=sampler)
+
+
+def test_a_model_that_is_asked_for_nothing_is_refused(folders, draw_model, tmp_path):
+    _, parent = load_trajectories(folders.demonstrations)
+    clone = draw_model(return_to_go=False)
+    save_model(tmp_path / "clone", clone, TrainConfig(clone.cfg), parent=parent, metrics={})
+    with pytest.raises(UserError, match="clone clones behaviour and is asked for no return: give a model that is told"):
+        calibrate(CONFIG, tmp_path / "found", model=tmp_path / "clone", demonstrations=folders.demonstrations)

@@ -199,3 +199,11 @@ def test_two_workers_of_ray_make_the_models_that_one_process_makes(written, tmp_
 def test_a_score_names_every_column_that_it_fills():
     filled = {"d_model", "n_layers", "seed", "failed", *command._cells(Scores(10, 1.0, 0.5, wilson(3, 10), 2.0))}
     assert filled == set(command.COLUMNS)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".html", ".jsonl"])
+def test_files_beside_it_that_are_not_its_own_are_left_alone(written, tmp_path, ending):
+    (tmp_path / f"sweep{ending}").write_text("mine")
+    with pytest.raises(UserError, match=f"sweep{ending} exists already: give another --out, or --replace"):
+        sweep(written(), out=tmp_path / "sweep")
+    assert (tmp_path / f"sweep{ending}").read_text() == "mine"

@@ -7,7 +7,7 @@ import torch
 from pydantic import TypeAdapter
 from safetensors import safe_open
 
-from dtinterp.commands.train_model import N_EPISODES, TARGETS, calibration_of, train_model
+from dtinterp.commands.train_model import N_EPISODES, TARGETS, calibration_of, success_probe, train_model
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.breakdown import Breakdown
@@ -140,3 +140,18 @@ def test_the_log_keeps_what_is_achieved_for_the_returns_that_were_asked_for(fold
     for target in ("0", "0.892"):
         assert last[f"success_at_{target}"] + last[f"failure_at_{target}"] <= 1
         assert 0 <= last[f"return_at_{target}"] <= last[f"success_at_{target}"]
+
+
+def test_a_model_that_is_asked_for_nothing_plays_once(draw_model):
+    clone = draw_model(return_to_go=False)
+    env_id = "MiniGrid-MemoryS7FixedStartStatic-v0"
+    assert len(calibration_of(clone, env_id, Greedy(), targets=(0.0, 0.5), n_episodes=4)) == 1
+    assert set(success_probe([env_id])(clone)) == {"success", "failure", "return"}
+    assert success_probe([env_id], ())(clone) == {}
+
+
+def test_a_log_of_something_else_is_not_written_over(folders, tmp_path):
+    (tmp_path / "model.jsonl").write_text("mine")
+    with pytest.raises(UserError, match=r"model.jsonl exists already: give another --out, or --replace"):
+        train_model(load_model(folders.model).config, folders.demonstrations, tmp_path / "model")
+    assert (tmp_path / "model.jsonl").read_text() == "mine"

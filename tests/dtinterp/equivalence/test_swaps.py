@@ -82,7 +82,9 @@ def _swapped_logits(
         edited[:, slot] = items[frame] @ model.W_obs
         return edited
 
-    return model.run_with_hooks(context, items, fwd_hooks=[splice(OBSERVATION_EMBEDDING, put_in)])[0]
+    return model.run_with_hooks(
+        context, items, fwd_hooks=[splice(OBSERVATION_EMBEDDING, put_in, model.cfg.observation_tokens)]
+    )[0]
 
 
 @torch.no_grad()

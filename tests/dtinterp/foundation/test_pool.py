@@ -128,3 +128,22 @@ def test_workers_of_ray_do_the_jobs_and_one_that_dies_does_not_lose_the_others()
     ]
     assert found[4].startswith("4 Failed(reason='WorkerCrashedError: The worker died unexpectedly")
     assert found[5:] == ["5 (50, False)"]
+
+
+@pytest.mark.parametrize(("error", "reason"), [(ValueError(), "no reason given"), (ValueError("a\nb"), "a")])
+def test_the_reason_of_a_failure_is_one_line(error, reason):
+    def fail(_):
+        raise error
+
+    (finished,) = carry_out(fail, {"1": 1})
+    assert finished.outcome == Failed(f"ValueError: {reason}")
+
+
+class WrappedError(RuntimeError):
+    """As Ray raises it."""
+
+    cause = ModuleNotFoundError("No module named 'dtinterp'")
+
+
+def test_what_a_worker_raised_is_told_and_not_its_wrapping():
+    assert pool._reason(WrappedError("ray::_attempted() (pid=1)")) == "ModuleNotFoundError: No module named 'dtinterp'"

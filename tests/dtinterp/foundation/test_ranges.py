@@ -3,13 +3,14 @@ from dataclasses import dataclass
 import pytest
 
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.ranges import require_above, require_at_least, require_share
+from dtinterp.foundation.ranges import require_above, require_at_least, require_one_of, require_share
 
 
 @dataclass(frozen=True)
 class Settings:
     steps: int = 1
     rate: float = 0.5
+    name: str = "short"
 
 
 def test_numbers_inside_their_range_pass():
@@ -35,3 +36,9 @@ def test_a_number_outside_its_range_is_named_with_its_value(require, settings, s
 def test_what_is_no_number_is_refused(require):
     with pytest.raises(UserError, match="rate is nan"):
         require(Settings(rate=float("nan")), 0, "rate")
+
+
+def test_a_word_that_is_none_of_the_choices_is_refused_with_all_of_them():
+    require_one_of(Settings(), "name", ("short", "long"))
+    with pytest.raises(UserError, match="name is 'wide', expected one of short, long: give one of these"):
+        require_one_of(Settings(name="wide"), "name", ("short", "long"))

@@ -64,7 +64,10 @@ def test_without_interventions_the_model_answers_as_ever(
 def test_setting_what_is_there_changes_no_logit(
     site: str, random_model: DecisionTransformer, scenarios: Scenarios, direction: Tensor
 ) -> None:
-    there = slots_at(site, _seen(random_model, scenarios, [], site))[:, FIRST] @ direction
+    there = (
+        slots_at(site, _seen(random_model, scenarios, [], site), random_model.cfg.observation_tokens)[:, FIRST]
+        @ direction
+    )
     edit = Intervention(site, first_frame, SetDirection(direction, there))
     plain = intervene(random_model, scenarios.windows, scenarios.items, [])
     edited = intervene(random_model, scenarios.windows, scenarios.items, [edit])

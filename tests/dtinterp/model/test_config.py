@@ -66,9 +66,24 @@ def test_an_option_of_no_known_kind_is_refused_where_a_config_is_read(option):
         ({"n_micro_batches": 0}, "n_micro_batches is 0, expected at least 1"),
         ({"n_micro_batches": 5, "batch_size": 4}, "n_micro_batches is 5, expected at most batch_size, 4: change"),
         ({"held_out": 1.0}, "held_out is 1.0, expected a share between 0 and 1"),
-        ({"precision": "float16"}, "precision is 'float16', expected float32 or bfloat16"),
     ],
 )
 def test_a_training_that_cannot_be_run_is_refused(change, sentence):
     with pytest.raises(UserError, match=sentence):
         TrainConfig(**change)
+
+
+@pytest.mark.parametrize(
+    ("config", "name", "word", "choices"),
+    [
+        (ModelConfig(), "act_fn", "tanh", "gelu, relu, silu"),
+        (ModelConfig(), "normalization_type", "batch", "none, LN, LNPre, RMS, RMSPre"),
+        (TrainConfig(), "learning_rate_schedule", "linear", "constant, cosine"),
+        (TrainConfig(), "precision", "float16", "float32, bfloat16"),
+        (TrainConfig(), "device", "tpu", "auto, cpu, cuda"),
+    ],
+)
+def test_a_word_of_no_known_kind_is_refused(config, name, word, choices):
+    object.__setattr__(config, name, word)  # the tests' own type checker would refuse it in the constructor
+    with pytest.raises(UserError, match=f"{name} is '{word}', expected one of {choices}: give one of these"):
+        config.__post_init__()

@@ -98,3 +98,7 @@ def test_transformer_lens_attributes_the_logits_of_a_folded_model_in_full(varian
     bias = model.b_U[left] - model.b_U[right]
     difference = said[..., left] - said[..., right]
     torch.testing.assert_close(attributed + bias, difference, atol=1e-5 * float(said.abs().max()), rtol=1e-4)
+
+
+def test_a_folded_model_is_as_precise_as_it_was(draw_model):
+    assert fold_norms(draw_model().double()).W_U.dtype == torch.float64

@@ -66,3 +66,10 @@ def test_models_of_another_training_are_left_alone(folder, model, tmp_path, what
     stranger = {"config": replace(folder.config, seed=1), "demonstrations": others}[what]
     with pytest.raises(UserError, match=r"model\.steps holds models of another training: remove it, or give another"):
         replace(folder, **{what: stranger}).require_own()
+
+
+def test_the_best_of_a_training_that_is_written_anew_does_not_stay(folder, model):
+    folder.keep_best(model, 20, Validation(1.0, 0.5, 10))
+    for step, loss in ((10, 1.6), (20, 1.5)):
+        folder.keep_best(changed(model, float(step)), step, Validation(loss, 0.5, 10))
+    assert load_model(folder.path / "best").artefact.manifest.metrics["loss"] == 1.5

@@ -9,7 +9,9 @@ from transformer_lens.hook_points import HookPoint
 
 from dtinterp.model.config import ModelConfig
 from dtinterp.model.layers import MLP, Attention, Block, GatedMLP
-from dtinterp.model.tokens import OBSERVATION, allowed_attention
+from dtinterp.model.tokens import allowed_attention
+
+OBSERVATION = ModelConfig().observation_tokens
 
 CONFIG = ModelConfig(d_model=12, n_heads=3, d_mlp=20, n_slots=4)
 Layer = TypeVar("Layer", bound=nn.Module)

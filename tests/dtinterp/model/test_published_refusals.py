@@ -5,7 +5,7 @@ import torch
 
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.published import read_published
-from tests.dtinterp.model.conftest import SMALL, written_weights
+from tests.dtinterp.model.conftest import SMALL, WORLD, written_weights
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,9 @@ from tests.dtinterp.model.conftest import SMALL, written_weights
         ({"n_heads": 5}, "d_model is 12, expected a multiple of n_heads, 5"),
         ({"d_model": "wide"}, "d_model is 'wide' in model_config"),
         ({"rotary": True}, "rotary is True in model_config"),
+        ({"d_model": 12 * 10**6}, r"\(reward_embedding.0.weight has shape \(12, 1\), not \(12000000, 1\)"),
+        ({"d_mlp": 2**60}, "says that it has weights larger than any memory: give a checkpoint"),
+        ({"n_layers": 10**9}, r"has \d+ weights, too few for the 1000000000 layers it says: give a checkpoint"),
     ],
 )
 def test_settings_that_the_weights_do_not_fit_are_refused(write, option, sentence):
@@ -64,6 +67,7 @@ def test_a_weight_of_another_shape_is_named(write, shape):
         ({"environment_config": "{"}, "environment_config of .*model.pt is no JSON object"),
         ({"model_config": "[1]"}, "model_config of .*model.pt is no JSON object"),
         ({"model_config": 3}, "model_config of .*model.pt is no JSON object"),
+        ({"model_config": "[" * 200_000}, "model_config of .*model.pt is no JSON object"),
         ({"offline_config": '{"model_type": "clone_transformer"}'}, "model_type is 'clone_transformer' in offline"),
         ({"model_state_dict": [1, 2]}, "model_state_dict of .*model.pt is a list, expected weights by name"),
         ({"model_state_dict": {"a": 1, "b": torch.ones(1)}}, "a in .*model.pt is no tensor, expected only weights"),
@@ -106,10 +110,35 @@ def test_a_truncated_file_is_refused(write, share):
     file = write(SMALL)
     data = file.read_bytes()
     file.write_bytes(data[: int(share * len(data))])
-    with pytest.raises(UserError, match=r"model\.pt is truncated, damaged, or no checkpoint of torch: fetch it again"):
+    with pytest.raises(
+        UserError, match=r"model\.pt is truncated, damaged, or no checkpoint of torch 1.6 or newer: fetch"
+    ):
         read_published(file)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UserError, match=r"nothing\.pt is no file: give the path of a published checkpoint"):
         read_published(tmp_path / "nothing.pt")
+
+
+@pytest.mark.parametrize(("field", "value"), [("view_size", -7), ("max_steps", 10**13)])
+def test_a_world_that_cannot_be_is_refused(write, field, value):
+    with pytest.raises(UserError, match=f"{field} is -7 in environment_config|time_embedding.weight has shape"):
+        read_published(write(SMALL, world={**WORLD, field: value}))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        torch.full((12, 1), torch.nan),
+        torch.ones(12, 1, dtype=torch.complex64),
+        torch.ones(12, 1, dtype=torch.int64),
+        torch.ones(12, 1).to_sparse(),
+        torch.ones(12, 1, device="meta"),
+    ],
+    ids=["not a number", "complex", "whole", "sparse", "without numbers"],
+)
+def test_a_weight_that_is_no_plain_tensor_is_named(write, odd):
+    weights = written_weights(SMALL) | {"reward_embedding.0.weight": odd}
+    with pytest.raises(UserError, match=r"reward_embedding.0.weight in .*model.pt is no plain tensor of finite"):
+        read_published(write(SMALL, weights))

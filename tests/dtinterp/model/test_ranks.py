@@ -63,4 +63,17 @@ def test_a_rank_that_is_killed_takes_the_others_with_it(in_ranks, dying):
 def test_more_processes_than_devices_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(UserError, match=r"process 2 of this machine finds 1 CUDA devices: give torchrun --nproc-per-"):
-        ranks_module._take_own_device(1)
+        ranks_module._own_device(1)
+
+
+def test_each_process_has_its_model_on_a_device_of_its_own(monkeypatch):
+    taken = []
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    group = {"init_process_group": None, "get_rank": 1, "get_world_size": 2, "destroy_process_group": None}
+    for name, answer in {"is_torchelastic_launched": True, **group}.items():
+        monkeypatch.setattr(ranks_module.distributed, name, lambda *_, answer=answer, **__: answer)
+    with joined_ranks(torch.device("cuda")) as ranks:
+        assert (ranks.rank, ranks.device) == (1, torch.device("cuda", 1))
+    assert taken == [1]

@@ -1,3 +1,5 @@
+from dataclasses import asdict
+
 import pytest
 import torch
 
@@ -47,3 +49,21 @@ def test_an_untrained_twin_has_the_shape_and_none_of_the_weights(model, config):
     assert not torch.isclose(twin.W_obs, model.W_obs).all()
     assert not torch.isclose(twin.W_obs, other.W_obs).all()
     assert torch.equal(twin.W_obs, untrained_twin(config, draw=0).W_obs)
+
+
+@pytest.mark.parametrize(
+    ("settings", "lacking", "sentence"),
+    [
+        ({"model": {"rotary": True}}, "", "model has rotary, which this version cannot read: use a newer one"),
+        ({"model": None}, "", "model has no shape, which this version cannot read"),
+        ({"model": {"d_mlp": 96}}, "", "model does not have the weights of the shape that it says: make it again"),
+        ({}, "W_U", "model does not have the weights of the shape that it says"),
+    ],
+)
+def test_a_model_whose_parts_do_not_fit_is_refused(model, config, tmp_path, settings, lacking, sentence):
+    told = asdict(config)
+    told |= {name: {**told[name], **part} if part else part for name, part in settings.items()}
+    weights = {name: weight for name, weight in model.state_dict().items() if name != lacking}
+    write_artefact(tmp_path / "model", Content("model", told, weights, {}), parents=(), seed=0)
+    with pytest.raises(UserError, match=sentence):
+        load_model(tmp_path / "model")

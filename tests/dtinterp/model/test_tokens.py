@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dtinterp.foundation.errors import UserError
-from dtinterp.model.tokens import OBSERVATION, allowed_attention, interleave, n_slots_of, token_of_slot
+from dtinterp.model.config import ModelConfig
+from dtinterp.model.tokens import allowed_attention, interleave, n_slots_of, token_of_slot
 
 
 @settings(deadline=None)
@@ -14,7 +15,7 @@ def test_interleaving_then_splitting_is_the_identity(batch, n_slots, seed):
     tokens = interleave(*kinds)
     assert tokens.shape == (batch, 3 * n_slots - 1, 4)
     assert torch.equal(tokens[:, 0::3], kinds[0])
-    assert torch.equal(tokens[:, OBSERVATION], kinds[1])
+    assert torch.equal(tokens[:, ModelConfig().observation_tokens], kinds[1])
     assert torch.equal(tokens[:, 2::3], kinds[2, :, :-1])
 
 

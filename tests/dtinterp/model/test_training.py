@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from dtinterp.dataset.windows import window
+from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Logbook
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.config import TrainConfig
@@ -114,3 +115,18 @@ def test_facts_never_reach_the_model(train, trajectories, items):
     assert torch.equal(weights(model), weights(other))
     with torch.no_grad():
         assert torch.equal(model(window(trajectories, chosen), items), model(window(scrambled, chosen), items))
+
+
+def test_a_training_that_diverges_says_so_and_keeps_its_state(train, tmp_path):
+    file = tmp_path / "under-way.safetensors"
+    config = replace(TINY, steps=200, learning_rate=1e4, warmup=0, validate_every=1)
+    with pytest.raises(UserError, match=r"the loss is (nan|inf) after \d+ steps, .*: give a smaller --learning-rate"):
+        train(config, record=Record(resume_file=file))
+    assert file.exists()
+
+
+def test_episodes_longer_than_the_model_knows_are_refused_before_anything_is_trained(train):
+    config = replace(TINY, model=replace(TINY.model, max_time=40))
+    with pytest.raises(UserError, match="may last 50 steps, max_time is 40: give --max-time 50"):
+        train(config)
+    train(replace(config, steps=1, model=replace(config.model, time_embedding=False)))
