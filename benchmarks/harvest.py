@@ -5,8 +5,8 @@
     python benchmarks/harvest.py --device cuda                 the same on a GPU
 
 The model has the shape of memory-dt. The forward pass and the harvest of each site take turns; a rate is the median
-after a first turn. The sites are those of the stream, and inside the middle block one of an attention, heads and
-patterns, and the neurons of an MLP. Nothing is asserted.
+after a first turn. The sites are those of the stream; inside the middle block an attention's heads, patterns and what
+each head writes, and the neurons of an MLP; inside the last block two of these; and the last norm. Nothing is asserted.
 """
 
 import argparse
@@ -36,8 +36,11 @@ SHAPE = ModelConfig(d_model=256, n_layers=3, n_heads=8)
 WINDOWS = 1024
 AIM = 0.8
 """Share of the bare forward pass's speed that the harvest of one site is meant to keep."""
-INSIDE = ("blocks.1.attn.hook_z", "blocks.1.attn.hook_pattern", "blocks.1.mlp.hook_post")
-"""Sites inside a block."""
+INSIDE = (
+    *("blocks.1.attn.hook_z", "blocks.1.attn.hook_pattern", "blocks.1.attn.hook_result", "blocks.1.mlp.hook_post"),
+    *("blocks.2.attn.hook_z", "blocks.2.mlp.hook_post", "ln_final.hook_normalized"),
+)
+"""Sites inside a block, and behind the last one, which is else computed at observation tokens only."""
 FORWARD = "forward"
 
 

@@ -46,6 +46,7 @@ from environments.vocabulary import one_hot
 SHAPE = ModelConfig(d_model=256, n_layers=3, n_heads=8)
 """That of memory-dt."""
 WINDOWS = 256
+SQUARE = 2048  # side of a large matrix
 TRAINED, WHOLE, BARE, LENS = "dtinterp", "dtinterp, whole windows", "nn.TransformerEncoder", "TransformerLens"
 COMPILED = "dtinterp, compiled"
 AIMS = {LENS: 2.0, BARE: 0.95}
@@ -257,13 +258,13 @@ def _flops(packs: Sequence[Pack]) -> float:
 
 
 def _matrix_rate(setting: Setting) -> float:
-    """Return how many operations a second the products of a linear layer and its gradients reach on their own."""
+    """Return the operations a second of matrix products alone: a linear layer's with gradients, or a square one's."""
     dtype, device, width = getattr(torch, setting.precision), setting.items.device, SHAPE.d_model
     rows = torch.randn(WINDOWS * SHAPE.n_ctx // 2, width, dtype=dtype, device=device)
-    weight = torch.randn(width, width, dtype=dtype, device=device)
+    weight, square = (torch.randn(size, size, dtype=dtype, device=device) for size in (width, SQUARE))
     products: list[Step] = [lambda: rows @ weight, lambda: rows @ weight.T, lambda: rows.T @ rows]
-    seconds = sum(_median(product, setting.now) for product in products)
-    return len(products) * 2 * rows.numel() * width / seconds
+    layer = len(products) * 2 * rows.numel() * width / sum(_median(product, setting.now) for product in products)
+    return max(layer, 2 * SQUARE**3 / _median(lambda: square @ square, setting.now))
 
 
 def _timed(call: Step, now: Callable[[], float]) -> float:

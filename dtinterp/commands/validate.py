@@ -1,4 +1,4 @@
-"""A model and its demonstrations on disk become how well it predicts actions that it never saw, on disk."""
+"""A model and its demonstrations on disk become how well it predicts the actions of held-out episodes, on disk."""
 
 from dataclasses import asdict
 from pathlib import Path
