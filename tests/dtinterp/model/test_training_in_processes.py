@@ -47,6 +47,25 @@ with joined_ranks(torch.device("cpu")) as ranks:
     model = train_model(trajectories, sides, config, items=items, record=record, ranks=ranks)
 save_file(model.state_dict(), f"rank-{ranks.rank}-of-{ranks.count}.safetensors")
 """
+STOPPED = """
+from dtinterp.model import training
+draw, drawn = training._batch, []
+def stops_once(trajectories, split, config, step):
+    drawn.append(step)
+    if drawn.count(9) == 1 and step == 9 and ranks.rank == 1:
+        signal.raise_signal(signal.SIGINT)
+    return draw(trajectories, split, config, step)
+training._batch = stops_once
+with joined_ranks(torch.device("cpu")) as ranks:
+    record = Record(resume_file=Path("stopped") if ranks.is_first else None)
+    for _ in range(2):
+        try:
+            model = train_model(trajectories, sides, config, items=items, record=record, ranks=ranks)
+        except KeyboardInterrupt:
+            pass
+assert drawn == list(range(20)), drawn
+save_file(model.state_dict(), f"rank-{ranks.rank}-stopped.safetensors")
+"""
 COMPILED = """
 config = replace(config, steps=6, validate_every=3, batch_size=128, warmup=0)
 for name, asked in (("plain", config), ("compiled", replace(config, compile=True))):
@@ -117,6 +136,10 @@ def test_two_processes_of_torchrun_train_as_one_does_with_the_same_batches(groun
     assert not (ground / "rank-1-of-2.jsonl").exists()
     first, second = (load_file(ground / f"rank-{rank}-of-2.safetensors") for rank in (0, 1))
     assert all(torch.equal(first[name], second[name]) for name in first)
+    carried_out(STOPPED, ground, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    for rank in (0, 1):  # a training that two processes went on with after a Ctrl-C at one of them
+        ended = load_file(ground / f"rank-{rank}-stopped.safetensors")
+        assert all(torch.equal(ended[name], first[name]) for name in first)
 
 
 @pytest.mark.slow
