@@ -26,6 +26,8 @@ def assert_alike(logits, others):
 
 SHAPES = st.fixed_dictionaries(
     {
+        "d_model": st.sampled_from([8, 16, 32]),
+        "d_mlp": st.integers(1, 40),
         "n_layers": st.integers(1, 3),
         "n_heads": st.sampled_from([1, 2, 4]),
         "act_fn": st.sampled_from(["gelu", "relu", "silu"]),
