@@ -59,8 +59,8 @@ def slots_at(
 
     `tokens` is where the model has its observations, `model.cfg.observation_tokens`.
     """
-    rows = _places_first(site, activation).flatten(2)
-    return rows if site in PER_SLOT else rows[:, tokens]
+    places = _places_first(site, activation)
+    return (places if site in PER_SLOT else places[:, tokens]).flatten(2)
 
 
 def splice(site: str, edit: SlotEdit, tokens: slice) -> Hook:

@@ -153,17 +153,16 @@ class Block(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch token d_model"], allowed: Bool[Tensor, "batch query key"], queries: slice
     ) -> Float[Tensor, "batch chosen d_model"]:
-        """Transform the chosen tokens; the others only serve as keys and values, unless somebody listens here."""
-        if is_listened_to(self):
-            return self._transform(x, allowed, slice(None))[:, queries]
-        return self._transform(x, allowed, queries)
-
-    def _transform(
-        self, x: Float[Tensor, "batch token d_model"], allowed: Bool[Tensor, "batch query key"], queries: slice
-    ) -> Float[Tensor, "batch chosen d_model"]:
+        """Transform the chosen tokens; the others serve as keys and values, and go on as far as somebody listens."""
+        is_read_on = any(map(is_listened_to, (self.ln2, self.mlp, self.hook_mlp_out, self.hook_resid_post)))
+        is_shown = is_read_on or is_heard(self.hook_attn_out) or is_heard(self.hook_resid_mid)
         x = self.hook_resid_pre(x)
-        x = self.hook_resid_mid(x[:, queries] + self.hook_attn_out(self.attn(self.ln1(x), allowed, queries)))
-        return self.hook_resid_post(x + self.hook_mlp_out(self.mlp(self.ln2(x))))
+        shown = slice(None) if is_shown else queries
+        x = self.hook_resid_mid(x[:, shown] + self.hook_attn_out(self.attn(self.ln1(x), allowed, shown)))
+        if is_shown and not is_read_on:
+            x = x[:, queries]
+        x = self.hook_resid_post(x + self.hook_mlp_out(self.mlp(self.ln2(x))))
+        return x[:, queries] if is_read_on else x
 
 
 def _attend(
