@@ -36,7 +36,7 @@ from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.resume import Training
 from dtinterp.foundation.seeding import generator
-from dtinterp.model.config import ModelConfig, TrainConfig
+from dtinterp.model.config import ModelConfig, Precision, TrainConfig
 from dtinterp.model.descent import Descent, optimizer_of
 from dtinterp.model.training import Record, train_model
 from dtinterp.model.transformer import DecisionTransformer
@@ -64,7 +64,7 @@ class Setting:
     trajectories: Trajectories
     split: Split
     items: Tensor
-    precision: str
+    precision: Precision
     steps: int
     is_compiled: bool
     """whether ours takes part compiled as well"""
@@ -152,7 +152,7 @@ def main() -> None:
     arguments.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
-def _setting(arguments: argparse.Namespace, precision: str) -> Setting:
+def _setting(arguments: argparse.Namespace, precision: Precision) -> Setting:
     clock = time.process_time if arguments.clock == "cpu" else time.perf_counter
     is_cuda = arguments.device.startswith("cuda")
 

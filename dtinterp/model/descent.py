@@ -16,7 +16,7 @@ from dtinterp.dataset.packing import Pack, pack
 from dtinterp.dataset.windows import Windows
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.resume import Training
-from dtinterp.model.config import TrainConfig
+from dtinterp.model.config import Precision, TrainConfig
 from dtinterp.model.ranks import ALONE, Ranks
 from dtinterp.model.transformer import DecisionTransformer
 
@@ -85,7 +85,7 @@ class Descent:
 
 
 def summed_loss(
-    model: nn.Module, packs: Sequence[Pack], items: Float32[Tensor, "frame item"], precision: str
+    model: nn.Module, packs: Sequence[Pack], items: Float32[Tensor, "frame item"], precision: Precision
 ) -> Float[Tensor, ""]:
     """Return the cross-entropy in nats of the windows that were packed, summed over their actions."""
     losses, weights = [], []
