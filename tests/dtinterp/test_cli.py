@@ -84,7 +84,7 @@ def test_a_missing_artefact_is_named(capsys, tmp_path):
 
 def test_a_checkpoint_that_is_none_is_named(capsys, tmp_path):
     (tmp_path / "model.pt").write_bytes(b"no checkpoint")
-    assert "is truncated, damaged, or no checkpoint of torch: fetch it again" in said(
+    assert "is truncated, damaged, or no checkpoint of torch 1.6 or newer: fetch it again" in said(
         capsys, "import-model", tmp_path / "model.pt", "--out", tmp_path / "model"
     )
     assert not (tmp_path / "model").exists()
