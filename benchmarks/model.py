@@ -45,8 +45,7 @@ from environments.vocabulary import one_hot
 
 SHAPE = ModelConfig(d_model=256, n_layers=3, n_heads=8)
 """That of memory-dt."""
-WINDOWS = 256
-SQUARE = 2048  # side of a large matrix
+WINDOWS, SQUARE = 256, 2048  # of a batch; side of a large matrix
 TRAINED, WHOLE, BARE, LENS = "dtinterp", "dtinterp, whole windows", "nn.TransformerEncoder", "TransformerLens"
 COMPILED = "dtinterp, compiled"
 AIMS = {LENS: 2.0, BARE: 0.95}
