@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import torch
+import torch.distributed.nn  # before any group: its default arguments hold the one that they find, past its end
 from torch import Tensor, distributed
 
 from dtinterp.foundation.errors import UserError
