@@ -64,7 +64,7 @@ def _write_subject(folder: Path) -> None:
     from dtinterp.agents.items import FrameItems
     from dtinterp.agents.network import AgentPolicy, RecurrentActorCritic
     from dtinterp.agents.storage import save_agent
-    from dtinterp.commands.train_model import calibration_of
+    from dtinterp.commands.calibrating import Play, calibration_of
     from dtinterp.demonstrations.collect import Share, collect
     from dtinterp.demonstrations.evaluate import evaluate
     from dtinterp.demonstrations.samplers import Greedy, Temperature
@@ -88,7 +88,7 @@ def _write_subject(folder: Path) -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.normal_(std=0.3, generator=rng)
-    points = calibration_of(model, env_id, Greedy(), targets=(0.0, 0.892), n_episodes=8)
+    points = calibration_of(model, Play(env_id, Greedy(), n_episodes=8), (0.0, 0.892))
     metrics = {"calibration": {"greedy": [asdict(point) for point in points]}}
     save_model(folder / "models" / "novice", model, config, parent=parent, metrics=metrics)
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from dtinterp.commands.calibrating import Play, calibration_of
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL
-from dtinterp.demonstrations.evaluate import Evaluation, evaluate
 from dtinterp.demonstrations.samplers import Sampler, parse_sampler, sampler_name
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
@@ -13,17 +13,10 @@ from dtinterp.foundation.artefact import Artefact, Content, refuse_existing, wri
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import progress
 from dtinterp.foundation.ranges import require_at_least
-from dtinterp.foundation.seeding import generator
-from dtinterp.interventions.expectation import Bounds, evaluation_of, expectation
-from dtinterp.model.calibration import Calibration, Demand, Judge, demands
-from dtinterp.model.calibration import calibrate as points_of
-from dtinterp.model.frames import coded
-from dtinterp.model.policy import WindowPolicy
+from dtinterp.interventions.expectation import Bounds
+from dtinterp.model.calibration import Calibration, Demand, demands
 from dtinterp.model.storage import load_model
 from dtinterp.model.transformer import DecisionTransformer
-from environments.graph.state_graph import state_graph
-from environments.making import make_worlds
-from environments.registration import SUPPORTED_IDS
 
 KIND = "calibration"
 
@@ -102,25 +95,10 @@ def calibrations(
 
 
 def _calibration(model: DecisionTransformer, demand: Demand, acting: Sampler, config: CalibrateConfig) -> Calibration:
-    worlds = make_worlds(demand.env_id, config.n_episodes, generator=generator(config.seed, "calibration/layouts"))
-
-    def played(policy: WindowPolicy) -> Evaluation:
-        return evaluate(policy, worlds, acting, generator=generator(config.seed, "calibration/actions"))
-
-    judge = _exact_or(played, demand.env_id, acting, config) if demand.env_id in SUPPORTED_IDS else played
-    points = points_of(model, coded(worlds, model.cfg.n_items), targets=demand.targets, judge=judge)
+    bounds = Bounds(config.n_followed, config.tolerance)
+    play = Play(demand.env_id, acting, config.n_episodes, config.seed, bounds)
+    points = calibration_of(model, play, demand.targets)
     return Calibration(demand, sampler_name(acting), tuple(points))
-
-
-def _exact_or(played: Judge, env_id: str, acting: Sampler, config: CalibrateConfig) -> Judge:
-    graph, bounds = state_graph(env_id), Bounds(config.n_followed, config.tolerance)
-
-    def judge(policy: WindowPolicy) -> Evaluation:
-        expected = expectation(policy.model, graph, acting, target_return=policy.target_return, bounds=bounds)
-        is_bounded = expected.unfollowed <= config.tolerance
-        return evaluation_of(expected, max_steps=graph.max_steps) if is_bounded else played(policy)
-
-    return judge
 
 
 def _title(demand: Demand) -> str:

@@ -15,7 +15,7 @@ from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.score import DictionaryScore
 from dtinterp.dictionary.storage import save_dictionary
 from dtinterp.dictionary.variations import Variations, consistencies, varied
-from dtinterp.foundation.artefact import Artefact, refuse_existing
+from dtinterp.foundation.artefact import Artefact, refuse_existing, unfinished_beside
 from dtinterp.foundation.errors import UserError
 
 
@@ -87,7 +87,7 @@ def fit_dictionary(
         check_site(subject.model, site)
         for fit in fits:
             refuse_existing(_folder(out, site, fit, config), replace=replace)
-    unfinished = out.with_name(f"{out.name}.unfinished.safetensors")
+    unfinished = unfinished_beside(out)
     fitted = _fitted(subject, sites, config)
     found = fit_to_sites(fitted, fits, seed=config.seed, unfinished=unfinished)
     written: list[Artefact] = []

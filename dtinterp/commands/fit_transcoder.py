@@ -24,7 +24,7 @@ from dtinterp.dictionary.map_config import MapConfig
 from dtinterp.dictionary.maps import Linear, RowMap, SkipTranscoder, Transcoder, apply_map
 from dtinterp.dictionary.pairs import Pairs
 from dtinterp.dictionary.transcoding import LayerPairs, fit_maps
-from dtinterp.foundation.artefact import refuse_existing
+from dtinterp.foundation.artefact import refuse_existing, unfinished_beside
 from dtinterp.foundation.logbook import progress
 from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.interventions.acting import ActingConfig, Trial
@@ -93,7 +93,7 @@ def fit_transcoder(
         for fit in fits:
             refuse_existing(_folder(out, layer, fit), replace=replace)
     mlps = _mlps(subject, layers, config)
-    unfinished = out.with_name(f"{out.name}.unfinished.safetensors")
+    unfinished = unfinished_beside(out)
     found = _fitted(mlps, fits, unfinished)
     cards = _judged(mlps, found)
     told = {}

@@ -11,11 +11,19 @@ import torch
 from pydantic import TypeAdapter
 from torch import Tensor
 
-from dtinterp.commands.train_model import calibration_of
+from dtinterp.commands.calibrating import Play, calibration_of
 from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.foundation.artefact import Artefact, Content, begin_log, keep_log, refuse_existing, write_artefact
+from dtinterp.foundation.artefact import (
+    Artefact,
+    Content,
+    begin_log,
+    keep_log,
+    refuse_existing,
+    unfinished_beside,
+    write_artefact,
+)
 from dtinterp.foundation.devices import device_of
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Logbook, progress
@@ -120,16 +128,11 @@ def try_out(ground: Ground, trial: Trial) -> Made:
     config, trajectories = config_of(trial, ground.sweep), ground.trajectories
     sides = split_of(trajectories, config)
     items = coded(trajectories, config.model.n_items).table.to(device_of(config.device))
-    unfinished = ground.folder and _unfinished(ground.folder / trial.name)
+    unfinished = ground.folder and unfinished_beside(ground.folder / trial.name)
     model = train_model(trajectories, sides, config, items=items, record=Record(resume_file=unfinished)).eval()
     held_out = validate(model, validation_windows(trajectories, sides, config), items)
-    (point,) = calibration_of(
-        model,
-        trajectories.env_id,
-        Temperature(1.0),
-        targets=(ground.target_return,),
-        n_episodes=ground.sweep.n_episodes,
-    )
+    play = Play(trajectories.env_id, Temperature(1.0), ground.sweep.n_episodes)
+    (point,) = calibration_of(model, play, (ground.target_return,))
     seconds = round(time.perf_counter() - began, 1)
     scores = Scores(model.n_parameters, held_out.loss, held_out.accuracy, point.evaluation.success, seconds)
     return Made({name: weight.cpu() for name, weight in model.state_dict().items()}, scores)
@@ -160,7 +163,7 @@ class _Shelf:
         model.load_state_dict(dict(made.weights))
         metrics = {"scores": asdict(made.scores), "asked": dict(asked)}
         save_model(self.path / trial.name, model, config, parent=self.parent, metrics=metrics)
-        _unfinished(self.path / trial.name).unlink(missing_ok=True)
+        unfinished_beside(self.path / trial.name).unlink(missing_ok=True)
 
 
 def _all_tried(shelf: _Shelf, ground: Ground, ray_address: str | None) -> Iterator[Tried]:
@@ -211,7 +214,3 @@ def _cells(outcome: Scores | Failed) -> Mapping[str, object]:
             success = {"success": outcome.success.estimate, "success_low": outcome.success.low}
             success |= {"success_high": outcome.success.high, "n_episodes": outcome.success.n}
             return {name: value for name, value in vars(outcome).items() if name != "success"} | success
-
-
-def _unfinished(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.unfinished.safetensors")

@@ -13,7 +13,7 @@ from dtinterp.agents.training import Record
 from dtinterp.agents.training import train_agent as train
 from dtinterp.demonstrations.evaluate import Evaluation, evaluate
 from dtinterp.demonstrations.samplers import Greedy, Sampler, Temperature, sampler_name
-from dtinterp.foundation.artefact import Artefact, begin_log, keep_log, refuse_existing
+from dtinterp.foundation.artefact import Artefact, begin_log, keep_log, refuse_existing, unfinished_beside
 from dtinterp.foundation.devices import device_of
 from dtinterp.foundation.logbook import Logbook
 from dtinterp.foundation.seeding import generator
@@ -52,7 +52,7 @@ def train_agent(
     refuse_existing(out, replace=replace)
     start = None if start_from is None else load_agent(start_from)
     device = device_of(config.device)
-    unfinished = out.with_name(f"{out.name}.unfinished.safetensors")
+    unfinished = unfinished_beside(out)
     log = begin_log(out, fresh=not unfinished.exists())
     record = Record(Logbook(log, open_tracker(track, out.with_name(f"{out.name}.{track}"))), unfinished)
     worlds = training_worlds(config, config.n_worlds, device)

@@ -4,21 +4,19 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from dtinterp.commands.calibrating import Play, calibration_of
 from dtinterp.commands.collect import DEMONSTRATIONS
 from dtinterp.dataset.split import Split
-from dtinterp.demonstrations.evaluate import Evaluation, evaluate
-from dtinterp.demonstrations.samplers import Greedy, Sampler, Temperature, sampler_name
+from dtinterp.demonstrations.samplers import Greedy, Temperature, sampler_name
 from dtinterp.demonstrations.storage import load_trajectories
-from dtinterp.foundation.artefact import JSON, Artefact, begin_log, keep_log, refuse_existing
+from dtinterp.foundation.artefact import JSON, Artefact, begin_log, keep_log, refuse_existing, unfinished_beside
 from dtinterp.foundation.devices import device_of
 from dtinterp.foundation.logbook import Logbook
-from dtinterp.foundation.seeding import generator
+from dtinterp.interventions.expectation import Bounds
 from dtinterp.model.breakdown import break_down
-from dtinterp.model.calibration import CalibrationPoint, calibrate
 from dtinterp.model.config import TrainConfig
 from dtinterp.model.frames import coded
 from dtinterp.model.keeping import CheckpointFolder
-from dtinterp.model.policy import WindowPolicy
 from dtinterp.model.ranks import joined_ranks
 from dtinterp.model.sides import split_of
 from dtinterp.model.storage import save_model
@@ -26,15 +24,16 @@ from dtinterp.model.training import Probe, Record
 from dtinterp.model.training import train_model as train
 from dtinterp.model.transformer import DecisionTransformer
 from dtinterp.model.validation import validation_windows
-from environments.making import make_worlds
 
 MODEL = Path("results/model")
 TARGETS = (0.0, 0.25, 0.5, 0.75, 0.892, 0.95)
 """Returns asked for in a calibration; 0.892 is the best that the seven-by-seven Memory world pays."""
 PROBED = (0.0, 0.892)
 """Returns asked for at each measurement of a training."""
-N_EPISODES = 1000
-"""Episodes per point of a calibration."""
+N_EPISODES = 2000
+"""Episodes per point of a calibration that is not exact."""
+FOLLOWED = Bounds(n_followed=2000, tolerance=0.001)
+"""How far a greedy model's windows are followed for an exact calibration."""
 N_PROBE_EPISODES = 200
 """Episodes per point of the training log."""
 
@@ -47,11 +46,12 @@ def train_model(
     probe_returns: tuple[float, ...] = PROBED,
     replace: bool = False,
 ) -> Artefact | None:
-    """Train a decision transformer and calibrate it over 1,000 episodes per return asked for.
+    """Train a decision transformer and calibrate it: exactly where it acts greedily and the world's states are known.
 
-    An interrupted training goes on where it stopped when the same command is given again. Models kept on the way go to
-    OUT.steps, one folder each. In each world of a mixture it is calibrated over 50 episodes. Several processes train
-    one model together where torchrun starts the command; the first of them returns the artefact, the others nothing.
+    Elsewhere 2,000 episodes are played for each return asked for, in each world of a mixture 100. An interrupted
+    training goes on where it stopped when the same command is given again. Models kept on the way go to OUT.steps, one
+    folder each. Several processes train one model together where torchrun starts the command; the first of them returns
+    the artefact, the others nothing.
 
     Args:
         config: shape and training.
@@ -79,18 +79,23 @@ def train_model(
     }
     artefact = save_model(out, model, config, parent=parent, metrics=metrics, replace=replace)
     keep_log(out)
-    _unfinished(out).unlink(missing_ok=True)
+    unfinished_beside(out).unlink(missing_ok=True)
     return artefact
 
 
 def _calibrations(model: DecisionTransformer, env_ids: Sequence[str]) -> dict[str, JSON]:
     """Return the calibration by sampler; of a mixture, in each of its worlds."""
-    return {
-        f"{sampler_name(sampler)}{_where(env_id, env_ids)}": [
-            asdict(point) for point in calibration_of(model, env_id, sampler, n_episodes=_share_of(N_EPISODES, env_ids))
-        ]
+    n_episodes = _share_of(N_EPISODES, env_ids)
+    plays = [
+        Play(env_id, sampler, n_episodes, bounds=bounds)
         for env_id in env_ids
-        for sampler in (Greedy(), Temperature(1.0))
+        for sampler, bounds in ((Greedy(), FOLLOWED), (Temperature(1.0), None))
+    ]
+    return {
+        f"{sampler_name(play.acting)}{_where(play.env_id, env_ids)}": [
+            asdict(point) for point in calibration_of(model, play, TARGETS)
+        ]
+        for play in plays
     }
 
 
@@ -113,23 +118,6 @@ def counts_of(split: Split) -> dict[str, int]:
     }
 
 
-def calibration_of(
-    model: DecisionTransformer,
-    env_id: str,
-    sampler: Sampler,
-    *,
-    targets: Sequence[float] = TARGETS,
-    n_episodes: int = N_EPISODES,
-) -> list[CalibrationPoint]:
-    """Return what the model achieves for each return asked of it; starts and draws are the same for every call."""
-    worlds = make_worlds(env_id, n_episodes, generator=generator(0, "calibration/layouts"))
-
-    def judge(policy: WindowPolicy) -> Evaluation:
-        return evaluate(policy, worlds, sampler, generator=generator(0, "calibration/actions"))
-
-    return calibrate(model, coded(worlds, model.cfg.n_items), targets=targets, judge=judge)
-
-
 def success_probe(env_ids: Sequence[str], targets: Sequence[float] = PROBED) -> Probe:
     """Return what the training log records of behaviour: sampled episodes at some returns asked for, by world."""
 
@@ -138,7 +126,7 @@ def success_probe(env_ids: Sequence[str], targets: Sequence[float] = PROBED) -> 
         n_episodes = _share_of(N_PROBE_EPISODES, env_ids)
         for env_id in env_ids:
             where = _where(env_id, env_ids)
-            for point in calibration_of(model, env_id, Temperature(1.0), targets=targets, n_episodes=n_episodes):
+            for point in calibration_of(model, Play(env_id, Temperature(1.0), n_episodes), targets):
                 asked = f"_at_{point.target_return:g}{where}" if model.cfg.return_to_go else where
                 shares[f"success{asked}"] = point.evaluation.success.estimate
                 shares[f"failure{asked}"] = point.evaluation.failure.estimate
@@ -152,14 +140,10 @@ def _record(out: Path, config: TrainConfig, parent: Artefact, probe: Probe) -> R
     """Return what is kept beside `out` while it is trained. Raises `UserError` where another training's models are."""
     checkpoints = CheckpointFolder(out.with_name(f"{out.name}.steps"), config, parent)
     checkpoints.require_own()
-    unfinished = _unfinished(out)
+    unfinished = unfinished_beside(out)
     return Record(
         logbook=Logbook(begin_log(out, fresh=not unfinished.exists())),
         resume_file=unfinished,
         probe=probe,
         keeper=checkpoints if config.n_checkpoints else None,
     )
-
-
-def _unfinished(out: Path) -> Path:
-    return out.with_name(f"{out.name}.unfinished.safetensors")

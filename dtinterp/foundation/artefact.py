@@ -178,6 +178,11 @@ def keep_log(path: Path) -> None:
     begin_log(path, fresh=False).replace(path.with_name(f"{path.name}.jsonl"))
 
 
+def unfinished_beside(path: Path) -> Path:
+    """Return the file that keeps an interrupted training whose artefact will stand at `path`."""
+    return path.with_name(f"{path.name}.unfinished.safetensors")
+
+
 def _fill(folder: Path, content: Content, *, parents: Sequence[Artefact], seed: int, device: str) -> None:
     (folder / CONFIG).write_bytes(as_json(finite(content.config)))
     (folder / TENSORS).write_bytes(save({name: _owned(tensor) for name, tensor in content.tensors.items()}))

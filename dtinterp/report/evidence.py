@@ -93,5 +93,6 @@ def shown_path(path: Path) -> str:
 
 
 def _with_range(estimate: str, limits: str, n: int) -> Html:
-    spread = element("span", f" [{limits}]", class_="range", title=f"95% interval, n = {n}")
+    meaning = f"95% interval, n = {n}" if n else "bounds: it was computed, nothing was sampled"
+    spread = element("span", f" [{limits}]", class_="range", title=meaning)
     return element("span", estimate, spread, class_="number")

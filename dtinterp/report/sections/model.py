@@ -1,5 +1,6 @@
 """A model's shape and calibration become the section that says whether it does as it is asked."""
 
+from dtinterp.model.calibration import CalibrationPoint
 from dtinterp.report.evidence import cite, count, percentage, plural, source
 from dtinterp.report.figures.calibration import calibration_figure
 from dtinterp.report.figures.markup import figure_html
@@ -33,7 +34,6 @@ def _calibration(results: StudyResults) -> list[Html]:
         return [paragraph("It was never calibrated: nothing is known of the returns that it achieves.")]
     sampler, points = next(iter(calibration.items()))
     low, high = extremes(points)
-    n_episodes = points[0].evaluation.success.n
     is_wrong = low.evaluation.failure.estimate > low.evaluation.timeout.estimate
     return [
         paragraph(
@@ -53,8 +53,18 @@ def _calibration(results: StudyResults) -> list[Html]:
                 name="calibration",
                 alt="Return achieved against return asked for, and how the episodes end, by sampler",
             ),
-            f"Return asked for against return achieved, and how the episodes end. {plural(n_episodes, 'episode')} a "
-            "point, the same starts for all; 95% intervals, bootstrap for returns, Wilson’s for shares.",
+            "Return asked for against return achieved, and how the episodes end. "
+            + "; ".join(f"{name}: {_basis(points[0])}" for name, points in calibration.items())
+            + ".",
             source=source(artefact),
         ),
     ]
+
+
+def _basis(point: CalibrationPoint) -> str:
+    if (n_episodes := point.evaluation.success.n) == 0:
+        return "computed over all starts, nothing sampled"
+    return (
+        f"{plural(n_episodes, 'episode')} a point, the same starts for all, 95% intervals (bootstrap for returns, "
+        "Wilson’s for shares)"
+    )

@@ -7,13 +7,15 @@ import torch
 from pydantic import TypeAdapter
 from safetensors import safe_open
 
-from dtinterp.commands.train_model import N_EPISODES, TARGETS, calibration_of, success_probe, train_model
+from dtinterp.commands.calibrating import Play, calibration_of
+from dtinterp.commands.train_model import N_EPISODES, TARGETS, success_probe, train_model
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.breakdown import Breakdown
 from dtinterp.model.storage import load_model
 from dtinterp.report.results import calibration_of as recorded_calibration
 
+STATIC = "MiniGrid-MemoryS7FixedStartStatic-v0"
 SHORT = {"d_model": 16, "n_heads": 2, "d_mlp": 16, "steps": 30, "validate_every": 3, "probe_returns": 0.5}
 
 
@@ -22,14 +24,24 @@ def test_a_model_is_calibrated_for_each_return_and_sampler(folders):
     assert set(calibration) == {"greedy", "temperature=1"}
     for points in calibration.values():
         assert [point.target_return for point in points] == list(TARGETS)
-        assert all(point.evaluation.success.n == N_EPISODES for point in points)
+    assert {point.evaluation.success.n for point in calibration["temperature=1"]} == {N_EPISODES}
+
+
+def test_a_greedy_calibration_is_exact_and_what_playing_all_starts_gives(folders):
+    trained = load_model(folders.model)
+    exact = recorded_calibration(trained.artefact)["greedy"]
+    played = calibration_of(trained.model, Play(STATIC, Greedy(), 400), TARGETS)
+    for point, episodes in zip(exact, played, strict=True):
+        assert point.evaluation.success.n == 0
+        for outcome in ("success", "failure", "timeout", "mean_return"):
+            computed, sampled = (getattr(each.evaluation, outcome) for each in (point, episodes))
+            assert computed.low == computed.estimate == computed.high
+            assert sampled.low - 0.03 <= computed.estimate <= sampled.high + 0.03
 
 
 def test_the_outcomes_of_a_calibration_add_up(folders):
     trained = load_model(folders.model)
-    (point,) = calibration_of(
-        trained.model, "MiniGrid-MemoryS7FixedStartStatic-v0", Greedy(), targets=(0.5,), n_episodes=40
-    )
+    (point,) = calibration_of(trained.model, Play(STATIC, Greedy(), 40), (0.5,))
     fares = point.evaluation
     assert fares.success.estimate + fares.failure.estimate + fares.timeout.estimate == pytest.approx(1)
 
@@ -65,9 +77,7 @@ def test_a_model_is_not_trained_on_something_else(folders, tmp_path):
 
 
 def test_a_model_of_ordinal_frames_is_calibrated_like_any_other(draw_model):
-    (point,) = calibration_of(
-        draw_model(n_items=147), "MiniGrid-MemoryS7FixedStartStatic-v0", Greedy(), targets=(0.5,), n_episodes=4
-    )
+    (point,) = calibration_of(draw_model(n_items=147), Play(STATIC, Greedy(), 4), (0.5,))
     assert point.evaluation.success.n == 4
 
 
@@ -144,10 +154,9 @@ def test_the_log_keeps_what_is_achieved_for_the_returns_that_were_asked_for(fold
 
 def test_a_model_that_is_asked_for_nothing_plays_once(draw_model):
     clone = draw_model(return_to_go=False)
-    env_id = "MiniGrid-MemoryS7FixedStartStatic-v0"
-    assert len(calibration_of(clone, env_id, Greedy(), targets=(0.0, 0.5), n_episodes=4)) == 1
-    assert set(success_probe([env_id])(clone)) == {"success", "failure", "return"}
-    assert success_probe([env_id], ())(clone) == {}
+    assert len(calibration_of(clone, Play(STATIC, Greedy(), 4), (0.0, 0.5))) == 1
+    assert set(success_probe([STATIC])(clone)) == {"success", "failure", "return"}
+    assert success_probe([STATIC], ())(clone) == {}
 
 
 def test_a_log_of_something_else_is_not_written_over(folders, tmp_path):

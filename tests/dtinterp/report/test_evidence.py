@@ -15,6 +15,12 @@ def test_a_number_carries_its_interval_and_its_count() -> None:
     )
 
 
+def test_what_was_computed_has_bounds_instead() -> None:
+    assert 'title="bounds: it was computed, nothing was sampled"> [75.0, 75.0]' in percentage(
+        Interval(0.75, 0.75, 0.75, 0)
+    )
+
+
 def test_a_percentage_is_a_hundred_times_the_share() -> None:
     assert "62.5%" in percentage(INTERVAL)
     assert "[55.0, 70.0]" in percentage(INTERVAL)
