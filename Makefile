@@ -98,6 +98,7 @@ docs: setup browser
 	$(BIN)/python docs/dictionaries.py
 	$(BIN)/python docs/equivalence.py
 	$(BIN)/python docs/curves.py
+	$(BIN)/python docs/model.py
 	$(BIN)/python docs/sizes.py
 	$(BIN)/python docs/pictures.py
 

@@ -102,7 +102,7 @@ def _script(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return runpy.run_path(str(ROOT / "docs" / f"{name}.py"))
 
 
-@pytest.mark.parametrize("name", ["zoo", "features", "dictionaries", "equivalence", "sizes"])
+@pytest.mark.parametrize("name", ["zoo", "features", "dictionaries", "equivalence", "model", "sizes"])
 def test_the_tables_of_a_page_are_what_ships(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     documentation = _script(name, monkeypatch)
     assert documentation["PAGE"].read_text(encoding="utf-8") == documentation["page"]()

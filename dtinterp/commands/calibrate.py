@@ -76,7 +76,7 @@ def calibrate(
     found = list(calibrations(trained.model, trajectories, config))
     metrics = {
         "calibrations": [asdict(each) for each in found],
-        "error": {f"{_title(each.demand)}, acting {each.acting}": round(each.error, 4) for each in found},
+        "error": {f"{_title(each.demand)}, acting {each.acting}": asdict(each.error) for each in found},
     }
     content = Content(KIND, asdict(config), {}, metrics)
     return write_artefact(out, content, parents=(trained.artefact, parent), seed=config.seed, replace=replace)

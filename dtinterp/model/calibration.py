@@ -9,6 +9,7 @@ from dtinterp.agents.items import FrameItems
 from dtinterp.demonstrations.evaluate import Evaluation
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.statistics import Interval
 from dtinterp.model.policy import WindowPolicy
 from dtinterp.model.transformer import DecisionTransformer
 
@@ -59,10 +60,26 @@ class Calibration:
     points: tuple[CalibrationPoint, ...]
 
     @property
-    def error(self) -> float:
-        """How far the return achieved is from the one asked for, on average over the demonstrations' episodes."""
-        distance = [abs(point.evaluation.mean_return.estimate - point.target_return) for point in self.points]
-        return sum(share * each for share, each in zip(self.demand.shares, distance, strict=True))
+    def error(self) -> Interval:
+        """How far the return achieved is from the one asked for, on average over the demonstrations' episodes.
+
+        It lies between its bounds where each return achieved lies in its own interval; n counts episodes, 0 if none was
+        played.
+        """
+        missed = [_distance(point) for point in self.points]
+        estimate, low, high = (
+            sum(share * each for share, each in zip(self.demand.shares, column, strict=True))
+            for column in zip(*missed, strict=True)
+        )
+        return Interval(estimate, low, high, n=sum(point.evaluation.mean_return.n for point in self.points))
+
+
+def _distance(point: CalibrationPoint) -> tuple[float, float, float]:
+    """Return how far a return is from the one asked for, and the least and the most that its interval allows."""
+    achieved, asked = point.evaluation.mean_return, point.target_return
+    ends = (abs(achieved.low - asked), abs(achieved.high - asked))
+    least = 0.0 if achieved.low <= asked <= achieved.high else min(ends)
+    return abs(achieved.estimate - asked), least, max(ends)
 
 
 def demands(trajectories: Trajectories, *, n_groups: int) -> list[Demand]:

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from dtinterp.dataset.windows import Windows
 from dtinterp.model.layers import Block
+from dtinterp.model.listening import is_listened_to
 from dtinterp.model.transformer import DecisionTransformer
 
 BATCH = 128
@@ -91,8 +92,10 @@ def continuation(
 ) -> Continuation:
     """Return the one window, ready to go on with another observation at `slot`, counted from 0.
 
-    `items` is the coded frame table. Nobody must be listening. Raises ValueError where `slot` is padding.
+    `items` is the coded frame table. Raises ValueError where `slot` is padding or a hook listens: most is not computed.
     """
+    if is_listened_to(model):
+        raise ValueError("a hook listens to the model, but a continuation computes part of a window only: take it off")
     if len(window) != 1 or not window.mask[0, slot]:
         raise ValueError(f"slot {slot} of {len(window)} windows: expected one window and a slot that is no padding")
     shown, row = window.frame_id.unique(return_inverse=True)  # a window shows few of the table's frames

@@ -12,8 +12,8 @@ from dtinterp.foundation.statistics import Interval
 from dtinterp.model.calibration import Calibration, CalibrationPoint, Demand, calibrate, demands
 
 
-def achieved(share: float) -> Evaluation:
-    interval = Interval(share, 0.0, 1.0, 10)
+def achieved(share: float, low: float = 0.0, high: float = 1.0) -> Evaluation:
+    interval = Interval(share, low, high, 10)
     return Evaluation(interval, interval, interval, interval, interval)
 
 
@@ -68,5 +68,9 @@ def test_no_groups_are_refused(trajectories):
 
 def test_the_error_of_a_calibration_is_the_mean_distance_of_what_was_asked_for():
     demand = Demand("world", "greedy", targets=(0.2, 0.8), shares=(0.25, 0.75))
-    points = (CalibrationPoint(0.2, achieved(0.3)), CalibrationPoint(0.8, achieved(0.6)))
-    assert Calibration(demand, "greedy", points).error == pytest.approx(0.25 * 0.1 + 0.75 * 0.2)
+    points = (CalibrationPoint(0.2, achieved(0.3, 0.25, 0.4)), CalibrationPoint(0.8, achieved(0.6, 0.5, 0.9)))
+    error = Calibration(demand, "greedy", points).error
+    assert error.estimate == pytest.approx(0.25 * 0.1 + 0.75 * 0.2)
+    assert error.low == pytest.approx(0.25 * 0.05 + 0.75 * 0.0)
+    assert error.high == pytest.approx(0.25 * 0.2 + 0.75 * 0.3)
+    assert error.n == 20

@@ -102,3 +102,12 @@ def test_batches_are_no_matter(items, monkeypatch) -> None:
 def test_a_slot_of_padding_is_refused(items) -> None:
     with pytest.raises(ValueError, match="slot 2 of 1 windows: expected one window and a slot that is no padding"):
         continuation(_model(), _window(5), items, 2)
+
+
+def test_a_model_that_somebody_listens_to_is_refused(items) -> None:
+    model = _model()
+    with (
+        model.hooks(fwd_hooks=[("blocks.0.hook_resid_mid", lambda x, **_: x)]),
+        pytest.raises(ValueError, match="a hook"),
+    ):
+        continuation(model, _window(10), items, 9)
