@@ -64,11 +64,7 @@ def _several_worlds(found: Sequence[Calibration]) -> str:
             ways = {each.acting: each.points for each in both}
             for greedy, drawn in zip(ways[GREEDY], ways[DRAWN], strict=True):
                 asked = f"{greedy.target_return:g}, {_sampler(demand.sampler)}"
-                yield [
-                    _world(demand.env_id),
-                    asked,
-                    *(f"{_return(each)}, {_success(each)}" for each in (greedy, drawn)),
-                ]
+                yield [_world(demand.env_id), asked, _earned(greedy), _earned(drawn)]
 
     return table(("world", "asked for, as achieved at", "greedy", "actions drawn"), rows(), n_words=4)
 
