@@ -5,6 +5,7 @@ import pytest
 from dtinterp.commands.join import join
 from dtinterp.commands.train_model import train_model
 from dtinterp.demonstrations.storage import load_trajectories, save_trajectories
+from dtinterp.foundation.artefact import Content, write_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.config import ModelConfig
 from dtinterp.model.storage import load_model
@@ -37,6 +38,21 @@ def test_a_model_of_a_mixture_is_calibrated_in_each_world(folders, mixture):
     log = (folders.root / "model of two worlds.jsonl").read_text(encoding="utf-8")
     assert f"success_at_0.892 in {MOVABLE}" in log
     assert load_model(trained.path, parent=mixture).config == config
+
+
+def test_samplers_of_different_agents_in_one_world_are_told_apart(folders, tmp_path):
+    trajectories, _ = load_trajectories(folders.demonstrations)
+    for name, seed in (("again", 0), ("another", 1)):
+        agent = write_artefact(tmp_path / name / "agent", Content("agent", {}, {}, {}), parents=(), seed=seed)
+        save_trajectories(tmp_path / f"{name} walks", trajectories, parent=agent, seed=0)
+    same = join((folders.demonstrations, folders.demonstrations), out=tmp_path / "same")
+    assert load_trajectories(same.path)[0].samplers == trajectories.samplers
+    apart = join((tmp_path / "again walks", tmp_path / "another walks"), out=tmp_path / "apart")
+    digests = [load_trajectories(tmp_path / f"{name} walks")[1].manifest.parents for name in ("again", "another")]
+    endings = [f"agent {next(iter(parents.values()))[:8]}" for parents in digests]
+    assert load_trajectories(apart.path)[0].samplers == tuple(
+        f"{name} of {ending}" for ending in endings for name in trajectories.samplers
+    )
 
 
 def test_one_folder_is_no_mixture(folders):

@@ -100,3 +100,25 @@ def test_where_no_fact_is_known_to_all_none_is_kept(trajectories):
         fact_names=(),
     )
     assert join([trajectories, foreign]).facts.shape == (2 * trajectories.n_steps, 0)
+
+
+def test_a_sampler_of_two_agents_in_one_world_becomes_two(trajectories, with_doors):
+    both = join([trajectories, with_doors, trajectories], ["first", "first", "second"])
+    assert both.samplers == (
+        "temperature=1 of first",
+        "temperature=5 of first",
+        "temperature=5",
+        "temperature=1 of second",
+        "temperature=5 of second",
+    )
+    labels = [both.samplers[sampler] for sampler in both.sampler[-trajectories.n_episodes :].tolist()]
+    assert labels == [f"{trajectories.samplers[i]} of second" for i in trajectories.sampler.tolist()]
+
+
+def test_who_is_not_known_has_no_name(trajectories):
+    both = join([trajectories, trajectories], ["", "second"])
+    assert both.samplers == (*trajectories.samplers, *(f"{name} of second" for name in trajectories.samplers))
+
+
+def test_two_collections_of_one_agent_are_one_sampler(trajectories):
+    assert join([trajectories, trajectories], ["one", "one"]).samplers == trajectories.samplers
