@@ -60,7 +60,7 @@ def expectation(
     leaves the policy in doubt at every step has too many windows to follow: then ValueError says so, or, with `bounds`,
     what was too unlikely to follow is left off and counted.
     """
-    items = encoded(torch.tensor(graph.frames), model.cfg.n_items)
+    items = encoded(torch.tensor(graph.frames), model.cfg.n_items).to(model.W_obs.device)
 
     @torch.no_grad()
     def policy(seen: SeenWindows) -> Float64[np.ndarray, "window action"]:
@@ -68,10 +68,10 @@ def expectation(
         if altered.substitute is not None:
             windows = replace(windows, frame_id=torch.where(windows.mask, altered.substitute[windows.frame_id], 0))
         shown, place = windows.frame_id.unique(return_inverse=True)  # few of a world's frames are possible at one time
-        placed, table = replace(windows, frame_id=place), items[shown]
+        placed, table = replace(windows, frame_id=place).to(items.device), items[shown.to(items.device)]
         parts = [placed[start : start + BATCH] for start in range(0, len(placed), BATCH)]
         logits = [model.run_with_hooks(part, table, fwd_hooks=[*altered.hooks_of(part)])[:, -1] for part in parts]
-        chances = probabilities(sampler, torch.cat(logits)).double()
+        chances = probabilities(sampler, torch.cat(logits).cpu()).double()
         return (chances / chances.sum(-1, keepdim=True)).numpy()
 
     limits = {} if bounds is None else {"max_situations": bounds.n_followed, "tolerance": bounds.tolerance}
