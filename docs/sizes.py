@@ -1,4 +1,4 @@
-"""The trials of experiments/model-sizes become the table of its page.
+"""The trials of experiments/model-sizes become the tables of its page.
 
 python docs/sizes.py
 """
@@ -17,19 +17,24 @@ from dtinterp.model.sweep import Trial
 
 FOLDER = Path(__file__).parents[1] / "experiments" / "model-sizes"
 PAGE = FOLDER / "README.md"
+GRID = ("result.csv", "deeper.csv", "wider.csv")
+SLOWER = ("slower.csv",)
 FOUND = 0.9
 """Success from which a model has found the rule; without it half the episodes succeed."""
 
 
 def page() -> str:
-    """Return experiments/model-sizes/README.md with its table."""
-    return with_table(PAGE.read_text(encoding="utf-8"), "sizes", "sizes.py", _sizes(tried()))
+    """Return experiments/model-sizes/README.md with its tables."""
+    text = PAGE.read_text(encoding="utf-8")
+    for name, files in {"sizes": GRID, "a slower rate": SLOWER}.items():
+        text = with_table(text, name, "sizes.py", _sizes(tried(files)))
+    return text
 
 
-def tried() -> list[Tried]:
-    """Return every trial of every table in the folder, by seed."""
-    files = sorted(FOLDER.glob("*.csv"))
-    rows = [row for file in files for row in csv.DictReader(file.read_text(encoding="utf-8").splitlines())]
+def tried(files: Sequence[str] = GRID) -> list[Tried]:
+    """Return every trial of some tables in the folder, by seed."""
+    texts = [(FOLDER / file).read_text(encoding="utf-8") for file in files]
+    rows = [row for text in texts for row in csv.DictReader(text.splitlines())]
     return sorted(map(_tried, rows), key=lambda each: each.trial.seed)
 
 
