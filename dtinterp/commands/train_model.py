@@ -32,8 +32,8 @@ PROBED = (0.0, 0.892)
 """Returns asked for at each measurement of a training."""
 N_EPISODES = 2000
 """Episodes per point of a calibration that is not exact."""
-FOLLOWED = Bounds(n_followed=2000, tolerance=0.001)
-"""How far a greedy model's windows are followed for an exact calibration."""
+FOLLOWED = Bounds(n_followed=2000, tolerance=0.0)
+"""How many of a greedy model's windows are followed at one time: all that there are, else episodes are played."""
 N_PROBE_EPISODES = 200
 """Episodes per point of the training log."""
 

@@ -1,5 +1,6 @@
 """Processes that torchrun started become ranks that train one model together."""
 
+import importlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,7 +8,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import torch
-import torch.distributed.nn  # before any group: its default arguments hold the one that they find, past its end
 from torch import Tensor, distributed
 
 from dtinterp.foundation.errors import UserError
@@ -92,6 +92,9 @@ def joined_ranks(device: torch.device) -> Iterator[Ranks]:
         return
     if device.type == "cuda":
         device = _own_device(int(os.environ["LOCAL_RANK"]))
+    # The first optimiser would import it, and its functions keep, as a default argument, the group that they find then.
+    # Imported before there is one they keep none, so that the threads of ours end with it.
+    importlib.import_module("torch.distributed.nn")
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=WAIT)
     try:
         yield Ranks(distributed.get_rank(), distributed.get_world_size(), device)

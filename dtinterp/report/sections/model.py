@@ -1,5 +1,7 @@
 """A model's shape and calibration become the section that says whether it does as it is asked."""
 
+from collections.abc import Mapping, Sequence
+
 from dtinterp.model.calibration import CalibrationPoint
 from dtinterp.report.evidence import cite, count, percentage, plural, source
 from dtinterp.report.figures.calibration import calibration_figure
@@ -53,18 +55,20 @@ def _calibration(results: StudyResults) -> list[Html]:
                 name="calibration",
                 alt="Return achieved against return asked for, and how the episodes end, by sampler",
             ),
-            "Return asked for against return achieved, and how the episodes end. "
-            + "; ".join(f"{name}: {_basis(points[0])}" for name, points in calibration.items())
-            + ".",
+            f"Return asked for against return achieved, and how the episodes end. {_basis(calibration)}.",
             source=source(artefact),
         ),
     ]
 
 
-def _basis(point: CalibrationPoint) -> str:
-    if (n_episodes := point.evaluation.success.n) == 0:
-        return "computed over all starts, nothing sampled"
-    return (
-        f"{plural(n_episodes, 'episode')} a point, the same starts for all, 95% intervals (bootstrap for returns, "
-        "Wilson’s for shares)"
-    )
+def _basis(calibration: Mapping[str, Sequence[CalibrationPoint]]) -> str:
+    """Say what the figures rest on, by sampler where that differs."""
+    counts = {sampler: points[0].evaluation.success.n for sampler, points in calibration.items()}
+    told = {
+        sampler: f"{plural(n, 'episode')} a point, the same starts for all" if n else "computed over all starts"
+        for sampler, n in counts.items()
+    }
+    alike = len(set(told.values())) == 1
+    basis = next(iter(told.values())) if alike else "; ".join(f"{sampler}: {each}" for sampler, each in told.items())
+    intervals = "; 95% intervals, bootstrap for returns, Wilson’s for shares" if any(counts.values()) else ""
+    return f"{basis[0].upper()}{basis[1:]}{intervals}"

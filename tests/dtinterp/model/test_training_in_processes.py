@@ -40,7 +40,7 @@ shape = ModelConfig(d_model=16, n_heads=2, d_mlp=16)
 config = TrainConfig(shape, steps=20, batch_size=33, warmup=5, validate_every=4, held_out=0.3, learning_rate=1e-2)
 items = one_hot(trajectories.frames)
 
-def require_no_thread_of_a_group():  # one that outlives its group may abort the process at its end
+def require_no_thread_of_a_group():  # one may abort the process at its end; only Linux lists them
     names = [name.read_text() for name in Path("/proc/self/task").glob("*/comm")]
     assert not any("gloo" in name for name in names), names
 """

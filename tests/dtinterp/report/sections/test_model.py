@@ -16,14 +16,20 @@ def test_where_the_model_goes_instead_is_said(results: StudyResults) -> None:
     assert f"mostly ends {'at ' if expected.startswith('the') else ''}{expected}" in model_section(results)
 
 
-def test_each_sampler_says_what_its_figures_rest_on(results: StudyResults) -> None:
-    assert "greedy: 8 episodes a point, the same starts for all, 95% intervals" in model_section(results)
-    artefact, point = results.model.artefact, results.calibration["greedy"][0]
-    exact = replace(point, evaluation=replace(point.evaluation, success=Interval(1.0, 1.0, 1.0, n=0)))
-    metrics = {"calibration": {"greedy": [asdict(exact)]}}
-    computed = replace(artefact, manifest=replace(artefact.manifest, metrics=metrics))
-    section = model_section(replace(results, model=Sourced(results.model.value, computed)))
-    assert "greedy: computed over all starts, nothing sampled." in section
+def test_what_the_figures_rest_on_is_said_by_sampler_where_it_differs(results: StudyResults) -> None:
+    assert "end. 8 episodes a point, the same starts for all; 95% intervals" in model_section(results)
+    artefact, played = results.model.artefact, results.calibration["greedy"][0]
+    exact = replace(played, evaluation=replace(played.evaluation, success=Interval(1.0, 1.0, 1.0, n=0)))
+    for calibration, said in (
+        ({"greedy": [exact]}, "end. Computed over all starts."),
+        (
+            {"greedy": [exact], "temperature=1": [played]},
+            "end. Greedy: computed over all starts; temperature=1: 8 episodes a point, the same starts for all; 95%",
+        ),
+    ):
+        metrics = {"calibration": {name: [asdict(point) for point in points] for name, points in calibration.items()}}
+        computed = replace(artefact, manifest=replace(artefact.manifest, metrics=metrics))
+        assert said in model_section(replace(results, model=Sourced(results.model.value, computed)))
 
 
 def test_a_model_without_calibration_is_said_to_have_none(results: StudyResults) -> None:
