@@ -15,8 +15,9 @@ from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.score import DictionaryScore
 from dtinterp.dictionary.storage import save_dictionary
 from dtinterp.dictionary.variations import Variations, consistencies, varied
-from dtinterp.foundation.artefact import Artefact, refuse_existing, unfinished_beside
+from dtinterp.foundation.artefact import Artefact, refuse_existing
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.unfinished import unfinished_beside
 
 
 @dataclass(frozen=True)

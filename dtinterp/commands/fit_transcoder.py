@@ -24,9 +24,10 @@ from dtinterp.dictionary.map_config import MapConfig
 from dtinterp.dictionary.maps import Linear, RowMap, SkipTranscoder, Transcoder, apply_map
 from dtinterp.dictionary.pairs import Pairs
 from dtinterp.dictionary.transcoding import LayerPairs, fit_maps
-from dtinterp.foundation.artefact import refuse_existing, unfinished_beside
+from dtinterp.foundation.artefact import refuse_existing
 from dtinterp.foundation.logbook import progress
 from dtinterp.foundation.seeding import generator, numpy_generator
+from dtinterp.foundation.unfinished import unfinished_beside
 from dtinterp.interventions.acting import ActingConfig, Trial
 
 

@@ -9,6 +9,7 @@ from dtinterp.equivalence.history_storage import save_history
 from dtinterp.equivalence.tables import moments_table
 from dtinterp.foundation.artefact import Artefact, refuse_existing
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.writing import write_text
 from dtinterp.model.storage import TrainedModel, load_model
 from dtinterp.model.validation import validation_windows
 from dtinterp.report.figures.history import history_figure
@@ -49,7 +50,7 @@ def follow_classes(
         found = follow(models, _ground(subject), config, ledger=ledger)
     handling.write({"moments": moments_table(found)})
     page = history_figure(found).to_html(config=CONFIG)
-    out.with_name(f"{out.name}.html").write_text(page, encoding="utf-8")
+    write_text(out.with_name(f"{out.name}.html"), page)
     written = save_history(
         out, found, parents=(*(each.artefact for each in kept.values()), subject.demonstrations), replace=replace
     )

@@ -22,6 +22,8 @@ from dtinterp.features.storage import ARTEFACT_KIND as FEATURES
 from dtinterp.features.storage import load_features
 from dtinterp.foundation.artefact import Artefact, read_artefact
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.reading import read_json
+from dtinterp.foundation.writing import write_text
 from dtinterp.interventions.comparison_storage import ARTEFACT_KIND as COMPARISON
 from dtinterp.interventions.comparison_storage import load_comparison
 from dtinterp.interventions.report import ARTEFACT_KIND as INTERVENTION
@@ -73,7 +75,7 @@ def refuse_page(folder: Path, *, replace: bool) -> None:
 
 def write_sources(folder: Path, sources: Sources) -> None:
     """Write down where the results of a study are."""
-    (folder / SOURCES).write_text(json.dumps(asdict(sources), indent=1, default=str) + "\n", encoding="utf-8")
+    write_text(folder / SOURCES, json.dumps(asdict(sources), indent=1, default=str) + "\n")
 
 
 def read_sources(folder: Path) -> Sources:
@@ -82,7 +84,7 @@ def read_sources(folder: Path) -> Sources:
     if not file.is_file():
         raise UserError(f"{folder} holds no study (there is no {SOURCES} in it): run dtinterp study first.")
     try:
-        return TypeAdapter(Sources).validate_json(file.read_text(encoding="utf-8"))
+        return TypeAdapter(Sources).validate_python(read_json(file))
     except ValidationError:
         raise UserError(f"{file} is damaged: run dtinterp study again.") from None
 

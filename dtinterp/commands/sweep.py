@@ -15,19 +15,13 @@ from dtinterp.commands.calibrating import Play, calibration_of
 from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.foundation.artefact import (
-    Artefact,
-    Content,
-    begin_log,
-    keep_log,
-    refuse_existing,
-    unfinished_beside,
-    write_artefact,
-)
+from dtinterp.foundation.artefact import Artefact, Content, refuse_existing, write_artefact
 from dtinterp.foundation.devices import device_of
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Logbook, progress
 from dtinterp.foundation.pool import Failed, carry_out
+from dtinterp.foundation.unfinished import begin_log, keep_log, unfinished_beside
+from dtinterp.foundation.writing import whole_file, write_text
 from dtinterp.model.frames import coded
 from dtinterp.model.sides import split_of
 from dtinterp.model.sizes import Scores, Tried, sizes_of
@@ -117,7 +111,7 @@ def sweep(file: Path, /, *, out: Path = SWEEP, ray_address: str | None = None, r
     artefact = write_artefact(out, content, parents=(parent,), seed=asked.seeds[0], replace=replace)
     _write_table(out.with_name(f"{out.name}.csv"), tried)
     page = sizes_figure(sizes, tried).to_html(config=CONFIG)
-    out.with_name(f"{out.name}.html").write_text(page, encoding="utf-8")
+    write_text(out.with_name(f"{out.name}.html"), page)
     keep_log(out)
     return artefact
 
@@ -199,7 +193,7 @@ def _failures(tried: Sequence[Tried]) -> dict[str, str]:
 
 def _write_table(path: Path, tried: Sequence[Tried]) -> None:
     """Write a row a trial, by size and seed."""
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with whole_file(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         for each in sorted(tried, key=lambda each: astuple(each.trial)):

@@ -13,11 +13,12 @@ from dtinterp.agents.training import Record
 from dtinterp.agents.training import train_agent as train
 from dtinterp.demonstrations.evaluate import Evaluation, evaluate
 from dtinterp.demonstrations.samplers import Greedy, Sampler, Temperature, sampler_name
-from dtinterp.foundation.artefact import Artefact, begin_log, keep_log, refuse_existing, unfinished_beside
+from dtinterp.foundation.artefact import Artefact, refuse_existing
 from dtinterp.foundation.devices import device_of
 from dtinterp.foundation.logbook import Logbook
 from dtinterp.foundation.seeding import generator
 from dtinterp.foundation.tracking import Track, open_tracker
+from dtinterp.foundation.unfinished import begin_log, keep_log, unfinished_beside
 from environments.making import make_worlds
 from environments.registration import SUPPORTED_IDS
 from environments.worlds import Worlds

@@ -9,9 +9,10 @@ from dtinterp.commands.collect import DEMONSTRATIONS
 from dtinterp.dataset.split import Split
 from dtinterp.demonstrations.samplers import Greedy, Temperature, sampler_name
 from dtinterp.demonstrations.storage import load_trajectories
-from dtinterp.foundation.artefact import JSON, Artefact, begin_log, keep_log, refuse_existing, unfinished_beside
+from dtinterp.foundation.artefact import JSON, Artefact, refuse_existing
 from dtinterp.foundation.devices import device_of
 from dtinterp.foundation.logbook import Logbook
+from dtinterp.foundation.unfinished import begin_log, keep_log, unfinished_beside
 from dtinterp.interventions.expectation import Bounds
 from dtinterp.model.breakdown import break_down
 from dtinterp.model.config import TrainConfig

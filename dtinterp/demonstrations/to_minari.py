@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,6 +17,7 @@ from torch import Tensor
 from dtinterp.demonstrations.minari_format import FACTS, OWN_METADATA, OwnMetadata, require_minari
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.writing import draft_folder
 from environments.vocabulary import ACTIONS
 
 if TYPE_CHECKING:
@@ -41,9 +40,7 @@ def to_minari(trajectories: Trajectories, root: Path, dataset_id: str) -> Path:
     from minari.dataset.minari_storage import MinariStorage
 
     folder = root / _free(root, dataset_id)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=".export.", dir=root))
-    try:
+    with draft_folder(folder) as draft:
         storage = MinariStorage.new(
             draft / "data",
             observation_space=gymnasium.spaces.Box(0, 255, tuple(trajectories.frames.shape[1:]), np.uint8),
@@ -69,8 +66,6 @@ def to_minari(trajectories: Trajectories, root: Path, dataset_id: str) -> Path:
         )
         draft.chmod(0o755)
         draft.rename(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return folder
 
 

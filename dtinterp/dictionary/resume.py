@@ -1,18 +1,16 @@
 """A stack under way becomes a file, and the file a stack that goes on as if nothing had happened."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.sealed import REMOVE, read_sealed, write_sealed
 
 
 @runtime_checkable
@@ -51,16 +49,7 @@ def suspend(path: Path, run: Run, step: int) -> None:
     tensors = {f"generator/{place}": each.get_state() for place, each in enumerate(run.generators)}
     for place, descent in enumerate(run.descents):
         tensors |= {f"{place}/{name}": tensor for name, tensor in _state(descent).items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
-    save_file(
-        {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()},
-        draft,
-        {"step": str(step), "identity": json.dumps(dict(run.identity))},
-    )
-    with draft.open("rb") as file:
-        os.fsync(file.fileno())
-    draft.replace(path)
+    write_sealed(path, tensors, {"step": str(step), "identity": json.dumps(dict(run.identity))})
 
 
 def resume(path: Path, run: Run) -> int:
@@ -104,10 +93,7 @@ def _begin_moments(descent: Resumable) -> None:
 
 
 def _read(path: Path) -> tuple[int, Mapping[str, str], Mapping[str, Tensor]]:
-    try:
-        tensors = load_file(path)
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-        return int(metadata["step"]), json.loads(metadata["identity"]), tensors
-    except (SafetensorError, KeyError, ValueError):
-        raise UserError(f"{path} is damaged or no stack under way: remove it to start anew.") from None
+    tensors, notes = read_sealed(path)
+    if notes.keys() != {"step", "identity"}:
+        raise UserError(f"{path} is no stack under way: {REMOVE}.")
+    return int(notes["step"]), json.loads(notes["identity"]), tensors

@@ -8,14 +8,13 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from jaxtyping import Float32
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from dtinterp.dictionary.autoencoder import Batch
 from dtinterp.dictionary.dictionary import check_rows
 from dtinterp.foundation.artefact import read_artefact
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.reading import read_array, read_tensors
 
 Numbers: TypeAlias = Tensor | np.ndarray
 RowSource: TypeAlias = Numbers | Path | Iterable[Numbers]
@@ -92,28 +91,15 @@ def _read(path: Path) -> Numbers:
         raise UserError(f"{path} is no file: give a .npy or .safetensors file of activations.")
     match path.suffix:
         case ".npy":
-            return _read_array(path)
+            return read_array(path)
         case ".safetensors":
             return _read_tensor(path)
         case _:
             raise UserError(f"{path} ends in {path.suffix!r}, expected .npy or .safetensors: write it as one of these.")
 
 
-def _read_array(path: Path) -> np.ndarray:
-    try:
-        found = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError):
-        found = None
-    if not isinstance(found, np.ndarray):
-        raise UserError(f"{path} is damaged or holds no array of numbers: write it anew with numpy.save.")
-    return found
-
-
 def _read_tensor(path: Path) -> Tensor:
-    try:
-        tensors = load_file(path)
-    except SafetensorError:
-        raise UserError(f"{path} is damaged or no safetensors file: write it anew.") from None
+    tensors = read_tensors(path)
     if len(tensors) != 1:
         names = ", ".join(sorted(tensors)) or "nothing"
         raise UserError(f"{path} holds {names}, expected one tensor: give a file with the activations alone.")

@@ -6,8 +6,6 @@ thresholds and hence written as jumprelu. Nothing of SAELens is imported.
 """
 
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,12 +13,14 @@ from typing import TypeAlias, get_args
 
 import torch
 from pydantic import TypeAdapter, ValidationError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds import L1, Autoencoder, BatchTopK, Gated, JumpReLU, Kind, Matryoshka, TopK
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.reading import read_tensors
+from dtinterp.foundation.writing import draft_folder
 
 CONFIG = "cfg.json"
 WEIGHTS = "sae_weights.safetensors"
@@ -47,16 +47,12 @@ def export_saelens(path: Path, dictionary: Dictionary) -> Path:
         raise UserError(f"SAELens knows no {type(kind).__name__}, expected one of {known}: export an autoencoder.")
     if path.exists():
         raise UserError(f"{path} exists already: give another folder.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
+    with draft_folder(path) as draft:
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _written(folded(dictionary)).items()}
-        save_file(tensors, draft / WEIGHTS)
+        (draft / WEIGHTS).write_bytes(save(tensors))
         (draft / CONFIG).write_text(json.dumps(_config(dictionary, kind), indent=1) + "\n", encoding="utf-8")
         draft.chmod(0o755)
         draft.rename(path)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return path
 
 
@@ -147,7 +143,7 @@ def _read(path: Path) -> tuple[_Settings, Tensors]:
         settings = TypeAdapter(_Settings).validate_json((path / CONFIG).read_bytes())
     except ValidationError:
         raise UserError(f"{path / CONFIG} is no configuration of a SAELens autoencoder: write it again.") from None
-    return settings, {name: tensor.float() for name, tensor in load_file(path / WEIGHTS).items()}
+    return settings, {name: tensor.float() for name, tensor in read_tensors(path / WEIGHTS).items()}
 
 
 def _require_plain(settings: _Settings, path: Path) -> None:

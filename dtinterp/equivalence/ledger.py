@@ -12,13 +12,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from dtinterp.foundation.artefact import JSON
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import progress
+from dtinterp.foundation.manifest import sha256
 from dtinterp.foundation.pool import Failed, carry_out, joined
+from dtinterp.foundation.reading import JSON, read_text
+from dtinterp.foundation.sealed import read_sealed, write_sealed
+from dtinterp.foundation.writing import write_text
 
 IDENTITY = "identity.json"
 ENDING = ".safetensors"
@@ -38,6 +40,8 @@ class Ledger:
     """where Ray does them; without one they are done here"""
     chapter: str = ""
     """what the names of pieces begin with"""
+    identity: str = ""
+    """what tells this work from other work, as JSON"""
 
     def about(self, chapter: str) -> "Ledger":
         """Return the same ledger for pieces of one kind, so that two kinds may use the same names."""
@@ -48,7 +52,7 @@ class Ledger:
 
         Shows progress under `title`. Raises `UserError` where a job fails; what was done before is kept.
         """
-        found: dict[str, Piece] = {name: load_file(self._file(name)) for name in jobs if self._has(name)}
+        found = {name: piece for name in jobs if (piece := self._found(name)) is not None}
         left = {name: job for name, job in jobs.items() if name not in found}
         with progress(title, len(jobs), completed=len(found)) as bar:
             for finished in carry_out(work, left, ray_address=self.ray_address):
@@ -77,15 +81,24 @@ class Ledger:
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _has(self, name: str) -> bool:
-        return self.folder is not None and self._file(name).exists()
+    def _found(self, name: str) -> Piece | None:
+        """Return a piece that is kept; None where there is none, or where a bit of it changed, so that it is redone."""
+        if self.folder is None or not self._file(name).exists():
+            return None
+        try:
+            piece, notes = read_sealed(self._file(name))
+        except UserError:
+            return None
+        return piece if notes == self._notes(name) else None
 
     def _kept(self, name: str, piece: Piece) -> Piece:
         if self.folder is not None:
-            draft = self._file(name).with_suffix(".draft")
-            save_file({key: tensor.contiguous() for key, tensor in piece.items()}, draft)
-            draft.replace(self._file(name))
+            write_sealed(self._file(name), piece, self._notes(name))
         return piece
+
+    def _notes(self, name: str) -> dict[str, str]:
+        """Return what is sealed with a piece, so that none stands for another one, or for one of other work."""
+        return {"piece": f"{self.chapter}{name}", "identity": sha256(self.identity.encode())}
 
     def _file(self, name: str) -> Path:
         return (self.folder or Path()) / f"{self.chapter}{name}{ENDING}"
@@ -101,16 +114,13 @@ def open_ledger(folder: Path, identity: Mapping[str, JSON], *, ray_address: str 
     Raises `UserError` where the folder is of other work.
     """
     file, ours = folder / IDENTITY, json.dumps(dict(identity), indent=1, sort_keys=True, default=str)
-    if file.exists() and file.read_text(encoding="utf-8") != ours:
+    if file.exists() and read_text(file) != ours:
         raise UserError(
             f"{folder} is the unfinished work of other settings, another model or another version of the code: ask for "
             "the same again to go on, or remove the folder to begin anew."
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    draft = file.with_suffix(".draft")
-    draft.write_text(ours, encoding="utf-8")
-    draft.replace(file)
-    return Ledger(folder, ray_address)
+    write_text(file, ours)
+    return Ledger(folder, ray_address, identity=ours)
 
 
 def numbered(n: int, at_once: int) -> dict[str, slice]:

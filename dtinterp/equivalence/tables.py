@@ -10,6 +10,7 @@ import pandas as pd
 from dtinterp.equivalence.certify import EquivalenceReport
 from dtinterp.equivalence.comparison import ComparisonReport
 from dtinterp.equivalence.history import History
+from dtinterp.foundation.writing import whole_file
 
 
 def pairs_table(report: EquivalenceReport) -> pd.DataFrame:
@@ -122,6 +123,6 @@ def moments_table(history: History) -> pd.DataFrame:
 
 def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
     """Write each table to `folder` as NAME.parquet; those that stand there are replaced."""
-    folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
-        table.to_parquet(folder / f"{name}.parquet", index=False)
+        with whole_file(folder / f"{name}.parquet") as draft:
+            table.to_parquet(draft, index=False)

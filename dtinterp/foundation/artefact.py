@@ -1,24 +1,21 @@
 """A stage's results become a folder that is written once, and read back only if nothing in it changed."""
 
-import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
 from dtinterp import __version__
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.manifest import (
     CONFIG,
-    JSON,
     MANIFEST,
     SCHEMA,
     TENSORS,
@@ -26,11 +23,19 @@ from dtinterp.foundation.manifest import (
     as_json,
     finite,
     is_part,
-    read_manifest,
+    parse_manifest,
     seal,
+    sha256_of,
     sha256_of_file,
 )
+from dtinterp.foundation.placing import put_in_place, return_retired, standing
+from dtinterp.foundation.reading import JSON, bytes_of, opened, parse_json, tensors_of
+from dtinterp.foundation.writing import draft_folder, sync
 
+TRIES = 100
+"""How often an artefact that is replaced while it is read is read again."""
+RESTORE = "restore it, or make the artefact again"
+"""What to do about a part that is missing or damaged."""
 RECORDED_PACKAGES = ("torch", "numpy", "minigrid", "gymnasium", "transformer-lens", "scikit-learn")
 
 
@@ -94,7 +99,7 @@ class Draft:
         """Add `content`, seal the folder, read it back and rename it into place."""
         _fill(self.folder, content, parents=parents, seed=seed, device=device)
         written = read_artefact(self.folder, kind=content.kind)
-        _put_in_place(self.folder, self.path)
+        put_in_place(self.folder, self.path)
         return replace(written, path=self.path)
 
 
@@ -105,12 +110,10 @@ def drafted(path: Path, *, replace: bool = False) -> Iterator[Draft]:
     Raises `UserError` where `refuse_existing` does.
     """
     refuse_existing(path, replace=replace)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
+    with draft_folder(path) as folder:
+        refuse_existing(path, replace=replace)  # once more: somebody may have finished it before the lock was ours
+        return_retired(path)
         yield Draft(folder, path)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_artefact(path: Path, *, kind: str, parent: Artefact | None = None) -> Artefact:
@@ -119,14 +122,10 @@ def read_artefact(path: Path, *, kind: str, parent: Artefact | None = None) -> A
     With `parent`, also check that it was made from just that artefact. Raises `UserError` where it is missing, damaged,
     of another kind, schema or parent.
     """
-    folder = _standing(path)
-    manifest = read_manifest(folder, kind=kind)
-    for name, digest in manifest.files.items():
-        _require_undamaged(folder / name, digest)
-    tensors = {}
-    for name in sorted(manifest.files.keys() - {CONFIG}):
-        tensors |= load_file(folder / name)
-    artefact = Artefact(path, json.loads((folder / CONFIG).read_bytes()), tensors, manifest)
+    tries = (_read_at_once(path, kind) for _ in range(TRIES))
+    artefact = next((found for found in tries if found is not None), None)
+    if artefact is None:
+        raise UserError(f"{path} is replaced again and again while it is read: wait for whoever writes it.")
     if parent is not None:
         require_made_from(artefact, parent)
     return artefact
@@ -148,13 +147,13 @@ def refuse_existing(path: Path, *, replace: bool, beside: Sequence[str] = ()) ->
     What exists is replaced only when asked, and only if it is an artefact or an empty folder: anything else is
     somebody's work. So are files whose names go on from its own with the endings `beside`, where it is not there.
     """
-    standing = _standing(path)
+    stands = standing(path)
     taken = [file for ending in beside if (file := path.with_name(f"{path.name}{ending}")).exists()]
-    if taken and not standing.exists() and not replace:
+    if taken and not stands.exists() and not replace:
         raise UserError(f"{taken[0]} exists already: give another --out, or --replace to write it anew.")
-    if standing.exists() and not replace:
+    if stands.exists() and not replace:
         raise UserError(f"{path} exists already: give another --out, or --replace to write it anew.")
-    strangers = {name for name in _names_in(standing) if not is_part(name)}
+    strangers = {name for name in _names_in(stands) if not is_part(name)}
     if strangers:
         raise UserError(f"{path} holds {min(strangers)}, which is no part of an artefact: give another --out.")
     ground = next(folder for folder in path.absolute().parents if folder.exists())
@@ -162,25 +161,64 @@ def refuse_existing(path: Path, *, replace: bool, beside: Sequence[str] = ()) ->
         raise UserError(f"{path} cannot be written, since {ground} is no writable folder: give another --out.")
 
 
-def begin_log(path: Path, *, fresh: bool) -> Path:
-    """Return the JSONL log of the work on the artefact `path`; `fresh` begins it anew.
+def _read_at_once(path: Path, kind: str) -> Artefact | None:
+    """Open all files of an artefact, then hash and read these, whatever has their names by then.
 
-    The log of an artefact that stands already stays beside it until `keep_log`.
+    Returns None where it was replaced before all were open.
     """
-    log = path.with_name(f"{path.name}.unfinished.jsonl")
-    if fresh:
-        log.unlink(missing_ok=True)
-    return log
+    folder = standing(path)
+    with ExitStack() as stack:
+        place = stack.enter_context(_entered(folder, kind))
+        try:
+            manifest = parse_manifest(_manifest_bytes(folder, place, kind), folder, kind=kind)
+            contents = {
+                name: stack.enter_context(opened(folder / name, within=place, advice=RESTORE))
+                for name in manifest.files
+            }
+        except UserError:
+            if _is_still_there(folder, place):
+                raise
+            return None
+        for name, digest in manifest.files.items():
+            _require_undamaged(contents[name], folder / name, digest)
+        config = parse_json(bytes_of(contents.pop(CONFIG), folder / CONFIG), str(folder / CONFIG))
+        if not isinstance(config, dict):
+            raise UserError(f"{folder / CONFIG} is no JSON object: make the artefact again.")
+        tensors: dict[str, Tensor] = {}
+        for name in sorted(contents):
+            tensors |= tensors_of(contents[name], folder / name)
+    return Artefact(path, config, tensors, manifest)
 
 
-def keep_log(path: Path) -> None:
-    """Put the log of the finished artefact `path` beside it, as `NAME.jsonl`."""
-    begin_log(path, fresh=False).replace(path.with_name(f"{path.name}.jsonl"))
+@contextmanager
+def _entered(folder: Path, kind: str) -> Iterator[int]:
+    """Give a descriptor of the folder, by which its files are found even when another takes its name."""
+    try:
+        place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        raise _no_artefact(folder, kind) from None
+    try:
+        yield place
+    finally:
+        os.close(place)
 
 
-def unfinished_beside(path: Path) -> Path:
-    """Return the file that keeps an interrupted training whose artefact will stand at `path`."""
-    return path.with_name(f"{path.name}.unfinished.safetensors")
+def _manifest_bytes(folder: Path, place: int, kind: str) -> bytes:
+    if MANIFEST not in os.listdir(place):
+        raise _no_artefact(folder, kind)
+    with opened(folder / MANIFEST, within=place) as content:
+        return bytes_of(content, folder / MANIFEST)
+
+
+def _no_artefact(folder: Path, kind: str) -> UserError:
+    return UserError(f"{folder} holds no {kind} (there is no {MANIFEST} in it): check the path, or make it first.")
+
+
+def _is_still_there(folder: Path, place: int) -> bool:
+    try:
+        return os.path.samestat(folder.stat(), os.fstat(place))
+    except OSError:
+        return False
 
 
 def _fill(folder: Path, content: Content, *, parents: Sequence[Artefact], seed: int, device: str) -> None:
@@ -200,7 +238,7 @@ def _fill(folder: Path, content: Content, *, parents: Sequence[Artefact], seed: 
     )
     (folder / MANIFEST).write_bytes(seal(manifest))
     for file in (*files, folder / MANIFEST, folder):
-        _sync(file)
+        sync(file)
 
 
 def _owned(tensor: Tensor) -> Tensor:
@@ -218,31 +256,6 @@ def _lineage(parents: Sequence[Artefact]) -> dict[str, str]:
     }
 
 
-def _put_in_place(draft: Path, path: Path) -> None:
-    """Rename `draft` to `path`; an old folder stands aside until the new one has its place."""
-    draft.chmod(0o755)
-    retired = _retired(path)
-    if path.exists():
-        shutil.rmtree(retired, ignore_errors=True)  # left where a replacement was interrupted at its very end
-        path.rename(retired)
-    try:
-        draft.rename(path)
-    finally:
-        if retired.exists() and not path.exists():
-            retired.rename(path)
-    _sync(path.parent)
-    shutil.rmtree(retired, ignore_errors=True)
-
-
-def _retired(path: Path) -> Path:
-    return path.parent / f".{path.name}.retired"
-
-
-def _standing(path: Path) -> Path:
-    """Return where the artefact of this name stands: aside, where its replacement was killed between two renames."""
-    return _retired(path) if _retired(path).exists() and not path.exists() else path
-
-
 def _names_in(path: Path) -> set[str]:
     """Return the names in a folder, that of a file itself, and none where there is neither."""
     if path.is_dir():
@@ -250,22 +263,9 @@ def _names_in(path: Path) -> set[str]:
     return {path.name} if path.exists() else set()
 
 
-def _sync(path: Path) -> None:
-    """Wait until a file, or the list of the files in a folder, is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _require_undamaged(file: Path, digest: str) -> None:
-    if not file.is_file():
-        raise UserError(f"{file} is missing: restore it, or make the artefact again.")
-    if sha256_of_file(file) != digest:
-        raise UserError(
-            f"{file} is damaged (its hash differs from the manifest's): restore it, or make the artefact again."
-        )
+def _require_undamaged(content: BinaryIO, file: Path, digest: str) -> None:
+    if sha256_of(content) != digest:
+        raise UserError(f"{file} is damaged (its hash differs from the manifest's): {RESTORE}.")
 
 
 def _listed(parents: Mapping[str, str]) -> str:

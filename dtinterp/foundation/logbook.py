@@ -1,6 +1,7 @@
 """What happens during a command becomes lines of JSON and a progress bar."""
 
 import json
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.reading import parse_json
 from dtinterp.foundation.tracking import Tracker, Untracked
+from dtinterp.foundation.writing import write_text
 
 
 class Logbook:
@@ -42,10 +46,18 @@ class Logbook:
         """Forget the rows of steps after `step`, and a row that was cut short: a resumed run writes them again."""
         if self.path is None or not self.path.exists():
             return
-        rows = [row for row in self.path.read_text(encoding="utf-8").splitlines(keepends=True) if row.endswith("\n")]
-        draft = self.path.with_name(f".{self.path.name}.draft")
-        draft.write_text("".join(row for row in rows if json.loads(row).get("step", 0) <= step), encoding="utf-8")
-        draft.replace(self.path)
+        rows = self.path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+        write_text(self.path, "".join(row for row in rows if row.endswith("\n") and _step_of(row) <= step))
+
+
+def _step_of(row: str) -> int | float:
+    """Return the step of a row, 0 where it has none; a damaged row is of no step that was."""
+    try:
+        entries = parse_json(row, "the row")
+    except UserError:
+        return math.inf
+    step = entries.get("step", 0) if isinstance(entries, dict) else math.inf
+    return step if isinstance(step, int) else math.inf
 
 
 class Bar:

@@ -3,14 +3,15 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO
 
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.reading import JSON, parse_json
 
 SCHEMA = 1
 TENSORS = "tensors.safetensors"
@@ -18,8 +19,6 @@ TENSOR_FILES = "tensors*.safetensors"
 """The files that tensors are in: `TENSORS`, and `tensors.NAME.safetensors` for each tensor that was grown on disk."""
 CONFIG = "config.json"
 MANIFEST = "manifest.json"
-
-JSON: TypeAlias = bool | int | float | str | Sequence[object] | Mapping[str, object] | None
 
 
 @dataclass(frozen=True)
@@ -50,15 +49,13 @@ def seal(manifest: Manifest) -> bytes:
     return as_json({**asdict(manifest), "digest": manifest.digest})
 
 
-def read_manifest(folder: Path, *, kind: str) -> Manifest:
-    """Read the manifest of a folder that is expected to hold an artefact of `kind`.
+def parse_manifest(text: bytes, folder: Path, *, kind: str) -> Manifest:
+    """Return the manifest of a folder that is expected to hold an artefact of `kind`.
 
-    Raises `UserError` where it is missing, damaged, or of another schema or kind.
+    Raises `UserError` where the text is damaged, or of another schema or kind.
     """
     file = folder / MANIFEST
-    if not file.is_file():
-        raise UserError(f"{folder} holds no {kind} (there is no {MANIFEST} in it): check the path, or make it first.")
-    entries = _entries(file)
+    entries = _entries(text, file)
     schema = entries.get("schema")
     if schema != SCHEMA:
         raise UserError(f"{folder} has schema {schema}, expected {SCHEMA}: make it again with this version.")
@@ -85,7 +82,13 @@ def sha256(data: bytes) -> str:
 def sha256_of_file(file: Path) -> str:
     """Return the hash of a file's content, which is never in memory as a whole."""
     with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+        return sha256_of(content)
+
+
+def sha256_of(content: BinaryIO) -> str:
+    """Return the hash of what an open file holds from its begin, which is never in memory as a whole."""
+    content.seek(0)
+    return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def finite(values: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -112,22 +115,33 @@ def as_json(value: object) -> bytes:
     return json.dumps(value, indent=1, sort_keys=True).encode()
 
 
-def _entries(file: Path) -> dict[str, Any]:
-    try:
-        entries = json.loads(file.read_bytes())
-    except ValueError:
-        entries = None
+def _entries(text: bytes, file: Path) -> dict[str, Any]:
+    entries = parse_json(text, str(file))
     if not isinstance(entries, dict):
         raise UserError(f"{file} is damaged (it is no JSON object): restore it, or make the artefact again.")
     return entries
 
 
 def _is_complete(entries: Mapping[str, JSON]) -> bool:
-    """Whether these are a manifest's fields, and name only files that an artefact may have, and those it must."""
-    files = entries.get("files")
+    """Whether these are a manifest's fields, each of its type, and name only files that an artefact may have."""
     return (
         entries.keys() == {field.name for field in fields(Manifest)}
-        and isinstance(files, Mapping)
+        and all(isinstance(entries[name], str) for name in ("kind", "code", "device"))
+        and isinstance(entries["seed"], int)
+        and isinstance(entries["metrics"], Mapping)
+        and all(_is_of_texts(entries[name]) for name in ("files", "parents", "packages"))
+        and _are_parts(entries["files"])
+    )
+
+
+def _is_of_texts(value: JSON) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(part, str) for part in value.values())
+
+
+def _are_parts(files: JSON) -> bool:
+    """Whether the names are those of an artefact's files, with those that it must have."""
+    return (
+        isinstance(files, Mapping)
         and files.keys() >= {CONFIG, TENSORS}
         and MANIFEST not in files
         and all(is_part(name) and "/" not in name for name in files)

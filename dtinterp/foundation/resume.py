@@ -1,19 +1,17 @@
 """A training under way becomes a file, and the file a training that goes on as if nothing had happened."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from dtinterp.foundation.artefact import JSON
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.reading import JSON
+from dtinterp.foundation.sealed import REMOVE, read_sealed, write_sealed
 
 
 @runtime_checkable
@@ -48,13 +46,7 @@ def suspend(path: Path, training: Training, step: int) -> None:
         tensors |= prefixed(f"optimizer/{index}", state)
     for name, carried in training.carried.items():
         tensors |= prefixed(f"carried/{name}", carried.state_dict())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
-    metadata = {"step": json.dumps(step), "identity": json.dumps(dict(training.identity))}
-    save_file({name: tensor.clone().contiguous() for name, tensor in tensors.items()}, draft, metadata)
-    with draft.open("rb") as file:
-        os.fsync(file.fileno())
-    draft.replace(path)
+    write_sealed(path, tensors, {"step": json.dumps(step), "identity": json.dumps(dict(training.identity))})
 
 
 def resume(path: Path, training: Training) -> int:
@@ -64,10 +56,7 @@ def resume(path: Path, training: Training) -> int:
     """
     if not path.exists():
         return 0
-    try:
-        found = _read(path)
-    except (SafetensorError, KeyError, ValueError):
-        raise UserError(f"{path} is damaged or no training under way: remove it to train from the start.") from None
+    found = _read(path)
     _require_same(path, found.identity, training.identity)
     training.model.load_state_dict(under("model", found.tensors))
     states: dict[int, dict[str, Tensor]] = {}
@@ -99,10 +88,10 @@ class _Suspended:
 
 
 def _read(path: Path) -> _Suspended:
-    tensors = load_file(path)
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-    return _Suspended(json.loads(metadata["step"]), json.loads(metadata["identity"]), tensors)
+    tensors, notes = read_sealed(path)
+    if notes.keys() != {"step", "identity"}:
+        raise UserError(f"{path} is no training under way: {REMOVE}.")
+    return _Suspended(json.loads(notes["step"]), json.loads(notes["identity"]), tensors)
 
 
 def _require_same(path: Path, old: Mapping[str, JSON], new: Mapping[str, JSON]) -> None:

@@ -8,6 +8,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.reading import DEPTH, read_text
+
+SPECIFICATION_BYTES = 2**18
+"""A hundred times what an experiment or a sweep takes; the scanner of YAML is slow on what is made to be."""
+LONGEST_REASON = 500
+"""Characters of what the parser says."""
 
 SpecificationT = TypeVar("SpecificationT", bound=BaseModel)
 
@@ -19,10 +25,7 @@ def read_yaml(path: Path, kind: type[SpecificationT], *, name: str) -> Specifica
     """
     if not path.is_file():
         raise UserError(f"there is no {name} at {path}: give the path of one.")
-    try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not YAML ({' '.join(str(error).split())}): correct it.") from None
+    fields = _parsed(read_text(path, at_most=SPECIFICATION_BYTES), path)
     if not isinstance(fields, dict):
         found = {type(None): "nothing", list: "a list"}.get(type(fields), "a single value")
         first = next(iter(kind.model_fields))
@@ -31,6 +34,36 @@ def read_yaml(path: Path, kind: type[SpecificationT], *, name: str) -> Specifica
         return kind.model_validate(fields)
     except ValidationError as error:
         raise UserError(f"{path}: {_sentence(error.errors()[0], kind)}") from None
+
+
+def _parsed(text: str, path: Path) -> object:
+    """Return what YAML says; what is made to cost more than it weighs is refused before it is built."""
+    try:
+        _require_plain(text, path)
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:LONGEST_REASON]
+        raise UserError(f"{path} is not YAML ({reason}): correct it.") from None
+
+
+def _require_plain(text: str, path: Path) -> None:
+    """Raise `UserError` for aliases, a few hundred bytes of which stand for gigabytes, and for deep nesting."""
+    depth = 0
+    for token in yaml.scan(text, Loader=yaml.SafeLoader):
+        depth += isinstance(token, _BEGINS) - isinstance(token, _ENDS)
+        if isinstance(token, yaml.AliasToken):
+            raise UserError(f"{path} has the alias *{token.value[:40]}: write out what it stands for.")
+        if depth > DEPTH:
+            raise UserError(f"{path} has more than {DEPTH} levels, which no such file needs: write it flatter.")
+
+
+_BEGINS = (
+    yaml.BlockMappingStartToken,
+    yaml.BlockSequenceStartToken,
+    yaml.FlowMappingStartToken,
+    yaml.FlowSequenceStartToken,
+)
+_ENDS = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
 
 
 def _sentence(error: ErrorDetails, kind: type[BaseModel]) -> str:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dtinterp.foundation.artefact import JSON, Artefact
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.writing import write_text
 from dtinterp.interventions.report import InterventionReport
 
 QUANTILES = (0.025, 0.5, 0.975)
@@ -25,12 +26,7 @@ def write_result(path: Path, report: InterventionReport, *, artefact: Artefact, 
     Raises `UserError` where it exists and `replace` is not given.
     """
     refuse_result(path, replace=replace)
-    draft = path.with_name(f".{path.name}.draft")
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(result_of(report, artefact), indent=1, allow_nan=False) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    write_text(path, json.dumps(result_of(report, artefact), indent=1, allow_nan=False) + "\n")
 
 
 def refuse_result(path: Path, *, replace: bool) -> None:

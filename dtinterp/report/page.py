@@ -1,13 +1,12 @@
 """A study's results become one HTML file that needs no network."""
 
-import os
 import re
-import tempfile
 from pathlib import Path
 
 from jaxtyping import UInt8
 from torch import Tensor
 
+from dtinterp.foundation.writing import write_text
 from dtinterp.report.figures.markup import plotly_script
 from dtinterp.report.filmstrip import Draw
 from dtinterp.report.html import Html, element, join, words
@@ -35,15 +34,7 @@ def render(results: StudyResults, path: Path) -> Path:
 
     The file opens without network. The same results give the same bytes.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(page(results))
-        Path(draft).chmod(0o644)
-        Path(draft).replace(path)
-    finally:
-        Path(draft).unlink(missing_ok=True)
+    write_text(path, page(results))
     return path
 
 

@@ -109,7 +109,7 @@ def _damaged(folder: Path) -> dict[str, tuple[Path, str]]:
         "several arrays": (folder / "several.npy", no_array),
         "words": (folder / "words.npy", no_table),
         "d_model 0": (folder / "narrow.npy", no_table),
-        "no safetensors": (folder / "bad.safetensors", "is damaged or no safetensors file: write it anew"),
+        "no safetensors": (folder / "bad.safetensors", r"is damaged \(it is no safetensors file\)"),
     }
 
 

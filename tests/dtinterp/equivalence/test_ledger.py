@@ -93,7 +93,7 @@ def test_where_a_piece_was_done_it_stays(tmp_path):
 
 
 def test_it_says_where_pieces_are_done(tmp_path):
-    assert open_ledger(tmp_path, {}, ray_address="local").about("one") == Ledger(tmp_path, "local", "one-")
+    assert open_ledger(tmp_path, {}, ray_address="local").about("one") == Ledger(tmp_path, "local", "one-", "{}")
 
 
 def test_slices_cover_everything_once():

@@ -85,7 +85,7 @@ def test_a_damaged_byte_is_noticed(tmp_path, name, place):
     data = bytearray(file.read_bytes())
     data[place] ^= 4
     file.write_bytes(bytes(data))
-    with pytest.raises(UserError, match=f"{name} is damaged .*: restore it, or make the artefact again"):
+    with pytest.raises(UserError, match=f"{name} is damaged .*: restore it, or make"):
         read_artefact(tmp_path / "model", kind="model")
 
 
@@ -147,7 +147,7 @@ def test_replacing_leaves_the_new_artefact_alone_in_its_place(tmp_path):
 
 
 @pytest.mark.usefixtures("made")
-@pytest.mark.parametrize("part", ["save", "seal", "_sync", "read_artefact", "_put_in_place"])
+@pytest.mark.parametrize("part", ["save", "seal", "sync", "read_artefact", "put_in_place"])
 def test_an_interrupted_write_leaves_what_was_there_and_nothing_else(tmp_path, monkeypatch, part):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
@@ -262,7 +262,7 @@ def test_a_damaged_shard_is_noticed(tmp_path, damage):
 def test_a_draft_that_is_not_finished_leaves_nothing(tmp_path):
     with drafted(tmp_path / "model") as draft:
         (draft.folder / "tensors.step.safetensors").write_bytes(b"half")
-        assert len(names_in(tmp_path)) == 1
+        assert sorted(Path(name).suffix for name in names_in(tmp_path)) == [".draft", ".lock"]
     assert names_in(tmp_path) == []
 
 

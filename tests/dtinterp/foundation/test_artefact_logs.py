@@ -1,4 +1,4 @@
-from dtinterp.foundation.artefact import begin_log, keep_log
+from dtinterp.foundation.unfinished import begin_log, keep_log
 
 
 def test_a_log_goes_on_where_it_was_unless_it_is_begun_anew(tmp_path):

@@ -101,7 +101,7 @@ def test_the_old_file_stays_whole_until_the_new_one_is(tmp_path, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dtinterp.foundation.resume.os.fsync", interrupt)
+    monkeypatch.setattr("dtinterp.foundation.writing.os.fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         suspend(path, training_of(1), 8)
     assert resume(path, training_of(2)) == 4
@@ -116,9 +116,7 @@ def test_a_file_that_was_cut_short_is_refused(tmp_path, kept):
     path = tmp_path / "run.safetensors"
     suspend(path, training_of(0), 4)
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(
-        UserError, match=r"run.safetensors is damaged or no training under way: remove it to train from"
-    ):
+    with pytest.raises(UserError, match=r"run.safetensors is damaged .*: remove it to begin that work anew"):
         resume(path, training_of(0))
 
 
@@ -126,5 +124,5 @@ def test_tensors_without_a_training_are_refused(tmp_path):
     path = tmp_path / "run.safetensors"
     suspend(path, training_of(0), 4)
     save_file(load_file(path), path)
-    with pytest.raises(UserError, match="is damaged or no training under way"):
+    with pytest.raises(UserError, match="is damaged"):
         resume(path, training_of(0))
