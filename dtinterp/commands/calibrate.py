@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dtinterp.commands.calibrating import Play, calibration_of
+from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL
 from dtinterp.demonstrations.samplers import Sampler, parse_sampler, sampler_name
 from dtinterp.demonstrations.storage import load_trajectories
@@ -48,6 +49,7 @@ class CalibrateConfig:
             parse_sampler(name)
 
 
+@claims_out
 def calibrate(
     config: CalibrateConfig,
     out: Path = Path("results/calibration"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dtinterp.agents.storage import TrainedAgent, load_agent
 from dtinterp.commands.bench import bench_for
+from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.handling import Handling
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.equivalence.certify import EquivalenceConfig, EquivalenceReport
@@ -29,6 +30,7 @@ ALONE = Company()
 """No agent, no machines but this one, and no tables."""
 
 
+@claims_out
 def certify(
     config: EquivalenceConfig,
     out: Path = Path("results/equivalence"),

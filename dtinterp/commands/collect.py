@@ -6,6 +6,7 @@ from pathlib import Path
 from dtinterp.agents.items import FrameItems
 from dtinterp.agents.network import AgentPolicy
 from dtinterp.agents.storage import load_agent
+from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.train_agent import AGENT
 from dtinterp.demonstrations.collect import PUBLISHED_RECIPE, Collection, parse_shares
 from dtinterp.demonstrations.storage import record_trajectories
@@ -40,6 +41,7 @@ class CollectConfig:
             )
 
 
+@claims_out
 def collect(
     config: CollectConfig, agent: Path = AGENT, out: Path = DEMONSTRATIONS, *, replace: bool = False
 ) -> Artefact:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
 from dtinterp.dictionary.storage import load_dictionary
@@ -43,6 +44,7 @@ class Compared:
             )
 
 
+@claims_out
 def compare(
     config: ComparisonConfig,
     compared: Compared,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.dissection import Dissection, dissection_of
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.dataset.windows import Windows, window
@@ -35,6 +36,7 @@ class CompareConfig:
     """training windows that dictionaries of the untrained model are fitted to"""
 
 
+@claims_out
 def compare_features(
     config: CompareConfig,
     dictionaries: tuple[Path, ...] = (),

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.dissection import Dissection, dissection_of
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
 from dtinterp.dictionary.storage import gate_record
@@ -26,6 +27,7 @@ class DescribeConfig:
     """seed of the windows"""
 
 
+@claims_out
 def describe(
     config: DescribeConfig,
     dictionary: Path = Path("results/dictionary"),

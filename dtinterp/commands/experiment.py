@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.subject import MODEL, require_world
 from dtinterp.foundation.artefact import Artefact, refuse_existing
 from dtinterp.interventions.experiment import run_experiment, run_experiment_file
@@ -12,6 +13,7 @@ from dtinterp.model.storage import TrainedModel, load_model
 RESULTS = Path("results") / "experiments"
 
 
+@claims_out
 def run(file: Path, /, *, model: Path = MODEL, out: Path | None = None, replace: bool = False) -> Artefact:
     """Run an experiment on a model, and write result.json beside the question.
 
@@ -26,6 +28,7 @@ def run(file: Path, /, *, model: Path = MODEL, out: Path | None = None, replace:
     return run_experiment_file(file, trained.model, model_artefact=trained.artefact, out=folder, replace=replace)
 
 
+@claims_out
 def try_on(file: Path, *, model: Path, out: Path, replace: bool = False) -> Artefact:
     """Run an experiment on another model: its report goes to `out`; result.json stays as it is."""
     specification = read_specification(file)

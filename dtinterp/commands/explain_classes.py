@@ -6,6 +6,7 @@ from pathlib import Path
 from jaxtyping import Float32
 from torch import Tensor
 
+from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
 from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
@@ -65,6 +66,7 @@ class Places:
     """the demonstrations that it was trained on"""
 
 
+@claims_out
 def explain_classes(
     config: ExplainConfig, places: Places, out: Path = Path("results/explanation"), *, replace: bool = False
 ) -> Artefact:

@@ -8,6 +8,7 @@ from jaxtyping import Int64
 from torch import Tensor
 from tyro.conf import Positional
 
+from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
 from dtinterp.dictionary.storage import ARTEFACT_KIND, gate_record, load_dictionary
 from dtinterp.equivalence.explanation import PairConfig
@@ -34,6 +35,7 @@ class ExplainConfig:
             raise UserError(f"frame {self.pair[0]} is given twice, expected two: nothing keeps it from itself.")
 
 
+@claims_out
 def explain_pair(
     config: ExplainConfig,
     out: Path = Path("results/pair"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING, check_site
+from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.fitting import Fitted, fit_to_sites
 from dtinterp.commands.held_out_rows import HeldOutRows
 from dtinterp.commands.scoring import Judging, score_on_held_out
@@ -60,6 +61,7 @@ class DictionaryConfig:
         return bool(self.sites) or self.vary != Variations()
 
 
+@claims_out
 def fit_dictionary(
     config: DictionaryConfig,
     out: Path = Path("results/dictionary"),

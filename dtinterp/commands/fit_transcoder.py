@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dtinterp.activations.harvest import logits_with_hooks
 from dtinterp.activations.mlps import MlpRows, MlpSplice, check_layer, harvest_mlps
+from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.fitting import note_of
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.dataset.windows import Windows
@@ -66,6 +67,7 @@ class TranscoderConfig:
                         yield MapConfig(kind, width, n_steps=self.n_steps, member=member)
 
 
+@claims_out
 def fit_transcoder(
     config: TranscoderConfig,
     out: Path = Path("results/transcoders"),

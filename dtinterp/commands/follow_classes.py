@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.handling import HERE_ALONE, Handling
 from dtinterp.commands.subject import DEMONSTRATIONS, Subject, load_subject
 from dtinterp.equivalence.history import Ground, HistoryConfig, follow
@@ -18,6 +19,7 @@ from dtinterp.report.style import CONFIG
 PREFIX = "step-"
 
 
+@claims_out
 def follow_classes(
     steps: Path,
     /,

@@ -10,6 +10,7 @@ import torch
 from dtinterp.activations.harvest import BATCH
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING, check_site
 from dtinterp.activations.storage import Source, record_harvest
+from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.dataset.windows import Windows, window
 from dtinterp.foundation.artefact import Artefact, refuse_existing
@@ -36,6 +37,7 @@ class HarvestConfig:
         require_at_least(self, 0, "n_windows")
 
 
+@claims_out
 def harvest(
     config: HarvestConfig,
     out: Path = Path("results/activations"),

@@ -5,12 +5,14 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
+from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.collect import DEMONSTRATIONS
 from dtinterp.demonstrations.from_minari import from_minari
 from dtinterp.demonstrations.storage import save_trajectories
 from dtinterp.foundation.artefact import Artefact, refuse_existing
 
 
+@claims_out
 def import_demonstrations(
     dataset: Path,
     /,

@@ -4,6 +4,7 @@ from dataclasses import replace as changed
 from pathlib import Path
 
 from dtinterp.activations.sites import check_site
+from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.subject import MODEL
 from dtinterp.dictionary.saelens import import_saelens
 from dtinterp.dictionary.storage import save_dictionary
@@ -14,6 +15,7 @@ from dtinterp.model.storage import load_model
 IMPORTED = Path("results/imported-dictionary")
 
 
+@claims_out
 def import_dictionary(
     folder: Path, /, *, site: str = "", model: Path = MODEL, out: Path = IMPORTED, replace: bool = False
 ) -> Artefact:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from dtinterp.commands.claiming import claims_out
 from dtinterp.foundation.artefact import Artefact, refuse_existing
 from dtinterp.model.published import read_published
 from dtinterp.model.storage import save_published
@@ -9,6 +10,7 @@ from dtinterp.model.storage import save_published
 IMPORTED = Path("results/imported-model")
 
 
+@claims_out
 def import_model(file: Path, /, *, out: Path = IMPORTED, replace: bool = False) -> Artefact:
     """Import a checkpoint of DecisionTransformerInterpretability; nothing in the file is run.
 

@@ -5,11 +5,13 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from dtinterp.commands.claiming import claims_out
 from dtinterp.demonstrations.joining import join as joined
 from dtinterp.demonstrations.storage import load_trajectories, save_trajectories
 from dtinterp.foundation.artefact import Artefact, refuse_existing
 
 
+@claims_out
 def join(
     demonstrations: Positional[tuple[Path, ...]], /, *, out: Path = Path("results/mixture"), replace: bool = False
 ) -> Artefact:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.dissection import Dissection, dissection_of
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
 from dtinterp.dictionary.storage import gate_record
@@ -25,6 +26,7 @@ class LabelConfig:
     """training windows that the untrained model's dictionary is fitted to"""
 
 
+@claims_out
 def label(
     config: LabelConfig,
     dictionary: Path = Path("results/dictionary"),

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from dtinterp.activations.harvest import harvest
 from dtinterp.activations.sites import check_site, stream_sites
+from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.card import is_among
@@ -37,6 +38,7 @@ class ProbeConfig:
     """seed of windows and of shuffled labels"""
 
 
+@claims_out
 def probe(
     config: ProbeConfig,
     out: Path = Path("results/probes"),

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.dissection import dissection_of
 from dtinterp.commands.fitting import Fitted
 from dtinterp.commands.held_out_rows import HeldOutRows
@@ -34,6 +35,7 @@ class ScoreConfig:
     """folder of the harvest that it was fitted to, in place of training windows"""
 
 
+@claims_out
 def score_dictionary(
     config: ScoreConfig,
     dictionary: Path = Path("results/dictionary"),

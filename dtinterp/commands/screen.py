@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from dtinterp.commands.bench import bench_of, graph_for, moved_to
+from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.handling import HERE_ALONE, Handling
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.equivalence.ledger import Ledger
@@ -17,6 +18,7 @@ from dtinterp.foundation.artefact import Artefact, refuse_existing
 from dtinterp.foundation.seeding import numpy_generator
 
 
+@claims_out
 def screen(
     config: ScreenConfig,
     out: Path = Path("results/screening"),

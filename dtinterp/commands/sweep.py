@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from torch import Tensor
 
 from dtinterp.commands.calibrating import Play, calibration_of
+from dtinterp.commands.claiming import claims_out
 from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
@@ -75,6 +76,7 @@ class Made:
     scores: Scores
 
 
+@claims_out
 def sweep(file: Path, /, *, out: Path = SWEEP, ray_address: str | None = None, replace: bool = False) -> Artefact:
     """Train models of many sizes from many seeds, and hold loss and success against their parameters.
 
@@ -108,10 +110,10 @@ def sweep(file: Path, /, *, out: Path = SWEEP, ray_address: str | None = None, r
         "failed": _failures(tried),
     }
     content = Content(KIND, asked.model_dump(mode="json"), {}, metrics)
-    artefact = write_artefact(out, content, parents=(parent,), seed=asked.seeds[0], replace=replace)
     _write_table(out.with_name(f"{out.name}.csv"), tried)
     page = sizes_figure(sizes, tried).to_html(config=CONFIG)
     write_text(out.with_name(f"{out.name}.html"), page)
+    artefact = write_artefact(out, content, parents=(parent,), seed=asked.seeds[0], replace=replace)
     keep_log(out)
     return artefact
 

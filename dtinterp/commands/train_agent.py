@@ -11,6 +11,7 @@ from dtinterp.agents.network import AgentPolicy, RecurrentActorCritic
 from dtinterp.agents.storage import TRAINING, load_agent, save_agent
 from dtinterp.agents.training import Record
 from dtinterp.agents.training import train_agent as train
+from dtinterp.commands.claiming import claims_out
 from dtinterp.demonstrations.evaluate import Evaluation, evaluate
 from dtinterp.demonstrations.samplers import Greedy, Sampler, Temperature, sampler_name
 from dtinterp.foundation.artefact import Artefact, refuse_existing
@@ -30,6 +31,7 @@ ON_TRAINING_LAYOUTS = "temperature=1 on training layouts"
 """Name under which an artefact keeps how its agent fares where it was trained, if layouts are drawn."""
 
 
+@claims_out
 def train_agent(
     config: AgentConfig,
     out: Path = AGENT,

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from dtinterp.commands.calibrating import Play, calibration_of
+from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.collect import DEMONSTRATIONS
 from dtinterp.dataset.split import Split
 from dtinterp.demonstrations.samplers import Greedy, Temperature, sampler_name
@@ -39,6 +40,7 @@ N_PROBE_EPISODES = 200
 """Episodes per point of the training log."""
 
 
+@claims_out
 def train_model(
     config: TrainConfig,
     demonstrations: Path = DEMONSTRATIONS,

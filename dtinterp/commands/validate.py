@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
+from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
 from dtinterp.commands.train_model import counts_of
 from dtinterp.foundation.artefact import Artefact, Content, refuse_existing, write_artefact
@@ -14,6 +15,7 @@ ITS_OWN = "episodes that its training held out"
 A_NEW_SPLIT = "episodes of a split made here: it was trained elsewhere, perhaps on others like them"
 
 
+@claims_out
 def validate(
     out: Path = Path("results/validation"),
     *,

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dtinterp import __version__
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.locks import note_written
 from dtinterp.foundation.manifest import (
     CONFIG,
     MANIFEST,
@@ -29,7 +30,7 @@ from dtinterp.foundation.manifest import (
     sha256_of_file,
 )
 from dtinterp.foundation.placing import put_in_place, return_retired, standing
-from dtinterp.foundation.reading import JSON, bytes_of, opened, parse_json, tensors_of
+from dtinterp.foundation.reading import JSON, bytes_of, opened, parse_json, read_json, tensors_of
 from dtinterp.foundation.writing import draft_folder, sync
 
 TRIES = 100
@@ -99,6 +100,7 @@ class Draft:
         """Add `content`, seal the folder, read it back and rename it into place."""
         _fill(self.folder, content, parents=parents, seed=seed, device=device)
         written = read_artefact(self.folder, kind=content.kind)
+        note_written(self.path, written.manifest.digest)
         put_in_place(self.folder, self.path)
         return replace(written, path=self.path)
 
@@ -129,6 +131,25 @@ def read_artefact(path: Path, *, kind: str, parent: Artefact | None = None) -> A
     if parent is not None:
         require_made_from(artefact, parent)
     return artefact
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a manifest says of its artefact, with nothing checked."""
+
+    kind: str
+    digest: str
+
+
+def label_at(path: Path) -> Label | None:
+    """Return the label of the artefact at `path`; None where there is no manifest that can be read."""
+    try:
+        entries = read_json(standing(path) / MANIFEST)
+    except UserError:
+        return None
+    if not isinstance(entries, dict) or not {"kind", "digest"} <= entries.keys():
+        return None
+    return Label(str(entries["kind"]), str(entries["digest"]))
 
 
 def require_made_from(artefact: Artefact, parent: Artefact) -> None:

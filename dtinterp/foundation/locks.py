@@ -1,4 +1,4 @@
-"""Locks on what is being written, so that no two commands write it at once."""
+"""Locks on what is being written, so that no two commands write it at once, with a note should one be killed."""
 
 import fcntl
 import json
@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dtinterp.foundation.errors import UserError
@@ -15,25 +15,34 @@ from dtinterp.foundation.reading import JSON, parse_json
 NOTE_BYTES = 2**20
 LONGEST_NAME = 200
 """Bytes. File systems allow 255, and what lies beside a folder while it is written has its name and more."""
-
-_holders: dict[Path, int] = {}
-"""The thread that holds each lock of this process."""
-_guard = threading.Lock()
+WRITTEN = "written"
+"""Where a note has the digest of each artefact that was written under its lock, by path."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Lock:
-    """The right to write a path."""
+    """The right of one thread to write a path, and what it notes for whoever comes next should it be killed."""
 
-    left: Mapping[str, JSON] | None
-    """the note of a process that was killed while it held the lock; None where the last one let it go"""
-    _handle: int | None
+    path: Path
+    thread: int
+    left: Mapping[str, JSON] = field(default_factory=dict)
+    """the note of a process that was killed while it held this lock; empty where the last one let it go"""
+    noted: dict[str, JSON] = field(default_factory=dict)
+    handle: int | None = None
+    """descriptor of the file beside the path; None until it is locked"""
 
-    def note(self, note: Mapping[str, JSON]) -> None:
-        """Leave a note for whoever comes next, should this process be killed."""
-        if self._handle is not None:
-            os.ftruncate(self._handle, 0)
-            os.pwrite(self._handle, json.dumps({"process": os.getpid(), **note}).encode(), 0)
+    def note(self, name: str, value: JSON) -> None:
+        """Add to the note."""
+        self.noted[name] = value
+        if self.handle is not None:
+            text = json.dumps({"process": os.getpid(), **self.noted}).encode()
+            os.pwrite(self.handle, text, 0)
+            os.ftruncate(self.handle, len(text))
+
+
+_held: dict[Path, Lock] = {}
+"""The locks of this process."""
+_guard = threading.Lock()
 
 
 @contextmanager
@@ -44,23 +53,41 @@ def locked(path: Path) -> Iterator[Lock]:
     for it, and that nobody used, are removed. Raises `UserError` where somebody else holds it, or the name is too long.
     """
     _require_name(path)
-    key = path.absolute()
-    if not _begins_to_hold(key):
-        yield Lock(None, None)
+    key, me = path.absolute(), threading.get_ident()
+    with _guard:
+        is_nested = key in _held
+        lock = _held.setdefault(key, Lock(key, me))
+    if lock.thread != me:
+        raise UserError(f"{path} is being written by another thread: wait for it, or give another --out.")
+    if is_nested:
+        yield lock
         return
     made = [folder for folder in key.parents if not folder.exists()]
     try:
         key.parent.mkdir(parents=True, exist_ok=True)
-        file = lock_file(key)
-        handle = _acquired(file, path)
+        lock.handle = _acquired(lock_file(key), path)
+        lock.left = _note_in(lock.handle)
         try:
-            yield Lock(_note_in(handle), handle)
+            yield lock
         finally:
-            file.unlink(missing_ok=True)
-            os.close(handle)
+            lock_file(key).unlink(missing_ok=True)
+            os.close(lock.handle)
     finally:
-        del _holders[key]
+        del _held[key]
         _remove_empty(made)
+
+
+def note_written(path: Path, digest: str) -> None:
+    """Note in the locks that this thread holds on `path` and on folders around it what is about to stand there."""
+    key, me = path.absolute(), threading.get_ident()
+    for lock in [lock for lock in _held.values() if lock.thread == me]:
+        if lock.path == key or lock.path in key.parents:
+            lock.note(WRITTEN, {**_texts(lock.noted.get(WRITTEN)), str(key): digest})
+
+
+def written_before(lock: Lock) -> dict[str, str]:
+    """Return the digest of each artefact that a killed holder of the lock wrote, or was about to write, by path."""
+    return _texts(lock.left.get(WRITTEN))
 
 
 def lock_file(path: Path) -> Path:
@@ -68,25 +95,14 @@ def lock_file(path: Path) -> Path:
     return path.with_name(f".{path.name}.lock")
 
 
+def _texts(value: JSON) -> dict[str, str]:
+    return {str(name): str(text) for name, text in value.items()} if isinstance(value, Mapping) else {}
+
+
 def _require_name(path: Path) -> None:
     size = len(os.fsencode(path.name))
     if size > LONGEST_NAME:
         raise UserError(f"{path.name[:40]}… has {size} bytes, expected a name of at most {LONGEST_NAME}: shorten it.")
-
-
-def _begins_to_hold(key: Path) -> bool:
-    """Whether this thread now holds a lock that it did not hold before.
-
-    Raises `UserError` where another thread of this process holds it.
-    """
-    me = threading.get_ident()
-    with _guard:
-        if key not in _holders:
-            _holders[key] = me
-            return True
-    if _holders[key] != me:
-        raise UserError(f"{key} is being written by another thread: wait for it, or give another --out.")
-    return False
 
 
 def _acquired(file: Path, path: Path) -> int:
@@ -96,12 +112,12 @@ def _acquired(file: Path, path: Path) -> int:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = (_note_in(handle) or {}).get("process", "unknown")
+            holder = _note_in(handle).get("process", "unknown")
             os.close(handle)
             raise UserError(
                 f"{path} is being written by another command (process {holder}): wait for it, or give another --out."
             ) from None
-        except OSError:  # a file system without locks, as on some clusters: the guard is missing there, nothing else is
+        except OSError:  # a file system without locks, as on some clusters: this guard is missing there, nothing else
             return handle
         if _is_still_there(file, handle):
             return handle
@@ -115,14 +131,14 @@ def _is_still_there(file: Path, handle: int) -> bool:
         return False
 
 
-def _note_in(handle: int) -> Mapping[str, JSON] | None:
-    """Return the note in a lock; None where there is none, or none of ours."""
+def _note_in(handle: int) -> Mapping[str, JSON]:
+    """Return the note in a lock; empty where there is none, or none of ours."""
     text = os.pread(handle, NOTE_BYTES, 0)
     try:
-        note = parse_json(text, "the lock") if text else None
+        note = parse_json(text, "the lock") if text else {}
     except UserError:
-        return None
-    return note if isinstance(note, dict) else None
+        return {}
+    return note if isinstance(note, dict) else {}
 
 
 def _remove_empty(folders: Sequence[Path]) -> None:

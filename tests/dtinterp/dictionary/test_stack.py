@@ -216,5 +216,5 @@ def test_another_stack_under_way_is_refused(planted: Planted, tmp_path: Path) ->
 def test_a_file_that_is_no_stack_is_refused(planted: Planted, tmp_path: Path) -> None:
     file = tmp_path / "unfinished.safetensors"
     file.write_text(json.dumps({}))
-    with pytest.raises(UserError, match="is damaged .*: remove it to begin that work anew"):
+    with pytest.raises(UserError, match=r"is damaged .*: remove it to begin that work anew"):
         fit_stack(planted.rows, _family(TopK(3)), generator=_generator(), watch=Watch(None, file))

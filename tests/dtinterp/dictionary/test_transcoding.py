@@ -248,7 +248,7 @@ def test_a_file_of_maps_under_way_that_was_cut_short_is_refused(tmp_path: Path) 
     file = tmp_path / "unfinished.safetensors"
     fit_maps(_layers(), watch=Watch(None, file))
     file.write_bytes(file.read_bytes()[:-8])
-    with pytest.raises(UserError, match="is damaged .*: remove it to begin that work anew"):
+    with pytest.raises(UserError, match=r"is damaged .*: remove it to begin that work anew"):
         fit_maps(_layers(), watch=Watch(None, file))
 
 

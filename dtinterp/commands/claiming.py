@@ -1,0 +1,116 @@
+"""The right to write a command's output while it runs, and what a killed command left there."""
+
+import inspect
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from dtinterp.foundation.artefact import Artefact, label_at, read_artefact
+from dtinterp.foundation.locks import Lock, locked, written_before
+from dtinterp.foundation.manifest import MANIFEST, sha256, sha256_of_file
+from dtinterp.foundation.unfinished import begin_log, keep_log, unfinished_beside
+
+ArgumentsT = ParamSpec("ArgumentsT")
+MadeT = TypeVar("MadeT")
+
+ASKED, STOOD = "asked", "stood"
+"""What a lock notes of a command: what it was asked, and whether anything stood at its output before."""
+BESIDE = (".jsonl", ".csv", ".html")
+"""Endings of what commands write beside an artefact, under its name."""
+
+
+def claims_out(command: Callable[ArgumentsT, MadeT]) -> Callable[ArgumentsT, MadeT]:
+    """Let a command that writes `out` hold the right to write it from its first line to its last.
+
+    Another command that would write the same meanwhile is refused at once. Where the very same command was killed after
+    its artefact had its place, that artefact is what it makes now; had it written some of several, it goes on and
+    writes these again. Of a training in several processes the first one holds the right.
+    """
+
+    @wraps(command)
+    def claimed(*args: ArgumentsT.args, **kwargs: ArgumentsT.kwargs) -> MadeT:
+        order = Order.of(command, args, kwargs)
+        if order.out is None or os.environ.get("RANK", "0") != "0":
+            return command(*args, **kwargs)
+        with locked(order.out) as lock:
+            goes_on = lock.left.get(ASKED) == order.asked and _is_all_of(lock, order.out)
+            if goes_on and order.makes_one and label_at(order.out):
+                return _finished(order.out)  # pyright: ignore[reportReturnType]
+            stood = _stands(order.out)
+            lock.note(ASKED, order.asked)
+            lock.note(STOOD, stood and not goes_on)
+            anew = {"replace": True} if goes_on and lock.left.get(STOOD) is False else {}
+            return command(*args, **{**kwargs, **anew})  # pyright: ignore[reportCallIssue]
+
+    return claimed
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a command was called with."""
+
+    out: Path | None
+    """None where the command finds its output by itself"""
+    asked: str
+    """a hash over the command, all its arguments but `replace`, and the artefacts and files that they name"""
+    makes_one: bool
+    """whether it returns the artefact at `out`"""
+
+    @classmethod
+    def of(cls, command: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]) -> "Order":
+        """Bind the arguments of a call, defaults included."""
+        signature = inspect.signature(command)
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        out = bound.arguments.pop("out")
+        bound.arguments.pop("replace", None)
+        contents = [(str(path), _content_at(path)) for path in _paths_in(tuple(bound.arguments.values()))]
+        words = (command.__module__, command.__qualname__, str(out), repr(bound.arguments), contents)
+        return cls(out, sha256(repr(words).encode()), signature.return_annotation in (Artefact, Artefact | None))
+
+
+def _paths_in(value: Any) -> Iterator[Path]:
+    match value:
+        case Path():
+            yield value
+        case tuple() | list():
+            for part in value:
+                yield from _paths_in(part)
+        case _ if is_dataclass(value):
+            for field in fields(value):
+                yield from _paths_in(getattr(value, field.name))
+
+
+def _content_at(path: Path) -> str | None:
+    """Return what tells the artefact or the file at a path from another one."""
+    if path.is_file():
+        return sha256_of_file(path)
+    label = label_at(path)
+    return label and label.digest
+
+
+def _is_all_of(lock: Lock, out: Path) -> bool:
+    """Whether every artefact that stands at `out` was written by the killed holder of the lock."""
+    before = written_before(lock)
+    standing = [file.parent for file in (out / MANIFEST, *out.glob(f"**/[!.]*/{MANIFEST}")) if file.exists()]
+    labels = {str(folder.absolute()): label_at(folder) for folder in standing}
+    return all(label is not None and before.get(path) == label.digest for path, label in labels.items())
+
+
+def _stands(out: Path) -> bool:
+    return out.exists() or any(out.with_name(f"{out.name}{ending}").exists() for ending in BESIDE)
+
+
+def _finished(out: Path) -> Artefact:
+    """Put away what a killed command left beside its artefact, and return the artefact."""
+    if begin_log(out, fresh=False).exists():
+        keep_log(out)
+    unfinished_beside(out).unlink(missing_ok=True)
+    shutil.rmtree(unfinished_beside(out).with_suffix(""), ignore_errors=True)
+    label = label_at(out)
+    assert label is not None, f"{out} has no manifest"
+    return read_artefact(out, kind=label.kind)
