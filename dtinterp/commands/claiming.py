@@ -93,12 +93,16 @@ def _content_at(path: Path) -> str | None:
     return label and label.digest
 
 
+def digests_at(out: Path) -> dict[str, str | None]:
+    """Return the digest of each artefact that stands at `out` or below it, by path; None where it is damaged."""
+    standing = [file.parent for file in (out / MANIFEST, *out.glob(f"**/[!.]*/{MANIFEST}")) if file.exists()]
+    return {str(folder.absolute()): (label := label_at(folder)) and label.digest for folder in standing}
+
+
 def _is_all_of(lock: Lock, out: Path) -> bool:
     """Whether every artefact that stands at `out` was written by the killed holder of the lock."""
     before = written_before(lock)
-    standing = [file.parent for file in (out / MANIFEST, *out.glob(f"**/[!.]*/{MANIFEST}")) if file.exists()]
-    labels = {str(folder.absolute()): label_at(folder) for folder in standing}
-    return all(label is not None and before.get(path) == label.digest for path, label in labels.items())
+    return all(digest is not None and before.get(path) == digest for path, digest in digests_at(out).items())
 
 
 def _stands(out: Path) -> bool:

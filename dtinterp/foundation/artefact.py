@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 import torch
 from safetensors.torch import save
@@ -284,7 +284,7 @@ def _names_in(path: Path) -> set[str]:
     return {path.name} if path.exists() else set()
 
 
-def _require_undamaged(content: BinaryIO, file: Path, digest: str) -> None:
+def _require_undamaged(content: BufferedReader, file: Path, digest: str) -> None:
     if sha256_of(content) != digest:
         raise UserError(f"{file} is damaged (its hash differs from the manifest's): {RESTORE}.")
 

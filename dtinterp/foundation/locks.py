@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.reading import JSON, parse_json
+from dtinterp.foundation.reading import parse_json
 
 NOTE_BYTES = 2**20
 LONGEST_NAME = 200
@@ -25,13 +25,13 @@ class Lock:
 
     path: Path
     thread: int
-    left: Mapping[str, JSON] = field(default_factory=dict)
+    left: Mapping[str, object] = field(default_factory=dict)
     """the note of a process that was killed while it held this lock; empty where the last one let it go"""
-    noted: dict[str, JSON] = field(default_factory=dict)
+    noted: dict[str, object] = field(default_factory=dict)
     handle: int | None = None
     """descriptor of the file beside the path; None until it is locked"""
 
-    def note(self, name: str, value: JSON) -> None:
+    def note(self, name: str, value: object) -> None:
         """Add to the note."""
         self.noted[name] = value
         if self.handle is not None:
@@ -95,7 +95,7 @@ def lock_file(path: Path) -> Path:
     return path.with_name(f".{path.name}.lock")
 
 
-def _texts(value: JSON) -> dict[str, str]:
+def _texts(value: object) -> dict[str, str]:
     return {str(name): str(text) for name, text in value.items()} if isinstance(value, Mapping) else {}
 
 
@@ -131,7 +131,7 @@ def _is_still_there(file: Path, handle: int) -> bool:
         return False
 
 
-def _note_in(handle: int) -> Mapping[str, JSON]:
+def _note_in(handle: int) -> Mapping[str, object]:
     """Return the note in a lock; empty where there is none, or none of ours."""
     text = os.pread(handle, NOTE_BYTES, 0)
     try:

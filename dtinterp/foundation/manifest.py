@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from fnmatch import fnmatchcase
 from functools import cached_property
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.reading import JSON, parse_json
@@ -85,7 +86,7 @@ def sha256_of_file(file: Path) -> str:
         return sha256_of(content)
 
 
-def sha256_of(content: BinaryIO) -> str:
+def sha256_of(content: BufferedReader) -> str:
     """Return the hash of what an open file holds from its begin, which is never in memory as a whole."""
     content.seek(0)
     return hashlib.file_digest(content, "sha256").hexdigest()

@@ -9,8 +9,9 @@ import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -28,7 +29,7 @@ JSON: TypeAlias = bool | int | float | str | Sequence[object] | Mapping[str, obj
 
 
 @contextmanager
-def opened(file: Path, *, within: int | None = None, advice: str = "check the path") -> Iterator[BinaryIO]:
+def opened(file: Path, *, within: int | None = None, advice: str = "check the path") -> Iterator[BufferedReader]:
     """Open a regular file; where the descriptor of its folder is given, in that folder, wherever it stands by now.
 
     Raises `UserError` where there is none, with `advice`, and where it is a folder, a pipe or a device.
@@ -51,7 +52,7 @@ def read_bytes(file: Path, *, at_most: int = TEXT_BYTES) -> bytes:
         return bytes_of(content, file, at_most=at_most)
 
 
-def bytes_of(content: BinaryIO, file: Path, *, at_most: int = TEXT_BYTES) -> bytes:
+def bytes_of(content: BufferedReader, file: Path, *, at_most: int = TEXT_BYTES) -> bytes:
     """Return what an open file holds. Raises `UserError` where that is more than `at_most` bytes."""
     size = os.fstat(content.fileno()).st_size
     if size > at_most:
@@ -90,7 +91,9 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
         return tensors_of(content, file)
 
 
-def tensors_of(content: BinaryIO, file: Path, *, advice: str = "restore it, or write it again") -> dict[str, Tensor]:
+def tensors_of(
+    content: BufferedReader, file: Path, *, advice: str = "restore it, or write it again"
+) -> dict[str, Tensor]:
     """Map the tensors of an open safetensors file: of this very file, whatever has its name by now.
 
     The format fixes every offset by type and shape, and its library holds these against the size of the file, so
@@ -103,7 +106,7 @@ def tensors_of(content: BinaryIO, file: Path, *, advice: str = "restore it, or w
         raise UserError(f"{file} is damaged (it is no safetensors file): {advice}.") from None
 
 
-def notes_of(content: BinaryIO) -> dict[str, str]:
+def notes_of(content: BufferedReader) -> dict[str, str]:
     """Return the texts in the header of an open safetensors file that `tensors_of` has read."""
     content.seek(0)
     with safe_open(_own_path(content), framework="pt") as file:
@@ -123,7 +126,7 @@ def read_array(file: Path) -> np.ndarray:
     return found
 
 
-def _own_path(content: BinaryIO) -> str:
+def _own_path(content: BufferedReader) -> str:
     """Return a path by which libraries open the file that is open already."""
     return f"/dev/fd/{content.fileno()}"
 

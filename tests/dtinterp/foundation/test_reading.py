@@ -51,7 +51,7 @@ def test_json_as_deep_as_is_allowed_is_read_and_deeper_is_not():
 
 def test_json_of_any_width_is_fine(tmp_path):
     (tmp_path / "wide.json").write_text("[" + "[1]," * 10_000 + "2]")
-    assert len(read_json(tmp_path / "wide.json")) == 10_001
+    assert read_json(tmp_path / "wide.json") == [[1]] * 10_000 + [2]
 
 
 def test_text_that_is_not_utf8_is_refused(tmp_path):

@@ -1,0 +1,67 @@
+"""Commands of a study that are done once: what stands from a call that was killed is not done again."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec
+
+from dtinterp.commands.claiming import Order, digests_at
+from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.reading import read_json
+from dtinterp.foundation.writing import write_text
+
+ArgumentsT = ParamSpec("ArgumentsT")
+STUDY, STAGES = "study", "stages"
+"""Where a record says what was asked of the whole, and what each stage was asked and wrote."""
+
+
+@dataclass
+class Record:
+    """What the commands of a study have written so far, in a file that goes when the study is finished."""
+
+    file: Path
+    study: str
+    """what tells this study from another one"""
+    replace: bool
+    """whether what stands at the output of a command may be written anew"""
+    stages: dict[str, object] = field(default_factory=dict)
+
+    def once(self, command: Callable[ArgumentsT, object]) -> Callable[ArgumentsT, None]:
+        """Return the command that does nothing where it was called like this and what it wrote stands."""
+
+        @wraps(command)
+        def called(*args: ArgumentsT.args, **kwargs: ArgumentsT.kwargs) -> None:
+            order = Order.of(command, args, kwargs)
+            assert order.out is not None, "a stage says where it writes"
+            stage, name = {"asked": order.asked, "wrote": digests_at(order.out)}, str(order.out)
+            if self.stages.get(name) == stage and stage["wrote"]:
+                return
+            command(*args, **{**kwargs, "replace": self.replace})  # pyright: ignore[reportCallIssue]
+            self.stages[name] = {"asked": order.asked, "wrote": digests_at(order.out)}
+            write_text(self.file, json.dumps({STUDY: self.study, STAGES: self.stages}, indent=1) + "\n")
+
+        return called
+
+    def close(self) -> None:
+        """Remove the record: the study is finished."""
+        self.file.unlink(missing_ok=True)
+
+
+def open_record(file: Path, study: str, *, replace: bool) -> Record:
+    """Go on with the record in `file`, or begin one.
+
+    Raises `UserError` where it is of another study and `replace` is not given.
+    """
+    if not file.exists():
+        return Record(file, study, replace)
+    found = read_json(file)
+    if isinstance(found, Mapping) and found.get(STUDY) == study and isinstance(stages := found.get(STAGES), dict):
+        return Record(file, study, replace=True, stages=stages)
+    if not replace:
+        raise UserError(
+            f"{file.parent} holds an unfinished study with other settings: ask for the same to go on, give another "
+            "--out, or --replace to write it anew."
+        )
+    return Record(file, study, replace)

@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from dtinterp.commands.claiming import claims_out
+from dtinterp.commands.once import Record, open_record
+from dtinterp.foundation.artefact import Artefact, Content, write_artefact
+from dtinterp.foundation.errors import UserError
+
+CALLED = []
+
+
+@claims_out
+def make(number: float, out: Path, *, source: Path | None = None, replace: bool = False) -> Artefact:
+    """Make an artefact."""
+    del source
+    CALLED.append(number)
+    return write_artefact(
+        out, Content("number", {}, {"n": torch.tensor(number)}, {}), parents=(), seed=0, replace=replace
+    )
+
+
+@pytest.fixture(autouse=True)
+def nothing_called():
+    CALLED.clear()
+
+
+def record_in(folder: Path, study: str = "this", *, replace: bool = False) -> Record:
+    return open_record(folder / "unfinished.json", study, replace=replace)
+
+
+def test_a_stage_that_stands_is_not_done_again(tmp_path):
+    record_in(tmp_path).once(make)(1.0, tmp_path / "a")
+    record = record_in(tmp_path)
+    record.once(make)(1.0, tmp_path / "a")
+    record.once(make)(2.0, tmp_path / "b")
+    assert CALLED == [1, 2]
+
+
+def test_a_stage_is_done_again_where_what_it_wrote_is_gone_or_another(tmp_path):
+    record_in(tmp_path).once(make)(1.0, tmp_path / "a")
+    make(5.0, tmp_path / "a", replace=True)
+    record_in(tmp_path).once(make)(1.0, tmp_path / "a")
+    (tmp_path / "a").rename(tmp_path / "moved")
+    record_in(tmp_path).once(make)(1.0, tmp_path / "a")
+    assert CALLED == [1, 5, 1, 1]
+
+
+def test_a_stage_is_done_again_where_it_is_asked_something_else_or_an_input_changed(tmp_path):
+    source = tmp_path / "source"
+    make(7.0, source)
+    record_in(tmp_path).once(make)(1.0, tmp_path / "a", source=source)
+    record_in(tmp_path).once(make)(2.0, tmp_path / "a", source=source)
+    make(8.0, source, replace=True)
+    record_in(tmp_path).once(make)(2.0, tmp_path / "a", source=source)
+    assert CALLED == [7, 1, 2, 8, 2]
+
+
+def test_what_stands_there_from_before_is_refused_in_a_new_study(tmp_path):
+    make(1.0, tmp_path / "a")
+    with pytest.raises(UserError, match="a exists already"):
+        record_in(tmp_path).once(make)(1.0, tmp_path / "a")
+    record_in(tmp_path, replace=True).once(make)(1.0, tmp_path / "a")
+
+
+def test_an_unfinished_study_with_other_settings_is_refused_unless_it_is_to_be_replaced(tmp_path):
+    record_in(tmp_path).once(make)(1.0, tmp_path / "a")
+    with pytest.raises(UserError, match="holds an unfinished study with other settings: ask for the same to go on"):
+        record_in(tmp_path, "other")
+    record_in(tmp_path, "other", replace=True).once(make)(1.0, tmp_path / "a")
+    assert CALLED == [1, 1]
+
+
+def test_a_finished_study_leaves_no_record(tmp_path):
+    record = record_in(tmp_path)
+    record.once(make)(1.0, tmp_path / "a")
+    record.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
