@@ -30,7 +30,7 @@ from dtinterp.foundation.manifest import (
     sha256_of_file,
 )
 from dtinterp.foundation.placing import put_in_place, return_retired, standing
-from dtinterp.foundation.reading import JSON, bytes_of, opened, parse_json, read_json, tensors_of
+from dtinterp.foundation.reading import JSON, bytes_of, opened, parse_object, read_json, tensors_of
 from dtinterp.foundation.writing import draft_folder, sync
 
 TRIES = 100
@@ -202,9 +202,7 @@ def _read_at_once(path: Path, kind: str) -> Artefact | None:
             return None
         for name, digest in manifest.files.items():
             _require_undamaged(contents[name], folder / name, digest)
-        config = parse_json(bytes_of(contents.pop(CONFIG), folder / CONFIG), str(folder / CONFIG))
-        if not isinstance(config, dict):
-            raise UserError(f"{folder / CONFIG} is no JSON object: make the artefact again.")
+        config = parse_object(bytes_of(contents.pop(CONFIG), folder / CONFIG), str(folder / CONFIG))
         tensors: dict[str, Tensor] = {}
         for name in sorted(contents):
             tensors |= tensors_of(contents[name], folder / name)

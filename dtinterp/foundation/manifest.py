@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.reading import JSON, parse_json
+from dtinterp.foundation.reading import JSON, parse_object
 
 SCHEMA = 1
 TENSORS = "tensors.safetensors"
@@ -56,7 +56,7 @@ def parse_manifest(text: bytes, folder: Path, *, kind: str) -> Manifest:
     Raises `UserError` where the text is damaged, or of another schema or kind.
     """
     file = folder / MANIFEST
-    entries = _entries(text, file)
+    entries = parse_object(text, str(file))
     schema = entries.get("schema")
     if schema != SCHEMA:
         raise UserError(f"{folder} has schema {schema}, expected {SCHEMA}: make it again with this version.")
@@ -114,13 +114,6 @@ def as_json(value: object) -> bytes:
     NaN stays, or the hashes of artefacts from before `finite` would not be found again.
     """
     return json.dumps(value, indent=1, sort_keys=True).encode()
-
-
-def _entries(text: bytes, file: Path) -> dict[str, Any]:
-    entries = parse_json(text, str(file))
-    if not isinstance(entries, dict):
-        raise UserError(f"{file} is damaged (it is no JSON object): restore it, or make the artefact again.")
-    return entries
 
 
 def _is_complete(entries: Mapping[str, JSON]) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -82,6 +82,14 @@ def parse_json(text: str | bytes, what: str) -> JSON:
         raise UserError(f"{what} is damaged (it is no JSON): restore it, or make it again.") from None
     if not _is_shallow(value):
         raise UserError(f"{what} has more than {DEPTH} levels, which nothing of ours has: write it again.")
+    return value
+
+
+def parse_object(text: str | bytes, what: str) -> dict[str, Any]:
+    """Return the fields of a JSON object. Raises `UserError` where `parse_json` does, and for any other value."""
+    value = parse_json(text, what)
+    if not isinstance(value, dict):
+        raise UserError(f"{what} is damaged (it is no JSON object): restore it, or make it again.")
     return value
 
 
