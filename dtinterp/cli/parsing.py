@@ -61,7 +61,7 @@ def help_of(name: str, words: Sequence[str] = ("--help",), *, on: TextIO | None 
 
 def options_in(text: str) -> list[str]:
     """Return the options that a help text lists, such as --n-frames, in its order."""
-    rows = re.findall(r"^│ (-[^ ]+(?:, -[^ ]+)*)", text, flags=re.MULTILINE)
+    rows = re.findall(r"^│ (-[^ ,]+(?:, -[^ ,]+)*)", text, flags=re.MULTILINE)
     return [option for row in rows for option in row.split(", ") if option.startswith("--")]
 
 
