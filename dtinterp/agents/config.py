@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 from dtinterp.agents.cores import Core
 from dtinterp.foundation.devices import Device
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.ranges import require_above, require_at_least, require_share
+from dtinterp.foundation.ranges import require_above, require_at_least, require_sensible, require_share
 
 Schedule: TypeAlias = Literal["constant", "linear"]
 """Whether a setting stays as it is or falls linearly to zero over the training."""
@@ -95,6 +95,7 @@ class AgentConfig:
             raise UserError(
                 f"steps is {self.steps}, expected at least one rollout, {self.steps_per_update}: ask for more steps."
             )
+        require_sensible(self)
 
     @property
     def steps_per_update(self) -> int:

@@ -27,7 +27,7 @@ from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
 from dtinterp.equivalence.storage import load_equivalence
 from dtinterp.equivalence.trials import embedded
 from dtinterp.foundation.artefact import Artefact, Content, read_artefact, refuse_existing, write_artefact
-from dtinterp.foundation.ranges import require_at_least
+from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import numpy_generator
 from dtinterp.model.transformer import DecisionTransformer
 
@@ -49,6 +49,7 @@ class ExplainConfig:
     def __post_init__(self) -> None:
         """Refuse nothing drawn."""
         require_at_least(self, 1, "n_draws", "n_splits")
+        require_sensible(self)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from dtinterp.equivalence.partitions import Certified, model_partitions, world_r
 from dtinterp.equivalence.variation import Variation, variation
 from dtinterp.equivalence.worlds import places
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.ranges import require_at_least, require_share
+from dtinterp.foundation.ranges import require_at_least, require_sensible, require_share
 from dtinterp.foundation.seeding import numpy_generator
 from dtinterp.foundation.statistics import holm
 from environments.graph.state_graph import StateGraph, state_graph
@@ -51,6 +51,7 @@ class ComparisonConfig:
         require_at_least(self, 1, "n_draws", "n_windows")
         require_at_least(self, 0, "n_shown")
         require_share(self, "tau")
+        require_sensible(self)
 
 
 @dataclass(frozen=True)
