@@ -3,14 +3,18 @@
 import io
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import fields, is_dataclass
 from functools import partial, wraps
 from importlib import import_module
+from inspect import signature
+from pathlib import Path
 from typing import TextIO
 
 from dtinterp.cli.commands import COMMANDS, nearest
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.shipped import require_shipped
 
 UNKNOWN = "Unrecognized options:"
 FRAME = "╭╮╰╯│"
@@ -37,14 +41,25 @@ def function_of(name: str) -> Callable[..., object]:
     return getattr(import_module(module), function)
 
 
-def parsed(name: str, words: Sequence[str]) -> Callable[[], object]:
+def parsed(name: str, words: Sequence[str]) -> partial[object]:
     """Return the command's function bound to what the words say.
 
     Raises `UserError` for words that it does not take.
     """
     bound = _refused_in_a_sentence(function_of(name), name, words)
     assert bound is not None, "only --help ends without a call"
+    for option, path in _paths_of(signature(bound.func).bind(*bound.args, **bound.keywords).arguments):
+        require_shipped(path, option=f"--{option.replace('_', '-')}")
     return bound
+
+
+def _paths_of(settings: Mapping[str, object]) -> Iterator[tuple[str, Path]]:
+    """Yield the paths among settings, and among theirs, each with its name."""
+    for name, value in settings.items():
+        if isinstance(value, Path):
+            yield name, value
+        elif is_dataclass(value):
+            yield from _paths_of({field.name: getattr(value, field.name) for field in fields(value)})
 
 
 def help_of(name: str, words: Sequence[str] = ("--help",), *, on: TextIO | None = None) -> str:
@@ -65,18 +80,18 @@ def options_in(text: str) -> list[str]:
     return [option for row in rows for option in row.split(", ") if option.startswith("--")]
 
 
-def _read(call: Callable[..., object], name: str, words: Sequence[str]) -> Callable[[], object]:
+def _read(call: Callable[..., object], name: str, words: Sequence[str]) -> partial[object]:
     """Let tyro read the words; the call itself comes later, so that its errors are its own."""
     import tyro
 
     @wraps(call)
-    def bound(*args: object, **kwargs: object) -> Callable[[], object]:
+    def bound(*args: object, **kwargs: object) -> partial[object]:
         return partial(call, *args, **kwargs)
 
     return tyro.cli(bound, prog=f"dtinterp {name}", args=words, config=(tyro.conf.OmitArgPrefixes,))
 
 
-def _refused_in_a_sentence(call: Callable[..., object], name: str, words: Sequence[str]) -> Callable[[], object] | None:
+def _refused_in_a_sentence(call: Callable[..., object], name: str, words: Sequence[str]) -> partial[object] | None:
     """Let tyro read the words; returns nothing once it has printed help."""
     said = _Page()
     try:

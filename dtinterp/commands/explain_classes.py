@@ -6,7 +6,7 @@ from pathlib import Path
 from jaxtyping import Float32
 from torch import Tensor
 
-from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
+from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, SHIPPED_DICTIONARY, load_subject
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
 from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
 from dtinterp.dictionary.storage import gate_record, load_dictionary
@@ -58,7 +58,7 @@ class Places:
 
     equivalence: Path = Path("results/equivalence")
     """certified classes, as certify wrote them"""
-    dictionary: Path = Path("checkpoints/studies/memory-dt-small-0/dictionaries/hook_obs_embed/topk-128-k8")
+    dictionary: Path = SHIPPED_DICTIONARY
     """a dictionary of the model's observation embedding"""
     model: Path = MODEL
     """the model"""

@@ -3,16 +3,13 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
 from dtinterp.foundation.tracking import Tracker, Untracked
-
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
 
 SECONDS_BETWEEN_LINES = 30
 """Time after which progress is said where no tenth of the work is done."""
@@ -48,29 +45,17 @@ class Logbook:
         draft.replace(self.path)
 
 
-class Bar(Protocol):
-    """How far some work has come."""
+class Bar:
+    """How far some work has come; this one shows it to nobody."""
 
     def advance(self, amount: int = 1, note: str = "") -> None:
         """Move on by `amount` and show `note`."""
-        ...
 
     def reach(self, completed: int, note: str = "") -> None:
         """Move to `completed` and show `note`."""
-        ...
 
 
-class _Silence:
-    """Progress that nobody sees."""
-
-    def advance(self, amount: int = 1, note: str = "") -> None:
-        """Say nothing."""
-
-    def reach(self, completed: int, note: str = "") -> None:
-        """Say nothing."""
-
-
-class _Lines:
+class _Lines(Bar):
     """Plain lines on a stream that is no terminal: one at each tenth of the work, and one after every half minute."""
 
     def __init__(self, description: str, total: int, completed: int) -> None:
@@ -92,20 +77,20 @@ class _Lines:
         self._said, self._when = completed, time.monotonic()
 
 
-class _Drawn:
+class _Drawn(Bar):
     """One line of progress on a terminal, drawn anew as it moves."""
 
-    def __init__(self, display: "Progress", task: "TaskID") -> None:
-        """Wrap one task of a rich progress display."""
-        self._display, self._task = display, task
+    def __init__(self, update: Callable[..., None]) -> None:
+        """Take what updates the task of a rich display."""
+        self._update = update
 
     def advance(self, amount: int = 1, note: str = "") -> None:
         """Move on by `amount` and show `note` behind the bar."""
-        self._display.update(self._task, advance=amount, note=note)
+        self._update(advance=amount, note=note)
 
     def reach(self, completed: int, note: str = "") -> None:
         """Move to `completed` and show `note` behind the bar."""
-        self._display.update(self._task, completed=completed, note=note)
+        self._update(completed=completed, note=note)
 
 
 @contextmanager
@@ -125,16 +110,17 @@ def progress(description: str, total: int, *, completed: int = 0, is_shown: bool
     A terminal gets a bar with the time left; another stream a plain line now and then, without control codes.
     """
     if not (is_shown and _IS_SHOWN.get()):
-        yield _Silence()
+        yield Bar()
     elif sys.stderr.isatty():
-        with _display() as display:
-            yield _Drawn(display, display.add_task(description, total=total, completed=completed, note=""))
+        with _drawn(description, total, completed) as bar:
+            yield bar
     else:
         yield _Lines(description, max(total, 1), completed)
 
 
-def _display() -> "Progress":
-    """Return a bar with the time left; rich takes a while to import, and only a terminal needs it."""
+@contextmanager
+def _drawn(description: str, total: int, completed: int) -> Iterator[Bar]:
+    """Draw a bar with the time left; rich takes a while to import, and only a terminal needs it."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -145,4 +131,6 @@ def _display() -> "Progress":
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    return Progress(*columns, console=Console(stderr=True))
+    with Progress(*columns, console=Console(stderr=True)) as display:
+        task = display.add_task(description, total=total, completed=completed, note="")
+        yield _Drawn(partial(display.update, task))

@@ -43,6 +43,12 @@ def require_one_of(settings: object, name: str, choices: Sequence[str]) -> None:
         raise UserError(f"{name} is {value!r}, expected one of {', '.join(choices)}: give one of these.")
 
 
+def require_between(name: str, value: int | float, low: int, high: int = LARGEST) -> None:
+    """Raise `UserError` unless a number that stands in no config is from `low` to `high`."""
+    if not low <= value <= high:
+        raise UserError(f"{name} is {value}, expected a number from {low:,} to {high:,}: give another value.")
+
+
 def require_sensible(settings: object) -> None:
     """Raise `UserError` unless each number among a dataclass's own settings can be meant.
 
@@ -53,10 +59,8 @@ def require_sensible(settings: object) -> None:
         value = getattr(settings, field.name)
         low, high = (0, LARGEST_SEED) if field.name in SEEDS else (-LARGEST, LARGEST)
         for number in value if isinstance(value, tuple) else (value,):
-            if isinstance(number, int | float) and not low <= number <= high:
-                raise UserError(
-                    f"{field.name} is {number}, expected a number from {low:,} to {high:,}: give another value."
-                )
+            if isinstance(number, int | float):
+                require_between(field.name, number, low, high)
 
 
 def require_each_at_least(settings: object, low: int, *names: str) -> None:
