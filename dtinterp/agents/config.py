@@ -74,6 +74,7 @@ class AgentConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
+        require_sensible(self)
         require_at_least(self, 1, "n_worlds", "n_layouts", "n_rollout", "d_hidden")
         require_at_least(self, 1, "epochs", "n_minibatches", "save_every")
         require_at_least(self, 0, "entropy", "value_weight")
@@ -95,7 +96,6 @@ class AgentConfig:
             raise UserError(
                 f"steps is {self.steps}, expected at least one rollout, {self.steps_per_update}: ask for more steps."
             )
-        require_sensible(self)
 
     @property
     def steps_per_update(self) -> int:

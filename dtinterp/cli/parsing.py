@@ -46,7 +46,7 @@ def parsed(name: str, words: Sequence[str]) -> partial[object]:
 
     Raises `UserError` for words that it does not take.
     """
-    bound = _refused_in_a_sentence(function_of(name), name, words)
+    bound = _refused_in_a_sentence(function_of(name), name, words, _Page())
     assert bound is not None, "only --help ends without a call"
     for option, path in _paths_of(signature(bound.func).bind(*bound.args, **bound.keywords).arguments):
         require_shipped(path, option=f"--{option.replace('_', '-')}")
@@ -69,8 +69,7 @@ def help_of(name: str, words: Sequence[str] = ("--help",), *, on: TextIO | None 
     """
     is_coloured = on is not None and on.isatty() and not os.environ.get("NO_COLOR")
     page = _Page((on and on.encoding) or "utf-8", is_terminal=is_coloured)
-    with redirect_stdout(page):
-        _refused_in_a_sentence(function_of(name), name, words)
+    _refused_in_a_sentence(function_of(name), name, words, page)
     return page.getvalue()
 
 
@@ -91,11 +90,13 @@ def _read(call: Callable[..., object], name: str, words: Sequence[str]) -> parti
     return tyro.cli(bound, prog=f"dtinterp {name}", args=words, config=(tyro.conf.OmitArgPrefixes,))
 
 
-def _refused_in_a_sentence(call: Callable[..., object], name: str, words: Sequence[str]) -> partial[object] | None:
-    """Let tyro read the words; returns nothing once it has printed help."""
+def _refused_in_a_sentence(
+    call: Callable[..., object], name: str, words: Sequence[str], page: _Page
+) -> partial[object] | None:
+    """Let tyro read the words; returns nothing once it has written help to the page, which also says how to draw."""
     said = _Page()
     try:
-        with redirect_stderr(said):
+        with redirect_stdout(page), redirect_stderr(said):
             return _read(call, name, words)
     except SystemExit as ended:
         if ended.code:

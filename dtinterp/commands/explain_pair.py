@@ -16,7 +16,7 @@ from dtinterp.equivalence.explanation_storage import PAIR
 from dtinterp.equivalence.pairs import pair_in_contexts
 from dtinterp.foundation.artefact import Artefact, Content, read_artefact, refuse_existing, write_artefact
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.ranges import require_each_at_least
+from dtinterp.foundation.ranges import require_each_at_least, require_sensible
 from dtinterp.foundation.seeding import generator
 
 
@@ -31,6 +31,7 @@ class ExplainConfig:
 
     def __post_init__(self) -> None:
         """Refuse one observation given twice, and what is no row."""
+        require_sensible(self)
         require_each_at_least(self, 0, "pair")
         if self.pair[0] == self.pair[1]:
             raise UserError(f"frame {self.pair[0]} is given twice, expected two: nothing keeps it from itself.")
