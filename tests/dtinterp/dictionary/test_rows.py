@@ -170,9 +170,7 @@ def test_heads_are_not_taken_for_positions() -> None:
         as_rows(torch.zeros(2, 3, 4, 5))
 
 
-def test_the_file_of_a_harvest_is_of_its_site(harvested: Path) -> None:
-    file = harvested / "tensors.value.safetensors"
-    if not file.is_file():
-        (harvested / "tensors.safetensors").rename(file)
-    with pytest.raises(UserError):
-        rows_at(file, "blocks.0.attn.hook_z")
+def test_the_file_of_a_harvest_is_of_its_site(harvested: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dtinterp.dictionary.rows.ROWS_FILE", "tensors.safetensors")
+    with pytest.raises(UserError, match=r"holds rows of 'blocks\.1\.hook_resid_pre'"):
+        rows_at(harvested / "tensors.safetensors", "blocks.0.attn.hook_z")

@@ -131,5 +131,5 @@ def test_a_wrong_file_leaves_nothing_behind(
 def test_the_instruction_is_no_direction_of_heads(
     planted_model: DecisionTransformer, specify: Callable[..., Specification]
 ) -> None:
-    with pytest.raises(UserError, match="the vector is one of .* numbers of the residual stream, and at blocks"):
+    with pytest.raises(UserError, match=r"the vector is one of .* numbers of the residual stream, and at blocks"):
         run_experiment(specify(site="blocks.0.attn.hook_z"), planted_model)
