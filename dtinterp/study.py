@@ -4,11 +4,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from dtinterp import __version__
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.agents.config import AgentConfig
+from dtinterp.agents.storage import KIND as AGENT_KIND
 from dtinterp.commands.certify import certify
 from dtinterp.commands.collect import CollectConfig, collect
 from dtinterp.commands.compare_features import CompareConfig, compare_features
@@ -17,26 +20,39 @@ from dtinterp.commands.experiment import try_on
 from dtinterp.commands.explain_classes import Places
 from dtinterp.commands.fit_dictionary import DictionaryConfig, fit_dictionary
 from dtinterp.commands.label import LabelConfig, label
+from dtinterp.commands.once import Record, open_record
 from dtinterp.commands.reasons import find_reasons
 from dtinterp.commands.report import Sources, refuse_page, report, write_sources
-from dtinterp.commands.subject import CHECKPOINTS
+from dtinterp.commands.subject import AGENT, DEMONSTRATIONS
 from dtinterp.commands.train_agent import train_agent
 from dtinterp.commands.train_model import train_model
+from dtinterp.demonstrations.storage import KIND as DATA_KIND
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds import L1, Pca, TopK
 from dtinterp.equivalence.certify import EquivalenceConfig
 from dtinterp.features.label_table import LabelConfig as SearchConfig
+from dtinterp.foundation.artefact import read_artefact
+from dtinterp.foundation.locks import locked
 from dtinterp.foundation.logbook import Logbook
+from dtinterp.foundation.ranges import require_sensible
+from dtinterp.foundation.shipped import require_shipped, shipped
 from dtinterp.interventions.comparison import CompareConfig as ComparisonConfig
+from dtinterp.interventions.specification import read_specification
 from dtinterp.model.config import ModelConfig, TrainConfig
+from dtinterp.model.storage import KIND as MODEL_KIND
 
-EXPERIMENT = Path("experiments/instruction-flip/experiment.yaml")
+EXPERIMENT = shipped("experiments/instruction-flip/experiment.yaml")
 TRAINING = {
     "small": TrainConfig(precision="bfloat16"),
     "large": TrainConfig(ModelConfig(d_model=256, n_layers=3, n_heads=8), learning_rate=1.5e-3, precision="bfloat16"),
 }
-SHIPPED = {"small": "memory-dt-small-0", "large": "memory-dt"}
+SHIPPED = {
+    "small": shipped("checkpoints/models/memory-dt-small-0"),
+    "large": shipped("checkpoints/models/memory-dt"),
+}
 SITES = (OBSERVATION_EMBEDDING, "blocks.1.hook_resid_pre")
+UNFINISHED = "unfinished.json"
+"""In the folder of a study, what its stages have written so far; gone when it is finished."""
 FITS = (
     FitConfig(TopK(8), width=128),
     FitConfig(TopK(8), width=512),
@@ -68,11 +84,54 @@ class StudyConfig:
     seed: int = 0
     """of all stages"""
 
+    def __post_init__(self) -> None:
+        """Refuse what a stage would refuse when its turn comes."""
+        require_sensible(self)
+        assert self.stages  # building them checks them
+
+    @cached_property
+    def stages(self) -> "StageConfigs":
+        """The settings of all stages. Raises `UserError` for impossible ones."""
+        return StageConfigs(
+            agent=AgentConfig(seed=self.seed),
+            collection=CollectConfig(seed=self.seed),
+            training=replace(TRAINING[self.model], seed=self.seed),
+            dictionaries=tuple(DictionaryConfig(site, fit, seed=self.seed) for site in SITES for fit in FITS),
+            features=DescribeConfig(seed=self.seed),
+            labels=LabelConfig(SearchConfig(seed=self.seed)),
+            comparison=CompareConfig(ComparisonConfig(seed=self.seed)),
+            equivalence=EquivalenceConfig(n_frames=self.n_frames, epsilon=self.epsilon, seed=self.seed),
+        )
+
     @property
     def command(self) -> str:
         """The command line that makes the study again."""
-        words = ["dtinterp study", f"--model {self.model}", f"--out {self.out}", f"--seed {self.seed}"]
+        words = ["dtinterp study", f"--model {self.model}", f"--out {self.out}", f"--n-frames {self.n_frames}"]
+        words += [f"--epsilon {self.epsilon:g}", f"--seed {self.seed}"]
         return " ".join(words + ["--from-scratch"] * self.from_scratch)
+
+    @property
+    def identity(self) -> str:
+        """What tells this study from another one, whatever stands at its output already."""
+        return f"{__version__} {replace(self, replace=False)}"
+
+
+@dataclass(frozen=True)
+class StageConfigs:
+    """The settings of each stage, checked before the first of them works."""
+
+    agent: AgentConfig
+    collection: CollectConfig
+    training: TrainConfig
+    dictionaries: tuple[DictionaryConfig, ...]
+    features: DescribeConfig
+    labels: LabelConfig
+    comparison: CompareConfig
+    equivalence: EquivalenceConfig
+
+    def dictionaries_at(self, site: str) -> Iterator[DictionaryConfig]:
+        """Yield the settings of the dictionaries of a site."""
+        return (each for each in self.dictionaries if each.site == site)
 
 
 @dataclass(frozen=True)
@@ -85,41 +144,54 @@ class Foundations:
 
 
 def run_study(config: StudyConfig) -> Path:
-    """Study a model from its windows to the report, and return the report's path."""
-    out, anew = config.out, config.replace
-    refuse_page(out, replace=anew)
-    clock = Clock(Logbook(out / "log.jsonl"))
-    base = _train(config, clock) if config.from_scratch else _shipped(config)
-    subject = {"model": base.model, "demonstrations": base.demonstrations, "replace": anew}
+    """Study a model from its windows to the report, and return the report's path.
+
+    A study that was killed goes on when it is called again: stages that stand are not done again.
+    """
+    refuse_page(config.out, replace=config.replace)
+    _require_paths(config)
+    with locked(config.out):
+        record = open_record(config.out / UNFINISHED, config.identity, replace=config.replace)
+        sources = _studied(config, record)
+        write_sources(config.out, sources)
+        page = report(config.out, replace=config.replace)
+        record.close()
+    return page
+
+
+def _studied(config: StudyConfig, record: Record) -> Sources:
+    """Carry out the stages, and return where their results are."""
+    out, stages, once = config.out, config.stages, record.once
+    clock = Clock(Logbook(out / "log.jsonl"), record.seconds)
+    base = _train(config, clock, record) if config.from_scratch else _shipped(config)
+    subject = {"model": base.model, "demonstrations": base.demonstrations}
     dictionaries, features, labels = [], [], []
     for site in SITES:
-        for fit in FITS:
-            with clock.stage(f"dictionary {fit.title} at {site}"):
-                folder = out / "dictionaries" / site / fit.title
-                fit_dictionary(DictionaryConfig(site, fit, seed=config.seed), folder, **subject)
+        for stage in stages.dictionaries_at(site):
+            with clock.stage(f"dictionary {stage.fit.title} at {site}"):
+                folder = out / "dictionaries" / site / stage.fit.title
+                once(fit_dictionary)(stage, folder, **subject)
                 dictionaries.append(folder)
         described = out / "dictionaries" / site / DESCRIBED
         with clock.stage(f"features at {site}"):
             folder = out / "features" / site
-            describe(DescribeConfig(seed=config.seed), described, folder, **subject)
+            once(describe)(stages.features, described, folder, **subject)
             features.append(folder)
         with clock.stage(f"labels at {site}"):
             folder = out / "labels" / site / DESCRIBED
-            label(LabelConfig(SearchConfig(seed=config.seed)), described, folder, **subject)
+            once(label)(stages.labels, described, folder, **subject)
             labels.append(folder)
     with clock.stage("comparison"):
-        compared = CompareConfig(ComparisonConfig(seed=config.seed))
-        compare_features(compared, tuple(dictionaries), out / "comparison", **subject)
+        once(compare_features)(stages.comparison, tuple(dictionaries), out / "comparison", **subject)
     with clock.stage("instruction flip"):
-        try_on(EXPERIMENT, model=base.model, out=out / "instruction-flip", replace=anew)
+        once(try_on)(EXPERIMENT, model=base.model, out=out / "instruction-flip")
     with clock.stage("equivalence"):
-        equivalence = EquivalenceConfig(n_frames=config.n_frames, epsilon=config.epsilon, seed=config.seed)
-        certify(equivalence, out / "equivalence", **subject)
+        once(certify)(stages.equivalence, out / "equivalence", **subject)
     with clock.stage("reasons"):
         described = out / "dictionaries" / OBSERVATION_EMBEDDING / DESCRIBED
         places = Places(out / "equivalence", described, base.model, base.demonstrations)
-        reasons = find_reasons(places, out, seed=config.seed, replace=anew)
-    sources = Sources(
+        reasons = find_reasons(places, out, seed=config.seed, once=once)
+    return Sources(
         agent=base.agent,
         demonstrations=base.demonstrations,
         model=base.model,
@@ -135,42 +207,46 @@ def run_study(config: StudyConfig) -> Path:
         pairs=reasons.pairs,
         explained=reasons.explained,
     )
-    write_sources(out, sources)
-    return report(out, replace=anew)
 
 
 class Clock:
     """Times the stages and writes them to the log."""
 
-    def __init__(self, logbook: Logbook) -> None:
-        """Start with no stage."""
-        self.logbook = logbook
-        self.seconds: dict[str, float] = {}
+    def __init__(self, logbook: Logbook, seconds: dict[str, float]) -> None:
+        """Go on from the seconds that each stage has taken before, where the study was killed."""
+        self.logbook, self.seconds = logbook, seconds
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time the block; a block that fails leaves no time."""
         began = time.perf_counter()
         yield
-        self.seconds[name] = round(time.perf_counter() - began, 2)
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - began, 2)
         self.logbook.write(stage=name, seconds=self.seconds[name])
 
 
+def _require_paths(config: StudyConfig) -> None:
+    """Raise `UserError` where something that the study opens is missing or damaged, before it works."""
+    if not config.from_scratch:
+        base = _shipped(config)
+        for kind, path in ((AGENT_KIND, base.agent), (DATA_KIND, base.demonstrations), (MODEL_KIND, base.model)):
+            require_shipped(path, option="--from-scratch")
+            read_artefact(path, kind=kind)
+    require_shipped(EXPERIMENT, option="a checkout's folder as the current one")
+    read_specification(EXPERIMENT)
+
+
 def _shipped(config: StudyConfig) -> Foundations:
-    return Foundations(
-        agent=CHECKPOINTS / "agents" / "memory-movable",
-        demonstrations=CHECKPOINTS / "demonstrations" / "memory-movable",
-        model=CHECKPOINTS / "models" / SHIPPED[config.model],
-    )
+    return Foundations(AGENT, DEMONSTRATIONS, SHIPPED[config.model])
 
 
-def _train(config: StudyConfig, clock: Clock) -> Foundations:
+def _train(config: StudyConfig, clock: Clock, record: Record) -> Foundations:
     base = Foundations(config.out / "agent", config.out / "demonstrations", config.out / "model")
+    stages = config.stages
     with clock.stage("agent"):
-        train_agent(AgentConfig(seed=config.seed), base.agent, replace=config.replace)
+        record.once(train_agent)(stages.agent, base.agent)
     with clock.stage("demonstrations"):
-        collect(CollectConfig(seed=config.seed), base.agent, base.demonstrations, replace=config.replace)
+        record.once(collect)(stages.collection, base.agent, base.demonstrations)
     with clock.stage("model"):
-        training = replace(TRAINING[config.model], seed=config.seed)
-        train_model(training, base.demonstrations, base.model, replace=config.replace)
+        record.once(train_model)(stages.training, base.demonstrations, base.model)
     return base

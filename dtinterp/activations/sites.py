@@ -17,6 +17,13 @@ PER_SLOT = (OBSERVATION_EMBEDDING, "hook_rtg_embed", "hook_action_embed", "hook_
 PAIRS = ("hook_attn_scores", "hook_pattern")
 """Ends of the names of sites that show pairs of tokens: a query's row is what each head pays to each key."""
 
+PER_HEAD = ("hook_q", "hook_k", "hook_v", "hook_z", "hook_result", *PAIRS)
+"""Last names of sites whose rows have an axis of heads."""
+PER_UNIT = ("mlp.hook_pre", "mlp.hook_post")
+"""Ends of the names of sites whose rows have one number for each unit of an MLP."""
+SCALE = "hook_scale"
+"""Last name of sites whose rows are the one number that a LayerNorm divides by."""
+
 SlotEdit = Callable[[Float32[Tensor, "batch slot d_model"]], Float32[Tensor, "batch slot d_model"]]
 """New vectors for the observation tokens of a batch, one per slot."""
 
@@ -39,6 +46,50 @@ def stream_sites(model: DecisionTransformer) -> tuple[str, ...]:
 def check_site(model: DecisionTransformer, site: str) -> None:
     """Raise `UserError` where the model has no such site."""
     require_among(sites_of(model), site)
+
+
+def shape_at(model: DecisionTransformer, site: str) -> tuple[int, ...]:
+    """Return the shape of what one observation has at a site: (d_model,) in the stream, (head, d_head) at hook_z.
+
+    Rows of a site are this laid flat. Raises `UserError` where the model has no such site.
+    """
+    check_site(model, site)
+    shape = model.cfg
+    match site.rpartition(".")[2]:
+        case "hook_q" | "hook_k" | "hook_v" | "hook_z":
+            return (shape.n_heads, shape.d_head)
+        case "hook_result":
+            return (shape.n_heads, shape.d_model)
+        case "hook_attn_scores" | "hook_pattern":
+            return (shape.n_heads, shape.n_ctx)
+        case "hook_scale":
+            return (1,)
+        case _:
+            return (shape.d_mlp if site.endswith(PER_UNIT) else shape.d_model,)
+
+
+def is_of_stream(site: str) -> bool:
+    """Return whether rows at a site are vectors of the residual stream: read off it, or added to it."""
+    return site.rpartition(".")[2] not in (*PER_HEAD, SCALE) and not site.endswith(PER_UNIT)
+
+
+def require_meaning(model: DecisionTransformer, found: str, used: str) -> None:
+    """Raise `UserError` where a vector found at one site would be used at another where it means something else.
+
+    Vectors of the residual stream mean the same wherever they are; of other sites each has axes of its own, such as the
+    four heads of 32 that have as many numbers as a stream of 128.
+    """
+    check_site(model, used)
+    if found != used and not (is_of_stream(found) and is_of_stream(used)):
+        raise UserError(
+            f"the vector is {_meaning(model, found)}, and at {used} there is {_meaning(model, used)}: "
+            "use it at a site where it means the same."
+        )
+
+
+def _meaning(model: DecisionTransformer, site: str) -> str:
+    shape = " × ".join(map(str, shape_at(model, site)))
+    return f"one of {shape} numbers of {'the residual stream' if is_of_stream(site) else site}"
 
 
 def between_blocks(model: DecisionTransformer) -> tuple[str, ...]:

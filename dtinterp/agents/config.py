@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 from dtinterp.agents.cores import Core
 from dtinterp.foundation.devices import Device
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.ranges import require_above, require_at_least, require_share
+from dtinterp.foundation.ranges import require_above, require_at_least, require_sensible, require_share
 
 Schedule: TypeAlias = Literal["constant", "linear"]
 """Whether a setting stays as it is or falls linearly to zero over the training."""
@@ -74,6 +74,7 @@ class AgentConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
+        require_sensible(self)
         require_at_least(self, 1, "n_worlds", "n_layouts", "n_rollout", "d_hidden")
         require_at_least(self, 1, "epochs", "n_minibatches", "save_every")
         require_at_least(self, 0, "entropy", "value_weight")

@@ -13,7 +13,7 @@ from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.artefact import Artefact, Content, refuse_existing, write_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import progress
-from dtinterp.foundation.ranges import require_at_least
+from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.interventions.expectation import Bounds
 from dtinterp.model.calibration import Calibration, Demand, demands
 from dtinterp.model.storage import load_model
@@ -47,6 +47,7 @@ class CalibrateConfig:
             raise UserError("sampler is empty, expected at least one way to draw actions: give greedy, or others.")
         for name in self.sampler:
             parse_sampler(name)
+        require_sensible(self)
 
 
 @claims_out

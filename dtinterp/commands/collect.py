@@ -12,6 +12,7 @@ from dtinterp.demonstrations.collect import PUBLISHED_RECIPE, Collection, parse_
 from dtinterp.demonstrations.storage import record_trajectories
 from dtinterp.foundation.artefact import Artefact, refuse_existing
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.ranges import require_sensible
 from dtinterp.foundation.seeding import generator
 from environments.making import make_worlds
 
@@ -39,6 +40,7 @@ class CollectConfig:
             raise UserError(
                 f"n_worlds is {self.n_worlds} with {len(self.sampler)} samplers, expected at least one of each."
             )
+        require_sensible(self)
 
 
 @claims_out

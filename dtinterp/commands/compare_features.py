@@ -12,6 +12,7 @@ from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subje
 from dtinterp.dataset.windows import Windows, window
 from dtinterp.foundation.artefact import Artefact, refuse_existing
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.ranges import require_at_least, require_each_at_least, require_sensible
 from dtinterp.interventions.comparison import CompareConfig as ComparisonConfig
 from dtinterp.interventions.comparison import Shown, compare
 from dtinterp.interventions.comparison_storage import save_comparison
@@ -34,6 +35,12 @@ class CompareConfig:
     """take a model of the same shape that never saw a window, with dictionaries of the same make: the control"""
     n_dictionary_windows: int = 4096
     """training windows that dictionaries of the untrained model are fitted to"""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot be meant."""
+        require_at_least(self, 1, "n_windows", "n_fit_windows", "n_dictionary_windows")
+        require_each_at_least(self, 0, "steps")
+        require_sensible(self)
 
 
 @claims_out

@@ -13,6 +13,7 @@ from dtinterp.features.recovery import ItemRecovery, item_rate, item_recovery
 from dtinterp.features.storage import save_features
 from dtinterp.features.table import FeatureTable
 from dtinterp.foundation.artefact import JSON, Artefact, refuse_existing
+from dtinterp.foundation.ranges import require_at_least, require_sensible
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,11 @@ class DescribeConfig:
     """held-out windows"""
     seed: int = 0
     """seed of the windows"""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot be meant."""
+        require_at_least(self, 1, "n_windows")
+        require_sensible(self)
 
 
 @claims_out

@@ -7,7 +7,7 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from dtinterp.commands.claiming import claims_out
-from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
+from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, SHIPPED_DICTIONARY, load_subject
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
 from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
 from dtinterp.dictionary.storage import gate_record, load_dictionary
@@ -28,7 +28,7 @@ from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
 from dtinterp.equivalence.storage import load_equivalence
 from dtinterp.equivalence.trials import embedded
 from dtinterp.foundation.artefact import Artefact, Content, read_artefact, refuse_existing, write_artefact
-from dtinterp.foundation.ranges import require_at_least
+from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import numpy_generator
 from dtinterp.model.transformer import DecisionTransformer
 
@@ -50,6 +50,7 @@ class ExplainConfig:
     def __post_init__(self) -> None:
         """Refuse nothing drawn."""
         require_at_least(self, 1, "n_draws", "n_splits")
+        require_sensible(self)
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Places:
 
     equivalence: Path = Path("results/equivalence")
     """certified classes, as certify wrote them"""
-    dictionary: Path = Path("checkpoints/studies/memory-dt-small-0/dictionaries/hook_obs_embed/topk-128-k8")
+    dictionary: Path = SHIPPED_DICTIONARY
     """a dictionary of the model's observation embedding"""
     model: Path = MODEL
     """the model"""

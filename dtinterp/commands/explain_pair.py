@@ -9,7 +9,7 @@ from torch import Tensor
 from tyro.conf import Positional
 
 from dtinterp.commands.claiming import claims_out
-from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
+from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, SHIPPED_DICTIONARY, load_subject
 from dtinterp.dictionary.storage import ARTEFACT_KIND, gate_record, load_dictionary
 from dtinterp.equivalence.explanation import PairConfig
 from dtinterp.equivalence.explanation import explain_pair as explain
@@ -17,6 +17,7 @@ from dtinterp.equivalence.explanation_storage import PAIR
 from dtinterp.equivalence.pairs import pair_in_contexts
 from dtinterp.foundation.artefact import Artefact, Content, read_artefact, refuse_existing, write_artefact
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.ranges import require_each_at_least, require_sensible
 from dtinterp.foundation.seeding import generator
 
 
@@ -30,7 +31,9 @@ class ExplainConfig:
     """contexts, epsilon and how far to search"""
 
     def __post_init__(self) -> None:
-        """Refuse one observation given twice."""
+        """Refuse one observation given twice, and what is no row."""
+        require_sensible(self)
+        require_each_at_least(self, 0, "pair")
         if self.pair[0] == self.pair[1]:
             raise UserError(f"frame {self.pair[0]} is given twice, expected two: nothing keeps it from itself.")
 
@@ -40,7 +43,7 @@ def explain_pair(
     config: ExplainConfig,
     out: Path = Path("results/pair"),
     *,
-    dictionary: Path = Path("checkpoints/studies/memory-dt-small-0/dictionaries/hook_obs_embed/topk-128-k8"),
+    dictionary: Path = SHIPPED_DICTIONARY,
     model: Path = MODEL,
     demonstrations: Path = DEMONSTRATIONS,
     replace: bool = False,

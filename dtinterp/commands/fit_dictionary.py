@@ -18,6 +18,7 @@ from dtinterp.dictionary.storage import save_dictionary
 from dtinterp.dictionary.variations import Variations, consistencies, varied
 from dtinterp.foundation.artefact import Artefact, refuse_existing
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.unfinished import unfinished_beside
 
 
@@ -54,6 +55,8 @@ class DictionaryConfig:
         twice = sorted({site for site in self.sites if self.sites.count(site) > 1})
         if twice:
             raise UserError(f"--sites names {twice[0]} more than once: give each site once.")
+        require_at_least(self, 1, "n_windows", "n_held_out_windows")
+        require_sensible(self)
 
     @property
     def is_stack(self) -> bool:

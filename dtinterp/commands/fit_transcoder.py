@@ -27,6 +27,7 @@ from dtinterp.dictionary.pairs import Pairs
 from dtinterp.dictionary.transcoding import LayerPairs, fit_maps
 from dtinterp.foundation.artefact import refuse_existing
 from dtinterp.foundation.logbook import progress
+from dtinterp.foundation.ranges import require_at_least, require_each_at_least, require_sensible
 from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.foundation.unfinished import unfinished_beside
 from dtinterp.interventions.acting import ActingConfig, Trial
@@ -56,6 +57,13 @@ class TranscoderConfig:
     """take a model of the same shape that never saw a window: the control"""
     seed: int = 0
     """seed of the windows"""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot be meant."""
+        require_at_least(self, 1, "n_steps", "n_windows", "n_held_out_windows")
+        require_each_at_least(self, 0, "layers", "seeds")
+        require_each_at_least(self, 1, "n_features", "k")
+        require_sensible(self)
 
     def fits(self) -> Iterator[MapConfig]:
         """Yield the maps that are fitted to each MLP. Raises `UserError` for impossible ones."""

@@ -15,7 +15,7 @@ from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subje
 from dtinterp.dataset.windows import Windows, window
 from dtinterp.foundation.artefact import Artefact, refuse_existing
 from dtinterp.foundation.logbook import progress
-from dtinterp.foundation.ranges import require_at_least
+from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import generator
 
 
@@ -35,6 +35,7 @@ class HarvestConfig:
     def __post_init__(self) -> None:
         """Refuse a negative number."""
         require_at_least(self, 0, "n_windows")
+        require_sensible(self)
 
 
 @claims_out

@@ -1,9 +1,10 @@
 """A folder in SAELens's format becomes a dictionary on disk like one of ours."""
 
 from dataclasses import replace as changed
+from math import prod
 from pathlib import Path
 
-from dtinterp.activations.sites import check_site
+from dtinterp.activations.sites import require_meaning, shape_at, sites_of
 from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.subject import MODEL
 from dtinterp.dictionary.saelens import import_saelens
@@ -31,11 +32,13 @@ def import_dictionary(
     refuse_existing(out, replace=replace)
     trained = load_model(model)
     read = import_saelens(folder, site=site)
+    if site and read.site in sites_of(trained.model):
+        require_meaning(trained.model, read.site, site)
     dictionary = changed(read, site=site) if site else read
-    check_site(trained.model, dictionary.site)
-    if dictionary.d_model != trained.model.cfg.d_model:
+    shape = shape_at(trained.model, dictionary.site)
+    if dictionary.d_model != prod(shape):
         raise UserError(
-            f"{folder} reads rows of length {dictionary.d_model}, {model} has rows of length "
-            f"{trained.model.cfg.d_model}: give the model that it was trained on."
+            f"{folder} reads rows of length {dictionary.d_model}, {model} has rows of length {prod(shape)} at "
+            f"{dictionary.site}: give the model and the site that it was trained on."
         )
     return save_dictionary(out, dictionary, parents=(trained.artefact,), seed=0, replace=replace)

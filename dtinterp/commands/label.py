@@ -12,6 +12,7 @@ from dtinterp.features.label_table import LabelConfig as SearchConfig
 from dtinterp.features.label_table import Labels, LabelStudy, summary_of
 from dtinterp.features.labels import label as label_features
 from dtinterp.foundation.artefact import Artefact, refuse_existing
+from dtinterp.foundation.ranges import require_at_least, require_sensible
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,11 @@ class LabelConfig:
     """held-out windows, whose distinct rows are divided by frame"""
     n_fit_windows: int = 4096
     """training windows that the untrained model's dictionary is fitted to"""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot be meant."""
+        require_at_least(self, 1, "n_windows", "n_fit_windows")
+        require_sensible(self)
 
 
 @claims_out

@@ -1,11 +1,13 @@
 """Commands of a study that are done once: what stands from a call that was killed is not done again."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from typing import ParamSpec
+
+from pydantic import TypeAdapter, ValidationError
 
 from dtinterp.commands.claiming import Order, digests_at
 from dtinterp.foundation.errors import UserError
@@ -13,8 +15,8 @@ from dtinterp.foundation.reading import read_json
 from dtinterp.foundation.writing import write_text
 
 ArgumentsT = ParamSpec("ArgumentsT")
-STUDY, STAGES = "study", "stages"
-"""Where a record says what was asked of the whole, and what each stage was asked and wrote."""
+STUDY, STAGES, SECONDS = "study", "stages", "seconds"
+"""Where a record says what was asked of the whole, what each stage was asked and wrote, and what it took."""
 
 
 @dataclass
@@ -27,6 +29,8 @@ class Record:
     replace: bool
     """whether what stands at the output of a command may be written anew"""
     stages: dict[str, object] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    """that each part of the study took, over all calls"""
 
     def once(self, command: Callable[ArgumentsT, object]) -> Callable[ArgumentsT, None]:
         """Return the command that does nothing where it was called like this and what it wrote stands."""
@@ -40,7 +44,9 @@ class Record:
                 return
             command(*args, **{**kwargs, "replace": self.replace})  # pyright: ignore[reportCallIssue]
             self.stages[name] = {"asked": order.asked, "wrote": digests_at(order.out)}
-            write_text(self.file, json.dumps({STUDY: self.study, STAGES: self.stages}, indent=1) + "\n")
+            write_text(
+                self.file, json.dumps({STUDY: self.study, STAGES: self.stages, SECONDS: self.seconds}, indent=1) + "\n"
+            )
 
         return called
 
@@ -56,12 +62,27 @@ def open_record(file: Path, study: str, *, replace: bool) -> Record:
     """
     if not file.exists():
         return Record(file, study, replace)
-    found = read_json(file)
-    if isinstance(found, Mapping) and found.get(STUDY) == study and isinstance(stages := found.get(STAGES), dict):
-        return Record(file, study, replace=True, stages=stages)
+    found = _read(file)
+    if found is not None and found.study == study:
+        return Record(file, study, replace=True, stages=found.stages, seconds=found.seconds)
     if not replace:
         raise UserError(
             f"{file.parent} holds an unfinished study with other settings: ask for the same to go on, give another "
             "--out, or --replace to write it anew."
         )
     return Record(file, study, replace)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    study: str
+    stages: dict[str, object]
+    seconds: dict[str, float]
+
+
+def _read(file: Path) -> _Kept | None:
+    """Return what a record says; None where it is damaged, so that its study is another one."""
+    try:
+        return TypeAdapter(_Kept).validate_python(read_json(file))
+    except (UserError, ValidationError):
+        return None

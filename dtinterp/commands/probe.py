@@ -17,6 +17,7 @@ from dtinterp.dictionary.distinct import distinct_rows
 from dtinterp.dictionary.probes import Probe, one_each, probe_facts
 from dtinterp.foundation.artefact import Artefact, Content, refuse_existing, write_artefact
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import numpy_generator
 
 
@@ -36,6 +37,11 @@ class ProbeConfig:
     """take a model of the same shape that never saw a window: the control"""
     seed: int = 0
     """seed of windows and of shuffled labels"""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot be meant."""
+        require_at_least(self, 1, "n_windows", "n_held_out_windows")
+        require_sensible(self)
 
 
 @claims_out

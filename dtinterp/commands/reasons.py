@@ -1,7 +1,9 @@
 """Certified classes become what they are worth and why, on disk: in the world, by features, and pair by pair."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from dtinterp.commands.compare import Compared, compare
 from dtinterp.commands.explain_classes import ExplainConfig, Places, explain_classes
@@ -12,6 +14,8 @@ from dtinterp.equivalence.explanation import PairConfig
 from dtinterp.equivalence.similarity import is_learnable
 from dtinterp.equivalence.storage import load_equivalence
 from dtinterp.report.pairs import between_classes
+
+Once: TypeAlias = Callable[[Callable[..., object]], Callable[..., None]]
 
 N_PAIRS = 4
 """Pairs of classes whose difference is explained, the largest ones."""
@@ -33,19 +37,22 @@ class Reasons:
     """None where the classes leave nothing to learn from"""
 
 
-def find_reasons(places: Places, out: Path, *, seed: int, replace: bool) -> Reasons:
-    """Run compare, explain-pair between the largest classes, and explain-classes, below the folder `out`."""
+def find_reasons(places: Places, out: Path, *, seed: int, once: Once) -> Reasons:
+    """Run compare, explain-pair between the largest classes, and explain-classes, below the folder `out`.
+
+    `once` wraps each command, so that one which was done before is not done again.
+    """
     report = load_equivalence(places.equivalence)
-    subject = {"model": places.model, "demonstrations": places.demonstrations, "replace": replace}
+    subject = {"model": places.model, "demonstrations": places.demonstrations}
     compared = Compared((places.equivalence,), (places.model,), (places.dictionary,), places.demonstrations)
-    compare(ComparisonConfig(n_draws=N_DRAWS, seed=seed), compared, out / "agreement", replace=replace)
+    once(compare)(ComparisonConfig(n_draws=N_DRAWS, seed=seed), compared, out / "agreement")
     search = PairConfig(epsilon=report.config.epsilon, n_sets=N_SETS, n_draws=N_RESAMPLES, seed=seed)
     pairs = []
     for pair in between_classes(report, N_PAIRS):
         pairs.append(out / "pairs" / f"{pair[0]}-{pair[1]}")
-        explain_pair(PairQuestion(pair, search), pairs[-1], dictionary=places.dictionary, **subject)
+        once(explain_pair)(PairQuestion(pair, search), pairs[-1], dictionary=places.dictionary, **subject)
     explained = None
     if is_learnable((report.relation.maximum <= report.config.epsilon).numpy()):
         explained = out / "explanation"
-        explain_classes(ExplainConfig(n_draws=N_RESAMPLES, seed=seed), places, explained, replace=replace)
+        once(explain_classes)(ExplainConfig(n_draws=N_RESAMPLES, seed=seed), places, explained)
     return Reasons(out / "agreement", tuple(pairs), explained)

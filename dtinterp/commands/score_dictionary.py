@@ -11,6 +11,7 @@ from dtinterp.commands.held_out_rows import HeldOutRows
 from dtinterp.commands.scoring import Judging, score_on_held_out
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
 from dtinterp.foundation.artefact import Artefact, Content, refuse_existing, write_artefact
+from dtinterp.foundation.ranges import require_at_least, require_sensible
 
 KIND = "dictionary-score"
 
@@ -33,6 +34,12 @@ class ScoreConfig:
     """seed of windows, intervals and episodes"""
     rows: Path | None = None
     """folder of the harvest that it was fitted to, in place of training windows"""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot be meant."""
+        require_at_least(self, 1, "n_windows")
+        require_at_least(self, 0, "n_fitted_windows")
+        require_sensible(self)
 
 
 @claims_out

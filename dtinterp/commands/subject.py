@@ -16,15 +16,17 @@ from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.artefact import Artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
+from dtinterp.foundation.shipped import shipped
 from dtinterp.model.config import TrainConfig
 from dtinterp.model.frames import encoded
 from dtinterp.model.sides import split_of
 from dtinterp.model.storage import TrainedModel, load_model, untrained_twin
 from dtinterp.model.transformer import DecisionTransformer
 
-CHECKPOINTS = Path("checkpoints")
-MODEL = CHECKPOINTS / "models" / "memory-dt-small-0"
-DEMONSTRATIONS = CHECKPOINTS / "demonstrations" / "memory-movable"
+AGENT = shipped("checkpoints/agents/memory-movable")
+MODEL = shipped("checkpoints/models/memory-dt-small-0")
+DEMONSTRATIONS = shipped("checkpoints/demonstrations/memory-movable")
+SHIPPED_DICTIONARY = shipped("checkpoints/studies/memory-dt-small-0/dictionaries/hook_obs_embed/topk-128-k8")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.foundation.artefact import JSON, Artefact, refuse_existing
 from dtinterp.foundation.devices import device_of
 from dtinterp.foundation.logbook import Logbook
+from dtinterp.foundation.ranges import LARGEST, require_between
 from dtinterp.foundation.unfinished import begin_log, keep_log, unfinished_beside
 from dtinterp.interventions.expectation import Bounds
 from dtinterp.model.breakdown import break_down
@@ -33,7 +34,7 @@ TARGETS = (0.0, 0.25, 0.5, 0.75, 0.892, 0.95)
 PROBED = (0.0, 0.892)
 """Returns asked for at each measurement of a training."""
 N_EPISODES = 2000
-"""Episodes per point of a calibration that is not exact."""
+"""Episodes per point of a closing calibration that is not exact."""
 FOLLOWED = Bounds(n_followed=2000, tolerance=0.0)
 """How many of a greedy model's windows are followed at one time: all that there are, else episodes are played."""
 N_PROBE_EPISODES = 200
@@ -47,22 +48,28 @@ def train_model(
     out: Path = MODEL,
     *,
     probe_returns: tuple[float, ...] = PROBED,
+    n_calibration_episodes: int = N_EPISODES,
     replace: bool = False,
 ) -> Artefact | None:
     """Train a decision transformer and calibrate it: exactly where it acts greedily and the world's states are known.
 
-    Elsewhere 2,000 episodes are played for each return asked for, in each world of a mixture 100. An interrupted
-    training goes on where it stopped when the same command is given again. Models kept on the way go to OUT.steps, one
-    folder each. Several processes train one model together where torchrun starts the command; the first of them returns
-    the artefact, the others nothing.
+    Elsewhere 2,000 episodes are played for each return asked for, in each world of a mixture a twentieth of them. An
+    interrupted training goes on where it stopped when the same command is given again. Models kept on the way go to
+    OUT.steps, one folder each. Several processes train one model together where torchrun starts the command; the first
+    of them returns the artefact, the others nothing.
 
     Args:
         config: shape and training.
         demonstrations: folder of the trajectories, as collect wrote it.
         out: folder to write.
         probe_returns: returns asked for at each measurement; the log keeps what 200 episodes each achieve.
+        n_calibration_episodes: episodes per point of the calibration at the end, where it is not exact; 0 leaves the
+            calibration out, and dtinterp calibrate makes one later.
         replace: write it anew where it exists.
     """
+    require_between("n_calibration_episodes", n_calibration_episodes, 0)
+    for each in probe_returns:
+        require_between("probe_returns", each, -LARGEST)
     refuse_existing(out, replace=replace, beside=(".jsonl",))
     trajectories, parent = load_trajectories(demonstrations)
     sides = split_of(trajectories, config)
@@ -78,7 +85,7 @@ def train_model(
         "n_parameters": model.n_parameters,
         "split": counts_of(sides),
         "validation": asdict(break_down(model, held_out, items, trajectories, seed=config.seed)),
-        "calibration": _calibrations(model, trajectories.env_ids),
+        "calibration": _calibrations(model, trajectories.env_ids, n_calibration_episodes),
     }
     artefact = save_model(out, model, config, parent=parent, metrics=metrics, replace=replace)
     keep_log(out)
@@ -86,9 +93,11 @@ def train_model(
     return artefact
 
 
-def _calibrations(model: DecisionTransformer, env_ids: Sequence[str]) -> dict[str, JSON]:
-    """Return the calibration by sampler; of a mixture, in each of its worlds."""
-    n_episodes = _share_of(N_EPISODES, env_ids)
+def _calibrations(model: DecisionTransformer, env_ids: Sequence[str], n_wanted: int) -> dict[str, JSON]:
+    """Return the calibration by sampler; of a mixture, in each of its worlds; nothing where no episode is wanted."""
+    if not n_wanted:
+        return {}
+    n_episodes = max(1, _share_of(n_wanted, env_ids))
     plays = [
         Play(env_id, sampler, n_episodes, bounds=bounds)
         for env_id in env_ids

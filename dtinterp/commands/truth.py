@@ -11,6 +11,7 @@ from dtinterp.features.label_table import LabelConfig
 from dtinterp.features.truth import TruthReport, TruthStudy, summary_of, truth_report
 from dtinterp.features.truth_storage import save_truth
 from dtinterp.foundation.artefact import Artefact, refuse_existing
+from dtinterp.foundation.ranges import require_at_least, require_sensible
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,11 @@ class TruthConfig:
     """held-out windows"""
     n_fit_windows: int = 4096
     """training windows that the untrained model's dictionary is fitted to"""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot be meant."""
+        require_at_least(self, 1, "n_windows", "n_fit_windows")
+        require_sensible(self)
 
 
 @claims_out

@@ -24,6 +24,7 @@ from dtinterp.dictionary.kinds import (
 )
 from dtinterp.dictionary.schedule import Schedule
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.ranges import require_sensible
 
 SHARED = ("n_steps", "batch_rows", "learning_rate", "silent_steps")
 """Settings in which all that is fitted step by step in one stack agrees."""
@@ -64,6 +65,7 @@ class FitConfig:
         if not 0 <= self.warmup <= 1:
             raise UserError(f"warmup is {self.warmup}, expected a share from 0 to 1: give another one.")
         check_width(self.kind, self.n_features)
+        require_sensible(self)
 
     @property
     def n_features(self) -> int:

@@ -9,6 +9,7 @@ from math import isfinite
 from typing import TypeAlias
 
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.ranges import require_sensible
 
 
 @dataclass(frozen=True)
@@ -232,12 +233,14 @@ THRESHOLDED = (BatchTopK, Matryoshka, JumpReLU, Gated)
 
 def _require_count(kind: "Kind", setting: str) -> None:
     value = getattr(kind, setting)
-    if value < 1:
+    if not value >= 1:
         size = "k" if setting == "k" else "number"
         raise UserError(f"{type(kind).__name__} has {setting}={value}, expected at least 1: give a larger {size}.")
+    require_sensible(kind)
 
 
 def _require_price(kind: "Kind", coefficient: float) -> None:
     if not (isfinite(coefficient) and coefficient >= 0):
         name = type(kind).__name__
         raise UserError(f"{name} has coefficient={coefficient}, expected a number from 0: give another one.")
+    require_sensible(kind)

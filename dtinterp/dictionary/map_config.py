@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from dtinterp.dictionary.maps import Linear, MapKind, SkipTranscoder, Transcoder
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.ranges import require_sensible
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class MapConfig:
             raise UserError(f"learning_rate is {self.learning_rate}, expected between 0 and 1: give another one.")
         if not isinstance(self.kind, Linear) and self.kind.k > self.width:
             raise UserError(f"k is {self.kind.k}, expected at most the width {self.width}: give a smaller k.")
+        require_sensible(self)
 
     @property
     def title(self) -> str:

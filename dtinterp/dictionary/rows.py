@@ -14,13 +14,14 @@ from dtinterp.dictionary.autoencoder import Batch
 from dtinterp.dictionary.dictionary import check_rows
 from dtinterp.foundation.artefact import read_artefact
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.manifest import MANIFEST
 from dtinterp.foundation.reading import read_array, read_tensors
 
 Numbers: TypeAlias = Tensor | np.ndarray
 RowSource: TypeAlias = Numbers | Path | Iterable[Numbers]
 """A table, a file that holds one (`.npy`, `.safetensors`), a folder that `dtinterp harvest` wrote, or several."""
-HARVEST, VALUE = "activations", "value"
-"""What a harvest is called, and its tensor of rows."""
+HARVEST, VALUE, ROWS_FILE = "activations", "value", "tensors.value.safetensors"
+"""What a harvest is called, its tensor of rows, and the file that holds them."""
 
 
 def as_rows(source: RowSource) -> Float32[Tensor, "row d_model"]:
@@ -44,8 +45,10 @@ def as_rows(source: RowSource) -> Float32[Tensor, "row d_model"]:
 def rows_at(source: RowSource, site: str) -> tuple[Float32[Tensor, "row d_model"], str]:
     """Return `as_rows`, and the site that they are of: `site`, or where that is empty what a harvest records.
 
-    Raises `UserError` where `as_rows` does, and on a harvest of another site.
+    Raises `UserError` where `as_rows` does, and on a harvest of another site, be it only its file of rows.
     """
+    if isinstance(source, Path) and source.name == ROWS_FILE and (source.parent / MANIFEST).is_file():
+        source = source.parent
     if not (isinstance(source, Path) and source.is_dir()):
         return as_rows(source), site
     harvested = read_artefact(source, kind=HARVEST)
@@ -68,6 +71,11 @@ def normalise(rows: Float32[Tensor, "row d_model"], weights: Tensor | None) -> t
 
 def _table(numbers: Numbers) -> Float32[Tensor, "row d_model"]:
     shape = tuple(numbers.shape)
+    if len(shape) > 3:
+        raise UserError(
+            f"The activations have shape {shape}, expected (row, d_model) or (batch, position, d_model): "
+            "lay heads side by side first, as in activations.flatten(2)."
+        )
     if len(shape) < 2 or shape[-1] == 0 or not _is_real(numbers):
         raise UserError(
             f"The activations have shape {shape} and type {numbers.dtype}, expected numbers with at least "

@@ -9,6 +9,7 @@ from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds import Kind
 from dtinterp.dictionary.matching import Consistency, consistency
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.ranges import require_each_at_least, require_sensible
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,12 @@ class Variations:
     """prices, of L1, JumpReLU and Gated"""
     seeds: tuple[int, ...] = ()
     """first weights; two or more also tell how consistent dictionaries are from seed to seed"""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot be meant."""
+        require_each_at_least(self, 1, "n_features", "k")
+        require_each_at_least(self, 0, "coefficient", "seeds")
+        require_sensible(self)
 
 
 def varied(config: FitConfig, variations: Variations) -> list[FitConfig]:

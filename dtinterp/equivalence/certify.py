@@ -25,7 +25,7 @@ from dtinterp.equivalence.stability import stability
 from dtinterp.equivalence.swaps import Swaps, summed
 from dtinterp.equivalence.trials import Trials, layer_of, try_swaps
 from dtinterp.equivalence.worlds import places, world_partitions
-from dtinterp.foundation.ranges import require_at_least
+from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.foundation.statistics import Interval
 from dtinterp.model.transformer import DecisionTransformer
@@ -86,6 +86,8 @@ class EquivalenceConfig:
         require_at_least(self, 2, "n_frames")
         require_at_least(self, 1, "n_contexts", "n_draws", "n_quotient_draws", "n_fresh")
         require_at_least(self, 0, "n_rounds", "n_verified", "n_episodes", "horizon")
+        require_at_least(self, 1, "most_contexts")
+        require_sensible(self)
 
     @property
     def is_enumerated(self) -> bool:

@@ -12,14 +12,14 @@ import torch
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.agreement import Agreement, compare
 from dtinterp.equivalence.certify import EquivalenceReport, judge_of
-from dtinterp.equivalence.classes import Partition, check_epsilon, partition_of
+from dtinterp.equivalence.classes import Partition, partition_of
 from dtinterp.equivalence.contrasts import Contrasts, contrasts, stakes_of
 from dtinterp.equivalence.mirror import Reflection, reflect
 from dtinterp.equivalence.partitions import Certified, model_partitions, world_relations
 from dtinterp.equivalence.variation import Variation, variation
 from dtinterp.equivalence.worlds import places
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.ranges import require_at_least, require_share
+from dtinterp.foundation.ranges import require_at_least, require_sensible, require_share
 from dtinterp.foundation.seeding import numpy_generator
 from dtinterp.foundation.statistics import holm
 from environments.graph.state_graph import StateGraph, state_graph
@@ -47,10 +47,11 @@ class ComparisonConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be compared."""
-        check_epsilon(self.demonstrated_epsilon)
+        require_share(self, "demonstrated_epsilon")
         require_at_least(self, 1, "n_draws", "n_windows")
         require_at_least(self, 0, "n_shown")
         require_share(self, "tau")
+        require_sensible(self)
 
 
 @dataclass(frozen=True)

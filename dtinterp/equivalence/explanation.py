@@ -14,7 +14,7 @@ from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.equivalence.classes import check_epsilon
 from dtinterp.equivalence.exchange import Bench, Difference, as_far_as, difference, where_frames_differ
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.ranges import require_at_least
+from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.statistics import Interval, wilson
 
 AT_ONCE = 1024
@@ -41,6 +41,7 @@ class PairConfig:
         check_epsilon(self.epsilon)
         require_at_least(self, 1, "n_contexts", "n_draws")
         require_at_least(self, 0, "n_sets")
+        require_sensible(self)
 
 
 @dataclass(frozen=True)

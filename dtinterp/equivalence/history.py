@@ -26,7 +26,7 @@ from dtinterp.equivalence.swaps import summed
 from dtinterp.equivalence.trials import Trials, try_swaps
 from dtinterp.equivalence.worlds import world_partitions
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.ranges import require_at_least
+from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.foundation.statistics import Interval
 from dtinterp.model.transformer import DecisionTransformer
@@ -59,6 +59,7 @@ class HistoryConfig:
         check_epsilon(self.epsilon)
         require_at_least(self, 2, "n_frames")
         require_at_least(self, 1, "n_contexts", "n_halves")
+        require_sensible(self)
 
 
 @dataclass(frozen=True)

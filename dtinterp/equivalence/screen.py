@@ -24,7 +24,7 @@ from dtinterp.equivalence.refinement import Round
 from dtinterp.equivalence.scrutiny import Bench
 from dtinterp.equivalence.standing import Comparing, Standing, standing
 from dtinterp.equivalence.trials import embedded
-from dtinterp.foundation.ranges import require_at_least
+from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.foundation.statistics import Interval
 from environments.graph.state_graph import state_graph
@@ -71,6 +71,7 @@ class ScreenConfig:
         require_at_least(self, 2, "n_frames")
         require_at_least(self, 1, "n_probes", "n_mates", "n_fresh", "n_tours", "n_draws", "n_quotient_draws")
         require_at_least(self, 0, "n_rounds", "n_verified")
+        require_sensible(self)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from dtinterp.features.item_maps import item_maps
 from dtinterp.features.table import FeatureTable
 from dtinterp.features.top_frames import top_frames
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.ranges import require_sensible
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class DescribeConfig:
         """Refuse to show nothing."""
         if self.n_top < 1:
             raise UserError(f"n_top is {self.n_top}, expected at least 1: give a larger number.")
+        require_sensible(self)
 
 
 def describe(

@@ -8,6 +8,7 @@ from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.ranges import require_sensible
 from dtinterp.foundation.statistics import Interval, wilson
 
 VERDICTS = ("good label", "no good label", "too rare", "dead")
@@ -44,6 +45,7 @@ class LabelConfig:
         for name in ("held_out_share", "min_f1", "min_lift"):
             if not 0 < getattr(self, name) < 1:
                 raise UserError(f"{name} is {getattr(self, name)}, expected between 0 and 1: give another share.")
+        require_sensible(self)
 
 
 @dataclass(frozen=True)

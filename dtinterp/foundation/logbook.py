@@ -2,25 +2,22 @@
 
 import json
 import math
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.reading import parse_json
 from dtinterp.foundation.tracking import Tracker, Untracked
 from dtinterp.foundation.writing import write_text
+
+SECONDS_BETWEEN_LINES = 30
+"""Time after which progress is said where no tenth of the work is done."""
+_IS_SHOWN = ContextVar("whether progress is shown", default=True)
 
 
 class Logbook:
@@ -61,25 +58,84 @@ def _step_of(row: str) -> int | float:
 
 
 class Bar:
-    """One line of progress on the terminal's error stream."""
+    """How far some work has come; this one shows it to nobody."""
 
-    def __init__(self, progress: Progress, task: TaskID) -> None:
-        """Wrap one task of a rich progress display."""
-        self._progress, self._task = progress, task
+    def advance(self, amount: int = 1, note: str = "") -> None:
+        """Move on by `amount` and show `note`."""
+
+    def reach(self, completed: int, note: str = "") -> None:
+        """Move to `completed` and show `note`."""
+
+
+class _Lines(Bar):
+    """Plain lines on a stream that is no terminal: one at each tenth of the work, and one after every half minute."""
+
+    def __init__(self, description: str, total: int, completed: int) -> None:
+        """Begin where the work begins."""
+        self._description, self._total, self._completed = description, total, completed
+        self._said, self._when = completed, time.monotonic()
+
+    def advance(self, amount: int = 1, note: str = "") -> None:
+        """Move on by `amount`, and say so where a line is due."""
+        self.reach(self._completed + amount, note)
+
+    def reach(self, completed: int, note: str = "") -> None:
+        """Move to `completed`, and say so where a line is due."""
+        self._completed = completed
+        is_tenth = completed > self._said and 10 * completed // self._total > 10 * self._said // self._total
+        if not is_tenth and time.monotonic() - self._when < SECONDS_BETWEEN_LINES:
+            return
+        sys.stderr.write(f"{self._description}: {completed}/{self._total} {note}".rstrip() + "\n")
+        self._said, self._when = completed, time.monotonic()
+
+
+class _Drawn(Bar):
+    """One line of progress on a terminal, drawn anew as it moves."""
+
+    def __init__(self, update: Callable[..., None]) -> None:
+        """Take what updates the task of a rich display."""
+        self._update = update
 
     def advance(self, amount: int = 1, note: str = "") -> None:
         """Move on by `amount` and show `note` behind the bar."""
-        self._progress.update(self._task, advance=amount, note=note)
+        self._update(advance=amount, note=note)
 
     def reach(self, completed: int, note: str = "") -> None:
         """Move to `completed` and show `note` behind the bar."""
-        self._progress.update(self._task, completed=completed, note=note)
+        self._update(completed=completed, note=note)
+
+
+@contextmanager
+def unshown() -> Iterator[None]:
+    """Show no progress while the block runs."""
+    token = _IS_SHOWN.set(False)
+    try:
+        yield
+    finally:
+        _IS_SHOWN.reset(token)
 
 
 @contextmanager
 def progress(description: str, total: int, *, completed: int = 0, is_shown: bool = True) -> Iterator[Bar]:
-    """Show a progress bar with time left while the block runs; silent if asked, or where there is no terminal."""
-    console = Console(stderr=True)
+    """Show progress on the error stream while the block runs, and nothing where that is not asked for.
+
+    A terminal gets a bar with the time left; another stream a plain line now and then, without control codes.
+    """
+    if not (is_shown and _IS_SHOWN.get()):
+        yield Bar()
+    elif sys.stderr.isatty():
+        with _drawn(description, total, completed) as bar:
+            yield bar
+    else:
+        yield _Lines(description, max(total, 1), completed)
+
+
+@contextmanager
+def _drawn(description: str, total: int, completed: int) -> Iterator[Bar]:
+    """Draw a bar with the time left; rich takes a while to import, and only a terminal needs it."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -87,5 +143,6 @@ def progress(description: str, total: int, *, completed: int = 0, is_shown: bool
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=console, disable=not (is_shown and console.is_terminal)) as display:
-        yield Bar(display, display.add_task(description, total=total, completed=completed, note=""))
+    with Progress(*columns, console=Console(stderr=True)) as display:
+        task = display.add_task(description, total=total, completed=completed, note="")
+        yield _Drawn(partial(display.update, task))

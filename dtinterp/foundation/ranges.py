@@ -1,8 +1,15 @@
 """Settings become checked settings: a value outside its range is refused in one sentence."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 from dtinterp.foundation.errors import UserError
+
+LARGEST = 10**10
+"""Size of a number above which nobody can mean it: more steps, windows or units than any machine takes."""
+LARGEST_SEED = 2**63 - 1
+SEEDS = ("seed", "seeds", "member")
+"""Settings whose numbers only tell draws apart."""
 
 
 def require_at_least(settings: object, low: int, *names: str) -> None:
@@ -34,3 +41,31 @@ def require_one_of(settings: object, name: str, choices: Sequence[str]) -> None:
     value = getattr(settings, name)
     if value not in choices:
         raise UserError(f"{name} is {value!r}, expected one of {', '.join(choices)}: give one of these.")
+
+
+def require_between(name: str, value: int | float, low: int, high: int = LARGEST) -> None:
+    """Raise `UserError` unless a number that stands in no config is from `low` to `high`."""
+    if not low <= value <= high:
+        raise UserError(f"{name} is {value}, expected a number from {low:,} to {high:,}: give another value.")
+
+
+def require_sensible(settings: object) -> None:
+    """Raise `UserError` unless each number among a dataclass's own settings can be meant.
+
+    Numbers are finite and at most `LARGEST` in size; seeds and members, which may be any number, are from 0 to
+    `LARGEST_SEED`. Settings that are dataclasses check themselves.
+    """
+    for field in fields(settings):  # pyright: ignore[reportArgumentType]
+        value = getattr(settings, field.name)
+        low, high = (0, LARGEST_SEED) if field.name in SEEDS else (-LARGEST, LARGEST)
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, int | float):
+                require_between(field.name, number, low, high)
+
+
+def require_each_at_least(settings: object, low: int, *names: str) -> None:
+    """Raise `UserError` unless all numbers of each named setting are `low` or more."""
+    for name in names:
+        for value in getattr(settings, name):
+            if not value >= low:
+                raise UserError(f"{name} holds {value}, expected numbers of at least {low}: give other values.")

@@ -16,6 +16,7 @@ from dtinterp.demonstrations.samplers import Greedy, parse_sampler
 from dtinterp.dictionary.acting import Acting, Earned, Played
 from dtinterp.dictionary.behaviour import ConstantRow
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.ranges import require_sensible
 from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.foundation.statistics import bootstrap_mean, wilson
 from dtinterp.interventions.expectation import Altered, expectation
@@ -48,6 +49,7 @@ class ActingConfig:
             parse_sampler(name)
         if self.n_episodes < 0:
             raise UserError(f"n_episodes is {self.n_episodes}, expected at least 0: give another number.")
+        require_sensible(self)
 
 
 def arms_of(

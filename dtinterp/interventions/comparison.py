@@ -14,6 +14,7 @@ from dtinterp.dictionary.resampling import resample
 from dtinterp.features.side_by_side import Seen, seen_in
 from dtinterp.features.token_errors import TokenErrors, token_errors
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.ranges import require_sensible
 from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.foundation.statistics import Interval
 from dtinterp.interventions.component_flips import ComponentFlips, component_flips, label_of, starting_points
@@ -44,6 +45,7 @@ class CompareConfig:
         for name in ("n_draws", "n_examples", "n_per_part", "n_listed"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} is {getattr(self, name)}, expected at least 1: give a larger number.")
+        require_sensible(self)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from dtinterp.activations.sites import check_site
+from dtinterp.activations.sites import OBSERVATION_EMBEDDING, require_meaning
 from dtinterp.foundation.artefact import Artefact, refuse_existing
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
@@ -39,7 +39,7 @@ def run_experiment(specification: Specification, model: DecisionTransformer) -> 
     The same specification and model give the same bits on one machine. Raises `UserError` where world, site or unit do
     not suit the model.
     """
-    check_site(model, specification.site)
+    require_meaning(model, OBSERVATION_EMBEDDING, specification.site)
     if model.cfg.n_items != ONE_HOT:
         raise UserError(
             f"the model reads frames as {model.cfg.n_items} numbers, expected {ONE_HOT} items, whose embeddings give "

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
-from dtinterp.activations.sites import SlotEdit, check_site, splice
+from dtinterp.activations.sites import OBSERVATION_EMBEDDING, SlotEdit, check_site, require_meaning, splice
 from dtinterp.dataset.windows import Windows
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.edits import AblateFeature, AddFeature, Edit, SetFeature, apply_edit
@@ -29,6 +29,8 @@ class Intervention:
     site: str
     slot: SlotChoice
     edit: Edit
+    found_at: str = OBSERVATION_EMBEDDING
+    """site of the rows that a direction was found in; the dictionary of a feature states its own"""
 
 
 @torch.no_grad()
@@ -41,7 +43,7 @@ def intervene(
     """Return the action logits at each slot with the interventions in place; at one site they act in the order given.
 
     `items` is the one-hot coded frame table that `windows.frame_id` points into. Raises `UserError` for a site that the
-    model does not have, a dictionary of another site, or a direction of another length.
+    model does not have, a dictionary of another site, or a direction of another length or meaning.
     """
     return model.run_with_hooks(windows, items, fwd_hooks=[*hooks(model, windows, interventions)])
 
@@ -87,4 +89,4 @@ def _check(model: DecisionTransformer, intervention: Intervention) -> None:
                     f"{intervention.site}: intervene at the dictionary's site."
                 )
         case _:
-            return
+            require_meaning(model, intervention.found_at, intervention.site)

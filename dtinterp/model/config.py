@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, TypeAlias, get_args
 from dtinterp.agents.policy import PAD_ACTION
 from dtinterp.foundation.devices import Device
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.ranges import require_above, require_at_least, require_one_of
+from dtinterp.foundation.ranges import require_above, require_at_least, require_one_of, require_sensible
 
 Activation: TypeAlias = Literal["gelu", "relu", "silu"]
 Normalization: TypeAlias = Literal["none", "LN", "LNPre", "RMS", "RMSPre"]
@@ -69,6 +69,7 @@ class ModelConfig:
             )
         if self.n_actions > PAD_ACTION:
             raise UserError(f"n_actions is {self.n_actions}, expected at most {PAD_ACTION}, which stands for a pad.")
+        require_sensible(self)
 
     @property
     def d_head(self) -> int:
@@ -143,3 +144,4 @@ class TrainConfig:
             )
         if not 0 < self.held_out < 1:
             raise UserError(f"held_out is {self.held_out}, expected a share between 0 and 1: give another value.")
+        require_sensible(self)

@@ -1,9 +1,12 @@
 import json
+import math
 from pathlib import Path
 
 import pytest
 
 from dtinterp.cli import main
+from dtinterp.foundation.errors import UserError
+from dtinterp.study import StudyConfig, run_study
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,3 +29,17 @@ def test_a_study_of_something_that_is_not_there_is_refused(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     assert main(["study"]) == 2
     assert "checkpoints/" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("setting", [{"epsilon": -1.0}, {"epsilon": math.nan}, {"n_frames": 1}, {"seed": -1}])
+def test_what_a_late_stage_would_refuse_is_refused_at_once(setting):
+    with pytest.raises(UserError, match=next(iter(setting))):
+        StudyConfig(**setting)
+
+
+@pytest.mark.parametrize("missing", ["AGENT", "DEMONSTRATIONS", "EXPERIMENT"])
+def test_what_a_late_stage_opens_is_looked_for_at_once(tmp_path, monkeypatch, missing):
+    monkeypatch.setattr(f"dtinterp.study.{missing}", tmp_path / "nobody")
+    with pytest.raises(UserError, match="nobody"):
+        run_study(StudyConfig(out=tmp_path / "study"))
+    assert not (tmp_path / "study").exists()

@@ -1,9 +1,20 @@
 import copy
+import math
 
 import pytest
 import torch
 
-from dtinterp.activations.sites import OBSERVATION_EMBEDDING, between_blocks, check_site, sites_of, slots_at, splice
+from dtinterp.activations.sites import (
+    OBSERVATION_EMBEDDING,
+    between_blocks,
+    check_site,
+    is_of_stream,
+    require_meaning,
+    shape_at,
+    sites_of,
+    slots_at,
+    splice,
+)
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.config import ModelConfig
 
@@ -147,3 +158,24 @@ def test_a_clone_is_edited_at_its_own_observation_tokens(draw_model, windows, it
     run(clone, windows, items, pushing, (site, lambda activation, **_: seen.append(activation.clone())))
     changed = (seen[1] != seen[0]).any(-1)
     assert torch.equal(changed, (torch.arange(19) % 2 == 0).expand_as(changed))
+
+
+def test_every_site_knows_the_shape_of_what_one_observation_has_there(model, windows, items):
+    with torch.no_grad():
+        _, cache = model.run_with_cache(windows, items)
+    for site in sites_of(model):
+        if site in cache:  # what each head writes is made only for who asks
+            rows = slots_at(site, cache[site], model.cfg.observation_tokens)
+            assert rows.shape[2] == math.prod(shape_at(model, site)), site
+    assert shape_at(model, "blocks.0.attn.hook_z") == (model.cfg.n_heads, model.cfg.d_head)
+
+
+def test_a_vector_of_the_stream_is_none_of_the_heads_although_it_is_as_long(model):
+    stream, heads = "blocks.1.hook_resid_pre", "blocks.0.attn.hook_z"
+    assert math.prod(shape_at(model, heads)) == math.prod(shape_at(model, stream))
+    require_meaning(model, OBSERVATION_EMBEDDING, stream)
+    require_meaning(model, heads, heads)
+    assert is_of_stream("blocks.0.hook_mlp_out")
+    for found, used in ((OBSERVATION_EMBEDDING, heads), (heads, stream), (heads, "blocks.1.attn.hook_z")):
+        with pytest.raises(UserError, match="use it at a site where it means the same"):
+            require_meaning(model, found, used)

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import torch
 
@@ -51,3 +53,14 @@ def test_rows_of_another_length_are_refused(small_study, tmp_path):
 def test_a_baseline_cannot_go_to_saelens(small_study, tmp_path):
     with pytest.raises(UserError, match="SAELens knows no Pca"):
         export(small_study / "dictionaries" / "pca-4", to="saelens", out=tmp_path)
+
+
+def test_a_dictionary_of_the_stream_is_none_of_the_heads_although_its_rows_are_as_long(small_study, exported, tmp_path):
+    model, heads = small_study / "models" / "novice", "blocks.0.attn.hook_z"
+    with pytest.raises(UserError, match=r"at blocks\.0\.attn\.hook_z there is one of .* numbers of blocks"):
+        import_dictionary(exported, site=heads, model=model, out=tmp_path / "back")
+    settings = json.loads((exported / "cfg.json").read_text())
+    settings["metadata"]["hook_name"] = "blocks.0.mlp.hook_post"
+    (exported / "cfg.json").write_text(json.dumps(settings))
+    with pytest.raises(UserError, match=r"reads rows of length 16, .* at blocks\.0\.mlp\.hook_post"):
+        import_dictionary(exported, model=model, out=tmp_path / "back")

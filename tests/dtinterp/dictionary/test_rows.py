@@ -163,3 +163,14 @@ def test_a_harvest_of_another_site_is_refused_wherever_rows_are_taken(harvested:
     own = fit(harvested, FitConfig(Pca(2)), generator=rng)
     assert own.site == "blocks.1.hook_resid_pre"
     assert row_card(own, harvested, generator=draws).inputs.n_rows == 6
+
+
+def test_heads_are_not_taken_for_positions() -> None:
+    with pytest.raises(UserError, match=r"have shape \(2, 3, 4, 5\), expected \(row, d_model\) or .*: lay heads side"):
+        as_rows(torch.zeros(2, 3, 4, 5))
+
+
+def test_the_file_of_a_harvest_is_of_its_site(harvested: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dtinterp.dictionary.rows.ROWS_FILE", "tensors.safetensors")
+    with pytest.raises(UserError, match=r"holds rows of 'blocks\.1\.hook_resid_pre'"):
+        rows_at(harvested / "tensors.safetensors", "blocks.0.attn.hook_z")

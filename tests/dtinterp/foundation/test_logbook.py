@@ -1,6 +1,6 @@
 import json
 
-from dtinterp.foundation.logbook import Logbook, progress
+from dtinterp.foundation.logbook import Logbook, progress, unshown
 
 
 def rows(path):
@@ -47,7 +47,32 @@ def test_rewinding_drops_a_row_that_was_cut_short(tmp_path):
     assert [row["step"] for row in rows(path)] == [10]
 
 
-def test_progress_is_silent_without_a_terminal(capsys):
-    with progress("working", 3, completed=1) as bar:
-        bar.advance(2, note="done")
+def test_without_a_terminal_progress_is_a_plain_line_at_each_tenth(capsys):
+    with progress("working", 1000, completed=5) as bar:
+        for _ in range(990):
+            bar.advance(note="loss 0.5")
+        bar.reach(1000, note="done")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines() == [
+        *(f"working: {100 * tenth}/1000 loss 0.5" for tenth in range(1, 10)),
+        "working: 1000/1000 done",
+    ]
+    assert "\x1b" not in captured.err
+
+
+def test_slow_work_says_every_half_minute_where_it_stands(capsys, monkeypatch):
+    clock = iter([0.0, 10.0, 31.0, 31.0, 50.0])
+    monkeypatch.setattr("dtinterp.foundation.logbook.time.monotonic", lambda: next(clock))
+    with progress("working", 1000) as bar:
+        for _ in range(3):
+            bar.advance()
+    assert capsys.readouterr().err == "working: 2/1000\n"
+
+
+def test_progress_is_silent_where_nobody_asked_for_it(capsys):
+    with unshown(), progress("working", 3) as bar:
+        bar.advance(3)
+    with progress("working", 3, is_shown=False) as bar:
+        bar.reach(3)
     assert capsys.readouterr() == ("", "")

@@ -126,3 +126,10 @@ def test_a_wrong_file_leaves_nothing_behind(
         run_experiment_file(file, planted_model, model_artefact=model_artefact, out=tmp_path / "report")
     assert not (tmp_path / "report").exists()
     assert not (file.parent / "result.json").exists()
+
+
+def test_the_instruction_is_no_direction_of_heads(
+    planted_model: DecisionTransformer, specify: Callable[..., Specification]
+) -> None:
+    with pytest.raises(UserError, match=r"the vector is one of .* numbers of the residual stream, and at blocks"):
+        run_experiment(specify(site="blocks.0.attn.hook_z"), planted_model)

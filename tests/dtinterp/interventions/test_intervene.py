@@ -194,3 +194,13 @@ def test_a_dictionary_acts_at_its_own_site_only(random_model: DecisionTransforme
     assert intervene(random_model, scenarios.windows, scenarios.items, [at_home]).isfinite().all()
     with pytest.raises(UserError, match="'axes' was fitted at hook_obs_embed, the intervention is at blocks"):
         intervene(random_model, scenarios.windows, scenarios.items, [elsewhere])
+
+
+def test_a_direction_of_the_stream_is_none_of_the_heads_although_it_is_as_long(
+    random_model: DecisionTransformer, scenarios: Scenarios, direction: Tensor
+) -> None:
+    heads, edit = "blocks.0.attn.hook_z", AddDirection(direction, 1.0)
+    with pytest.raises(UserError, match=r"one of 16 numbers of the residual stream, and at blocks\.0\.attn\.hook_z"):
+        intervene(random_model, scenarios.windows, scenarios.items, [Intervention(heads, first_frame, edit)])
+    own = Intervention(heads, first_frame, edit, found_at=heads)
+    assert intervene(random_model, scenarios.windows, scenarios.items, [own]).isfinite().all()

@@ -1,18 +1,7 @@
-"""Words become calls; the only module that prints.
+"""The commands: where each one's function is, and what it does in a line."""
 
-`--help` lists the commands without importing any of them. A command's module is imported when it is called; its options
-are the parameters of its function and the fields of its config.
-"""
-
-import sys
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from pathlib import Path
-
-USER_MISTAKE = 2
-INTERRUPTED = 130
-HOW_IT_STANDS = "interrupted; what existed is as it was, and a training or a certificate goes on when called again."
+from difflib import get_close_matches
 
 
 @dataclass(frozen=True)
@@ -78,85 +67,47 @@ COMMANDS = {
     "doctor": Command("dtinterp.commands.doctor:doctor", "show what dtinterp finds on this machine"),
 }
 
+EVERYWHERE = {
+    "--quiet": "after any command: no progress, only the result",
+    "--json": "after any command: the result as one JSON object, numbers unrounded",
+    "--version": "show the version",
+    "--print-completion": "print what completes commands and options in bash, zsh, fish or tcsh",
+}
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return 0, 2 after a user's mistake, or 130 when interrupted."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] in ("-h", "--help"):
-        print(overview())
-        return 0
-    name = next((name for name in COMMANDS if words[: len(name.split())] == name.split()), None)
-    if name is None:
-        print(f"dtinterp: there is no command {words[0]!r}, expected one of {', '.join(COMMANDS)}.", file=sys.stderr)
-        return USER_MISTAKE
-    return run(name, words[len(name.split()) :])
+
+def command_of(words: list[str]) -> str | None:
+    """Return the command that the words begin with; none where they begin with no command."""
+    return next((name for name in COMMANDS if words[: len(name.split())] == name.split()), None)
+
+
+def group_of(words: list[str]) -> str | None:
+    """Return the first word where it opens commands of two words, such as experiment; none elsewhere."""
+    return next((words[0] for name in COMMANDS if words and name.startswith(f"{words[0]} ")), None)
+
+
+def nearest(name: str, names: list[str]) -> str:
+    """Return `, the nearest is …` for the name that looks most like `name`, or nothing where none does."""
+    alike = get_close_matches(name, names, n=1)
+    return f", the nearest is {alike[0]}" if alike else ""
 
 
 def overview() -> str:
-    """Return the list of commands."""
+    """Return the list of commands, and of the options that all of them take."""
+    foot = ["", *_columns(EVERYWHERE), "", "dtinterp COMMAND --help lists a command's options."]
+    return "\n".join(["usage: dtinterp COMMAND [options]", "", *_columns(_summaries("")), *foot])
+
+
+def group_overview(group: str) -> str:
+    """Return the list of the commands of a group."""
+    foot = f"dtinterp {group} COMMAND --help lists a command's options."
+    return "\n".join([f"usage: dtinterp {group} COMMAND [options]", "", *_columns(_summaries(f"{group} ")), "", foot])
+
+
+def _summaries(prefix: str) -> dict[str, str]:
+    named = {name: command.summary for name, command in COMMANDS.items() if name.startswith(prefix)}
+    return {name.removeprefix(prefix): summary for name, summary in named.items()}
+
+
+def _columns(rows: dict[str, str]) -> list[str]:
     width = max(map(len, COMMANDS))
-    lines = [f"  {name:<{width}}  {command.summary}" for name, command in COMMANDS.items()]
-    head, foot = "usage: dtinterp COMMAND [options]", "dtinterp COMMAND --help lists a command's options."
-    return "\n".join([head, "", *lines, "", foot])
-
-
-def run(name: str, words: Sequence[str]) -> int:
-    """Import a command, read its options, call it and print what it made."""
-    import tyro
-
-    from dtinterp.foundation.errors import UserError
-    from environments.errors import WorldError
-
-    module, _, function = COMMANDS[name].function.partition(":")
-    call = getattr(import_module(module), function)
-    try:
-        made = tyro.cli(call, prog=f"dtinterp {name}", args=words, config=(tyro.conf.OmitArgPrefixes,))
-    except (UserError, WorldError) as mistake:
-        print(f"dtinterp {name}: {mistake}", file=sys.stderr)
-        return USER_MISTAKE
-    except KeyboardInterrupt as interruption:
-        print(f"dtinterp {name}: {str(interruption) or HOW_IT_STANDS}", file=sys.stderr)
-        return INTERRUPTED
-    if made is not None:
-        print(_shown(made))
-    return 0
-
-
-def _shown(made: object) -> str:
-    """Return what a command made as text: a folder with its measurements, a file, or a list of facts."""
-    from dtinterp.foundation.artefact import Artefact
-
-    match made:
-        case Artefact():
-            return "\n".join([f"{made.manifest.kind} written to {made.path}", *_lines(made.manifest.metrics, depth=1)])
-        case Path():
-            return f"written to {made}"
-        case (only,):
-            return _shown(only)
-        case tuple():
-            return "\n".join(_shown(each).splitlines()[0] for each in made)
-        case Mapping():
-            return "\n".join(_lines(made, depth=0))
-        case _:
-            return str(made)
-
-
-def _lines(values: Mapping[str, object], *, depth: int) -> Iterator[str]:
-    """Yield one line a value, what lies inside it indented; an interval is one value."""
-    width = max(map(len, values), default=0)
-    for name, value in values.items():
-        match value:
-            case {"estimate": estimate, "low": low, "high": high, "n": n}:
-                yield f"{'  ' * depth}{name:<{width}}  {estimate:.4g} [{low:.4g}, {high:.4g}] n={n}"
-            case Mapping():
-                yield f"{'  ' * depth}{name}"
-                yield from _lines(value, depth=depth + 1)
-            case [{}, *_]:
-                for index, part in enumerate(value):
-                    yield from _lines({f"{name}[{index}]": part}, depth=depth)
-            case _:
-                yield f"{'  ' * depth}{name:<{width}}  {value}"
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return [f"  {name:<{width}}  {text}" for name, text in rows.items()]
