@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from dtinterp import __version__
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
@@ -164,7 +164,7 @@ def _studied(config: StudyConfig, record: Record) -> Sources:
     out, stages, once = config.out, config.stages, record.once
     clock = Clock(Logbook(out / "log.jsonl"), record.seconds)
     base = _train(config, clock, record) if config.from_scratch else _shipped(config)
-    subject = {"model": base.model, "demonstrations": base.demonstrations}
+    subject: dict[str, Any] = {"model": base.model, "demonstrations": base.demonstrations}
     dictionaries, features, labels = [], [], []
     for site in SITES:
         for stage in stages.dictionaries_at(site):
