@@ -89,7 +89,7 @@ study: setup
 	$(BIN)/dtinterp study --replace $(ARGS)
 
 app: setup
-	$(BIN)/python -m streamlit run app/main.py --server.port $(STREAMLIT_PORT)
+	$(BIN)/python -m app --server.port $(STREAMLIT_PORT)
 
 docs: setup browser
 	$(BIN)/python docs/commands.py

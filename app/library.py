@@ -1,13 +1,13 @@
-"""Folders on disk become the studies that the dashboard can open."""
+"""The studies that the dashboard can open, and one of them read."""
 
-import json
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import TypeAdapter
 
+from app.shelf import Shelf, Shelved, is_as_shelved, shelve
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.demonstrations.storage import KIND as DEMONSTRATIONS
 from dtinterp.demonstrations.storage import load_trajectories
@@ -27,25 +27,21 @@ from dtinterp.features.label_storage import ARTEFACT_KIND as LABELS
 from dtinterp.features.label_storage import load_labels
 from dtinterp.features.label_table import Labels
 from dtinterp.foundation.artefact import Artefact, read_artefact, require_made_from
-from dtinterp.foundation.manifest import MANIFEST
+from dtinterp.foundation.errors import UserError
 from dtinterp.model.config import ModelConfig
 from dtinterp.model.storage import KIND as MODEL
 from dtinterp.model.storage import PUBLISHED
 
-VARIABLE = "DTINTERP_ARTEFACTS"
-"""Environment variable that names other folders to look in, separated as on PATH."""
-FOLDERS = ("checkpoints", "results")
-"""Where the dashboard looks by itself."""
+TRIES = 5
+"""How often a study is looked for again that was replaced while it was read."""
+LONGEST = 200
+"""Characters of a reader's complaint about a file that no reader expects."""
+
+T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Shelved:
-    """An artefact's folder as its manifest describes it; nothing of it was read or checked yet."""
-
-    path: Path
-    kind: str
-    digest: str
-    parents: Mapping[str, str]
+class ReplacedError(UserError):
+    """What was about to be shown is no longer what stands on the disk."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +60,9 @@ class Study:
 
     @property
     def digest(self) -> str:
-        """What changes when any of it does."""
+        """What changes when any of it does, or a file of it."""
         parts = (self.equivalence, self.model, self.demonstrations, *self.dictionaries, *self.labels, self.comparison)
-        return "".join(part.digest for part in parts if part is not None)
+        return "".join(part.state for part in parts if part is not None)
 
 
 @dataclass(frozen=True)
@@ -91,6 +87,8 @@ class OpenStudy:
     """whether each of them passes its gate, such as `passes`, and else why not"""
     portrait: Portrait | None
     """what the model confuses, and what distracts it; None where its classes were not compared with the world"""
+    left_out: tuple[str, ...] = ()
+    """one sentence for each dictionary, labels or comparison that cannot be read"""
 
     @property
     def n_slots(self) -> int:
@@ -103,26 +101,14 @@ class OpenStudy:
         return self.report.chosen.frame_id.tolist()
 
 
-def folders() -> tuple[Path, ...]:
-    """Return the folders to look in."""
-    named = os.environ.get(VARIABLE, os.pathsep.join(FOLDERS))
-    return tuple(Path(folder) for folder in named.split(os.pathsep) if folder)
-
-
-def shelve(roots: Sequence[Path]) -> tuple[Shelved, ...]:
-    """Return every artefact below the roots, in order of path; half-written folders, which are hidden, are left out."""
-    found = sorted(file for root in roots for file in root.rglob(MANIFEST) if not _is_hidden(file, root))
-    return tuple(entry for file in found if (entry := _shelved(file)) is not None)
-
-
-def studies(shelf: Sequence[Shelved]) -> Mapping[str, Study]:
+def studies(shelf: Shelf) -> Mapping[str, Study]:
     """Return the certified classes whose model and demonstrations stand on the shelf too.
 
     Each is called by its model's name; the second one of the same name by its folder as well.
     """
-    by_digest = {entry.digest: entry for entry in shelf}
+    by_digest = {entry.digest: entry for entry in shelf.artefacts}
     found: dict[str, Study] = {}
-    for entry in shelf:
+    for entry in shelf.artefacts:
         if entry.kind != EQUIVALENCE:
             continue
         parents = {
@@ -130,38 +116,108 @@ def studies(shelf: Sequence[Shelved]) -> Mapping[str, Study]:
         }
         if parents.keys() >= {MODEL, DEMONSTRATIONS}:
             name = parents[MODEL].path.name
-            found[f"{name} ({entry.path})" if name in found else name] = _study(entry, parents, shelf)
+            found[f"{name} ({entry.path})" if name in found else name] = _study(entry, parents, shelf.artefacts)
     return found
 
 
+def open_standing(name: str, roots: Sequence[Path], opener: Callable[[Study], OpenStudy]) -> OpenStudy:
+    """Open the study of this name as it stands now; where it is replaced meanwhile, look for it and open it again.
+
+    Raises `UserError` where it was taken away, and where `opener` does.
+    """
+    for _ in range(TRIES):
+        study = studies(shelve(roots)).get(name)
+        if study is None:
+            raise UserError(f"{name} was taken away while it was read: choose another model, or reload the page.")
+        try:
+            return opener(study)
+        except ReplacedError:
+            continue
+    raise ReplacedError(f"{name} is replaced again and again while it is read: reload the page once that has ended.")
+
+
 def open_study(study: Study) -> OpenStudy:
-    """Read a study. Raises `UserError` where a file of it is missing or damaged."""
-    trajectories, demonstrations = load_trajectories(study.demonstrations.path)
-    model = read_artefact(study.model.path, kind=MODEL)
+    """Read a study; a dictionary, labels or a comparison that cannot be read is left out with its sentence.
+
+    Raises `UserError` where classes, model or demonstrations are missing, damaged or of a form that is not ours, and
+    `ReplacedError` where they are no longer those that were found.
+    """
+    trajectories, demonstrations = _read(study.demonstrations, load_trajectories)
+    model = _read(study.model, _load_model)
     if PUBLISHED not in model.config:  # what was trained elsewhere was trained on demonstrations that are not here
         require_made_from(model, demonstrations)
-    embedded = [
-        (dictionary, gate_record(each.path)["gate"])
-        for each in study.dictionaries
-        if _reads_observations(dictionary := load_dictionary(each.path))
-    ]
-    embedded.sort(key=lambda pair: (not isinstance(pair[0].kind, TopK), pair[0].width))  # as explain-pair prefers them
-    labels = [load_labels(each.path, parent=model).labels for each in study.labels]
-    report = load_equivalence(study.equivalence.path, parent=model)
+    equivalence = _read(study.equivalence, lambda path: read_artefact(path, kind=EQUIVALENCE))
+    report = _read(study.equivalence, lambda path: load_equivalence(path, parent=model))
     tried = tried_on(report.config, trajectories)
+    left_out: list[str] = []
+    embedded = [pair for pair in _readable(study.dictionaries, _load_dictionary, left_out) if _reads_observations(pair)]
+    embedded.sort(key=lambda pair: (not isinstance(pair[0].kind, TopK), pair[0].width))  # as explain-pair prefers them
+    labels = _readable(study.labels, lambda path: load_labels(path, parent=model).labels, left_out)
+    compared = [] if study.comparison is None else [study.comparison]
+    portraits = _readable(compared, lambda path: load_comparison(path).portraits, left_out)
     return OpenStudy(
         report=report,
         trajectories=replace(trajectories, frames=tried.frames),
         tried_on=tried,
-        equivalence=read_artefact(study.equivalence.path, kind=EQUIVALENCE),
+        equivalence=equivalence,
         model=model,
         demonstrations=demonstrations,
         digest=study.digest,
         dictionaries={each.name: each for each, _ in embedded},
         labels={each.name: each for each in labels if each.site == OBSERVATION_EMBEDDING},
         verdicts={each.name: verdict for each, verdict in embedded},
-        portrait=_portrait(study, model),
+        portrait=next((each for found in portraits for each in found if each.model == model.name), None),
+        left_out=tuple(left_out),
     )
+
+
+def _readable(parts: Sequence[Shelved], load: Callable[[Path], T], left_out: list[str]) -> list[T]:
+    """Read those parts that can be read, and say of the others why they cannot."""
+    found = []
+    for part in parts:
+        try:
+            found.append(_read(part, load))
+        except ReplacedError:
+            raise
+        except UserError as mistake:
+            left_out.append(f"Left out: {mistake}")
+    return found
+
+
+def _read(part: Shelved, load: Callable[[Path], T]) -> T:
+    """Read a part of a study.
+
+    Raises `ReplacedError` where it is not the one that was found, else `UserError`, whatever is wrong with it: files of
+    strangers, whole and sealed, may be odd in more ways than any reader expects.
+    """
+    try:
+        loaded = load(part.path)
+    except Exception as problem:
+        _require_as_shelved(part)
+        if isinstance(problem, UserError):
+            raise
+        what = f"{type(problem).__name__}: {problem}"[:LONGEST]
+        raise UserError(
+            f"{part.path} is no {part.kind} that this version can read ({what}): make it again with this version."
+        ) from problem
+    _require_as_shelved(part)
+    return loaded
+
+
+def _require_as_shelved(part: Shelved) -> None:
+    if not is_as_shelved(part):
+        raise ReplacedError(f"{part.path} was replaced while it was read: reload the page.")
+
+
+def _load_model(path: Path) -> Artefact:
+    artefact = read_artefact(path, kind=MODEL)
+    TypeAdapter(ModelConfig).validate_python(artefact.config["model"])  # so that what reads it later need not doubt it
+    return artefact
+
+
+def _load_dictionary(path: Path) -> tuple[Dictionary, str]:
+    """Return a dictionary and the verdict of its gate."""
+    return load_dictionary(path), gate_record(path)["gate"]
 
 
 def _study(entry: Shelved, parents: Mapping[str, Shelved], shelf: Sequence[Shelved]) -> Study:
@@ -178,28 +234,6 @@ def _study(entry: Shelved, parents: Mapping[str, Shelved], shelf: Sequence[Shelv
     )
 
 
-def _reads_observations(dictionary: Dictionary) -> bool:
+def _reads_observations(judged: tuple[Dictionary, str]) -> bool:
     """Whether features of the trained model's observations can be read off it: not those of a control."""
-    return dictionary.site == OBSERVATION_EMBEDDING and not dictionary.of_untrained
-
-
-def _portrait(study: Study, model: Artefact) -> Portrait | None:
-    if study.comparison is None:
-        return None
-    portraits = load_comparison(study.comparison.path).portraits
-    return next((portrait for portrait in portraits if portrait.model == model.name), None)
-
-
-def _is_hidden(file: Path, root: Path) -> bool:
-    return any(part.startswith(".") for part in file.relative_to(root).parts)
-
-
-def _shelved(file: Path) -> Shelved | None:
-    """Return what a manifest says; None where it is no manifest of ours."""
-    try:
-        fields = json.loads(file.read_bytes())
-    except ValueError:
-        return None
-    if not isinstance(fields, dict) or not {"kind", "digest", "parents"} <= fields.keys():
-        return None
-    return Shelved(file.parent, str(fields["kind"]), str(fields["digest"]), dict(fields["parents"]))
+    return judged[0].site == OBSERVATION_EMBEDDING and not judged[0].of_untrained

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
-from app.library import OpenStudy
+from app.library import OpenStudy, ReplacedError
 from dtinterp.equivalence.decisions import Decided, decide
 from dtinterp.equivalence.explanation import PairConfig, PairExplanation, explain_pair
 from dtinterp.equivalence.pairs import Pair, pair_in_contexts
@@ -89,5 +89,7 @@ def decisions(opened: OpenStudy, question: Question, context: int) -> tuple[Deci
 @st.cache_resource(show_spinner="Reading the model", hash_funcs={OpenStudy: _digest})
 def _subject(opened: OpenStudy) -> _Subject:
     trained = load_model(opened.model.path)
+    if trained.artefact.manifest.digest != opened.model.manifest.digest:
+        raise ReplacedError(f"{opened.model.path} was replaced since it was opened: reload the page.")
     split = split_of(opened.trajectories, trained.assumed)
     return _Subject(trained.model, split.held_out, encoded(opened.trajectories.frames, trained.model.cfg.n_items))

@@ -1,4 +1,4 @@
-"""Artefacts on disk become a dashboard: `streamlit run app/main.py`."""
+"""Artefacts on disk become a dashboard: `python -m app`, or `streamlit run` with this file."""
 
 import streamlit as st
 

@@ -114,7 +114,7 @@ def _dashboard() -> Iterator[str]:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
     options = ["--server.port", str(port), "--server.headless", "true", "--server.fileWatcherType", "none"]
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", *options]
+    command = [sys.executable, "-m", "app", *options]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         list(itertools.takewhile(lambda line: "URL:" not in line, server.stdout))

@@ -1,18 +1,21 @@
 """Certified classes become a page: what the model takes for the same, why, and what that costs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import streamlit as st
 
-from app.address import COMPARISON, read_address, settle, write_address
-from app.library import OpenStudy, Study, folders, open_study, shelve, studies
+from app.address import ASKED, COMPARISON, read_address, settle, write_address
+from app.library import OpenStudy, Study, open_standing, open_study, studies
 from app.panels.classes import settle_frame, show_classes
 from app.panels.contrasts import show_contrasts
 from app.panels.head import show_head
+from app.panels.left_out import plain, show_left_out
 from app.panels.overview import show_overview
 from app.panels.pair import show_pair
 from app.panels.tree import chosen_level
 from app.pictures import STYLE
+from app.shelf import FOLDERS, VARIABLE, folders, shelve
 from dtinterp.foundation.errors import UserError
 
 VIEWS: Mapping[str, Callable[[OpenStudy], None]] = {
@@ -26,17 +29,23 @@ VIEWS: Mapping[str, Callable[[OpenStudy], None]] = {
 def show() -> None:
     """Show the page."""
     st.title("What the model takes for the same")
-    found = studies(shelve(folders()))
+    roots = folders()
+    shelf = shelve(roots)
+    show_left_out(shelf.left_out)
+    found = studies(shelf)
     if not found:
-        st.info(f"No certified classes stand in {_listed()}: `dtinterp certify` makes them.")
+        st.info(_none_in(roots))
         return
     read_address()
-    study = _choose_study(found)
+    name = _choose_study(found)
     try:
-        opened = _opened(study)
+        _show_study(open_standing(name, roots, _opened))
     except UserError as mistake:
-        st.error(str(mistake))
-        return
+        st.error(plain(str(mistake)))
+
+
+def _show_study(opened: OpenStudy) -> None:
+    show_left_out(opened.left_out)
     st.html(STYLE)
     show_head(opened)
     settle_frame(opened, chosen_level(opened))
@@ -54,9 +63,12 @@ def _opened(study: Study) -> OpenStudy:
     return open_study(study)
 
 
-def _choose_study(found: Mapping[str, Study]) -> Study:
+def _choose_study(found: Mapping[str, Study]) -> str:
+    chosen, asked = st.session_state.get("model"), st.session_state[ASKED]
+    if chosen is not None and chosen not in found and "model" not in asked:
+        st.warning(f"{plain(str(chosen))} no longer stands where it stood; another model is shown instead.")
     settle("model", list(found), default=next(iter(found)))
-    return found[st.selectbox("Model", list(found), key="model", width=420)]
+    return st.selectbox("Model", list(found), key="model", width=420)
 
 
 def _show_provenance(opened: OpenStudy) -> None:
@@ -69,5 +81,11 @@ def _show_provenance(opened: OpenStudy) -> None:
             st.caption(f"**{artefact.manifest.kind}** `{artefact.path}`  \n`{artefact.manifest.digest[:16]}…`")
 
 
-def _listed() -> str:
-    return " or ".join(f"{folder}/" for folder in folders())
+def _none_in(roots: Sequence[Path]) -> str:
+    if not roots:
+        return (
+            f"Neither {' nor '.join(f'{folder}/' for folder in FOLDERS)} stands in {plain(str(Path.cwd()))}: start the "
+            f"dashboard where they are, or name folders in `{VARIABLE}`."
+        )
+    listed = " or ".join(f"{plain(str(root))}/" for root in roots)
+    return f"No certified classes stand in {listed}: `dtinterp certify` makes them."

@@ -1,17 +1,18 @@
 import json
-import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from app.library import folders, open_study, shelve, studies
+from app.library import OpenStudy, ReplacedError, Study, open_standing, open_study, studies
+from app.shelf import shelve
 from dtinterp.demonstrations.storage import save_trajectories
 from dtinterp.dictionary.storage import load_dictionary, save_dictionary
 from dtinterp.equivalence.storage import save_equivalence
-from dtinterp.foundation.artefact import read_artefact
+from dtinterp.foundation.artefact import Content, read_artefact, write_artefact
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.reading import JSON
 from dtinterp.model.published import Published
 from dtinterp.model.storage import load_model, save_published
 
@@ -21,12 +22,6 @@ def test_a_study_is_found_by_its_parents_wherever_it_stands(small_study: Path) -
     assert study.equivalence.path == small_study / "equivalence" / "novice"
     assert study.model.path == small_study / "models" / "novice"
     assert study.demonstrations.path == small_study / "demonstrations" / "walks"
-
-
-def test_every_artefact_is_shelved_once_in_order_of_path(small_study: Path) -> None:
-    shelf = shelve([small_study])
-    assert [entry.path for entry in shelf] == sorted({entry.path for entry in shelf})
-    assert {entry.kind for entry in shelf} >= {"agent", "demonstrations", "model", "dictionary", "equivalence"}
 
 
 def test_results_and_checkpoints_are_read_together(small_study: Path, tmp_path: Path) -> None:
@@ -53,14 +48,6 @@ def test_classes_without_their_model_are_left_out(small_study: Path, tmp_path: P
     assert studies(shelve([tmp_path])) == {}
 
 
-def test_half_written_and_foreign_folders_are_left_out(small_study: Path, tmp_path: Path) -> None:
-    shutil.copytree(small_study / "models" / "novice", tmp_path / ".novice.draft")
-    for name, text in (("broken", "{"), ("foreign", json.dumps({"name": "a web app"})), ("list", "[]")):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "manifest.json").write_text(text)
-    assert shelve([tmp_path, tmp_path / "nowhere"]) == ()
-
-
 def test_an_opened_study_holds_what_its_artefacts_say(small_study: Path) -> None:
     opened = open_study(studies(shelve([small_study]))["novice"])
     assert len(opened.report.chosen.frame_id) == 12
@@ -83,7 +70,7 @@ def test_a_model_of_ours_is_refused_with_other_demonstrations(small_study: Path,
     study = studies(shelve([small_study]))["novice"]
     ours = open_study(study)
     save_trajectories(tmp_path / "others", ours.trajectories, parent=ours.demonstrations, seed=1)
-    (others,) = shelve([tmp_path])
+    (others,) = shelve([tmp_path]).artefacts
     with pytest.raises(UserError, match="novice was not made from"):
         open_study(replace(study, demonstrations=others))
 
@@ -124,8 +111,83 @@ def test_a_damaged_study_is_refused_in_one_sentence(small_study: Path, tmp_path:
         open_study(study)
 
 
-def test_folders_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("DTINTERP_ARTEFACTS", raising=False)
-    assert folders() == (Path("checkpoints"), Path("results"))
-    monkeypatch.setenv("DTINTERP_ARTEFACTS", os.pathsep.join(["a", "b/c"]))
-    assert folders() == (Path("a"), Path("b/c"))
+def _flip(file: Path) -> None:
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+@pytest.mark.parametrize("folder", ["dictionaries/topk-512-k4", "labels/topk-512-k4", "agreements/novice"])
+@pytest.mark.parametrize("name", ["tensors.safetensors", "config.json"])
+def test_a_flipped_bit_beside_the_classes_leaves_out_that_artefact_with_its_sentence(
+    small_study: Path, tmp_path: Path, folder: str, name: str
+) -> None:
+    shutil.copytree(small_study, tmp_path / "checkpoints")
+    kind = Path(folder).parts[0]
+    (part,) = [each for each in (tmp_path / "checkpoints").glob(f"{kind}/*") if each.name == Path(folder).name]
+    _flip(part / name)
+    opened = open_study(studies(shelve([tmp_path]))["novice"])
+    (sentence,) = opened.left_out
+    assert str(part / name) in sentence
+    assert "is damaged" in sentence
+    assert ("topk-512-k4" in opened.dictionaries) == (kind != "dictionaries")
+    assert (set(opened.labels) == set()) == (kind == "labels")
+    assert (opened.portrait is None) == (kind == "agreements")
+
+
+def _with_config(path: Path, source: Path, config: dict[str, JSON]) -> None:
+    """Write the artefact anew, whole and sealed, with other settings."""
+    old = read_artefact(source, kind=json.loads((source / "manifest.json").read_text())["kind"])
+    parents = [
+        read_artefact(each.path, kind=each.kind)
+        for each in shelve([source.parents[1]]).artefacts
+        if each.digest in old.manifest.parents.values()
+    ]
+    tensors = {name: tensor.clone() for name, tensor in old.tensors.items()}
+    content = Content(old.manifest.kind, config, tensors, old.manifest.metrics)
+    write_artefact(path, content, parents=parents, seed=0)
+
+
+def test_a_dictionary_that_is_whole_and_sealed_but_nonsense_is_left_out_with_its_sentence(
+    small_study: Path, tmp_path: Path
+) -> None:
+    _with_config(tmp_path / "odd", small_study / "dictionaries" / "topk-512-k4", {"name": ["x"], "width": None})
+    opened = open_study(studies(shelve([small_study, tmp_path]))["novice"])
+    (sentence,) = opened.left_out
+    assert f"{tmp_path / 'odd'}" in sentence
+    assert set(opened.dictionaries) == {"topk-512-k4", "pca-4"}
+
+
+def test_a_model_that_is_whole_and_sealed_but_nonsense_is_refused_in_one_sentence(
+    small_study: Path, tmp_path: Path
+) -> None:
+    study = studies(shelve([small_study]))["novice"]
+    _with_config(tmp_path / "odd", study.model.path, {"model": [1, 2]})
+    (odd,) = shelve([tmp_path]).artefacts
+    with pytest.raises(UserError, match=r"odd is no model that this version can read \("):
+        open_study(replace(study, model=odd))
+
+
+def test_what_is_no_longer_as_it_was_found_is_not_shown_for_it(small_study: Path) -> None:
+    study = studies(shelve([small_study]))["novice"]
+    with pytest.raises(ReplacedError, match="was replaced while it was read: reload the page"):
+        open_study(replace(study, model=replace(study.model, digest="of another")))
+    (first, *rest) = study.dictionaries
+    with pytest.raises(ReplacedError, match="was replaced while it was read: reload the page"):
+        open_study(replace(study, dictionaries=(replace(first, digest="of another"), *rest)))
+
+
+def test_a_study_that_is_replaced_is_opened_anew_and_not_for_ever(small_study: Path) -> None:
+    opened: list[Study] = []
+
+    def opener(study: Study) -> OpenStudy:
+        opened.append(study)
+        raise ReplacedError("replaced")
+
+    with pytest.raises(ReplacedError, match="novice is replaced again and again while it is read: reload the page"):
+        open_standing("novice", [small_study], opener)
+    assert 1 < len(opened) < 100
+
+
+def test_a_study_that_was_taken_away_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="novice was taken away while it was read: choose another model"):
+        open_standing("novice", [tmp_path], open_study)

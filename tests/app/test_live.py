@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.library import OpenStudy, open_study, shelve, studies
+from app.library import OpenStudy, open_study, studies
 from app.live import N_DRAWS, N_SETS, Question, answer, decisions
+from app.shelf import shelve
 from dtinterp.commands.explain_pair import ExplainConfig, explain_pair
 from dtinterp.equivalence.decisions import EXCHANGED, decide
 from dtinterp.equivalence.explanation import PairConfig

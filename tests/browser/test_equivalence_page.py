@@ -27,7 +27,7 @@ def address(small_study: Path) -> Iterator[str]:
         port = probe.getsockname()[1]
     options = ["--server.port", str(port), "--server.headless", "true", "--server.fileWatcherType", "none"]
     server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app/main.py", *options],
+        [sys.executable, "-m", "app", *options],
         cwd=ROOT,
         env={**os.environ, "DTINTERP_ARTEFACTS": str(small_study)},
         stdout=subprocess.PIPE,

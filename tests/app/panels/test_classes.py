@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from app.library import OpenStudy, open_study, shelve, studies
+from app.library import OpenStudy, open_study, studies
 from app.panels.classes import groups
+from app.shelf import shelve
 from dtinterp.equivalence.levels import epsilons, level_at
 from dtinterp.report.colours import class_colours
 

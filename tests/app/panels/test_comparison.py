@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.library import OpenStudy, open_study, shelve, studies
+from app.library import OpenStudy, open_study, studies
 from app.panels.comparison import comparison_table
+from app.shelf import shelve
 from dtinterp.equivalence.classes import partition_of
 from dtinterp.equivalence.levels import level_at
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.library import OpenStudy, open_study, shelve, studies
+from app.library import OpenStudy, open_study, studies
 from app.panels.contrasts import said
+from app.shelf import shelve
 from dtinterp.equivalence.comparison_storage import load_comparison, save_comparison
 from dtinterp.equivalence.contrasts import Contrast
 

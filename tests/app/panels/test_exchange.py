@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from app.library import OpenStudy, open_study, shelve, studies
+from app.library import OpenStudy, open_study, studies
 from app.live import Answer, Question, answer
 from app.panels.exchange import control_table, feature_table, gate_line, verdict
+from app.shelf import shelve
 from dtinterp.dictionary.dictionary import encode_dense
 from dtinterp.equivalence.explanation import PairExplanation
 from dtinterp.foundation.statistics import Interval

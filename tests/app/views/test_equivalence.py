@@ -6,6 +6,7 @@ import streamlit
 
 from app.library import OpenStudy
 from app.panels.exchange import gate_line
+from app.panels.left_out import plain
 from dtinterp.equivalence.levels import epsilons, level_at
 from dtinterp.report.evidence import bits, count
 from dtinterp.report.figures.equivalence import frame_order
@@ -200,8 +201,57 @@ def test_where_there_are_no_classes_one_sentence_names_the_command(
 ) -> None:
     monkeypatch.setenv("DTINTERP_ARTEFACTS", str(tmp_path))
     assert [info.value for info in open_page().info] == [
-        f"No certified classes stand in {tmp_path}/: `dtinterp certify` makes them."
+        f"No certified classes stand in {plain(str(tmp_path))}/: `dtinterp certify` makes them."
     ]
+
+
+@pytest.mark.usefixtures("opened")
+def test_a_foreign_manifest_and_a_damaged_dictionary_are_a_sentence_each_and_cost_nothing_else(
+    small_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(small_study, tmp_path / "checkpoints")
+    for name, text in (("null", '{"kind": "x", "digest": "y", "parents": null}'), ("deep", "[" * 100_000)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text(text)
+    tensors = tmp_path / "checkpoints" / "dictionaries" / "topk-512-k4" / "tensors.safetensors"
+    tensors.write_bytes(tensors.read_bytes()[:-1] + b"!")
+    monkeypatch.setenv("DTINTERP_ARTEFACTS", str(tmp_path))
+    app = open_page(view="Compare two")
+    assert not app.error
+    of_folders, of_study = warnings(app)
+    assert of_folders.count("\n- ") == 2
+    assert plain(str(tmp_path / "deep" / "manifest.json")) in of_folders
+    assert plain(str(tensors)) in of_study
+    assert app.selectbox(key="dictionary/wanted").options == ["pca-4"]
+
+
+def test_a_model_that_was_taken_away_while_it_was_shown_is_one_sentence(
+    small_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(small_study, tmp_path / "checkpoints")
+    monkeypatch.setenv("DTINTERP_ARTEFACTS", str(tmp_path))
+    app = open_page()
+    (tmp_path / "checkpoints" / "models" / "novice").rename(tmp_path / "checkpoints" / "models" / "expert")
+    app.run()
+    assert not app.exception
+    assert warnings(app) == ["novice no longer stands where it stood; another model is shown instead."]
+    assert app.selectbox(key="model").value == "expert"
+    shutil.rmtree(tmp_path / "checkpoints" / "models")
+    app.run()
+    assert not app.exception
+    assert [info.value.partition(" in ")[0] for info in app.info] == ["No certified classes stand"]
+
+
+def test_where_there_are_no_folders_one_sentence_names_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.views.equivalence.folders", tuple)
+    monkeypatch.chdir(tmp_path)
+    (said,) = [info.value for info in open_page().info]
+    assert said == (
+        f"Neither checkpoints/ nor results/ stands in {plain(str(tmp_path))}: start the dashboard where they are, or "
+        "name folders in `DTINTERP_ARTEFACTS`."
+    )
 
 
 def test_a_damaged_artefact_is_one_sentence_and_no_traceback(
