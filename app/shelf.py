@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from dtinterp.foundation.artefact import standing, standing_names
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.manifest import MANIFEST, as_json, sha256
+from dtinterp.foundation.placing import standing, standing_names
 from dtinterp.foundation.reading import read_json
 
 VARIABLE = "DTINTERP_ARTEFACTS"

@@ -189,7 +189,12 @@ def _read_at_once(path: Path, kind: str) -> Artefact | None:
     """
     folder = standing(path)
     with ExitStack() as stack:
-        place = stack.enter_context(_entered(folder, kind))
+        try:
+            place = stack.enter_context(_entered(folder))
+        except (FileNotFoundError, NotADirectoryError):
+            if standing(path).is_dir():  # it was renamed before it could be entered
+                return None
+            raise _no_artefact(folder, kind) from None
         try:
             manifest = parse_manifest(_manifest_bytes(folder, place, kind), folder, kind=kind)
             contents = {
@@ -210,12 +215,9 @@ def _read_at_once(path: Path, kind: str) -> Artefact | None:
 
 
 @contextmanager
-def _entered(folder: Path, kind: str) -> Iterator[int]:
+def _entered(folder: Path) -> Iterator[int]:
     """Give a descriptor of the folder, by which its files are found even when another takes its name."""
-    try:
-        place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError):
-        raise _no_artefact(folder, kind) from None
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield place
     finally:

@@ -1,9 +1,13 @@
 """Where a folder stands while another one takes its place."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from dtinterp.foundation.writing import sync
+
+ASIDE = ".retired"
+"""How the hidden name ends under which an artefact waits until the one that replaces it has its place."""
 
 
 def put_in_place(draft: Path, path: Path) -> None:
@@ -29,9 +33,15 @@ def return_retired(path: Path) -> None:
 
 
 def _retired(path: Path) -> Path:
-    return path.parent / f".{path.name}.retired"
+    return path.parent / f".{path.name}{ASIDE}"
 
 
 def standing(path: Path) -> Path:
     """Return where the artefact of this name stands: aside, where its replacement was killed between two renames."""
     return _retired(path) if _retired(path).exists() and not path.exists() else path
+
+
+def standing_names(names: Sequence[str]) -> set[str]:
+    """Return what the artefacts among the names in one folder are called, also those that stand aside."""
+    aside = (name[1:].removesuffix(ASIDE) for name in names if name.startswith(".") and name.endswith(ASIDE))
+    return {name for name in (*names, *aside) if name and not name.startswith(".")}
