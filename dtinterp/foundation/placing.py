@@ -43,5 +43,5 @@ def standing(path: Path) -> Path:
 
 def standing_names(names: Sequence[str]) -> set[str]:
     """Return what the artefacts among the names in one folder are called, also those that stand aside."""
-    aside = (name[1:].removesuffix(ASIDE) for name in names if name.startswith(".") and name.endswith(ASIDE))
+    aside = (name.removesuffix(ASIDE)[1:] for name in names if name.startswith(".") and name.endswith(ASIDE))
     return {name for name in (*names, *aside) if name and not name.startswith(".")}
