@@ -180,7 +180,7 @@ def _readable(parts: Sequence[Shelved], load: Callable[[Path], T], left_out: lis
         except ReplacedError:
             raise
         except UserError as mistake:
-            left_out.append(f"Left out: {mistake}")
+            left_out.append(str(mistake))
     return found
 
 
