@@ -148,7 +148,7 @@ def _manifest(file: Path, state: tuple[int, int, int]) -> _Manifest:  # noqa: AR
     fields = read_json(file, at_most=MOST_BYTES)
     if not isinstance(fields, dict) or not {"kind", "digest", "parents"} <= fields.keys():
         raise UserError(f"{file} is no manifest of ours: move it elsewhere, or give other folders in {VARIABLE}.")
-    digest, kind, parents = fields.pop("digest"), fields["kind"], fields["parents"]
+    digest, kind, parents = str(fields.pop("digest")), fields["kind"], fields["parents"]
     if digest != sha256(as_json(fields)):
         raise UserError(
             f"{file} is damaged (its hash differs from the one it records): restore it, or make the artefact again."
