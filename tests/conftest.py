@@ -80,7 +80,7 @@ def _write_subject(folder: Path) -> None:
     network = RecurrentActorCritic(n_items=980, n_actions=7, d_hidden=8, generator=rng)
     policy = AgentPolicy(network, FrameItems(worlds))
     judged = {"temperature=1": asdict(evaluate(policy, worlds, Temperature(1.0), generator=rng))}
-    agent = save_agent(folder / "agents" / "wanderer", network, AgentConfig(env_id=env_id), metrics=judged)
+    agent = save_agent(folder / "agents" / "wanderer", network, AgentConfig(env_id=env_id, d_hidden=8), metrics=judged)
     walks = collect(policy, worlds, [Share(Temperature(1.0), 2400), Share(Temperature(5.0), 2400)], rng)
     parent = save_trajectories(folder / "demonstrations" / "walks", walks, parent=agent, seed=0)
     config = TrainConfig(model=ModelConfig(d_model=16, n_layers=1, n_heads=2, d_mlp=16), held_out=0.3)

@@ -12,7 +12,9 @@ from typing import Any, ParamSpec, TypeVar
 from dtinterp.foundation.artefact import Artefact, label_at, read_artefact
 from dtinterp.foundation.locks import Lock, locked, written_before
 from dtinterp.foundation.manifest import MANIFEST, sha256, sha256_of_file
+from dtinterp.foundation.placing import remove_retired, return_retired
 from dtinterp.foundation.unfinished import begin_log, keep_log, unfinished_beside
+from dtinterp.foundation.writing import remove_drafts
 
 ArgumentsT = ParamSpec("ArgumentsT")
 MadeT = TypeVar("MadeT")
@@ -115,6 +117,9 @@ def _finished(out: Path) -> Artefact:
         keep_log(out)
     unfinished_beside(out).unlink(missing_ok=True)
     shutil.rmtree(unfinished_beside(out).with_suffix(""), ignore_errors=True)
+    return_retired(out)
+    remove_retired(out)
+    remove_drafts(out)
     label = label_at(out)
     assert label is not None, f"{out} has no manifest"
     return read_artefact(out, kind=label.kind)

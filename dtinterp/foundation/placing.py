@@ -22,7 +22,7 @@ def put_in_place(draft: Path, path: Path) -> None:
     finally:
         return_retired(path)
     sync(path.parent)
-    shutil.rmtree(retired, ignore_errors=True)
+    remove_retired(path)
 
 
 def return_retired(path: Path) -> None:
@@ -30,6 +30,12 @@ def return_retired(path: Path) -> None:
     retired = _retired(path)
     if retired.exists() and not path.exists():
         retired.rename(path)
+
+
+def remove_retired(path: Path) -> None:
+    """Remove an old folder whose place is taken; call it while `path` is locked."""
+    if path.exists():
+        shutil.rmtree(_retired(path), ignore_errors=True)
 
 
 def _retired(path: Path) -> Path:
