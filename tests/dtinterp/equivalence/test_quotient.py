@@ -1,4 +1,4 @@
-"""Representatives and curves, with a judge that counts instead of a model that acts."""
+"""Representatives and curves, with a judge that counts instead of a model that acts; and the judge that plays."""
 
 import itertools
 
@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from dtinterp.equivalence.classes import Partition, partition_of
-from dtinterp.equivalence.quotient import Trial, coarser_and_coarser, halvings, representatives
+from dtinterp.equivalence.quotient import Trial, coarser_and_coarser, halvings, judge_of, representatives
 from dtinterp.equivalence.relation import Relation
-from environments.graph.evaluation import Expectation
+from environments.graph.evaluation import Expectation, evaluate_frames
 
 N_FRAMES = 8
 
@@ -95,3 +95,50 @@ def test_halvings_reach_from_all_to_one(n_frames):
     assert counts[0] == n_frames
     assert counts[-1] == 1
     assert all(finer > coarser for finer, coarser in itertools.pairwise(counts))
+
+
+def numbers(expected):
+    return (expected.expected_return, expected.success, expected.failure, expected.steps)
+
+
+def test_a_representative_that_changes_the_action_changes_the_return(left_at_the_fork, forks, graph):
+    """Planted: left at the fork wins half the time; a fork that looks like a start is walked past until time is up."""
+    frames = torch.tensor(graph.frames)
+    judge = judge_of(left_at_the_fork, graph, frames, target_return=0.9)
+    same = torch.arange(len(frames))
+    assert numbers(judge(same)) == pytest.approx((0.892 / 2, 0.5, 0.5, 6))
+    blind = same.index_fill(0, forks, int(graph.frame_id[graph.start][0]))
+    assert numbers(judge(blind)) == pytest.approx((0, 0, 0, graph.max_steps))
+
+
+def test_frames_are_substituted_by_their_own_numbers_and_others_are_shown_as_they_are(left_at_the_fork, forks, graph):
+    """A start and the two forks, in an order that is not the graph's: only among them is anything exchanged."""
+    start = int(graph.frame_id[graph.start][0])
+    table = torch.tensor(graph.frames)[torch.cat([torch.tensor([start]), forks.flip(0)])]
+    judge = judge_of(left_at_the_fork, graph, table, target_return=0.9)
+    assert judge(torch.arange(len(table))).success == pytest.approx(0.5)
+    assert judge(torch.zeros(len(table), dtype=torch.int64)).success == 0
+    last_two_alike = torch.arange(len(table)).index_fill(0, torch.tensor([len(table) - 1]), len(table) - 2)
+    assert numbers(judge(last_two_alike)) == pytest.approx((0.892 / 2, 0.5, 0.5, 6))
+
+
+def test_the_quotient_of_a_reflex_is_the_reflex_to_representatives(left_at_the_fork, forks, graph):
+    """What is played with frames exchanged, against a sum over states in which actions were exchanged instead."""
+    rng = torch.Generator().manual_seed(0)
+    n_frames = len(graph.frames)
+    action = torch.full((n_frames,), 2).index_fill(0, forks, 0)
+    order = torch.randperm(n_frames, generator=rng)
+    judge = judge_of(left_at_the_fork, graph, torch.tensor(graph.frames)[order], target_return=0.9)
+    fork_places = torch.isin(order, forks).nonzero()[:, 0]
+    outcomes = set()
+    for _ in range(12):
+        chosen = torch.arange(n_frames)
+        for fork in fork_places:
+            stand_ins = torch.cat([fork_places, torch.randint(0, n_frames, (2,), generator=rng)])
+            chosen[fork] = stand_ins[torch.randint(0, 4, (1,), generator=rng)]
+        answer = action.clone()
+        answer[order] = action[order[chosen]]
+        by_hand = evaluate_frames(graph, np.eye(7)[answer.numpy()])
+        assert numbers(judge(chosen)) == pytest.approx(numbers(by_hand))
+        outcomes.add(round(by_hand.expected_return, 6))
+    assert outcomes == {0, 0.223, 0.446}  # both forks hidden, one, none
