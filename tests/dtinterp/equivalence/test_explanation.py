@@ -109,10 +109,9 @@ def test_no_smaller_set_is_enough_as_all_of_them_tried_say(ready, seed):
     assert found.features is not None
     assert found.is_smallest
     parts = difference(dictionary, ready.embedding)
-    left = {}
-    for size in range(7):
-        for chosen in combinations(range(6), size):
-            left[chosen] = ready.left(parts.change[list(chosen)].sum(0)[None]).item()
+    sets = [chosen for size in range(7) for chosen in combinations(range(6), size)]
+    shifts = torch.stack([parts.change[list(chosen)].sum(0) for chosen in sets])
+    left = dict(zip(sets, ready.left(shifts).tolist(), strict=True))
     enough = [chosen for chosen, bits in left.items() if bits <= 0.05]
     assert len(found.features) == min(map(len, enough))
     assert found.left == pytest.approx(left[tuple(sorted(found.features))], abs=1e-6)
