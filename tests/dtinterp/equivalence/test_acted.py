@@ -50,8 +50,10 @@ def test_where_nothing_is_exchanged_every_episode_ends_as_it_did(model, stage, n
 
 def test_the_agent_plays_where_there_is_one(model, stage, everything):
     agent = RecurrentActorCritic(n_items=980, n_actions=7, d_hidden=8, generator=generator(0, "agent"))
-    players = [each.player for each in act_on(model, agent, {"everything": everything}, stage)]
-    assert players == [MODEL, MODEL, AGENT, AGENT]
+    found = act_on(model, agent, {"everything": everything}, stage)
+    assert [each.player for each in found] == [MODEL, MODEL, AGENT, AGENT]
+    assert found[:2] == act_on(model, None, {"everything": everything}, stage)
+    assert found[2].played.change.low == found[2].played.change.high == 0
 
 
 def test_the_same_seed_plays_the_same_episodes(model, stage, everything):

@@ -1,12 +1,13 @@
 """Representatives and curves, with a judge that counts instead of a model that acts; and the judge that plays."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from dtinterp.equivalence.classes import Partition, partition_of
+from dtinterp.equivalence.classes import Partition, classes_of_count, partition_of
 from dtinterp.equivalence.quotient import Trial, coarser_and_coarser, halvings, judge_of, representatives
 from dtinterp.equivalence.relation import Relation
 from environments.graph.evaluation import Expectation, evaluate_frames
@@ -31,7 +32,7 @@ def judge(chosen):
     """Pays in full while every frame is shown as one less than 0.1 away, which is what matters in this world."""
     points = torch.tensor([0.0, 0.01, 0.02, 0.3, 0.31, 0.5, 0.9, 0.95])
     good = float(((points[chosen] - points).abs() < 0.1).double().mean())
-    return Expectation(expected_return=good, success=good, failure=1 - good, steps=5.0)
+    return Expectation(expected_return=good, success=good / 2, failure=1 - good / 2, steps=5.0)
 
 
 def trial(relation, n_draws=20):
@@ -65,7 +66,8 @@ def test_classes_of_what_is_alike_lose_nothing_and_random_ones_do(relation):
     assert kept.n_classes == 4
     assert kept.n_exchanged == 4
     assert kept.random_return.high < 1.0
-    assert kept.random_return.n == 20
+    assert kept.random_return.n == kept.random_success.n == 20
+    assert kept.random_success.estimate == pytest.approx(kept.random_return.estimate / 2)
 
 
 def test_the_curve_falls_when_classes_join_what_matters(relation):
@@ -78,6 +80,36 @@ def test_the_curve_falls_when_classes_join_what_matters(relation):
     assert found.intact.expected_return == 1.0
     assert found.untrained_classes.earned.expected_return < 1.0
     assert found.untrained_classes.n_classes == found.classes.n_classes
+
+
+def test_each_arm_is_judged_by_its_own_classes_and_all_by_the_models_own_representatives(relation):
+    """The untrained relation says what is in a class, never who stands for it."""
+    partition = Partition(torch.tensor([0, 0, 0, 1, 1, 2, 3, 3]), "alike")
+    world = Partition(torch.tensor([0, 1, 1, 0, 2, 2, 3, 3]), "a world")
+    untrained = relation_of([0.0, 0.9, 0.02, 0.3, 0.31, 0.01, 0.5, 0.95])
+    found = trial(relation).behaviour(partition, [partition, world], untrained)
+    shown = {"classes": partition, "untrained_classes": classes_of_count(untrained, 4)}
+    for arm, classes in shown.items():
+        assert getattr(found, arm).earned == judge(representatives(classes, relation))
+    assert [each.name for each in found.worlds] == ["alike", "a world"]
+    assert found.worlds[1].earned == judge(representatives(world, relation))
+    assert found.named == (found.classes, found.untrained_classes, *found.worlds)
+    for cuts, source in ((found.coarsening, relation), (found.untrained_coarsening, untrained)):
+        assert [each.n_classes for each in cuts] == [8, 6, 4, 3, 2, 1]
+        for each in cuts:
+            assert each.earned == judge(representatives(classes_of_count(source, each.n_classes), relation))
+
+
+def test_the_fewest_classes_are_those_before_the_first_loss_even_where_a_later_cut_loses_nothing(relation):
+    found = trial(relation, n_draws=1).behaviour(Partition(torch.arange(N_FRAMES), "alone"), [], relation)
+    full = found.coarsening[0].earned
+
+    def cut(n_classes, lost):
+        earned = replace(full, expected_return=full.expected_return - lost)
+        return replace(found.coarsening[0], n_classes=n_classes, earned=earned)
+
+    cuts = (cut(8, 0.0), cut(6, 1e-12), cut(4, 1e-6), cut(2, 0.0))  # rounding, then a loss
+    assert replace(found, coarsening=cuts).fewest.n_classes == 6
 
 
 def test_cuts_go_from_fine_to_coarse_and_each_refines_the_next(relation):
