@@ -1,5 +1,7 @@
 """Refinement with a made-up oracle that knows the true distances, and shows a few of them a round."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -105,6 +107,18 @@ def test_what_only_one_direction_shows_splits_a_pair_and_is_kept_from_round_to_r
     assert [each.n_contexts for each in found.rounds] == [1, 1, 1]
 
 
+def test_a_round_counts_its_contexts_and_the_swaps_in_them():
+    """Two contexts, three swaps, of which two are beyond: one frame of a context may have several class-mates."""
+    attempts = replace(_attempts([(0, 1), (0, 3), (5, 0)]), context=torch.tensor([0, 0, 1]))
+    found = refine(
+        classes(_blind(), 0.1), _blind(), epsilon=0.1, n_rounds=1, fresh=lambda *_: Tries(_contexts(2), attempts)
+    )
+    (only,) = found.rounds
+    assert (only.n_contexts, only.n_swaps, only.n_counterexamples) == (2, 3, 2)
+    assert only.n_classes == found.partition.n_classes
+    assert [(each.step, each.stand_in) for each in found.counterexamples] == [(50, 10), (40, 13)]
+
+
 def test_a_divergence_of_just_epsilon_is_no_counterexample():
     half = torch.tensor([0.5])
     attempts = Attempts(torch.tensor([0]), torch.tensor([0]), torch.tensor([3]), half, torch.tensor([6]))
@@ -129,6 +143,8 @@ def _round(n_counterexamples):
 
 def test_refinement_ends_with_a_round_that_finds_none_or_with_nothing_left_and_not_with_its_last_round():
     assert has_ended([_round(2), _round(0)], 2)
+    assert has_ended([_round(2), _round(1), _round(0)], 3)
+    assert not has_ended([_round(2), _round(0), _round(1)], 3)
     assert has_ended([_round(2)], 2)
     assert has_ended([], 2)
     assert not has_ended([_round(2), _round(1)], 2)
