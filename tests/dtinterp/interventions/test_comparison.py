@@ -33,7 +33,7 @@ def shown(
 ) -> Shown:
     """A model that acts by what it is shown, since frames outweigh all else, and is mostly right."""
     with torch.no_grad():
-        model.W_obs *= 4
+        model.W_obs.mul_(4)
         model.b_U.zero_()
         right = model(windows, items)[:, -1].argmax(-1)
     action = windows.action.clone()
