@@ -214,3 +214,11 @@ def test_as_many_situations_as_the_limit_are_followed() -> None:
     assert evaluate_windows(graph, ask, n_slots=2, max_situations=4).steps == pytest.approx(4)
     with pytest.raises(ValueError, match="4 pairs of state and window are possible at step 1; the limit is 3"):
         evaluate_windows(graph, ask, n_slots=2, max_situations=3)
+
+
+def test_a_window_policy_is_asked_for_probabilities_too() -> None:
+    graph = replace(state_graph(STATIC), max_steps=3)
+    with pytest.raises(ValueError, match=r"Row 0 of the policy is .*must be probabilities"):
+        evaluate_windows(graph, lambda windows: np.full((len(windows.frame_id), 7), 0.2), n_slots=2)
+    with pytest.raises(ValueError, match=r"The policy has shape \(4, 6\); \(4, 7\) was expected"):
+        evaluate_windows(graph, lambda windows: np.full((len(windows.frame_id), 6), 1 / 6), n_slots=2)
