@@ -1,9 +1,13 @@
 """A small real world, random episodes in it, and a small model that nobody trained."""
 
+from collections.abc import Callable
+from typing import cast
+
 import pytest
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 from torch import Tensor
+from torch.nn import functional
 
 from dtinterp.agents.policy import Decision, Observation
 from dtinterp.dataset.split import Split, split
@@ -14,12 +18,14 @@ from dtinterp.equivalence.contexts import Contexts, draw_contexts
 from dtinterp.equivalence.frames import most_visited
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.config import ModelConfig
+from dtinterp.model.layers import Block
 from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.state_graph import StateGraph, state_graph
 from environments.vocabulary import one_hot
 from environments.worlds import GraphWorlds
 
 ENV_ID = "MiniGrid-MemoryS7FixedStartStatic-v0"
+LEFT, FORWARD = 0, 2
 
 
 class Indifferent:
@@ -74,3 +80,49 @@ def contexts(trajectories: Trajectories, halves: Split) -> Contexts:
         n_slots=10,
         generator=generator(0, "contexts"),
     )
+
+
+Reflexes = Callable[[Int64[Tensor, " frame"]], DecisionTransformer]
+
+
+@pytest.fixture(scope="session")
+def reflexes(graph: StateGraph) -> Reflexes:
+    """Returns a transformer that answers each frame of the graph with the action given for it, whatever came before.
+
+    One neuron per frame fires where all of that frame's items are there, and writes its action's logit.
+    """
+    frames = one_hot(torch.tensor(graph.frames))
+    n_frames = len(frames)
+
+    def planted(action: Int64[Tensor, " frame"]) -> DecisionTransformer:
+        config = ModelConfig(
+            n_frames + 7, n_layers=1, n_heads=1, d_mlp=n_frames, act_fn="relu", normalization_type="none"
+        )
+        network = DecisionTransformer(config, generator(0, "reflexes"))
+        mlp = cast(Block, network.blocks[0]).mlp
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.zero_()
+            network.W_obs[:, :n_frames] = frames.T
+            mlp.W_in[:n_frames] = torch.eye(n_frames)
+            mlp.b_in.fill_(1 - frames[0].sum())
+            mlp.W_out[:, n_frames:] = 60 * functional.one_hot(action, 7).float()
+            network.W_U[n_frames:] = torch.eye(7)
+        return network.eval()
+
+    return planted
+
+
+@pytest.fixture(scope="session")
+def forks(graph: StateGraph) -> Int64[Tensor, " fork"]:
+    """The frames, by the graph's numbers, that are seen four steps ahead of a start, where the two targets come up."""
+    state = graph.start
+    for _ in range(4):
+        state = graph.next_state[state, FORWARD]
+    return torch.tensor(graph.frame_id[state]).long().unique()
+
+
+@pytest.fixture(scope="session")
+def left_at_the_fork(graph: StateGraph, forks: Int64[Tensor, " fork"], reflexes: Reflexes) -> DecisionTransformer:
+    """Walks to the fork, turns left and walks on: right in one of two starts, and six steps long in each."""
+    return reflexes(torch.full((len(graph.frames),), FORWARD).index_fill(0, forks, LEFT))

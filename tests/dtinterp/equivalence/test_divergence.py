@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from dtinterp.equivalence.divergence import js_divergence
+from dtinterp.equivalence.divergence import distributions, js_between, js_divergence
 from dtinterp.foundation.seeding import generator
 
 
@@ -75,3 +75,14 @@ def test_exchanging_the_arguments_changes_no_bit() -> None:
 def test_distributions_with_no_action_in_common_are_one_bit_apart(size: float) -> None:
     logits, other = torch.tensor([size, 0.0, 0.0]), torch.tensor([0.0, size, 0.0])
     assert js_divergence(logits, other).item() == 1
+
+
+@pytest.mark.parametrize("size", [0.1, 3.0, 300.0])
+def test_with_logarithms_taken_once_it_is_the_same(size: float) -> None:
+    logits, other = size * torch.randn(2, 200, 5, 7, generator=generator(0, "logits"))
+    one, two = distributions(logits), distributions(other)
+    torch.testing.assert_close(js_between(one, two), js_divergence(logits, other), atol=1e-12, rtol=0)
+    torch.testing.assert_close(js_between(one[3], two[3]), js_divergence(logits[3], other[3]), atol=1e-12, rtol=0)
+    assert not js_between(one, distributions(logits.clone())).any()
+    assert js_between(one, two).min() >= 0
+    assert js_between(one, two).max() <= 1

@@ -109,10 +109,9 @@ def test_no_smaller_set_is_enough_as_all_of_them_tried_say(ready, seed):
     assert found.features is not None
     assert found.is_smallest
     parts = difference(dictionary, ready.embedding)
-    left = {}
-    for size in range(7):
-        for chosen in combinations(range(6), size):
-            left[chosen] = ready.left(parts.change[list(chosen)].sum(0)[None]).item()
+    sets = [chosen for size in range(7) for chosen in combinations(range(6), size)]
+    shifts = torch.stack([parts.change[list(chosen)].sum(0) for chosen in sets])
+    left = dict(zip(sets, ready.left(shifts).tolist(), strict=True))
     enough = [chosen for chosen, bits in left.items() if bits <= 0.05]
     assert len(found.features) == min(map(len, enough))
     assert found.left == pytest.approx(left[tuple(sorted(found.features))], abs=1e-6)
@@ -162,3 +161,62 @@ def test_a_dictionary_of_another_site_is_refused(ready):
 def test_what_cannot_be_tried_is_refused(field, value):
     with pytest.raises(UserError, match=field):
         PairConfig(**{field: value})
+
+
+class Distance(Bench):
+    """A bench whose model minds nothing but how far the exchange falls short of the whole difference."""
+
+    def left(self, shift):
+        return (self.embedding[1] - self.embedding[0] - shift).norm(dim=1).double()
+
+
+def misleading(junk: list[list[float]]) -> tuple[Bench, Dictionary]:
+    """Two features, 0 and 1, are together the whole difference; alone each is far off, and 2 is closest.
+
+    With 2 the greedy search is on its way to (2, 3, 4), from which nothing can be dropped.
+    """
+    W_dec = torch.tensor([[1, 0, 5, 0], [0, 1, -5, 0], [0.6, 0.6, 0, 0], *junk])
+    away = torch.tensor([1.0, 1, 0, 0])
+    reading = (away / 2)[:, None].repeat(1, len(W_dec))
+    nothing = torch.zeros(3, 4)
+    return Distance((), (), torch.stack([torch.zeros(4), away]), nothing), linear(reading, W_dec)
+
+
+MORE = [[0.4, 0, 0, 0], [0, 0.4, 0, 0]]
+
+
+def test_a_smaller_set_that_the_greedy_search_walks_past_is_found_where_all_are_tried():
+    """Five single features and ten pairs have to be tried before any claim."""
+    found = explained(*misleading(MORE), n_sets=15)
+    assert found.features is not None
+    assert set(found.features) == {0, 1}
+    assert found.is_smallest
+    assert found.left == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("n_sets", [0, 4, 5, 14])
+def test_one_set_too_few_and_the_greedy_set_stands_and_is_not_called_smallest(n_sets):
+    found = explained(*misleading(MORE), n_sets=n_sets)
+    assert found.features is not None
+    assert set(found.features) == {2, 3, 4}
+    assert not found.is_smallest
+
+
+def test_a_set_is_found_where_the_greedy_search_finds_none():
+    """All features together lead away, so does each step from (2,); the pair is found by trying."""
+    found = explained(*misleading([[0, 0, 0, 0.3]]), n_sets=10)
+    assert found.left_by_all > 0.05
+    assert found.features is not None
+    assert set(found.features) == {0, 1}
+    assert found.is_smallest
+    missed = explained(*misleading([[0, 0, 0, 0.3]]), n_sets=9)
+    assert missed.features is None
+    assert missed.left == pytest.approx(0.4 * 2**0.5)
+    assert not missed.is_smallest
+
+
+def test_features_are_told_the_most_telling_first():
+    """4 alone leaves more than 3, and 2 leaves least, whatever their numbers."""
+    bench, dictionary = misleading([[0, 0.3, 0, 0], [0.4, 0.1, 0, 0]])
+    found = explained(bench, dictionary, n_sets=0)
+    assert found.features == (2, 4, 3)

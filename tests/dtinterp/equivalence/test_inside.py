@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from dtinterp.equivalence.classes import partition_of
-from dtinterp.equivalence.inside import Swapper, attempt, mates, norm_matched, strangers
+from dtinterp.equivalence.inside import Swapper, attempt, mates, norm_matched, some_of, strangers
 from dtinterp.equivalence.trials import embedded, layer_of, try_swaps
 from dtinterp.foundation.seeding import generator
 
@@ -34,6 +34,8 @@ def test_class_mates_do_what_they_do_among_all_swaps(model, contexts, items, par
     every = try_swaps(model, contexts, items=items, frame_id=frame_id, site=site)
     assert len(found) == 3 * len(contexts)
     torch.testing.assert_close(found.peak, every.peak[found.context, found.stand_in], atol=1e-5, rtol=0)
+    assert torch.equal(found.decision, every.decision[found.context, found.stand_in].long())
+    assert (found.decision > contexts.slot[found.context]).any()
     assert torch.equal(partition.label[found.place], partition.label[found.stand_in])
     assert (found.place != found.stand_in).all()
     assert torch.equal(frame_id[found.place], contexts.frame_id[found.context])
@@ -43,6 +45,9 @@ def test_strangers_are_as_many_and_of_other_classes(model, contexts, items, fram
     (found,) = _attempt(
         model, contexts[:8], items, frame_id, [strangers(partition, embedding, generator(0, "strangers"))]
     )
+    every = try_swaps(model, contexts, items=items, frame_id=frame_id)
+    torch.testing.assert_close(found.peak, every.peak[found.context, found.stand_in], atol=1e-5, rtol=0)
+    assert len(found.stand_in.unique()) > 3  # drawn anew for each context
     assert torch.bincount(found.context).tolist() == [3] * 8
     assert (partition.label[found.place] != partition.label[found.stand_in]).all()
 
@@ -61,3 +66,24 @@ def test_made_up_embeddings_are_as_far_away_as_class_mates(partition, embedding)
 def test_where_there_is_one_class_there_are_no_strangers(embedding):
     whole = partition_of(torch.zeros(len(embedding), dtype=torch.int64), "one")
     assert len(strangers(whole, embedding, generator(0, "strangers"))(0)) == 0
+
+
+def test_some_of_a_draft_are_drawn_anew_and_keep_their_embeddings(partition, embedding):
+    drawn = some_of(strangers(partition, embedding, generator(0, "strangers")), 2, generator(1, "some"))
+    found = [drawn(0) for _ in range(12)]
+    assert {len(each) for each in found} == {2}
+    assert len({tuple(each.place.tolist()) for each in found}) > 1
+    assert all(torch.equal(each.embedding, embedding[each.place]) for each in found)
+    all_mates = some_of(mates(partition, embedding), 9, generator(1, "some"))(0)
+    assert sorted(all_mates.place.tolist()) == [1, 2, 3]
+
+
+def test_each_draft_gives_what_it_gives_alone(model, contexts, items, frame_id, partition, embedding):
+    """Two drafts share a context's past; neither's swaps are taken for the other's."""
+    other = partition_of(torch.arange(len(frame_id)) % 4, "threes")
+    drafts = [mates(partition, embedding), mates(other, embedding)]
+    together = _attempt(model, contexts[:6], items, frame_id, drafts)
+    for draft, found in zip(drafts, together, strict=True):
+        (alone,) = _attempt(model, contexts[:6], items, frame_id, [draft])
+        assert torch.equal(found.stand_in, alone.stand_in)
+        torch.testing.assert_close(found.peak, alone.peak, atol=1e-5, rtol=0)

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dtinterp.foundation.statistics import Interval, bootstrap_mean, clopper_pearson, holm, student_mean, wilson
+from dtinterp.foundation.statistics import (
+    Interval,
+    bootstrap_mean,
+    central,
+    clopper_pearson,
+    holm,
+    student_mean,
+    wilson,
+)
 
 
 @pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
@@ -104,3 +112,23 @@ def test_holm_rarely_rejects_a_true_hypothesis_among_many():
     rng = np.random.default_rng(0)
     wrong = sum(bool((holm(rng.random(20)) < 0.05).any()) for _ in range(400))
     assert wrong / 400 < 0.08
+
+
+def test_the_central_interval_of_draws_leaves_off_a_fortieth_at_each_end():
+    draws = np.random.default_rng(0).permutation(np.linspace(0, 1, 1001))
+    found = central(draws)
+    assert (found.estimate, found.low, found.high) == pytest.approx((0.5, 0.025, 0.975))
+    assert found.n == 1001
+    assert central(list(draws)) == found
+
+
+def test_an_estimate_that_is_not_the_draws_mean_is_given_with_its_own_count():
+    found = central(np.linspace(0, 1, 101), estimate=0.7, n=12)
+    assert (found.estimate, found.low, found.high) == pytest.approx((0.7, 0.025, 0.975))
+    assert found.n == 12
+
+
+@pytest.mark.parametrize(("estimate", "low", "high"), [(1.5, 0.025, 1.5), (-0.5, -0.5, 0.975)])
+def test_a_central_interval_reaches_an_estimate_beyond_all_draws(estimate, low, high):
+    found = central(np.linspace(0, 1, 101), estimate=estimate)
+    assert (found.low, found.high) == pytest.approx((low, high))

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,10 @@ from dtinterp.dictionary.fit import fit
 from dtinterp.dictionary.kinds import Pca, TopK
 from dtinterp.features.token_errors import token_errors
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.seeding import generator
 from dtinterp.interventions.comparison import N_SHIFTS, CompareConfig, Comparison, Shown, compare
 from dtinterp.interventions.comparison_storage import load_comparison, save_comparison
+from dtinterp.interventions.component_flips import component_flips, label_of
 from dtinterp.interventions.linear_mlp import linear_mlp
 from dtinterp.model.transformer import DecisionTransformer
 
@@ -28,7 +31,15 @@ CONFIG = CompareConfig(n_draws=2, n_examples=3, n_listed=2)
 def shown(
     model: DecisionTransformer, windows: Windows, items: Float32[Tensor, "frame item"], trajectories: Trajectories
 ) -> Shown:
-    return Shown(model, windows, items, trajectories.episode[windows.step[windows.mask]])
+    """A model that acts by what it is shown, since frames outweigh all else, and is mostly right."""
+    with torch.no_grad():
+        model.W_obs.mul_(4)
+        model.b_U.zero_()
+        right = model(windows, items)[:, -1].argmax(-1)
+    action = windows.action.clone()
+    action[:-8, -1] = right[:-8]
+    told = replace(windows, action=action)
+    return Shown(model, told, items, trajectories.episode[windows.step[windows.mask]])
 
 
 @pytest.fixture
@@ -69,6 +80,24 @@ def test_examples_are_right_predictions_that_an_ablation_makes_wrong(comparison:
         assert example.lost > 0
         assert [seen.site for seen in example.seen] == list(SITES)
         assert all(len(seen.features) <= 2 for seen in example.seen)
+
+
+def test_examples_name_the_part_whose_ablation_leads_to_another_action(comparison: Comparison) -> None:
+    assert 0 < len(comparison.examples) <= CONFIG.n_examples
+    names = [each.part for each in comparison.parts]
+    for example in comparison.examples:
+        assert example.part in names
+        assert example.instead != example.action
+    owed = [each.part for each in comparison.examples]
+    assert max(owed.count(part) for part in owed) <= CONFIG.n_per_part
+
+
+def test_parts_decide_as_often_as_they_flip_actions(comparison: Comparison, shown: Shown) -> None:
+    rng = generator(CONFIG.seed, "comparison/donors")
+    flips = component_flips(shown.model, shown.windows, shown.items, n_draws=CONFIG.n_draws, generator=rng)
+    shares = {label_of(part): flips.share(place) for place, part in enumerate(flips.part)}
+    assert {each.part: each.share for each in comparison.parts} == shares
+    assert len({share.estimate for share in shares.values()}) > 1
 
 
 def test_windows_that_are_asked_for_are_shown_instead(

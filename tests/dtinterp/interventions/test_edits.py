@@ -20,6 +20,7 @@ from dtinterp.interventions.edits import (
     SetDirection,
     SetFeature,
     apply_edit,
+    coefficient_of,
     edit_of,
 )
 
@@ -67,6 +68,13 @@ def test_ablating_is_setting_to_zero(rows: Tensor, directions: Tensor) -> None:
     ablated = apply_edit(AblateDirection(directions[0]), rows)
     assert torch.equal(ablated, apply_edit(SetDirection(directions[0], 0.0), rows))
     torch.testing.assert_close(ablated @ directions[0], torch.zeros(N_ROWS), atol=1e-6, rtol=0)
+
+
+def test_an_ablation_is_made_with_zero_and_every_other_edit_with_its_own_coefficient(directions: Tensor) -> None:
+    f, dictionary, each = directions[0], _dictionary(L1()), torch.arange(3).float()
+    assert coefficient_of(AblateDirection(f)) == coefficient_of(AblateFeature(dictionary, 0)) == 0
+    assert coefficient_of(SetDirection(f, 2.0)) == coefficient_of(AddFeature(dictionary, 0, 2.0)) == 2
+    assert coefficient_of(PlaceboDirection(f, f, each)) is each
 
 
 def test_the_last_setting_wins(rows: Tensor, directions: Tensor) -> None:

@@ -165,3 +165,60 @@ def test_a_tolerance_that_is_not_needed_changes_nothing() -> None:
     bound = evaluate_windows(graph, lambda windows: policy[windows.frame_id[:, -1]], **asked, tolerance=0.5)
     assert bound.unfollowed == exact.unfollowed == 0
     assert bound.expected_return == pytest.approx(exact.expected_return)
+
+
+def test_a_tolerance_of_nothing_is_not_exceeded_by_nothing() -> None:
+    graph = replace(state_graph(STATIC), max_steps=3)
+    policy = _random_policy(len(graph.frames))
+    exact, bound = (
+        evaluate_windows(graph, lambda windows: policy[windows.frame_id[:, -1]], n_slots=2, tolerance=tolerance)
+        for tolerance in (None, 0.0)
+    )
+    assert bound == exact
+    assert exact.steps == pytest.approx(3)
+
+
+def test_the_likeliest_situations_are_the_ones_that_are_followed() -> None:
+    """Planted: the way to the left target has probability 0.9 a step; four situations are the ways from four starts."""
+    graph = replace(state_graph(STATIC), max_steps=6)
+    surely = np.array([2, 2, 2, 2, 0, 2])
+
+    def ask(windows: SeenWindows) -> np.ndarray:
+        return np.full((len(windows.frame_id), 7), 0.1 / 6) + np.eye(7)[surely[windows.time]] * (0.9 - 0.1 / 6)
+
+    bound = evaluate_windows(graph, ask, n_slots=1, max_situations=4, tolerance=1.0)
+    assert (bound.success, bound.failure) == pytest.approx((0.9**6 / 2, 0.9**6 / 2))
+    assert bound.expected_return == pytest.approx(0.1 * bound.success)
+    assert 1 - 0.9**5 <= bound.unfollowed + 1e-12 <= 1 - 0.9**6
+
+
+def test_a_row_that_sums_to_one_with_a_negative_share_is_no_policy() -> None:
+    graph = state_graph(STATIC)
+    policy = np.full((graph.n_states, 7), 1 / 7)
+    policy[3] = [-0.5, 1.5, 0, 0, 0, 0, 0]
+    with pytest.raises(ValueError, match=r"Row 3 of the policy is .*must be probabilities"):
+        evaluate_states(graph, policy)
+    policy[3] = [0.5, 0.4, 0, 0, 0, 0, 0]
+    with pytest.raises(ValueError, match=r"Row 3 of the policy is .*must be probabilities"):
+        evaluate_states(graph, policy)
+
+
+def test_as_many_situations_as_the_limit_are_followed() -> None:
+    """From four starts a policy that walks on has four windows at each time."""
+    graph = replace(state_graph(STATIC), max_steps=4)
+    on = np.eye(7)[[2]]
+
+    def ask(windows: SeenWindows) -> np.ndarray:
+        return on.repeat(len(windows.frame_id), 0)
+
+    assert evaluate_windows(graph, ask, n_slots=2, max_situations=4).steps == pytest.approx(4)
+    with pytest.raises(ValueError, match="4 pairs of state and window are possible at step 1; the limit is 3"):
+        evaluate_windows(graph, ask, n_slots=2, max_situations=3)
+
+
+def test_a_window_policy_is_asked_for_probabilities_too() -> None:
+    graph = replace(state_graph(STATIC), max_steps=3)
+    with pytest.raises(ValueError, match=r"Row 0 of the policy is .*must be probabilities"):
+        evaluate_windows(graph, lambda windows: np.full((len(windows.frame_id), 7), 0.2), n_slots=2)
+    with pytest.raises(ValueError, match=r"The policy has shape \(4, 6\); \(4, 7\) was expected"):
+        evaluate_windows(graph, lambda windows: np.full((len(windows.frame_id), 6), 1 / 6), n_slots=2)
