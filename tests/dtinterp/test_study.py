@@ -7,21 +7,33 @@ import pytest
 from dtinterp.cli import main
 from dtinterp.foundation.errors import UserError
 from dtinterp.study import StudyConfig, run_study
+from tests.faults.killing import kill_at
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-def test_the_shipped_model_is_studied_from_its_windows_to_the_report(tmp_path, monkeypatch, capsys):
+def test_the_shipped_model_is_studied_from_its_windows_to_the_report_also_where_it_was_killed(
+    tmp_path, monkeypatch, capsys
+):
     monkeypatch.chdir(ROOT)
     out = tmp_path / "study"
-    assert main(["study", "--out", str(out), "--n-frames", "12"]) == 0
+    words = ["study", "--out", str(out), "--n-frames", "12"]
+    kill_at(lambda: main(words), tmp_path, operation=120)
+    stood = {manifest: manifest.stat().st_ino for manifest in out.rglob("[!.]*/manifest.json")}
+    assert len(stood) > 3
+    assert main(["study", "--out", str(out), "--n-frames", "13"]) == 2
+    assert "an unfinished study with other settings" in capsys.readouterr().err
+    assert main(words) == 0
     assert str(out / "report.html") in capsys.readouterr().out
+    assert {manifest: manifest.stat().st_ino for manifest in stood} == stood, "a stage that stood was done again"
+    assert not [path for path in tmp_path.rglob("*") if path.name.startswith((".", "unfinished"))]
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "memory-dt-small-0" in page
     sources = json.loads((out / "study.json").read_text())
     assert set(sources["seconds"]) >= {"instruction flip", "equivalence"}
-    assert main(["study", "--out", str(out)]) == 2
+    assert sources["command"] == f"dtinterp study --model small --out {out} --n-frames 12 --epsilon 0.05 --seed 0"
+    assert main(words) == 2
     assert "exists already" in capsys.readouterr().err
 
 
