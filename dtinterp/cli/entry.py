@@ -110,7 +110,7 @@ def _print_completion(shell: Sequence[str]) -> None:
     print(completion(shell[0], options))
 
 
-def _no_command(words: Sequence[str]) -> int:
+def _no_command(words: list[str]) -> int:
     """Say which command is not there, and which looks most like it."""
     group = group_of(words)
     said, names = (" ".join(words[:2]), list(COMMANDS)) if group else (words[0], [*COMMANDS, *EVERYWHERE])

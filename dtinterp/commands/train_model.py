@@ -63,8 +63,7 @@ def train_model(
         demonstrations: folder of the trajectories, as collect wrote it.
         out: folder to write.
         probe_returns: returns asked for at each measurement; the log keeps what 200 episodes each achieve.
-        n_calibration_episodes: episodes per point of the calibration at the end, where it is not exact; 0 leaves the
-            calibration out, and dtinterp calibrate makes one later.
+        n_calibration_episodes: episodes per point of the closing calibration, where it is not exact; 0 leaves it out.
         replace: write it anew where it exists.
     """
     require_between("n_calibration_episodes", n_calibration_episodes, 0)

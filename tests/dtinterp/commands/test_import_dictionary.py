@@ -60,7 +60,7 @@ def test_a_dictionary_of_the_stream_is_none_of_the_heads_although_its_rows_are_a
     with pytest.raises(UserError, match=r"at blocks\.0\.attn\.hook_z there is one of .* numbers of blocks"):
         import_dictionary(exported, site=heads, model=model, out=tmp_path / "back")
     settings = json.loads((exported / "cfg.json").read_text())
-    settings["metadata"]["hook_name"] = "blocks.0.mlp.hook_post"
+    settings["metadata"]["hook_name"] = "blocks.0.attn.hook_result"
     (exported / "cfg.json").write_text(json.dumps(settings))
-    with pytest.raises(UserError, match=r"reads rows of length 16, .* at blocks\.0\.mlp\.hook_post"):
+    with pytest.raises(UserError, match=r"reads rows of length 16, .* at blocks\.0\.attn\.hook_result"):
         import_dictionary(exported, model=model, out=tmp_path / "back")
