@@ -2,19 +2,22 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
 
 from dtinterp.demonstrations.interning import FactNumbers
-from dtinterp.demonstrations.minari_episodes import MinariEpisode, read_episodes
-from dtinterp.demonstrations.minari_format import METADATA_FILE
+from dtinterp.demonstrations.minari_format import METADATA_FILE, require_packages
 from dtinterp.demonstrations.minari_metadata import MinariMetadata, read_metadata
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.errors import UserError
 from environments.resets import beginnings
 from environments.vocabulary import CHANNELS, VIEW
+
+if TYPE_CHECKING:
+    from dtinterp.demonstrations.minari_episodes import MinariEpisode
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,9 @@ def from_minari(folder: Path, *, env_id: str | None = None) -> Imported:
     only the image is taken. A foreign dataset has no facts, and its episodes carry one label. Raises `UserError` where
     there is no dataset, none of MiniGrid's, or one whose numbers cannot be what an agent saw, did and got.
     """
+    require_packages("h5py")
+    from dtinterp.demonstrations.minari_episodes import read_episodes
+
     data = folder / "data" if (folder / "data").is_dir() else folder
     if not (data / METADATA_FILE).is_file():
         raise UserError(f"{folder} holds no Minari dataset (there is no {METADATA_FILE} in it or in its data/).")
@@ -66,7 +72,7 @@ class _Columns:
         self._rows: list[dict[str, torch.Tensor]] = []
         self.n_dropped = 0
 
-    def add(self, episode: MinariEpisode, number: int) -> None:
+    def add(self, episode: "MinariEpisode", number: int) -> None:
         """Append an episode; one without an end is dropped."""
         if not episode.has_end:
             self.n_dropped += 1
@@ -104,7 +110,7 @@ class _Columns:
     def _number(self, image: UInt8[np.ndarray, "view view 3"]) -> int:
         return self._number_of_frame.setdefault(image.tobytes(), len(self._number_of_frame))
 
-    def _fact_id(self, episode: MinariEpisode, n_steps: int) -> torch.Tensor:
+    def _fact_id(self, episode: "MinariEpisode", n_steps: int) -> torch.Tensor:
         if episode.facts is None:
             return torch.zeros(n_steps, dtype=torch.int32)
         return self._facts.of(torch.from_numpy(episode.facts))

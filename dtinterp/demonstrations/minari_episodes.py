@@ -9,18 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import h5py
 import numpy as np
 from jaxtyping import Float32, Int8, Int16, UInt8
 
-from dtinterp.demonstrations.minari_format import EPISODES_FILE, FACTS, require_packages
+from dtinterp.demonstrations.minari_format import EPISODES_FILE, FACTS
 from dtinterp.demonstrations.minari_metadata import IMAGE, MinariMetadata
 from dtinterp.foundation.errors import UserError
 from environments.vocabulary import ACTIONS, CHANNELS, VIEW
-
-if TYPE_CHECKING:
-    import h5py
 
 MOST_BYTES = 2**30
 """of one array of one episode"""
@@ -57,9 +54,6 @@ def read_episodes(data: Path, metadata: MinariMetadata) -> Iterator[MinariEpisod
     Raises `UserError` for what is damaged, missing, kept in another way than Minari does (links, compression, another
     file's data), and, with episode and step, for what cannot be what a MiniGrid agent saw, did and got.
     """
-    require_packages("h5py")
-    import h5py
-
     path = data / EPISODES_FILE
     if not path.is_file():
         raise UserError(f"{metadata.dataset_id} holds no episodes: {path} is not there, copy the dataset anew.")
@@ -92,7 +86,7 @@ class _Reader:
         self._n_bytes_left = path.stat().st_size
         self._fact_names = metadata.own.fact_names if metadata.own else ()
 
-    def episode(self, file: "h5py.File", number: int) -> MinariEpisode:
+    def episode(self, file: h5py.File, number: int) -> MinariEpisode:
         name = f"episode_{number}"
         group = self._group(file, name)
         rewards = self._array(group, "rewards", _NUMBERS, (None,))
@@ -102,7 +96,7 @@ class _Reader:
         terminations, truncations = (
             self._array(group, column, _TRUTHS, (n_steps,)) for column in ("terminations", "truncations")
         )
-        if (early := (terminations[:-1] | truncations[:-1]).nonzero()[0]).size:
+        if (early := np.flatnonzero(terminations[:-1] | truncations[:-1])).size:
             raise self._fault(name, int(early[0]), "ends", f"nothing before its last step, {n_steps - 1}")
         return MinariEpisode(
             images=self._images(group, name, n_steps),
@@ -113,9 +107,9 @@ class _Reader:
             facts=self._facts(group, name, n_steps) if self._fact_names else None,
         )
 
-    def _images(self, group: "h5py.Group", name: str, n_steps: int) -> np.ndarray:
+    def _images(self, group: h5py.Group, name: str, n_steps: int) -> np.ndarray:
         holder, member = group, "observations"
-        if isinstance(self._member(group, "observations"), _group_type()):
+        if isinstance(self._member(group, "observations"), h5py.Group):
             holder, member = self._group(group, "observations"), IMAGE
         images = self._array(holder, member, _INTEGERS, (n_steps + 1, VIEW, VIEW, len(CHANNELS)))
         if (shown := (images[..., 0] == _AGENT).any(axis=(1, 2)).nonzero()[0]).size:
@@ -123,12 +117,12 @@ class _Reader:
             raise self._fault(name, int(shown[0]), found, "the agent's own view, in which it never stands")
         for channel, values in enumerate(CHANNELS):
             cells = images[..., channel].reshape(n_steps + 1, -1)
-            if (bad := ((cells < 0) | (cells >= len(values))).any(axis=1).nonzero()[0]).size:
+            if (bad := np.flatnonzero(np.any((cells < 0) | (cells >= len(values)), axis=1))).size:
                 found = f"shows {int(cells[bad[0]].max())} in channel {channel} of a frame"
                 raise self._fault(name, int(bad[0]), found, f"0 to {len(values) - 1}, as MiniGrid codes what is seen")
         return np.ascontiguousarray(images[:n_steps], dtype=np.uint8)
 
-    def _actions(self, group: "h5py.Group", name: str, n_steps: int) -> np.ndarray:
+    def _actions(self, group: h5py.Group, name: str, n_steps: int) -> np.ndarray:
         actions = self._array(group, "actions", _INTEGERS, (n_steps,))
         if (bad := ((actions < 0) | (actions >= len(ACTIONS))).nonzero()[0]).size:
             raise self._fault(name, int(bad[0]), f"has action {int(actions[bad[0]])}", f"0 to {len(ACTIONS) - 1}")
@@ -141,7 +135,7 @@ class _Reader:
             raise self._fault(name, int(bad[0]), f"has reward {float(rewards[bad[0]])}", "a finite number")
         return narrow
 
-    def _facts(self, group: "h5py.Group", name: str, n_steps: int) -> np.ndarray:
+    def _facts(self, group: h5py.Group, name: str, n_steps: int) -> np.ndarray:
         facts = self._array(self._group(group, "infos"), FACTS, _INTEGERS, (n_steps + 1, len(self._fact_names)))
         if facts.size and (facts.min() < -(2**15) or facts.max() >= 2**15):
             raise self._fault(name, 0, "has facts beyond 16 bits", "what an export of ours writes")
@@ -153,10 +147,8 @@ class _Reader:
             "leave the episode out, or collect it again."
         )
 
-    def _member(self, group: "h5py.Group", name: str) -> "h5py.Group | h5py.Dataset":
+    def _member(self, group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
         """Return what lies in this file under this name, following no link to elsewhere."""
-        import h5py
-
         link = group.get(name, getlink=True)
         if link is None:
             raise UserError(f"{self._path} has no {name!r} in {group.name}: expected a dataset as Minari writes it.")
@@ -167,17 +159,17 @@ class _Reader:
             raise UserError(f"{self._path} has a type for {name!r} in {group.name}, expected an array or a group.")
         return member
 
-    def _group(self, parent: "h5py.Group", name: str) -> "h5py.Group":
+    def _group(self, parent: h5py.Group, name: str) -> h5py.Group:
         member = self._member(parent, name)
-        if not isinstance(member, _group_type()):
+        if not isinstance(member, h5py.Group):
             raise UserError(f"{self._path} has an array for {name!r} in {parent.name}, expected a group.")
         return member
 
-    def _array(self, group: "h5py.Group", name: str, kind: str, shape: tuple[int | None, ...]) -> np.ndarray:
+    def _array(self, group: h5py.Group, name: str, kind: str, shape: tuple[int | None, ...]) -> np.ndarray:
         """Return an array of this shape, None standing for any length, once its bytes are known to be in the file."""
         member = self._member(group, name)
         where = f"{self._path} has {group.name}/{name}"
-        if isinstance(member, _group_type()):
+        if not isinstance(member, h5py.Dataset):
             raise UserError(f"{where} as a group, expected an array.")
         if member.dtype.kind not in kind or member.dtype.itemsize > 8:
             raise UserError(f"{where} of {member.dtype}, expected {_KIND_NAMES[kind]}.")
@@ -197,10 +189,4 @@ class _Reader:
                 f"has {self._path.stat().st_size:,}: copy the dataset anew."
             )
         self._n_bytes_left -= member.nbytes
-        return member[()]
-
-
-def _group_type() -> "type[h5py.Group]":
-    import h5py
-
-    return h5py.Group
+        return np.asarray(member[()])

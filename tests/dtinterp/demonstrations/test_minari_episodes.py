@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dtinterp.demonstrations.minari_episodes import read_episodes
 from dtinterp.demonstrations.minari_metadata import MinariMetadata
 from dtinterp.foundation.errors import UserError
 
@@ -31,6 +30,8 @@ def data(tmp_path: Path) -> Path:
 
 
 def read(data: Path, metadata: MinariMetadata = METADATA) -> list[Any]:
+    from dtinterp.demonstrations.minari_episodes import read_episodes
+
     return list(read_episodes(data, metadata))
 
 
