@@ -1,7 +1,8 @@
-"""The state of a memory environment into facts: the variables that features and classes are held against."""
+"""The state of a memory environment into facts, and what the numbers of every world's facts mean."""
 
 import numpy as np
 from jaxtyping import Int16
+from minigrid.core.constants import COLOR_TO_IDX, OBJECT_TO_IDX
 from minigrid.core.world_object import Ball, Key, WorldObj
 from minigrid.envs.memory import MemoryEnv
 
@@ -20,15 +21,26 @@ FACTS: tuple[str, ...] = (
 )
 """Names of the columns; `time`, the number of steps taken in the episode, comes last and is filled in by the worlds."""
 
+CARRIED: tuple[str, ...] = ("nothing", "key", "ball", "box")
+"""What an agent can hold, by the number that the fact `carrying` has in every world."""
+CARRIED_COLOURS: tuple[str, ...] = ("none", *COLOR_TO_IDX)
+"""The colour of what it holds, by the number of the fact `carrying_colour`."""
+
+_NO_YES = ("no", "yes")
+
 FACT_VALUES: dict[str, tuple[str, ...]] = {
     "instruction": ("key", "ball"),
     "top_target": ("key", "ball"),
     "correct_turn": ("left", "right"),
     "direction": ("east", "south", "west", "north"),
-    "carrying": ("nothing", "key", "ball"),
-    "instruction_visible": ("no", "yes"),
+    "carrying": CARRIED,
+    "carrying_colour": CARRIED_COLOURS,
+    **dict.fromkeys(("target", "mover"), tuple(OBJECT_TO_IDX)),
+    **dict.fromkeys(("target_colour", "mover_colour"), tuple(COLOR_TO_IDX)),
+    **dict.fromkeys(("instruction_visible", "target_visible", "red_is_open", "door_is_locked"), _NO_YES),
 }
-"""What the numbers of a categorical fact mean; facts that are absent here are counts or coordinates."""
+"""What the numbers of a categorical fact mean, the same in every world, so that joined demonstrations agree; facts that
+are absent here are counts or coordinates."""
 
 _OBJECT_KINDS = FACT_VALUES["instruction"]
 
@@ -50,7 +62,7 @@ def facts_of(env: MemoryEnv) -> Int16[np.ndarray, " fact"]:
         "x": env.agent_pos[0],
         "y": env.agent_pos[1],
         "direction": env.agent_dir,
-        "carrying": 0 if env.carrying is None else 1 + _OBJECT_KINDS.index(env.carrying.type),
+        "carrying": 0 if env.carrying is None else CARRIED.index(env.carrying.type),
         "instruction_visible": any(seen is not top and seen is not bottom for seen in visible),
         "keys_visible": sum(isinstance(seen, Key) for seen in visible),
         "balls_visible": sum(isinstance(seen, Ball) for seen in visible),

@@ -31,8 +31,9 @@ class MiniGridWorlds:
     """Worlds of any MiniGrid id, each an environment of its own.
 
     Episode k of world w begins from a seed that is drawn up front from w and k, so it does not depend on what a policy
-    does. The facts are those of the twin's worlds with a goal; where something else is the target, as in BabyAI's
-    levels, those of the target are left out.
+    does. `max_steps` is the longest limit so far: a BabyAI level draws one for each episode. The facts are those of the
+    twin's worlds with a goal; where something else is the target, as in BabyAI's levels, those of the target are left
+    out.
     """
 
     def __init__(
@@ -52,9 +53,9 @@ class MiniGridWorlds:
         self._id_of_frame: dict[bytes, int] = {}
         self._distinct: list[Tensor] = []
         self._stacked = torch.empty(0, 0, 0, 3, dtype=torch.uint8)
+        self.max_steps = 0
         self.reset()
         self._setting = _setting(first, env_id)
-        self.max_steps = max(env.max_steps for env in self._envs)  # a BabyAI level draws it with its instruction
         names = fact_names(self._setting)
         has_goal = isinstance(first, DynamicObstaclesEnv)
         self._columns = [column for column, name in enumerate(names) if has_goal or not name.startswith("target")]
@@ -130,6 +131,7 @@ class MiniGridWorlds:
             self._done[begun] = []
         seed = [first + int(episode) for first, episode in zip(self.first_seed, self._episode, strict=True)]
         observation, _ = self._vector.reset(seed=seed, options={"reset_mask": world})
+        self.max_steps = max(self.max_steps, *(env.max_steps for env in self._envs))  # BabyAI draws it with a mission
         return observation["image"]
 
     def _cut(

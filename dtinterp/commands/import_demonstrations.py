@@ -10,6 +10,8 @@ from dtinterp.commands.collect import DEMONSTRATIONS
 from dtinterp.demonstrations.from_minari import from_minari
 from dtinterp.demonstrations.storage import save_trajectories
 from dtinterp.foundation.artefact import Artefact, refuse_existing
+from dtinterp.foundation.logbook import notice
+from environments.resets import beginnings
 
 
 @claims_out
@@ -35,10 +37,14 @@ def import_demonstrations(
     match source:
         case "minari":
             imported = from_minari(dataset, env_id=env_id)
+    unread = beginnings(imported.trajectories.env_id).unread_mission
+    if unread is not None:
+        notice(unread)
     origin = {
         "library": source,
         "dataset_id": imported.dataset_id,
         "version": imported.minari_version,
         "n_episodes_dropped": imported.n_episodes_dropped,
+        **({} if unread is None else {"note": unread}),
     }
     return save_trajectories(out, imported.trajectories, parent=None, seed=0, replace=replace, origin=origin)

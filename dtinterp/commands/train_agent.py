@@ -16,12 +16,13 @@ from dtinterp.demonstrations.evaluate import Evaluation, evaluate
 from dtinterp.demonstrations.samplers import Greedy, Sampler, Temperature, sampler_name
 from dtinterp.foundation.artefact import Artefact, refuse_existing
 from dtinterp.foundation.devices import device_of
-from dtinterp.foundation.logbook import Logbook
+from dtinterp.foundation.logbook import Logbook, notice
 from dtinterp.foundation.seeding import generator
 from dtinterp.foundation.tracking import Track, open_tracker
 from dtinterp.foundation.unfinished import begin_log, keep_log, unfinished_beside
 from environments.making import make_worlds
 from environments.registration import SUPPORTED_IDS
+from environments.resets import beginnings
 from environments.worlds import Worlds
 
 AGENT = Path("results/agent")
@@ -55,6 +56,9 @@ def train_agent(
     refuse_existing(out, replace=replace)
     start = None if start_from is None else load_agent(start_from)
     device = device_of(config.device)
+    unread = beginnings(config.env_id).unread_mission
+    if unread is not None:
+        notice(unread)
     unfinished = unfinished_beside(out)
     log = begin_log(out, fresh=not unfinished.exists())
     record = Record(Logbook(log, open_tracker(track, out.with_name(f"{out.name}.{track}"))), unfinished)
@@ -63,7 +67,11 @@ def train_agent(
     network = learned.network.cpu().eval()
     metrics = {
         **{name: asdict(evaluation) for name, evaluation in _judgements(network, config).items()},
-        TRAINING: {"steps": learned.n_steps, "seconds": round(learned.seconds, 1)},
+        TRAINING: {
+            "steps": learned.n_steps,
+            "seconds": round(learned.seconds, 1),
+            **({} if unread is None else {"note": unread}),
+        },
     }
     artefact = save_agent(out, network, config, metrics=metrics, start=start, replace=replace)
     keep_log(out)

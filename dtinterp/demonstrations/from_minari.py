@@ -1,28 +1,23 @@
-"""A dataset that Minari opens becomes trajectories: anybody's MiniGrid episodes."""
+"""A dataset in Minari's format becomes trajectories: anybody's MiniGrid episodes."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from gymnasium import spaces
 from jaxtyping import UInt8
-from pydantic import TypeAdapter
 
 from dtinterp.demonstrations.interning import FactNumbers
-from dtinterp.demonstrations.minari_format import FACTS, OWN_METADATA, OwnMetadata, require_minari
+from dtinterp.demonstrations.minari_format import METADATA_FILE, require_packages
+from dtinterp.demonstrations.minari_metadata import MinariMetadata, read_metadata
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.errors import UserError
-from environments.batched.families import make
-from environments.vocabulary import ACTIONS, CHANNELS, VIEW
+from environments.resets import beginnings
+from environments.vocabulary import CHANNELS, VIEW
 
 if TYPE_CHECKING:
-    from minari import EpisodeData, MinariDataset
-
-IMAGE = "image"
-"""Where MiniGrid's observations keep what the agent sees, beside its direction and its mission."""
+    from dtinterp.demonstrations.minari_episodes import MinariEpisode
 
 
 @dataclass(frozen=True)
@@ -40,27 +35,27 @@ class Imported:
 def from_minari(folder: Path, *, env_id: str | None = None) -> Imported:
     """Read the dataset in `folder`, the one that is named by its id inside Minari's root; nothing is fetched.
 
-    `env_id` is the world in which models of it are judged; by default the dataset's own, where an id says it all. Of an
-    observation only the image is taken. A foreign dataset has no facts, and its episodes carry one label. Raises
-    `UserError` where there is no dataset, or none of MiniGrid's.
+    Minari is not asked: it makes the world that a dataset describes, and so runs what the dataset names. `env_id` is
+    the world in which models of it are judged; by default the dataset's own, where an id says it all. Of an observation
+    only the image is taken. A foreign dataset has no facts, and its episodes carry one label. Raises `UserError` where
+    there is no dataset, none of MiniGrid's, or one whose numbers cannot be what an agent saw, did and got.
     """
-    require_minari()
-    from minari import MinariDataset
+    require_packages("h5py")
+    from dtinterp.demonstrations.minari_episodes import read_episodes
 
     data = folder / "data" if (folder / "data").is_dir() else folder
-    if not (data / "metadata.json").is_file():
-        raise UserError(f"{folder} holds no Minari dataset (there is no metadata.json in it or in its data/).")
-    dataset = MinariDataset(data)
-    world = env_id or _world_of(dataset)
-    limit = make(world).max_steps
-    _require_minigrid(dataset)
-    columns = _Columns(dataset, _own_metadata(dataset))
-    for index, episode in enumerate(dataset.iterate_episodes()):
-        columns.add(episode, index)
+    if not (data / METADATA_FILE).is_file():
+        raise UserError(f"{folder} holds no Minari dataset (there is no {METADATA_FILE} in it or in its data/).")
+    metadata = read_metadata(data)
+    world = env_id or metadata.world
+    limit = beginnings(world).max_steps
+    columns = _Columns(metadata)
+    for number, episode in enumerate(read_episodes(data, metadata)):
+        columns.add(episode, number)
     return Imported(
         trajectories=columns.trajectories(world, limit),
-        dataset_id=dataset.id,
-        minari_version=dataset.minari_version,
+        dataset_id=metadata.dataset_id,
+        minari_version=metadata.minari_version,
         n_episodes_dropped=columns.n_dropped,
     )
 
@@ -68,31 +63,30 @@ def from_minari(folder: Path, *, env_id: str | None = None) -> Imported:
 class _Columns:
     """Grows as episodes are read."""
 
-    def __init__(self, dataset: "MinariDataset", own: OwnMetadata | None) -> None:
-        self._id, self._own = dataset.id, own
-        self._samplers = (dataset.id,) if own is None else own.samplers
-        self._fact_names = () if own is None else own.fact_names
+    def __init__(self, metadata: MinariMetadata) -> None:
+        self._id, self._own = metadata.dataset_id, metadata.own
+        self._samplers = (metadata.dataset_id,) if self._own is None else self._own.samplers
+        self._fact_names = () if self._own is None else self._own.fact_names
         self._facts = FactNumbers(len(self._fact_names))
         self._number_of_frame: dict[bytes, int] = {}
         self._rows: list[dict[str, torch.Tensor]] = []
         self.n_dropped = 0
 
-    def add(self, episode: "EpisodeData", index: int) -> None:
+    def add(self, episode: "MinariEpisode", number: int) -> None:
         """Append an episode; one without an end is dropped."""
-        if not (episode.terminations[-1] or episode.truncations[-1]):
+        if not episode.has_end:
             self.n_dropped += 1
             return
         n_steps = len(episode.rewards)
-        images = _images(episode.observations)[:n_steps]
         self._rows.append(
             {
-                "frame_id": torch.tensor([self._number(image) for image in images], dtype=torch.int32),
+                "frame_id": torch.tensor([self._number(image) for image in episode.images], dtype=torch.int32),
                 "fact_id": self._fact_id(episode, n_steps),
-                "action": torch.from_numpy(np.array(episode.actions, dtype=np.int8)),
-                "reward": torch.from_numpy(np.array(episode.rewards, dtype=np.float32)),
+                "action": torch.from_numpy(episode.actions),
+                "reward": torch.from_numpy(episode.rewards),
                 "length": torch.tensor([n_steps], dtype=torch.int32),
-                "terminated": torch.tensor([bool(episode.terminations[-1])]),
-                "sampler": torch.tensor([self._own.sampler[index] if self._own else 0], dtype=torch.int8),
+                "terminated": torch.tensor([episode.terminated]),
+                "sampler": torch.tensor([self._own.sampler[number] if self._own else 0], dtype=torch.int8),
             }
         )
 
@@ -114,60 +108,9 @@ class _Columns:
         )
 
     def _number(self, image: UInt8[np.ndarray, "view view 3"]) -> int:
-        number = self._number_of_frame.setdefault(image.tobytes(), len(self._number_of_frame))
-        if number == len(self._number_of_frame) - 1:
-            _require_codes(image, self._id)
-        return number
+        return self._number_of_frame.setdefault(image.tobytes(), len(self._number_of_frame))
 
-    def _fact_id(self, episode: "EpisodeData", n_steps: int) -> torch.Tensor:
-        if not self._fact_names:
+    def _fact_id(self, episode: "MinariEpisode", n_steps: int) -> torch.Tensor:
+        if episode.facts is None:
             return torch.zeros(n_steps, dtype=torch.int32)
-        return self._facts.of(torch.from_numpy(np.array(episode.infos[FACTS][:n_steps], dtype=np.int16)))
-
-
-def _world_of(dataset: "MinariDataset") -> str:
-    spec = dataset.env_spec
-    if spec is None:
-        raise UserError(f"{dataset.id} does not say which world it was made in: give --env-id.")
-    registered = make(spec.id).spec
-    ours = {} if registered is None else registered.kwargs
-    changed = {name: value for name, value in spec.kwargs.items() if name != "render_mode" and ours.get(name) != value}
-    if changed:
-        raise UserError(
-            f"{dataset.id} was made in {spec.id} with {changed}, and no id stands for that: give --env-id, the world "
-            "in which models of it are judged."
-        )
-    return spec.id
-
-
-def _require_minigrid(dataset: "MinariDataset") -> None:
-    space: Any = dataset.observation_space
-    image = space.spaces.get(IMAGE) if isinstance(space, spaces.Dict) else space
-    if getattr(image, "shape", None) != (VIEW, VIEW, len(CHANNELS)):
-        raise UserError(
-            f"{dataset.id} has observations {space}, expected MiniGrid's image of {VIEW}x{VIEW} cells, alone or under "
-            f"{IMAGE!r}."
-        )
-    actions: Any = dataset.action_space
-    if not isinstance(actions, spaces.Discrete) or actions.start != 0 or actions.n > len(ACTIONS):
-        raise UserError(f"{dataset.id} has actions {actions}, expected at most {len(ACTIONS)}, numbered from 0.")
-
-
-def _own_metadata(dataset: "MinariDataset") -> OwnMetadata | None:
-    text = dataset.storage.metadata.get(OWN_METADATA)
-    return None if text is None else TypeAdapter(OwnMetadata).validate_json(text)
-
-
-def _images(observations: Mapping[str, Any] | np.ndarray) -> UInt8[np.ndarray, "observation view view 3"]:
-    images = observations[IMAGE] if isinstance(observations, Mapping) else observations
-    return np.ascontiguousarray(images, dtype=np.uint8)
-
-
-def _require_codes(image: UInt8[np.ndarray, "view view 3"], dataset_id: str) -> None:
-    for channel, values in enumerate(CHANNELS):
-        largest = int(image[..., channel].max())
-        if largest >= len(values):
-            raise UserError(
-                f"{dataset_id} has a frame with {largest} in channel {channel}, whose values are 0 to "
-                f"{len(values) - 1}: expected what the agent sees, as MiniGrid codes it."
-            )
+        return self._facts.of(torch.from_numpy(episode.facts))

@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float32, Int8, Int16, Int32, Int64, UInt8
 from torch import Tensor
+
+from dtinterp.foundation.errors import UserError
+from environments.vocabulary import ACTIONS
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Trajectories:
     """None where all episodes are of one world"""
 
     def __post_init__(self) -> None:
-        """Refuse episodes that don't add up to the steps, and frames or samplers that are in no table."""
+        """Refuse episodes that don't add up to the steps, numbers that are in no table, and rewards that are none."""
         if int(self.length.sum()) != len(self.frame_id):
             raise ValueError(f"episodes of {int(self.length.sum())} steps, but {len(self.frame_id)} steps are there")
         if self.fact_table.shape[1] != len(self.fact_names):
@@ -60,8 +64,21 @@ class Trajectories:
         _require_range("frame_id", self.frame_id, 0, len(self.frames) - 1)
         _require_range("fact_id", self.fact_id, 0, len(self.fact_table) - 1)
         _require_range("sampler", self.sampler, 0, len(self.samplers) - 1)
+        _require_range("action", self.action, 0, len(ACTIONS) - 1)
+        self._require_finite_rewards()
         if self.mixture is not None:
             _require_range("world", self.mixture.world, 0, len(self.mixture.env_ids) - 1)
+
+    def _require_finite_rewards(self) -> None:
+        bad = (~self.reward.isfinite()).nonzero()[:, 0]
+        if len(bad):
+            first = int(bad[0])
+            episode = int(self.episode[first])
+            raise UserError(
+                f"the reward is {float(self.reward[first])} in episode {episode} at step {int(self.time[first])} "
+                f"(counted from 0), expected a finite number: {len(bad)} of {self.n_steps} steps have none, leave "
+                "out their episodes."
+            )
 
     @property
     def env_ids(self) -> tuple[str, ...]:
@@ -111,9 +128,12 @@ class Trajectories:
     @cached_property
     def return_to_go(self) -> Float32[Tensor, " step"]:
         """Sum of the rewards from this step to the episode's end, this step's included."""
-        through = torch.cumsum(self.reward.double(), 0)  # earned so far, in all episodes together
-        end = through[self.first_step + self.length - 1]
-        return (end[self.episode] - through + self.reward).float()
+        reward = self.reward.double().numpy()
+        left = np.empty_like(reward)
+        for first, length in zip(self.first_step.tolist(), self.length.tolist(), strict=True):
+            episode = slice(first, first + length)
+            left[episode] = reward[episode][::-1].cumsum()[::-1]
+        return torch.from_numpy(left).float()
 
 
 def mixture_name(env_ids: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
+from dtinterp.foundation.errors import UserError
 from environments.facts import FACT_VALUES
 
 
@@ -49,9 +50,16 @@ class FactValue:
 
     @property
     def label(self) -> str:
-        """Words for it, such as `instruction = key`."""
+        """Words for it, such as `instruction = key`. Raises `UserError` for a number that the fact does not have."""
         names = FACT_VALUES.get(self.fact)
-        return f"{self.fact} = {self.value if names is None else names[self.value]}"
+        if names is None:
+            return f"{self.fact} = {self.value}"
+        if not 0 <= self.value < len(names):
+            raise UserError(
+                f"the fact {self.fact!r} is {self.value} somewhere in the demonstrations, expected 0 to "
+                f"{len(names) - 1} ({', '.join(names)}): collect them again with this version."
+            )
+        return f"{self.fact} = {names[self.value]}"
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,11 @@ def _step_of(row: str) -> int | float:
     return step if isinstance(step, int) else math.inf
 
 
+def notice(sentence: str) -> None:
+    """Say something that is no result, no progress and no mistake: one line on the error stream, `--quiet` or not."""
+    sys.stderr.write(f"note: {sentence}\n")
+
+
 class Bar:
     """How far some work has come; this one shows it to nobody."""
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Int16, Int32, Int64
-from minigrid.core.constants import COLOR_TO_IDX, OBJECT_TO_IDX, STATE_TO_IDX
+from minigrid.core.constants import OBJECT_TO_IDX, STATE_TO_IDX
 from torch import Tensor
 
 from environments.batched.cells import Thing, cell_of_code, code_of, codes_of
@@ -12,7 +12,7 @@ from environments.batched.rules import DoneBeside, Fetch, MatchMemory, OpenDoor,
 from environments.batched.setting import Setting
 from environments.batched.sight import cells_in_view, look, pitch_of
 from environments.batched.state import State
-from environments.facts import FACTS
+from environments.facts import CARRIED, FACTS
 
 _KINDS_IN_VIEW = ("door", "key", "ball", "box", "goal", "lava")
 
@@ -36,17 +36,6 @@ _OWN: dict[type, tuple[str, ...]] = {
     OpenDoor: ("door_is_locked",),
 }
 
-FACT_VALUES: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("carrying", "target", "mover"), tuple(OBJECT_TO_IDX)),
-    **dict.fromkeys(("carrying_colour", "target_colour", "mover_colour"), tuple(COLOR_TO_IDX)),
-    "direction": ("east", "south", "west", "north"),
-    "target_visible": ("no", "yes"),
-    "red_is_open": ("no", "yes"),
-    "door_is_locked": ("no", "yes"),
-}
-"""What the numbers of a categorical fact mean in the families beside the memory one; see `environments.facts` for that.
-"""
-
 
 def fact_names(setting: Setting) -> tuple[str, ...]:
     """Return the names of a world's facts; `time` comes last.
@@ -65,8 +54,8 @@ def facts_of_states(state: State, setting: Setting) -> Int16[Tensor, "world fact
 
     Coordinates are grid cells, y growing southwards; -1 where the target lies nowhere. Where the rule names a cell,
     they and the visibility are that cell's, though the target may have been carried off. An object that is carried
-    counts as visible, since the frame shows it. Kinds and colours are MiniGrid's numbers, with `empty` and red for
-    nothing. The instruction of a memory task is what its targets make it, whatever an edit put into the starting room.
+    counts as visible, since the frame shows it. Kinds and colours are numbered as `environments.facts.FACT_VALUES` has
+    them. The instruction of a memory task is what its targets make it, whatever an edit put into the starting room.
     """
     sight = _sight(look(state, setting), state, setting)
     if isinstance(setting.rule, MatchMemory):
@@ -140,7 +129,7 @@ def _memory_columns(state: State, sight: _Sight, setting: Setting) -> dict[str, 
     """Return the columns that `environments.facts.facts_of` gives for MiniGrid's own environment, time aside."""
     fork = _fork(state, setting)
     top_is_ball, bottom_is_ball = (_kind(_at(state, cell)) == OBJECT_TO_IDX["ball"] for cell in (fork.top, fork.bottom))
-    kind, carried = _kind(sight.cells), _kind(_carried(state))
+    kind = _kind(sight.cells)
     return {
         "instruction": torch.where(fork.is_top_correct, top_is_ball, bottom_is_ball),
         "top_target": top_is_ball,
@@ -148,7 +137,7 @@ def _memory_columns(state: State, sight: _Sight, setting: Setting) -> dict[str, 
         "x": state.position // setting.height,
         "y": state.position % setting.height,
         "direction": state.direction,
-        "carrying": (carried == OBJECT_TO_IDX["key"]) + 2 * (carried == OBJECT_TO_IDX["ball"]),
+        "carrying": _carried_kind(state),
         "instruction_visible": _instruction_is_visible(sight, fork),
         "keys_visible": (kind == OBJECT_TO_IDX["key"]).sum(1),
         "balls_visible": (kind == OBJECT_TO_IDX["ball"]).sum(1),
@@ -156,15 +145,15 @@ def _memory_columns(state: State, sight: _Sight, setting: Setting) -> dict[str, 
 
 
 def _shared_columns(state: State, sight: _Sight, setting: Setting) -> dict[str, Tensor]:
-    carried = _carried(state)
+    held = _carried_kind(state)
     target = _target(state, sight, setting)
     is_somewhere = target.cell >= 0
     return {
         "x": state.position // setting.height,
         "y": state.position % setting.height,
         "direction": state.direction,
-        "carrying": _kind(carried),
-        "carrying_colour": _colour(carried),
+        "carrying": held,
+        "carrying_colour": torch.where(held > 0, 1 + _colour(_carried(state)), 0),
         "target": _kind(target.looks),
         "target_colour": _colour(target.looks),
         "target_x": torch.where(is_somewhere, target.cell // setting.height, -1),
@@ -231,6 +220,15 @@ def _at(state: State, cell: Int64[Tensor, " world"]) -> Int32[Tensor, " world"]:
 
 def _carried(state: State) -> Int32[Tensor, " world"]:
     return _cell_value(state.hand)
+
+
+def _carried_kind(state: State) -> Int32[Tensor, " world"]:
+    """Return the place in CARRIED of what each agent holds."""
+    kind = _kind(_carried(state))
+    place = torch.zeros_like(kind)
+    for number, name in enumerate(CARRIED[1:], start=1):
+        place += number * (kind == OBJECT_TO_IDX[name])
+    return place
 
 
 def _cell_value(code: Tensor) -> Int32[Tensor, " world"]:

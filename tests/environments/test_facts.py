@@ -9,7 +9,7 @@ from minigrid.core.constants import OBJECT_TO_IDX
 from minigrid.core.world_object import WorldObj
 from minigrid.envs.memory import MemoryEnv
 
-from environments.facts import FACT_VALUES, FACTS, facts_of
+from environments.facts import FACTS, facts_of
 
 IDS = ["MiniGrid-MemoryS7FixedStart-v0", "MiniGrid-MemoryS7RandomDirection-v0", "MiniGrid-MemoryS13Random-v0"]
 KINDS = ("key", "ball")
@@ -76,10 +76,6 @@ def test_facts_agree_with_the_objects_at_every_step(env_id: str, seed: int) -> N
 def test_time_is_the_last_fact() -> None:
     assert FACTS[-1] == "time"
     assert len(set(FACTS)) == len(FACTS)
-
-
-def test_only_facts_have_named_values() -> None:
-    assert set(FACT_VALUES) <= set(FACTS)
 
 
 def test_a_grid_without_its_targets_is_refused() -> None:

@@ -127,6 +127,18 @@ def test_a_level_whose_time_limit_is_drawn_has_one() -> None:
     assert _worlds("BabyAI-GoToRedBall-v0").max_steps > 0
 
 
+def test_the_time_limit_is_that_of_the_longest_episode_so_far() -> None:
+    worlds, limits = _worlds("BabyAI-GoToSeqS5R2-v0", n_worlds=1), []
+    for episode in range(12):
+        env = make("BabyAI-GoToSeqS5R2-v0")
+        env.reset(seed=worlds.first_seed[0] + episode)
+        limits.append(env.max_steps)
+        assert worlds.max_steps == max(limits)
+        while not (worlds.step(torch.tensor([0])).truncated).any():
+            pass
+    assert len(set(limits)) > 1
+
+
 def test_bad_calls_are_refused() -> None:
     with pytest.raises(ValueError, match=r"An action is 3; actions are 0 to 2"):
         _worlds().step(torch.tensor([0, 0, 3, 0]))

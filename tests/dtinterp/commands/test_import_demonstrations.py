@@ -1,4 +1,5 @@
 import json
+from collections.abc import Mapping
 from importlib.metadata import version
 
 import gymnasium
@@ -52,3 +53,13 @@ def test_our_own_demonstrations_go_there_and_back(folders, tmp_path):
 def test_what_exists_is_not_replaced_unasked(folders, tmp_path):
     with pytest.raises(UserError, match="exists already: give another --out"):
         import_demonstrations(tmp_path / "nowhere", out=folders.demonstrations)
+
+
+def test_a_dataset_of_a_world_whose_mission_nobody_reads_says_so(collected_by_minari, tmp_path, capsys):
+    folder = collected_by_minari(gymnasium.make("MiniGrid-GoToDoor-5x5-v0"))
+    artefact = import_demonstrations(folder, out=tmp_path / "foreign")
+    origin = artefact.manifest.metrics["origin"]
+    assert isinstance(origin, Mapping)
+    note = str(origin["note"])
+    assert note.startswith("MiniGrid-GoToDoor-5x5-v0 gives each episode a mission of its own")
+    assert f"note: {note}" in capsys.readouterr().err.splitlines()

@@ -2,6 +2,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +69,19 @@ LAVA = AgentConfig("MiniGrid-LavaGapS5-v0", steps=2048, n_worlds=64, n_layouts=8
 def test_where_layouts_are_drawn_the_agent_is_also_judged_on_those_of_training(tmp_path):
     fares = recorded(train_agent(LAVA, tmp_path / "agent"))
     assert set(fares) == {"greedy", "temperature=1", ON_TRAINING_LAYOUTS}
+
+
+def test_a_world_whose_mission_nobody_reads_is_named_before_training(tmp_path, capsys):
+    config = replace(LAVA, env_id="MiniGrid-GoToDoor-5x5-v0")
+    agent = train_agent(config, tmp_path / "agent")
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+    assert len(notes) == 1
+    assert notes[0].startswith("note: MiniGrid-GoToDoor-5x5-v0 gives each episode a mission of its own, such as 'go to")
+    spent = agent.manifest.metrics[TRAINING]
+    assert isinstance(spent, Mapping)
+    assert f"note: {spent['note']}" == notes[0]
+    train_agent(LAVA, tmp_path / "other")
+    assert "mission" not in capsys.readouterr().err
 
 
 def test_an_agent_of_one_world_goes_on_learning_in_another(folders, tmp_path):

@@ -7,7 +7,17 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from minigrid.wrappers import ActionBonus, FullyObsWrapper, ImgObsWrapper
+from minigrid.wrappers import (
+    ActionBonus,
+    DictObservationSpaceWrapper,
+    FullyObsWrapper,
+    ImgObsWrapper,
+    NoDeath,
+    PositionBonus,
+    ReseedWrapper,
+    RGBImgPartialObsWrapper,
+    StochasticActionWrapper,
+)
 
 from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.from_minari import from_minari
@@ -59,15 +69,21 @@ def test_a_dataset_of_minaris_own_collector_is_read_step_by_step(collected_by_mi
     assert (imported.dataset_id, imported.n_episodes_dropped) == ("random-v0", 0)
 
 
-@pytest.mark.parametrize("data_format", ["hdf5", "arrow", "parquet"])
-def test_returns_to_go_are_right_where_every_step_pays(collected_by_minari, data_format):
-    folder = collected_by_minari(ActionBonus(gymnasium.make(WORLD)), data_format=data_format)
-    trajectories = from_minari(folder).trajectories
-    assert (trajectories.reward > 0).all()
-    require_same(trajectories, episodes_of(folder))
-    windows = window(trajectories, torch.arange(trajectories.n_steps))
+def test_returns_to_go_are_right_where_every_step_pays(trajectories, tmp_path):
+    paid = replace(trajectories, reward=torch.rand(trajectories.n_steps, generator=torch.Generator().manual_seed(0)))
+    folder = to_minari(paid, tmp_path, "paid-v0")
+    back = from_minari(folder).trajectories
+    require_same(back, episodes_of(folder))
+    windows = window(back, torch.arange(back.n_steps))
     steps = windows.step[windows.mask]
-    assert torch.equal(windows.rtg[windows.mask], trajectories.return_to_go[steps])
+    assert torch.equal(windows.rtg[windows.mask], back.return_to_go[steps])
+
+
+@pytest.mark.parametrize("data_format", ["arrow", "parquet"])
+def test_other_formats_of_minaris_are_named(trajectories, tmp_path, data_format):
+    folder = rewritten(to_minari(trajectories, tmp_path, "walks-v0"), data_format=data_format)
+    with pytest.raises(UserError, match=f"walks-v0 is stored as '{data_format}', expected hdf5: write it anew"):
+        from_minari(folder)
 
 
 def test_a_foreign_dataset_has_no_facts(collected_by_minari):
@@ -93,6 +109,19 @@ def cut_off(folder, episode):
         for name in ("terminations", "truncations"):
             column: Any = file[f"{episode}/{name}"]
             column[-1] = False
+
+
+def test_the_time_limit_of_a_babyai_level_is_the_one_after_a_reset(trajectories, tmp_path):
+    first = int(trajectories.length[0])
+    columns = ("frame_id", "fact_id", "action", "reward")
+    one = replace(
+        trajectories,
+        **{name: getattr(trajectories, name)[:first] for name in columns},
+        **{name: getattr(trajectories, name)[:1] for name in ("length", "terminated", "sampler")},
+    )
+    folder = to_minari(one, tmp_path, "walks-v0")
+    assert make("BabyAI-GoToObj-v0").max_steps == 0
+    assert from_minari(folder, env_id="BabyAI-GoToObj-v0").trajectories.max_steps == 64
 
 
 def test_an_episode_without_an_end_is_dropped_and_counted(trajectories, tmp_path):
@@ -151,20 +180,49 @@ def test_a_world_that_no_id_stands_for_is_refused(collected_by_minari):
 
 def test_observations_of_another_shape_are_refused(collected_by_minari):
     folder = collected_by_minari(ImgObsWrapper(FullyObsWrapper(gymnasium.make("MiniGrid-MemoryS9-v0"))))
-    with pytest.raises(UserError, match=r"random-v0 has observations Box.*, expected MiniGrid's image of 7x7 cells"):
+    expected = r"observations of type 'Box' and shape \[9, 9, 3\], expected MiniGrid's image of 7x7 cells"
+    with pytest.raises(UserError, match=expected):
         from_minari(folder)
 
 
-def test_frames_that_show_something_else_are_refused(collected_by_minari):
+def test_pictures_of_the_whole_grid_are_refused_though_they_are_as_large_as_a_view(collected_by_minari):
     folder = collected_by_minari(ImgObsWrapper(FullyObsWrapper(gymnasium.make(WORLD))))
-    with pytest.raises(UserError, match=r"random-v0 has a frame with 3 in channel 2, whose values are 0 to 2"):
+    with pytest.raises(UserError, match=r"made under 'FullyObsWrapper' \('minigrid.wrappers:FullyObsWrapper'\)"):
         from_minari(folder)
+    spec = json.loads(json.loads((folder / "data" / "metadata.json").read_text())["env_spec"])
+    silent = rewritten(folder, env_spec=json.dumps({**spec, "additional_wrappers": []}))
+    expected = r"random-v0 shows the agent itself \(object code 10\) in a frame, in episode_0 at step 0"
+    with pytest.raises(UserError, match=expected):
+        from_minari(silent)
+
+
+@pytest.mark.parametrize(
+    "wrapper", [ActionBonus, PositionBonus, NoDeath, StochasticActionWrapper, RGBImgPartialObsWrapper]
+)
+def test_a_wrapper_under_which_numbers_mean_something_else_is_refused_by_name(trajectories, tmp_path, wrapper):
+    folder = to_minari(trajectories, tmp_path, "walks-v0")
+    spec = json.loads(json.loads((folder / "data" / "metadata.json").read_text())["env_spec"])
+    named = {"name": wrapper.__name__, "entry_point": f"{wrapper.__module__}:{wrapper.__name__}", "kwargs": None}
+    spec["additional_wrappers"].append(named)  # as gymnasium writes one whose arguments it did not record
+    rewritten(folder, env_spec=json.dumps(spec))
+    with pytest.raises(UserError, match=f"walks-v0 was made under '{wrapper.__name__}'"):
+        from_minari(folder)
+    with pytest.raises(UserError, match=f"walks-v0 was made under '{wrapper.__name__}'"):
+        from_minari(folder, env_id=WORLD)
+
+
+@pytest.mark.parametrize("wrapper", [ImgObsWrapper, ReseedWrapper, DictObservationSpaceWrapper])
+def test_a_wrapper_that_leaves_image_actions_and_rewards_alone_is_not(trajectories, tmp_path, wrapper):
+    spec = wrapper(gymnasium.make(WORLD)).spec
+    assert spec is not None
+    folder = rewritten(to_minari(trajectories, tmp_path, "walks-v0"), env_spec=spec.to_json())
+    assert from_minari(folder).trajectories.env_id == WORLD
 
 
 def test_more_actions_than_minigrid_has_are_refused(trajectories, tmp_path):
     eight = json.dumps({"type": "Discrete", "dtype": "int64", "start": 0, "n": 8})
     folder = rewritten(to_minari(trajectories, tmp_path, "walks-v0"), action_space=eight)
-    with pytest.raises(UserError, match=r"walks-v0 has actions Discrete\(8\), expected at most 7, numbered from 0"):
+    with pytest.raises(UserError, match=r"walks-v0 has 8 actions of type 'Discrete', .*, expected at most 7"):
         from_minari(folder)
 
 

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.foundation.errors import UserError
 
 
 def made_of(lengths: list[int], reward: list[float]) -> Trajectories:
@@ -74,9 +75,24 @@ def test_there_may_be_no_episode():
         ({"frame_id": torch.ones(3, dtype=torch.int32)}, "frame_id runs from 1 to 1, expected 0 to 0"),
         ({"frame_id": -torch.ones(3, dtype=torch.int32)}, "frame_id runs from -1 to -1, expected 0 to 0"),
         ({"sampler": torch.tensor([0, 1], dtype=torch.int8)}, "sampler runs from 0 to 1, expected 0 to 0"),
+        ({"action": torch.tensor([0, 7, 6], dtype=torch.int8)}, "action runs from 0 to 7, expected 0 to 6"),
+        ({"action": -torch.ones(3, dtype=torch.int8)}, "action runs from -1 to -1, expected 0 to 6"),
         ({"fact_names": ("x", "time")}, "1 facts per step, but 2 names"),
     ],
 )
 def test_columns_that_contradict_each_other_are_refused(change, sentence):
     with pytest.raises(ValueError, match=sentence):
         replace(made_of([2, 1], [0.0, 0.0, 1.0]), **change)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+def test_a_reward_that_is_no_number_is_refused_with_its_place(bad):
+    expected = rf"the reward is {bad} in episode 1 at step 2 \(counted from 0\), .*: 1 of 6 steps have none"
+    with pytest.raises(UserError, match=expected):
+        made_of([2, 3, 1], [0.0, 0.0, 0.0, 0.0, bad, 1.0])
+
+
+def test_what_one_episode_earns_leaves_no_trace_in_another():
+    alone = made_of([3], [0.1, 0.2, 0.3]).return_to_go
+    beside = made_of([1, 3, 1], [3e30, 0.1, 0.2, 0.3, -3e30]).return_to_go
+    assert torch.equal(beside[1:4], alone)

@@ -116,3 +116,10 @@ def test_the_summary_has_the_means_of_the_report(report: TruthReport) -> None:
 def test_rows_of_another_site_are_refused(rows: Activations, trajectories: Trajectories) -> None:
     with pytest.raises(UserError, match="harvest rows at the dictionary's site"):
         truth_report(_reading(torch.eye(980)), replace(rows, site="elsewhere"), trajectories, CONFIG)
+
+
+def test_a_fact_that_no_word_stands_for_is_refused_in_a_sentence(rows: Activations, trajectories: Trajectories) -> None:
+    facts = trajectories.fact_table.clone()
+    facts[0, trajectories.fact_names.index("carrying")] = 5
+    with pytest.raises(UserError, match="the fact 'carrying' is 5 somewhere in the demonstrations, expected 0 to 3"):
+        truth_report(_reading(torch.eye(980)), rows, replace(trajectories, fact_table=facts), CONFIG)

@@ -1,6 +1,6 @@
 import json
 
-from dtinterp.foundation.logbook import Logbook, progress, unshown
+from dtinterp.foundation.logbook import Logbook, notice, progress, unshown
 
 
 def rows(path):
@@ -76,3 +76,10 @@ def test_progress_is_silent_where_nobody_asked_for_it(capsys):
     with progress("working", 3, is_shown=False) as bar:
         bar.reach(3)
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_notice_is_one_line_on_the_error_stream_however_long(capsys):
+    notice("[bold] " + "word " * 60)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err == "note: [bold] " + "word " * 60 + "\n"
