@@ -86,16 +86,20 @@ def run_experiment_file(
 ) -> Artefact:
     """Run the experiment.yaml `file`, save the report to the folder `out`, and write its numbers to `result`.
 
-    Returns the report's artefact, which `load_report` reads. By default `result` is the result.json beside `file`.
-    Raises `UserError` before any work where either exists and `replace` is not given, or where the file is wrong.
+    Returns the report's artefact, which `load_report` reads. By default `result` is the result.json beside `file`. One
+    that stands there is kept unless `replace` is given. Raises `UserError` before any work where `out` exists and
+    `replace` is not given, where `result` cannot be written, or where the file is wrong.
     """
     specification = read_specification(file)
     result = result or file.with_name(RESULT)
+    is_kept = result.is_file() and not replace
     refuse_existing(out, replace=replace)
-    refuse_result(result, replace=replace)
+    if not is_kept:
+        refuse_result(result, replace=replace)
     report = run_experiment(specification, model)
     artefact = save_report(out, report, parents=[model_artefact], replace=replace)
-    write_result(result, report, artefact=artefact, replace=replace)
+    if not is_kept:
+        write_result(result, report, artefact=artefact, replace=replace)
     return artefact
 
 

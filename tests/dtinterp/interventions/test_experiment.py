@@ -89,21 +89,26 @@ def test_a_file_is_run_into_a_report_and_a_result_beside_it(
     assert result["rests_on"] == {"report": artefact.manifest.digest, "model/model": model_artefact.manifest.digest}
 
 
-@pytest.mark.parametrize("existing", ["result", "report"])
-def test_nothing_is_run_or_written_where_something_stands(
-    existing: str,
-    planted_model: DecisionTransformer,
-    model_artefact: Artefact,
-    file: Path,
-    tmp_path: Path,
+def test_nothing_is_run_or_written_where_a_report_stands(
+    planted_model: DecisionTransformer, model_artefact: Artefact, file: Path, tmp_path: Path
 ) -> None:
-    out, result = tmp_path / "report", file.parent / "result.json"
-    kept = result if existing == "result" else write_artefact(out, OLD, parents=[], seed=0).path / "config.json"
+    out = tmp_path / "report"
+    kept = write_artefact(out, OLD, parents=[], seed=0).path / "config.json"
     kept.write_text("old", encoding="utf-8")
     with pytest.raises(UserError, match="exists already"):
         run_experiment_file(file, planted_model, model_artefact=model_artefact, out=out)
     assert kept.read_text(encoding="utf-8") == "old"
-    assert not (out if existing == "result" else result).exists()
+    assert not (file.parent / "result.json").exists()
+
+
+def test_a_result_that_stands_is_kept_and_no_dead_end(
+    planted_model: DecisionTransformer, model_artefact: Artefact, file: Path, tmp_path: Path
+) -> None:
+    result = file.parent / "result.json"
+    result.write_text("old", encoding="utf-8")
+    run_experiment_file(file, planted_model, model_artefact=model_artefact, out=tmp_path / "report")
+    assert load_report(tmp_path / "report").specification.n_draws == 2
+    assert result.read_text(encoding="utf-8") == "old"
 
 
 def test_replacing_writes_both_anew(
