@@ -36,11 +36,12 @@ def run(file: Path, /, *, model: Path = MODEL, out: Path | None = None, replace:
     report = load_report(folder)
     if standing is None:
         write_result(result, report, artefact=artefact, replace=replace)
+    told = f"written to {result}" if standing is None else _held(result, differences(standing, report, artefact))
     return {
         "report": str(artefact.path),
         "refuted by": " ".join(report.refutations) or "nothing",
         "turned": f"{report.dose.n_turned} of {len(report.configurations)} configurations",
-        "result": f"written to {result}" if standing is None else _held(result, differences(standing, report, artefact)),
+        "result": told,
     }
 
 

@@ -43,4 +43,7 @@ def test_a_result_of_another_question_is_said_to_differ(tmp_path: Path, capsys: 
     changed = {**json.loads((tmp_path / "result.json").read_text(encoding="utf-8")), "configurations": []}
     (tmp_path / "result.json").write_text(json.dumps(changed), encoding="utf-8")
     assert main([*options, str(tmp_path / "second")]) == 0
-    assert "stands and differs in entries: 4, the first configurations/0; --replace writes it anew" in capsys.readouterr().out
+    assert (
+        "stands and differs in entries: 4, the first configurations/0; --replace writes it anew"
+        in capsys.readouterr().out
+    )
