@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 from dtinterp.report.caveats import WEAK_CONTROL, caveats
+from dtinterp.report.html import Html
 from dtinterp.report.results import Sourced
 from dtinterp.report.sections.equivalence import equivalence_section
 from dtinterp.report.sections.flip import flip_section
@@ -20,8 +21,12 @@ def test_a_certificate_on_plays_is_of_the_return_that_was_asked(report):
     assert policy.startswith("These classes are of the first 2 steps, asked for 0.5;")
 
 
+def _draw(frame: int) -> Html:
+    return Html(f"<frame {frame}>")
+
+
 def test_they_stand_before_tiles_abstract_and_figures(results, report):
-    head, section = opening(results), equivalence_section(results, lambda frame: "")
+    head, section = opening(results), equivalence_section(results, _draw)
     for caveat in caveats(report):
         assert head.index(caveat) < head.index('class="tiles"')
         assert section.index(caveat) < section.index("<figure")
