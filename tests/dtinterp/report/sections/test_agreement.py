@@ -79,7 +79,7 @@ def test_a_loss_is_written_out_and_none_is_said(results, agreement):
     section = agreement_section(replace(results, agreement=sourced), draw)
     assert ">0.125<" in section
     assert ">nothing<" in section
-    assert "Distractions, all 1 pair. All were priced: by 1 of them the model loses return." in section
+    assert "Distractions, all 2 pairs. All were priced: by 1 of them the model loses return." in section
 
 
 def test_without_a_comparison_there_is_no_section(results):
