@@ -104,6 +104,7 @@ def _shot(page: Page, shot: Shot) -> bytes:
         page.goto(f"{address}/{shot.address}")
         heading = page.get_by_role("heading", name=shot.heading, exact=True)
         heading.wait_for()
+        page.get_by_text("Where this comes from").wait_for()  # the last of the page
         page.get_by_test_id("stStatusWidget").wait_for(state="detached")
         page.wait_for_timeout(2000)  # figures fade in
         heading.evaluate("element => element.scrollIntoView({block: 'start'})")
