@@ -31,7 +31,7 @@ def caveats(report: EquivalenceReport) -> tuple[str, ...]:
 
 def _weak() -> str:
     return (
-        "The return on the classes is weak evidence, since a greedy player meets few observations. An independent check "
-        "counted 16 of 96 for memory-dt, in 11 of its 39 classes; it loses nothing where all the others are merged, "
-        "either, and loses return in 25% of draws of other representatives."
+        "The return on the classes is weak evidence, since a greedy player meets few observations. An independent "
+        "check counted 16 of 96 for memory-dt, in 11 of its 39 classes; it loses nothing where all the others are "
+        "merged, either, and loses return in 25% of draws of other representatives."
     )
