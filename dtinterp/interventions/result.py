@@ -82,7 +82,7 @@ def result_of(report: InterventionReport, artefact: Artefact) -> dict[str, JSON]
     }
 
 
-def _entries(value: JSON, name: str = "") -> Iterator[tuple[str, JSON]]:
+def _entries(value: object, name: str = "") -> Iterator[tuple[str, object]]:
     """Yield what a JSON value holds at its ends, each with the names that lead there."""
     match value:
         case Mapping():
@@ -96,7 +96,7 @@ def _entries(value: JSON, name: str = "") -> Iterator[tuple[str, JSON]]:
         yield from _entries(part, f"{name}/{key}" if name else key)
 
 
-def _alike(one: JSON, other: JSON) -> bool:
+def _alike(one: object, other: object) -> bool:
     if isinstance(one, int | float) and isinstance(other, int | float):
         return abs(one - other) <= TOLERANCE * max(1.0, abs(one))
     return one == other
