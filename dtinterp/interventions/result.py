@@ -41,14 +41,6 @@ def refuse_result(path: Path, *, replace: bool) -> None:
         raise UserError(f"{path} cannot be written, since {path.parent} is no writable folder: move the experiment.")
 
 
-def read_result(path: Path) -> JSON:
-    """Return the result that stands at `path`. Raises `UserError` where it is no JSON."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as broken:
-        raise UserError(f"{path} is no JSON that can be read ({broken}): give --replace to write it anew.") from broken
-
-
 def differences(standing: JSON, report: InterventionReport, artefact: Artefact) -> list[str]:
     """Return the entries in which a standing result and the report in `artefact` differ, such as `restored/(0,5)/0`.
 

@@ -8,7 +8,7 @@ import torch
 from dtinterp.foundation.artefact import Artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.report import InterventionReport, save_report
-from dtinterp.interventions.result import differences, read_result, result_of, write_result
+from dtinterp.interventions.result import differences, result_of, write_result
 
 
 @pytest.fixture
@@ -88,10 +88,3 @@ def test_a_result_is_reproduced_where_only_the_last_digits_differ(
         "logit_difference/original/0",
         "specification/seed",
     ]
-
-
-def test_a_result_that_is_no_json_is_named(tmp_path: Path) -> None:
-    file = tmp_path / "result.json"
-    file.write_text("{", encoding="utf-8")
-    with pytest.raises(UserError, match=r"result\.json is no JSON that can be read .*: give --replace"):
-        read_result(file)
