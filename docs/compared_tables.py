@@ -54,27 +54,42 @@ def kinships(shelf: Shelf) -> str:
     return table(head, rows)
 
 
-def confusions(shelf: Shelf) -> str:
-    """Return where classes and bisimulation differ, and what it costs."""
-    head = (
-        "model",
-        "pairs joined",
-        "of these confusions",
-        "most at stake",
-        "most return that the model loses by one",
-        "bisimilar pairs",
-        "of these distractions",
-        "most return that the model loses by one",
-    )
+def distractions(shelf: Shelf) -> str:
+    """Return which bisimilar pairs each model keeps apart, and what it costs; confusions are counted wrongly."""
+    head = ("model", "bisimilar pairs", "of these distractions", "most return that the model loses by one")
 
     def rows() -> Iterator[list[str]]:
         for model, portrait in shelf.portraits.items():
             found = portrait.contrasts
-            stake = max((each.stake for each in found.confusions), default=0.0)
-            joined = [str(found.n_joined), str(found.n_confusions), written(stake, 3), _lost(found.confusions)]
-            yield [model, *joined, str(found.n_alike), str(found.n_distractions), _lost(found.distractions)]
+            yield [model, str(found.n_alike), str(found.n_distractions), _lost(found.distractions)]
 
     return table(head, rows())
+
+
+def beliefs(shelf: Shelf) -> str:
+    """Return what may be believed after whole histories, and given windows of several lengths."""
+    head = (
+        "observations that are known",
+        "beliefs possible",
+        "states in one, at most",
+        "sets of observations",
+        "are bisimulation's",
+    )
+    rows = (
+        [
+            "all since the start"
+            if row["slots"] == "all"
+            else f"the last {row['slots']}"
+            if row["slots"] > 1
+            else "the last",
+            f"{row['n_beliefs']:,}",
+            str(row["most_states"]),
+            str(row["n_sets"]),
+            "yes" if row["as_bisimulation"] else "no",
+        ]
+        for row in shelf.beliefs
+    )
+    return table(head, rows)
 
 
 def mirror(shelf: Shelf) -> str:
@@ -109,10 +124,7 @@ def published(shelf: Shelf) -> str | None:
         return None
     rows: dict[str, Callable[[str], list[str]]] = {
         "classes": lambda model: [str(shelf.certified(model).agreement.n_classes)],
-        "pairs joined · of these confusions": lambda model: [
-            str(shelf.portraits[model].contrasts.n_joined),
-            str(shelf.portraits[model].contrasts.n_confusions),
-        ],
+        "pairs joined": lambda model: [str(shelf.portraits[model].contrasts.n_joined)],
         "bisimilar pairs kept apart": lambda model: [str(shelf.portraits[model].contrasts.n_distractions)],
         "most return lost by showing one bisimilar observation for the other": lambda model: [
             _lost(shelf.portraits[model].contrasts.distractions)

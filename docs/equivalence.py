@@ -30,6 +30,7 @@ def page() -> str:
 def tables(shelf: Shelf) -> dict[str, str | None]:
     """Return the tables by name; None for one that no artefact holds."""
     return {
+        "beliefs": compared_tables.beliefs(shelf),
         "certificates": certified_tables.certificates(shelf.certificates),
         "reachable swaps": certified_tables.reachable(shelf.certificates),
         "starts": certified_tables.starts(shelf.starts),
@@ -38,7 +39,7 @@ def tables(shelf: Shelf) -> dict[str, str | None]:
         "drawn actions": certified_tables.drawn(shelf.certificates),
         "truth": compared_tables.truth(shelf),
         "kinships": compared_tables.kinships(shelf),
-        "confusions and distractions": compared_tables.confusions(shelf),
+        "distractions": compared_tables.distractions(shelf),
         "mirror": compared_tables.mirror(shelf),
         "pairs": explained_tables.pairs(shelf.pairs),
         "prediction": explained_tables.prediction(shelf.explanations),

@@ -42,10 +42,12 @@ class Shelf:
     pairs: Mapping[str, Sequence[ExplainedPair]]
     measured: Mapping[str, dict]
     """what benchmarks/equivalence.py measured, by part"""
+    beliefs: Sequence[dict]
+    """what docs/beliefs.py enumerated, by the observations that are known"""
 
     @cached_property
     def portraits(self) -> Mapping[str, Portrait]:
-        """What each model confuses."""
+        """What distracts each model."""
         found = {_called(each.model): each for each in self.comparison.portraits}
         return {name: found[name] for name in (*OURS, PUBLISHED) if name in found}
 
@@ -81,6 +83,7 @@ def open_shelf(root: Path) -> Shelf:
     checkpoints = root / "checkpoints"
     places = {name: checkpoints / "studies" / name for name in OURS}
     places |= {PUBLISHED: checkpoints / "comparisons" / PUBLISHED}
+    results = root / "benchmarks" / "results"
     pairs = {name: sorted((place / "pairs").glob("*")) for name, place in places.items()}
     return Shelf(
         certificates=_read(load_equivalence, places, "equivalence"),
@@ -90,7 +93,8 @@ def open_shelf(root: Path) -> Shelf:
         screenings=_read(load_screening, places, "screening"),
         explanations=_read(load_explained_classes, places, "explanation"),
         pairs={name: [load_pair(path) for path in paths] for name, paths in pairs.items() if paths},
-        measured=json.loads((root / "benchmarks" / "results" / "equivalence.json").read_text(encoding="utf-8")),
+        measured=json.loads((results / "equivalence.json").read_text(encoding="utf-8")),
+        beliefs=json.loads((results / "beliefs.json").read_text(encoding="utf-8"))["rows"],
     )
 
 

@@ -19,6 +19,7 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 from sizes import tried
 
+from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.equivalence.history_storage import load_history
 from dtinterp.interventions.comparison_storage import load_comparison
 from dtinterp.model.sizes import sizes_of
@@ -53,7 +54,8 @@ def model_sizes() -> go.Figure:
 def token_errors() -> go.Figure:
     """Return the error of single tokens in all dictionaries of memory-dt's study."""
     found = load_comparison(CHECKPOINTS / "studies" / "memory-dt" / "comparison")
-    return token_error_figure(found)
+    trajectories, _ = load_trajectories(CHECKPOINTS / "demonstrations" / "memory-movable")
+    return token_error_figure(found, trajectories.time)
 
 
 def class_history() -> go.Figure:
@@ -70,7 +72,7 @@ SHOTS: Mapping[str, Shot] = {
     "equivalence-page": Shot("?model=memory-dt-small-0", "What the model takes for the same", 1280, 1290),
 }
 NOT_SHIPPED: Mapping[str, Shot] = {
-    "published-distractions": Shot("?model=memory-gated-mlp&view=Confusions+and+distractions", "Confusions", 1400, 900),
+    "published-distractions": Shot("?model=memory-gated-mlp&view=Distractions", "Distractions", 1400, 900),
 }
 """Drawn when asked for by name: they want the published model, see checkpoints/README.md."""
 
@@ -102,6 +104,7 @@ def _shot(page: Page, shot: Shot) -> bytes:
         page.goto(f"{address}/{shot.address}")
         heading = page.get_by_role("heading", name=shot.heading, exact=True)
         heading.wait_for()
+        page.get_by_text("Where this comes from").wait_for()  # the last of the page
         page.get_by_test_id("stStatusWidget").wait_for(state="detached")
         page.wait_for_timeout(2000)  # figures fade in
         heading.evaluate("element => element.scrollIntoView({block: 'start'})")

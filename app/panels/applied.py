@@ -10,7 +10,7 @@ from dtinterp.equivalence.certificates import WorstSwap
 from dtinterp.equivalence.contexts import Contexts
 from dtinterp.equivalence.decisions import most_telling
 from dtinterp.report.figures.decisions import decision_figure
-from dtinterp.report.filmstrip import filmstrip
+from dtinterp.report.filmstrip import filmstrip, slot_name
 from dtinterp.report.style import CONFIG
 
 
@@ -33,11 +33,13 @@ def show_applied(opened: OpenStudy, question: Question, found: Answer) -> None:
         decision=slot + decision,
         divergence=float(rows[1].divergence[decision]),
     )
-    st.html(filmstrip(contexts.windows[context : context + 1], album(opened.trajectories.frames), swap=swap))
-    st.caption(f"What the model decides at slot {swap.decision + 1}, where the swap as it is moved it most:")
+    shown = contexts.windows[context : context + 1]
+    st.html(filmstrip(shown, album(opened.trajectories.frames), swap=swap))
+    st.caption(f"What the model decides at {slot_name(shown, swap.decision)}, where the swap as it is moved it most:")
     st.plotly_chart(decision_figure(rows, decision), theme=None, config=CONFIG, key="decisions")
 
 
 def _said(contexts: Contexts, name: str) -> str:
     context = int(name) - 1
-    return f"{name}: frame {int(contexts.frame_id[context])} at slot {int(contexts.slot[context]) + 1}"
+    place = slot_name(contexts.windows[context : context + 1], int(contexts.slot[context]))
+    return f"{name}: frame {int(contexts.frame_id[context])} at {place}"

@@ -1,4 +1,4 @@
-"""A model's portrait becomes what it confuses and what distracts it, ranked by what it costs, with pictures."""
+"""A model's portrait becomes what distracts it, ranked by what it costs, with pictures."""
 
 from collections.abc import Sequence
 
@@ -7,14 +7,14 @@ import streamlit as st
 from app.address import compare_frames
 from app.library import OpenStudy
 from app.pictures import album, gallery
-from dtinterp.equivalence.contrasts import Contrast
-from dtinterp.report.costs import NOTHING, confusions_ranked, distractions_ranked, loss
+from dtinterp.equivalence.contrasts import NO_CONFUSIONS, Contrast
+from dtinterp.report.costs import NOTHING, distractions_ranked, loss
 from dtinterp.report.evidence import bits, plural
 from dtinterp.report.html import element
 
 
 def show_contrasts(opened: OpenStudy) -> None:
-    """Show both rankings; one sentence where the classes were never compared with the world."""
+    """Show the ranking; one sentence where the classes were never compared with the world."""
     if opened.portrait is None:
         st.info(
             f"The classes of {opened.model.name} were not compared with the world's own: `dtinterp compare` does that, "
@@ -22,47 +22,37 @@ def show_contrasts(opened: OpenStudy) -> None:
         )
         return
     found = opened.portrait.contrasts
-    left, right = st.columns(2, gap="large")
-    with left:
-        st.subheader("Confusions")
-        st.markdown(
-            f"The model joins {plural(found.n_joined, 'pair')}. In **{found.n_confusions}** of them what is right at "
-            "one observation is wrong at the other: *at stake* is the return lost by acting once at one as is right "
-            f"at the other. {confusions_ranked(found)}"
-        )
-        _show_ranking(opened, found.confusions, kind="confusion")
-    with right:
-        st.subheader("Distractions")
-        st.markdown(
-            f"The world joins {plural(found.n_alike, 'pair')} that nothing ever paid tells apart. The model keeps "
-            f"**{found.n_distractions}** of them in different classes. {distractions_ranked(found)}"
-        )
-        _show_ranking(opened, found.distractions, kind="distraction")
+    st.subheader("Distractions")
+    st.markdown(
+        f"The world joins {plural(found.n_alike, 'pair')} that nothing ever paid tells apart. The model keeps "
+        f"**{found.n_distractions}** of them in different classes. {distractions_ranked(found)}"
+    )
+    _show_ranking(opened, found.distractions)
+    st.caption(NO_CONFUSIONS)
 
 
-def _show_ranking(opened: OpenStudy, ranked: Sequence[Contrast], *, kind: str) -> None:
+def _show_ranking(opened: OpenStudy, ranked: Sequence[Contrast]) -> None:
     draw = album(opened.trajectories.frames)
     if not ranked:
-        st.info(f"There is no {kind} to show.")
+        st.info("There is no distraction to show.")
     for rank, contrast in enumerate(ranked, start=1):
         with st.container(border=True):
             pictures, words = st.columns([4, 5])
             pictures.html(element("div", gallery(draw, [contrast.frame, contrast.other]), class_="pair"))
-            words.markdown(said(contrast, kind=kind, rank=rank))
+            words.markdown(said(contrast, rank=rank))
             words.button(
                 "Compare the two",
-                key=f"{kind}/{rank}",
+                key=f"distraction/{rank}",
                 on_click=compare_frames,
                 args=(contrast.frame, contrast.other),
             )
 
 
-def said(contrast: Contrast, *, kind: str, rank: int) -> str:
+def said(contrast: Contrast, *, rank: int) -> str:
     """Return what a pair costs, in words."""
-    cost = f"**{contrast.stake:.3f}** at stake, " if kind == "confusion" else ""
     lost = loss(contrast.lost)
     said_lost = lost if lost == NOTHING else f"**{lost}** of its return"
     return (
-        f"{rank}. Frames {contrast.frame} and {contrast.other}: {cost}{bits(contrast.divergence)} apart. Shown one for "
-        f"the other, the model loses {said_lost}."
+        f"{rank}. Frames {contrast.frame} and {contrast.other}: {bits(contrast.divergence)} apart. Shown one for the "
+        f"other, the model loses {said_lost}."
     )

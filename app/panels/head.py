@@ -4,6 +4,7 @@ import streamlit as st
 
 from app.library import OpenStudy
 from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.report.caveats import caveats
 from dtinterp.report.evidence import bits, count, plural
 
 
@@ -11,11 +12,15 @@ def show_head(opened: OpenStudy) -> None:
     """Show the finding in a sentence, and the certificate in five numbers."""
     report = opened.report
     st.markdown(
-        f"Of the {len(report.chosen.frame_id)} observations that it meets most, **{opened.model.name} tells "
-        f"{plural(report.partition.n_classes, 'class', 'classes')} apart**. Inside a class any observation can stand "
-        "in for any other, at any place in the window: in the contexts that classes are made from, no decision moved "
-        f"by more than **{report.config.epsilon:g} bits** (0 is nothing, 1 is no action in common)."
+        f"Of the {len(report.chosen.frame_id)} observations that {report.config.kind} steps show most, "
+        f"**{opened.model.name} tells {plural(report.partition.n_classes, 'class', 'classes')} apart**. In the "
+        "contexts that classes are made from, any observation of a class stands in for any other, at any place in the "
+        f"window, and no decision moves by more than **{report.config.epsilon:g} bits** (0 is nothing, 1 is no action "
+        "in common)."
     )
+    with st.container(border=True):
+        for caveat in caveats(report):
+            st.markdown(f"⚠ {caveat}")
     with st.container(horizontal=True):
         for label, value, explained in _numbers(report):
             st.metric(label, value, help=explained, border=True, width="content")
@@ -47,8 +52,8 @@ def _numbers(report: EquivalenceReport) -> list[tuple[str, str, str]]:
         (
             "return on classes",
             f"{behaviour.classes.earned.expected_return:.3f} of {behaviour.intact.expected_return:.3f}",
-            "What the model earns when it is shown one representative of each class, exactly; on random classes of the "
-            f"same sizes {behaviour.classes.random_return}.",
+            "What the model earns greedily from the starts when it is shown one representative of each class, exactly; "
+            f"on random classes of the same sizes {behaviour.classes.random_return}.",
         ),
     ]
     return found + _fresh(report)

@@ -12,7 +12,7 @@ from dtinterp.equivalence.verification import Bound
 from dtinterp.foundation.statistics import Interval
 from dtinterp.report.evidence import bits, count, plural
 from dtinterp.report.figures.equivalence import neighbours_figure
-from dtinterp.report.filmstrip import filmstrip
+from dtinterp.report.filmstrip import filmstrip, slot_name
 from dtinterp.report.html import element, join
 from dtinterp.report.pairs import nearest, nearest_beyond, worst_swap
 from dtinterp.report.shared_facts import in_plain_words, shared_facts
@@ -59,10 +59,11 @@ def show_window(opened: OpenStudy, level: Level, place: int) -> None:
 def show_swap(opened: OpenStudy, swap: WorstSwap) -> None:
     """Show the window of a swap, the stand-in below its slot, and what it did."""
     last = opened.tried_on.frame_id.new_tensor([swap.step]).long()
-    st.html(filmstrip(window(opened.tried_on, last, opened.n_slots), album(opened.trajectories.frames), swap=swap))
+    shown = window(opened.tried_on, last, opened.n_slots)
+    st.html(filmstrip(shown, album(opened.trajectories.frames), swap=swap))
     st.caption(
-        f"Frame {swap.stand_in} in the place of frame {swap.frame} at slot {swap.slot + 1} of {opened.n_slots} moved "
-        f"the decision at slot {swap.decision + 1} by {bits(swap.divergence)}. "
+        f"Frame {swap.stand_in} in the place of frame {swap.frame} at {slot_name(shown, swap.slot)} moved the decision "
+        f"at {slot_name(shown, swap.decision)} by {bits(swap.divergence)}. "
         f"{opened.report.config.kind.capitalize()} episode {int(opened.tried_on.episode[swap.step])}, "
         f"window ending at step {swap.step}."
     )
@@ -103,7 +104,7 @@ def _show_certificate(opened: OpenStudy, level: Level, certificate: Certificate,
     tiles[2].metric("swaps tried", count(total.n_swaps), help=f"{count(certificate.n_swaps)} of them in formation.")
     tiles[3].metric(
         "actions flipped",
-        count(certificate.n_flips),
+        f"{count(certificate.n_flips)} of {count(certificate.n_swaps)}",
         help=f"{formed} It takes little where two actions are nearly as likely.",
     )
     if total.worst is None:

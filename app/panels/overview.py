@@ -34,7 +34,8 @@ def _behaviour(report: EquivalenceReport) -> str:
     behaviour = report.behaviour
     conclusion = "acts" if keeps_behaviour(report) else "is **not** shown to act"
     return (
-        f"The model {conclusion} on its classes as on its observations: shown one representative of each, it earns "
+        f"Greedily from the starts, the model {conclusion} on its classes as on its observations: shown one "
+        "representative of each, it earns "
         f"{behaviour.classes.earned.expected_return:.3f} of {behaviour.intact.expected_return:.3f}, on random classes "
         f"{behaviour.classes.random_return}, on an untrained model's "
         f"{behaviour.untrained_classes.earned.expected_return:.3f}."

@@ -63,12 +63,13 @@ def _choose(opened: OpenStudy, level: Level) -> tuple[int, int]:
 def _show_divergence(opened: OpenStudy, level: Level, first: int, second: int) -> None:
     relation, swaps = opened.report.relation, opened.report.swaps
     n_flips = int(swaps.n_flips[first, second] + swaps.n_flips[second, first])
+    n_swaps = int(relation.n_contexts[first, second])
     is_same = int(level.partition.label[first]) == int(level.partition.label[second])
     with st.container(horizontal=True):
         st.metric("largest divergence", bits(float(relation.maximum[first, second])), border=True, width="content")
         st.metric("mean", bits(float(relation.mean[first, second])), border=True, width="content")
         st.metric("contexts tried", count(int(relation.n_contexts[first, second])), border=True, width="content")
-        st.metric("actions flipped", count(n_flips), border=True, width="content")
+        st.metric("actions flipped", f"{count(n_flips)} of {count(n_swaps)}", border=True, width="content")
         st.metric(f"class at ε = {level.epsilon:g}", "the same" if is_same else "two", border=True, width="content")
 
 

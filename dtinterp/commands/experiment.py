@@ -1,21 +1,26 @@
 """An experiment.yaml and a model on disk become an intervention report on disk."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.subject import MODEL, require_world
-from dtinterp.foundation.artefact import Artefact, refuse_existing
-from dtinterp.interventions.experiment import run_experiment, run_experiment_file
-from dtinterp.interventions.report import save_report
+from dtinterp.foundation.artefact import JSON, Artefact, refuse_existing
+from dtinterp.foundation.reading import read_json
+from dtinterp.interventions.experiment import run_experiment
+from dtinterp.interventions.report import load_report, save_report
+from dtinterp.interventions.result import TOLERANCE, differences, refuse_result, write_result
 from dtinterp.interventions.specification import read_specification
 from dtinterp.model.storage import TrainedModel, load_model
 
+RESULT = "result.json"
 RESULTS = Path("results") / "experiments"
 
 
-@claims_out
-def run(file: Path, /, *, model: Path = MODEL, out: Path | None = None, replace: bool = False) -> Artefact:
-    """Run an experiment on a model, and write result.json beside the question.
+def run(file: Path, /, *, model: Path = MODEL, out: Path | None = None, replace: bool = False) -> Mapping[str, JSON]:
+    """Run an experiment on a model, and hold its numbers against the result.json beside the question.
+
+    Where no result.json stands, it is written; one that stands is left as it is.
 
     Args:
         file: the experiment.yaml.
@@ -23,14 +28,26 @@ def run(file: Path, /, *, model: Path = MODEL, out: Path | None = None, replace:
         out: folder of the report; by default results/experiments/NAME, after the experiment's folder.
         replace: write report and result.json anew where they exist.
     """
-    folder = out or RESULTS / file.resolve().parent.name
-    trained = _model_of(file, model)
-    return run_experiment_file(file, trained.model, model_artefact=trained.artefact, out=folder, replace=replace)
+    folder, result = out or RESULTS / file.resolve().parent.name, file.with_name(RESULT)
+    standing = read_json(result) if result.is_file() and not replace else None
+    if standing is None:
+        refuse_result(result, replace=replace)
+    artefact = try_on(file, model=model, out=folder, replace=replace)
+    report = load_report(folder)
+    if standing is None:
+        write_result(result, report, artefact=artefact, replace=replace)
+    told = f"written to {result}" if standing is None else _held(result, differences(standing, report, artefact))
+    return {
+        "report": str(artefact.path),
+        "refuted by": " ".join(report.refutations) or "nothing",
+        "turned": f"{report.dose.n_turned} of {len(report.configurations)} configurations",
+        "result": told,
+    }
 
 
 @claims_out
 def try_on(file: Path, *, model: Path, out: Path, replace: bool = False) -> Artefact:
-    """Run an experiment on another model: its report goes to `out`; result.json stays as it is."""
+    """Run an experiment on any model: its report goes to `out`; result.json stays as it is."""
     specification = read_specification(file)
     refuse_existing(out, replace=replace)
     trained = _model_of(file, model)
@@ -43,3 +60,10 @@ def _model_of(file: Path, model: Path) -> TrainedModel:
     trained = load_model(model)
     require_world(trained, [read_specification(file).world])
     return trained
+
+
+def _held(result: Path, found: Sequence[str]) -> str:
+    """Say whether a result that stands came out again."""
+    if not found:
+        return f"reproduced: every number of {result} came out again, to {TOLERANCE:g}"
+    return f"{result} stands and differs in entries: {len(found)}, the first {found[0]}; --replace writes it anew"

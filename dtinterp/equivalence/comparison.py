@@ -39,7 +39,8 @@ class ComparisonConfig:
     tau: float = 0.1
     """distance |z_a - z_b| / (|z_a| + |z_b|) up to which two codes z of a dictionary are called the same"""
     n_shown: int = 12
-    """confusions and distractions that are kept, each: the first by return lost, once all are priced"""
+    """distractions that are kept, the first by return lost, once all are priced; and of confusions, whose ranking is
+    wrong, as many"""
     n_windows: int = 512
     """held-out windows whose mirror images are looked at"""
     seed: int = 0

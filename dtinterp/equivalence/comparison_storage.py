@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from dtinterp.equivalence.comparison import Against, ComparisonConfig, ComparisonReport, Kinship, Portrait
+from dtinterp.equivalence.contrasts import NO_CONFUSIONS
 from dtinterp.foundation.artefact import Artefact, Content, read_artefact, write_artefact
 
 ARTEFACT_KIND = "comparison"
@@ -25,6 +26,7 @@ def save_comparison(
         config={"env_id": report.env_id, "compare": asdict(report.config)},
         tensors={},
         metrics={
+            "confusions": NO_CONFUSIONS,
             "against": [asdict(row) for row in report.against],
             "kinships": [asdict(row) for row in report.kinships],
             "portraits": [asdict(row) for row in report.portraits],

@@ -10,6 +10,12 @@ the states that show frame a, and U(b) the actions that are optimal in some stat
 is the return lost by acting once at a as is right at b. What the model itself loses is exact: its expected return,
 greedy, when it is shown b wherever the world shows a, or a wherever it shows b, against what it earns intact. Every
 pair is priced so, before any is left out of the ranking.
+
+**The stake is not what its name says.** Where one picture hides several states with different optimal actions, U(a) is
+right in some of S(a) and wrong in others, so that a has a stake even against itself: stake a→a > 0. An independent
+check found that of 17 of 96 observations, and 0.169 at stake between two that the world calls the same. Less the stakes
+of a and b with themselves, 2 of memory-dt's 31 confusions are left. So confusions are counted and ranked on no page
+until they are computed so. Distractions do not rest on it.
 """
 
 from collections.abc import Sequence
@@ -26,6 +32,12 @@ from dtinterp.equivalence.relation import Relation
 from environments.graph.exploration import CONTINUES, NOWHERE, SUCCESS
 from environments.graph.state_graph import StateGraph
 
+NO_CONFUSIONS = (
+    "Confusions, pairs that are joined though what is right at one is wrong at the other, are not to be relied on: a "
+    "stake charges an observation even against itself, where one picture hides several states."
+)
+"""What stands wherever confusions would be ranked."""
+
 DIGITS = 9
 """Decimals of a loss; what is beyond is rounding, and no rank."""
 
@@ -40,7 +52,7 @@ class Contrast:
     divergence: float
     """bits, the largest over contexts"""
     stake: float
-    """return lost by acting once at either as is right at the other, the larger of both"""
+    """return lost by acting once at either as is right at the other, the larger of both; not 0 of a frame and itself"""
     lost: float
     """return that the model loses when it is shown one for the other, the larger of both directions"""
 
@@ -52,7 +64,7 @@ class Contrasts:
     n_joined: int
     """pairs that the model joins"""
     n_confusions: int
-    """of these, with something at stake"""
+    """of these, with something at stake: too many, see above"""
     confusions: tuple[Contrast, ...]
     """the first of them: by what the model loses, then by what is at stake"""
     n_alike: int

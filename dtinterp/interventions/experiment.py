@@ -1,21 +1,17 @@
 """A specification and a model become an intervention report."""
 
-from pathlib import Path
-
 import torch
 from jaxtyping import Float32
 from torch import Tensor
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING, require_meaning
-from dtinterp.foundation.artefact import Artefact, refuse_existing
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
 from dtinterp.interventions.closed_loop import play_arms
 from dtinterp.interventions.directions import instruction_direction, random_directions
 from dtinterp.interventions.dose import dial, measure_dose, project_first_frames
 from dtinterp.interventions.intervene import intervene
-from dtinterp.interventions.report import InterventionReport, save_report
-from dtinterp.interventions.result import refuse_result, write_result
+from dtinterp.interventions.report import InterventionReport
 from dtinterp.interventions.scenarios import (
     INSTRUCTION_CELL,
     Scenarios,
@@ -24,13 +20,11 @@ from dtinterp.interventions.scenarios import (
     logit_difference,
     with_complement,
 )
-from dtinterp.interventions.specification import Specification, read_specification
+from dtinterp.interventions.specification import Specification
 from dtinterp.model.frames import ONE_HOT
 from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.state_graph import state_graph
 from environments.making import make_worlds
-
-RESULT = "result.json"
 
 
 def run_experiment(specification: Specification, model: DecisionTransformer) -> InterventionReport:
@@ -73,30 +67,6 @@ def run_experiment(specification: Specification, model: DecisionTransformer) -> 
         ),
         closed_loop=closed_loop,
     )
-
-
-def run_experiment_file(
-    file: Path,
-    model: DecisionTransformer,
-    *,
-    model_artefact: Artefact,
-    out: Path,
-    result: Path | None = None,
-    replace: bool = False,
-) -> Artefact:
-    """Run the experiment.yaml `file`, save the report to the folder `out`, and write its numbers to `result`.
-
-    Returns the report's artefact, which `load_report` reads. By default `result` is the result.json beside `file`.
-    Raises `UserError` before any work where either exists and `replace` is not given, or where the file is wrong.
-    """
-    specification = read_specification(file)
-    result = result or file.with_name(RESULT)
-    refuse_existing(out, replace=replace)
-    refuse_result(result, replace=replace)
-    report = run_experiment(specification, model)
-    artefact = save_report(out, report, parents=[model_artefact], replace=replace)
-    write_result(result, report, artefact=artefact, replace=replace)
-    return artefact
 
 
 def _answer(model: DecisionTransformer, scenarios: Scenarios) -> Float32[Tensor, " configuration"]:

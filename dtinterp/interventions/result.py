@@ -1,9 +1,9 @@
-"""A report becomes the result.json beside its experiment: the numbers that a reader wants, and what they rest on."""
+"""A report becomes the result.json beside its experiment, or is held against the one that stands there."""
 
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from dtinterp.interventions.report import InterventionReport
 
 QUANTILES = (0.025, 0.5, 0.975)
 """Of the random directions' logit differences; the report artefact has every draw."""
+TOLERANCE = 1e-3
+"""By which a number may differ on another machine, in units of itself where it is larger than 1."""
 
 
 def write_result(path: Path, report: InterventionReport, *, artefact: Artefact, replace: bool = False) -> None:
@@ -37,6 +39,16 @@ def refuse_result(path: Path, *, replace: bool) -> None:
         raise UserError(f"{path} exists already: give --replace to write it anew.")
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         raise UserError(f"{path} cannot be written, since {path.parent} is no writable folder: move the experiment.")
+
+
+def differences(standing: JSON, report: InterventionReport, artefact: Artefact) -> list[str]:
+    """Return the entries in which a standing result and the report in `artefact` differ, such as `restored/(0,5)/0`.
+
+    Numbers differ beyond `TOLERANCE`. The report's digest is left out: it holds the last bits, too.
+    """
+    before, after = (dict(_entries(each)) for each in (standing, json.loads(json.dumps(result_of(report, artefact)))))
+    names = [name for name in {**before, **after} if name != "rests_on/report"]
+    return [name for name in names if not (name in before and name in after and _alike(before[name], after[name]))]
 
 
 def result_of(report: InterventionReport, artefact: Artefact) -> dict[str, JSON]:
@@ -60,6 +72,26 @@ def result_of(report: InterventionReport, artefact: Artefact) -> dict[str, JSON]
         },
         "closed_loop": [{**asdict(loop), "p_value": loop.p_value} for loop in report.closed_loop],
     }
+
+
+def _entries(value: object, name: str = "") -> Iterator[tuple[str, object]]:
+    """Yield what a JSON value holds at its ends, each with the names that lead there."""
+    match value:
+        case Mapping():
+            inside = list(value.items())
+        case [*parts]:
+            inside = [(str(place), part) for place, part in enumerate(parts)]
+        case _:
+            yield name, value
+            return
+    for key, part in inside:
+        yield from _entries(part, f"{name}/{key}" if name else key)
+
+
+def _alike(one: object, other: object) -> bool:
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return abs(one - other) <= TOLERANCE * max(1.0, abs(one))
+    return one == other
 
 
 def _turned(report: InterventionReport) -> dict[str, JSON]:

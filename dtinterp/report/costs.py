@@ -17,16 +17,6 @@ def loss(lost: float) -> str:
     return f"{lost:.3f}" if lost >= SMALLEST else "less than 0.001"
 
 
-def confusions_ranked(found: Contrasts) -> str:
-    """Say in a sentence or two which confusions are shown, and in which order."""
-    if found.n_costly_confusions is None:
-        return "Only those with most at stake were priced, and they stand in that order."
-    return (
-        f"All were priced: by {_of(found.n_costly_confusions)} the model loses return. Those that cost it most come "
-        "first, then those with most at stake."
-    )
-
-
 def distractions_ranked(found: Contrasts) -> str:
     """Say in a sentence or two which distractions are shown, and in which order."""
     if found.n_costly_distractions is None:

@@ -6,11 +6,21 @@ from typing import TypeAlias
 from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.certificates import WorstSwap
+from dtinterp.report.evidence import plural
 from dtinterp.report.html import Html, element, join
 from environments.vocabulary import ACTIONS
 
 Draw: TypeAlias = Callable[[int], Html]
 """Shows a frame, given as a row of the trajectories' table."""
+
+
+def slot_name(windows: Windows, slot: int) -> str:
+    """Return `slot 5 of 10 (t = 0, 4 pads)`, what a slot (from 0) of the one window given is called where it is named.
+
+    A slot alone says little: which step it holds depends on how much of the window is padding.
+    """
+    pads = plural(int((~windows.mask[0]).sum()), "pad")
+    return f"slot {slot + 1} of {windows.n_slots} (t = {int(windows.time[0, slot])}, {pads})"
 
 
 def filmstrip(

@@ -1,5 +1,6 @@
 """Errors of single tokens become a scatter against active features, one panel a dictionary, on common axes."""
 
+from collections.abc import Sequence
 from math import ceil
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from dtinterp.features.token_errors import TokenErrors
 from dtinterp.interventions.comparison import Comparison
+from dtinterp.report.evidence import plural
 from dtinterp.report.style import MUTED, TRAINED, WRONG, styled
 
 N_SHOWN = 300
@@ -23,8 +25,11 @@ SPREAD = 0.06
 GOLDEN = 0.6180339887498949
 
 
-def token_error_figure(comparison: Comparison) -> go.Figure:
-    """Draw the error of rows against how many features they use; outliers in another colour, with step and slot."""
+def token_error_figure(comparison: Comparison, time: Int64[Tensor, " step"]) -> go.Figure:
+    """Draw the error of rows against how many features they use; outliers in another colour.
+
+    `time` is the env time of every step of the demonstrations: a row is named by its step, slot, env time and pads.
+    """
     n = len(comparison.name)
     n_columns = min(n, N_COLUMNS)
     titles = [f"{name}<br><sub>{site}</sub>" for name, site in zip(comparison.name, comparison.site, strict=True)]
@@ -41,8 +46,9 @@ def token_error_figure(comparison: Comparison) -> go.Figure:
         row, column = place // n_columns + 1, place % n_columns + 1
         errors = comparison.errors(place)
         is_outlier = errors.error > errors.limit
-        _add(figure, comparison, errors, thinned(errors), colour=TRAINED, at=(row, column))
-        _add(figure, comparison, errors, is_outlier.nonzero().squeeze(1), colour=WRONG, at=(row, column))
+        for rows, colour in ((thinned(errors), TRAINED), (is_outlier.nonzero().squeeze(1), WRONG)):
+            said = [_said(comparison, errors, int(one), time) for one in rows]
+            _add(figure, errors, rows, said=said, colour=colour, at=(row, column))
     figure.update_xaxes(type="log", title_text="active features", dtick=1)
     figure.update_yaxes(type="log", exponentformat="power", dtick=1)
     figure.update_yaxes(title_text="error", col=1)
@@ -59,28 +65,33 @@ def thinned(errors: TokenErrors) -> Int64[Tensor, " shown"]:
     return order[torch.linspace(0, len(order) - 1, N_SHOWN).round().long()]
 
 
+def _said(comparison: Comparison, errors: TokenErrors, row: int, time: Int64[Tensor, " step"]) -> str:
+    """Say what a row is. A window that is padded begins with its episode, so pads are the slots before env time 0."""
+    step, slot = int(comparison.step[row]), int(comparison.slot[row])
+    pads = max(slot - int(time[step]), 0)
+    return (
+        f"L0 {int(errors.l0[row])}, error {float(errors.error[row]):.2g}<br>step {step}, slot {slot + 1} "
+        f"(t = {int(time[step])}, {plural(pads, 'pad')})"
+    )
+
+
 def _add(
     figure: go.Figure,
-    comparison: Comparison,
     errors: TokenErrors,
     rows: Int64[Tensor, " shown"],
     *,
+    said: Sequence[str],
     colour: str,
     at: tuple[int, int],
 ) -> None:
     l0 = errors.l0[rows].clamp_min(1).double().numpy()
     aside = (np.arange(len(rows)) * GOLDEN % 1 * 2 - 1) * SPREAD
-    label = [
-        f"L0 {int(errors.l0[row])}, error {float(errors.error[row]):.2g}<br>step {int(comparison.step[row])}, "
-        f"slot {int(comparison.slot[row]) + 1}"
-        for row in rows.tolist()
-    ]
     figure.add_scatter(
         x=l0 * 10**aside,
         y=errors.error[rows].clamp_min(SMALLEST).double().numpy(),
         mode="markers",
         marker={"color": colour, "size": 4, "opacity": 0.6},
-        text=label,
+        text=said,
         hovertemplate="%{text}<extra></extra>",
         row=at[0],
         col=at[1],

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from dtinterp.equivalence.comparison import MATTERS, ComparisonReport, Portrait
-from dtinterp.equivalence.contrasts import Contrast
+from dtinterp.equivalence.contrasts import NO_CONFUSIONS, Contrast
 from dtinterp.equivalence.mirror import Reflection
 from dtinterp.equivalence.partitions import CERTIFIED, LOOKS, UNTRAINED
-from dtinterp.report.costs import confusions_ranked, distractions_ranked, loss, shown_of
+from dtinterp.report.costs import distractions_ranked, loss, shown_of
 from dtinterp.report.evidence import bits, plural, source
 from dtinterp.report.filmstrip import Draw
 from dtinterp.report.html import Html, element, words
@@ -16,7 +16,7 @@ from dtinterp.report.layout import column, paragraph, section, table_block, tabl
 from dtinterp.report.results import Sourced, StudyResults
 
 N_CONTRASTS = 6
-"""Confusions and distractions whose pictures are shown, each."""
+"""Distractions whose pictures are shown."""
 
 
 def agreement_section(results: StudyResults, draw: Draw) -> Html:
@@ -135,14 +135,12 @@ def _kinships(agreement: Sourced[ComparisonReport]) -> list[Html]:
 def _contrasts(portrait: Portrait, draw: Draw, name: str) -> Html:
     found = portrait.contrasts
     return words(
-        element("h3", "Confusions and distractions"),
+        element("h3", "Distractions"),
         paragraph(
-            f"{name} joins {plural(found.n_joined, 'pair')}; in {found.n_confusions} of them what is right at one is "
-            "wrong at the other. At stake is the return lost by acting once at one as is right at the other. Of "
-            f"{plural(found.n_alike, 'pair')} that nothing ever paid tells apart, it keeps {found.n_distractions} "
-            "apart. What it loses itself is exact: its expected return when it is shown one for the other."
+            f"Of {plural(found.n_alike, 'pair')} that nothing ever paid tells apart, {name} keeps "
+            f"{found.n_distractions} apart. What it loses by one is exact: its expected return when it is shown one "
+            f"for the other. {NO_CONFUSIONS}"
         ),
-        _ranking("Confusions", found.confusions, confusions_ranked(found), draw, n=found.n_confusions),
         _ranking("Distractions", found.distractions, distractions_ranked(found), draw, n=found.n_distractions),
     )
 
@@ -156,7 +154,6 @@ def _ranking(title: str, ranked: Sequence[Contrast], order: str, draw: Draw, *, 
             "pair": column([element("div", draw(each.frame), draw(each.other), class_="members") for each in shown]),
             "frames": [f"{each.frame}, {each.other}" for each in shown],
             "apart": [bits(each.divergence) for each in shown],
-            "at stake": [each.stake for each in shown],
             "the model loses": [loss(each.lost) for each in shown],
         }
     )

@@ -6,7 +6,7 @@ from dtinterp.dataset.windows import window
 from dtinterp.equivalence.certificates import Certificate, Total, WorstSwap
 from dtinterp.report.evidence import bits, cite, count, plural, source
 from dtinterp.report.figures.equivalence import class_order
-from dtinterp.report.filmstrip import Draw, filmstrip
+from dtinterp.report.filmstrip import Draw, filmstrip, slot_name
 from dtinterp.report.html import Html, element, join, words
 from dtinterp.report.layout import details, figure_block, paragraph
 from dtinterp.report.results import StudyResults
@@ -95,11 +95,12 @@ def _certificate(results: StudyResults, certificate: Certificate, total: Total) 
 def _worst(results: StudyResults, swap: WorstSwap, draw: Draw) -> Html:
     trajectories = results.tried_on
     last = trajectories.frame_id.new_tensor([swap.step]).long()
-    strip = filmstrip(window(trajectories, last, results.model.value.n_slots), draw, swap=swap)
+    shown = window(trajectories, last, results.model.value.n_slots)
+    strip = filmstrip(shown, draw, swap=swap)
     episode = int(trajectories.episode[swap.step])
     caption = words(
-        f"Frame {swap.stand_in} in the place of frame {swap.frame} at slot {swap.slot + 1} moved the decision at slot "
-        f"{swap.decision + 1} by ",
+        f"Frame {swap.stand_in} in the place of frame {swap.frame} at {slot_name(shown, swap.slot)} moved the decision "
+        f"at {slot_name(shown, swap.decision)} by ",
         cite(bits(swap.divergence), results.equivalence.artefact),
         f". {results.equivalence.value.config.kind.capitalize()} episode {episode}, window ending at step {swap.step}.",
     )

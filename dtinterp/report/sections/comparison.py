@@ -39,7 +39,7 @@ def comparison_section(results: StudyResults, draw: Draw) -> Html:
         ),
         figure_block(
             figure_html(
-                token_error_figure(comparison),
+                token_error_figure(comparison, results.demonstrations.value.time),
                 name="token-errors",
                 alt="Error of single tokens against the number of active features, one panel a dictionary",
             ),
@@ -52,7 +52,8 @@ def comparison_section(results: StudyResults, draw: Draw) -> Html:
         table_block(
             table_html(_parts(comparison)),
             "Parts that decide most often: in how many windows the action changes when what the part does is taken "
-            "from another window with as many real slots, in most of the draws.",
+            "from another window with as many real slots, in most of the draws. Slots count from the left, pads "
+            "included; which env time they hold differs between windows.",
             source=source(artefact),
         ),
         *(_example(results, example, draw) for example in comparison.examples),

@@ -1,5 +1,6 @@
 """An equivalence report becomes the heart of the page: the finding, its controls, and the classes as pictures."""
 
+from dtinterp.report.caveats import caveats
 from dtinterp.report.evidence import bits, cite, count, number, plural, source, verb
 from dtinterp.report.figures.equivalence import agreement_figure, class_order, divergence_figure
 from dtinterp.report.figures.markup import figure_html
@@ -21,6 +22,7 @@ def equivalence_section(results: StudyResults, draw: Draw) -> Html:
         "equivalence",
         "What the model takes for the same",
         _finding(results),
+        element("div", *map(paragraph, caveats(report)), class_="warning"),
         listing([_verdict(standing, results) for standing in standings(report)], class_="verdicts"),
         figure_block(
             figure_html(
@@ -131,9 +133,9 @@ def _behaviour(results: StudyResults) -> Html:
     report, artefact = results.equivalence.value, results.equivalence.artefact
     behaviour = report.behaviour
     conclusion = (
-        "The model acts on its classes as on its observations"
+        "Greedily from the starts, the model acts on its classes as on its observations"
         if keeps_behaviour(report)
-        else ("It is not shown that the model acts on its classes as on its observations")
+        else "It is not shown that the model, greedily from the starts, acts on its classes as on its observations"
     )
     return words(
         element("strong", conclusion),
@@ -143,8 +145,7 @@ def _behaviour(results: StudyResults) -> Html:
         cite(number(behaviour.classes.random_return), artefact),
         " on random classes of the same sizes, and ",
         cite(f"{behaviour.untrained_classes.earned.expected_return:.3f}", artefact),
-        " on as many classes of an untrained model. This is what makes the classes more than a threshold: "
-        "observations that the model needs to keep apart are kept apart.",
+        " on as many classes of an untrained model. That says nothing of observations that it never meets so.",
     )
 
 

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from dtinterp.interventions.report import InterventionReport
+from dtinterp.report.caveats import WEAK_CONTROL
 from dtinterp.report.evidence import cite, count, percentage, plural, source
 from dtinterp.report.figures.flip import dose_figure, endings_figure
 from dtinterp.report.figures.markup import figure_html
@@ -63,7 +64,7 @@ def _method(sourced: Sourced[InterventionReport]) -> list[Html]:
 def _verdict(sourced: Sourced[InterventionReport]) -> list[Html]:
     refutations = sourced.value.refutations
     if not refutations:
-        return [paragraph("What would have refuted the claim was looked for and not found.")]
+        return [paragraph(f"What would have refuted the claim was looked for and not found. {WEAK_CONTROL}")]
     claim = "This direction is how the model holds the instruction"
     head = element("p", element("strong", f"Against the claim “{claim}”: "))
     return [element("div", head, listing(list(refutations)), class_="warning")]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from dtinterp.model.calibration import CalibrationPoint
+from dtinterp.report.caveats import WEAK_CONTROL, caveats
 from dtinterp.report.evidence import bits, cite, count, number, percentage, plural
 from dtinterp.report.findings import keeps_behaviour, standings
 from dtinterp.report.html import Content, Html, element, join, words
@@ -24,6 +25,7 @@ def opening(results: StudyResults) -> Html:
         element("p", "dtinterp · study report", class_="kicker"),
         element("h1", "Which observations does the model take for the same?"),
         element("p", join(facts, element("span", " · ", class_="dot")), class_="byline"),
+        element("div", *map(paragraph, caveats(results.equivalence.value)), class_="warning"),
         element("div", join(_tiles(results)), class_="tiles"),
         element("div", element("h2", "Abstract", class_="plain"), *_abstract(results), class_="abstract"),
     )
@@ -81,7 +83,7 @@ def _tiles(results: StudyResults) -> list[Html]:
     if results.intervention is not None:
         dose = results.intervention.value.dose
         n = len(results.intervention.value.configurations)
-        share = f"turned by one direction; random directions turn {dose.control_share.estimate:.0%}"
+        share = f"turned by one direction; directions of the whole sphere turn {dose.control_share.estimate:.0%}"
         tiles.append(_tile(f"{dose.n_turned} of {n}", share, cite("instruction flip", results.intervention.artefact)))
     return tiles
 
@@ -153,9 +155,9 @@ def _on_behaviour(results: StudyResults) -> list[Content]:
     report, artefact = results.equivalence.value, results.equivalence.artefact
     behaviour = report.behaviour
     lead = (
-        "The classes carry its behaviour: "
+        "The classes cost it nothing on its greedy way: "
         if keeps_behaviour(report)
-        else "The classes do not demonstrably carry its behaviour: "
+        else "It is not shown that the classes cost it nothing on its greedy way: "
     )
     return [
         element("strong", lead),
@@ -207,14 +209,14 @@ def _on_flip(results: StudyResults) -> list[Content]:
     report, artefact = results.intervention.value, results.intervention.artefact
     n = len(report.configurations)
     verdict = (
-        "Nothing measured speaks against this direction being how the model holds the instruction."
+        f"What would have refuted the claim was not found. {WEAK_CONTROL}"
         if not report.refutations
         else words(element("strong", "Against the claim: "), " ".join(report.refutations))
     )
     return [
         "Setting one direction of the first observation’s token to the other instruction turns ",
         cite(f"{report.dose.n_turned} of {n} configurations", artefact),
-        "; random directions moved as far turn ",
+        "; random directions of the whole sphere, moved as far, turn ",
         cite(percentage(report.dose.control_share), artefact),
         ". ",
         verdict,

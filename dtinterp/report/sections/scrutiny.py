@@ -1,9 +1,12 @@
 """What was tried to break the classes becomes the part of the page that says how far they can be trusted."""
 
+from collections.abc import Sequence
+
 from dtinterp.equivalence.certify import EquivalenceReport
 from dtinterp.equivalence.levels import level_at
 from dtinterp.equivalence.scrutiny import Scrutiny
-from dtinterp.report.evidence import bits, cite, count, number, plural, source, verb
+from dtinterp.equivalence.verification import Bound
+from dtinterp.report.evidence import bits, cite, count, number, plural, source
 from dtinterp.report.figures.dendrogram import dendrogram_figure
 from dtinterp.report.figures.markup import figure_html
 from dtinterp.report.html import Content, Html, element, words
@@ -62,15 +65,13 @@ def _statements(results: StudyResults, report: EquivalenceReport, scrutiny: Scru
         n_failures = sum(bound.n_failures for bound in scrutiny.bounds)
         n_contexts = sum(bound.n_contexts for bound in scrutiny.bounds)
         n_clean = sum(not bound.n_failures for bound in scrutiny.bounds)
-        n_exact = sum(bound.is_exact for bound in scrutiny.bounds)
         found.append(
             words(
                 "Bound: in contexts that no class was chosen by, ",
                 cite(f"{count(n_failures)} of {count(n_contexts)}", artefact),
                 f" failed; {n_clean} of {plural(len(scrutiny.bounds), 'shared class', 'shared classes')} never did. "
-                "Each class has its Clopper–Pearson bound in the table of certificates; "
-                f"{_exact(n_exact)} exact, since all {report.config.population} of "
-                f"{verb(n_exact, 'its', 'their')} observations were tried.",
+                "Each class has its share of failures in the table of certificates. "
+                + _exact(scrutiny.bounds, report.config.population),
             )
         )
     if scrutiny.stability is not None:
@@ -85,8 +86,20 @@ def _statements(results: StudyResults, report: EquivalenceReport, scrutiny: Scru
     return [*found, *_reachable(results, scrutiny)]
 
 
-def _exact(n_exact: int) -> str:
-    return f"{n_exact or 'none'} {verb(n_exact, 'is', 'are')}"
+def _exact(bounds: Sequence[Bound], population: str) -> str:
+    """Say of how many classes the share of failures is known, and of how many it is bounded from a part."""
+    n_exact = sum(bound.is_exact for bound in bounds)
+    if n_exact == len(bounds):
+        return f"It is exact, since all {population} of their observations were tried."
+    if not n_exact:
+        return (
+            f"It is exact for none, since none was tried in all {population} of its observations: it is a "
+            "Clopper–Pearson bound at 95%."
+        )
+    return (
+        f"It is exact for the {n_exact} that were tried in all {population} of their observations, and a "
+        f"Clopper–Pearson bound at 95% for the other {len(bounds) - n_exact}."
+    )
 
 
 def _reachable(results: StudyResults, scrutiny: Scrutiny) -> list[Content]:

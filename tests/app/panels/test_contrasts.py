@@ -16,25 +16,17 @@ MAIN = Path(__file__).parents[3] / "app" / "main.py"
 PATIENCE = 120
 """Seconds; the first run reads everything."""
 
-PAIR = Contrast(frame=3, other=5, divergence=0.012, stake=0.169, lost=0.0)
 
-
-def test_a_confusion_says_what_is_at_stake_and_what_the_model_loses():
-    assert said(PAIR, kind="confusion", rank=2) == (
-        "2. Frames 3 and 5: **0.169** at stake, 0.012 bits apart. Shown one for the other, the model loses nothing."
-    )
-
-
-def test_a_distraction_has_nothing_at_stake_but_may_cost_the_model_something():
+def test_a_distraction_says_how_far_apart_it_is_and_what_the_model_loses():
     costly = Contrast(frame=3, other=5, divergence=0.2, stake=0.0, lost=0.25)
-    assert said(costly, kind="distraction", rank=1) == (
+    assert said(costly, rank=1) == (
         "1. Frames 3 and 5: 0.2 bits apart. Shown one for the other, the model loses **0.250** of its return."
     )
 
 
 def test_a_loss_too_small_to_show_is_not_said_to_be_none():
     slight = Contrast(frame=3, other=5, divergence=0.2, stake=0.0, lost=1e-4)
-    assert said(slight, kind="distraction", rank=1).endswith("the model loses **less than 0.001** of its return.")
+    assert said(slight, rank=1).endswith("the model loses **less than 0.001** of its return.")
 
 
 @pytest.fixture
@@ -68,12 +60,12 @@ def test_distractions_are_shown_in_their_order_with_what_they_cost_and_lead_to_t
     assert planted.portrait is not None
     ranked = planted.portrait.contrasts.distractions
     app = AppTest.from_file(str(MAIN), default_timeout=PATIENCE)
-    app.query_params["view"] = "Confusions and distractions"
+    app.query_params["view"] = "Distractions"
     app.run()
     assert not app.exception
     assert not app.info
-    shown = [text for text in _texts(app) if " apart. Shown one for the other" in text and "at stake, " not in text]
-    assert shown == [said(each, kind="distraction", rank=rank) for rank, each in enumerate(ranked, start=1)]
+    shown = [text for text in _texts(app) if " apart. Shown one for the other" in text]
+    assert shown == [said(each, rank=rank) for rank, each in enumerate(ranked, start=1)]
     assert shown[0].endswith("the model loses **0.500** of its return.")
     (introduced,) = [text for text in _texts(app) if text.startswith("The world joins")]
     assert "keeps **5** of them in different classes. All were priced: by 1 of them the model loses" in introduced

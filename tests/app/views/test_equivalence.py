@@ -3,13 +3,18 @@ from pathlib import Path
 
 import pytest
 import streamlit
+import torch
 
 from app.library import OpenStudy
 from app.panels.exchange import gate_line
 from app.panels.left_out import plain
+from dtinterp.dataset.windows import window
+from dtinterp.equivalence.contrasts import NO_CONFUSIONS
 from dtinterp.equivalence.levels import epsilons, level_at
+from dtinterp.report.caveats import caveats
 from dtinterp.report.evidence import bits, count
 from dtinterp.report.figures.equivalence import frame_order
+from dtinterp.report.filmstrip import slot_name
 from dtinterp.report.pairs import nearest_beyond
 from tests.app.views.conftest import button, metrics, open_page, subheaders, warnings
 
@@ -75,7 +80,8 @@ def test_the_certificate_of_the_class_is_shown_with_its_bound(opened: OpenStudy)
     place = int(frame_order(report.partition, report.chosen)[0])
     certificate = report.certificates[int(report.partition.label[place])]
     app = open_page()
-    assert metrics(app)["actions flipped"] == str(certificate.n_flips)
+    flipped = f"{count(certificate.n_flips)} of {count(certificate.n_swaps)}"
+    assert metrics(app)["actions flipped"] == flipped
     total = report.totals[certificate.label]
     assert total.n_swaps > certificate.n_swaps
     assert metrics(app)["swaps tried"] == count(total.n_swaps)
@@ -89,7 +95,11 @@ def test_the_worst_window_is_opened_with_its_slots(opened: OpenStudy) -> None:
     worst = report.totals[int(report.partition.label[place])].worst
     assert worst is not None
     captions = [caption.value for caption in open_page().caption]
-    sentence = f"Frame {worst.stand_in} in the place of frame {worst.frame} at slot {worst.slot + 1} of 10"
+    shown = window(opened.tried_on, torch.tensor([worst.step]), opened.n_slots)
+    named = slot_name(shown, worst.slot), slot_name(shown, worst.decision)
+    sentence = (
+        f"Frame {worst.stand_in} in the place of frame {worst.frame} at {named[0]} moved the decision at {named[1]}"
+    )
     assert any(caption.startswith(sentence) for caption in captions)
 
 
@@ -148,19 +158,26 @@ def test_an_observation_beside_itself_is_answered_with_one_sentence(opened: Open
     ]
 
 
-def test_confusions_are_ranked_and_lead_to_the_pair(opened: OpenStudy) -> None:
-    assert opened.portrait is not None
-    found = opened.portrait.contrasts
-    app = open_page(view="Confusions and distractions")
-    assert subheaders(app) == ["Confusions", "Distractions"]
-    ranked = [markdown.value for markdown in app.markdown if "at stake, " in markdown.value]
-    assert [text.partition(".")[0] for text in ranked] == ["1", "2", "3"]
+@pytest.mark.usefixtures("opened")
+def test_confusions_are_not_ranked_and_one_sentence_says_why() -> None:
+    app = open_page(view="Distractions")
+    assert subheaders(app) == ["Distractions"]
+    assert not any("at stake" in markdown.value for markdown in app.markdown)
+    assert NO_CONFUSIONS in [caption.value for caption in app.caption]
     assert [info.value for info in app.info] == ["There is no distraction to show."]
-    app.button(key="confusion/2").click().run()
-    assert not app.exception
-    assert app.query_params["view"] == "Compare two"
-    second = found.confusions[1]
-    assert (app.query_params["first"], app.query_params["second"]) == (str(second.frame), str(second.other))
+
+
+def test_the_page_opens_with_what_the_classes_do_not_say(opened: OpenStudy) -> None:
+    said = [markdown.value for markdown in open_page().markdown]
+    assert said[1:3] == [f"⚠ {caveat}" for caveat in caveats(opened.report)]
+    assert "asked for the returns that the held-out demonstrations earned" in said[1]
+
+
+def test_flipped_actions_stand_beside_the_swaps_that_they_are_of(opened: OpenStudy) -> None:
+    first, second = opened.frames[:2]
+    app = open_page(view="Compare two", first=str(first), second=str(second))
+    n_swaps = int(opened.report.relation.n_contexts[0, 1])
+    assert metrics(app)["actions flipped"].endswith(f" of {count(n_swaps)}")
 
 
 @pytest.mark.usefixtures("opened")
@@ -184,7 +201,7 @@ def test_what_is_missing_is_said_with_the_command_that_makes_it(
     for name in ("equivalence", "models", "demonstrations"):
         shutil.copytree(small_study / name, tmp_path / name)
     monkeypatch.setenv("DTINTERP_ARTEFACTS", str(tmp_path))
-    (said,) = [info.value for info in open_page(view="Confusions and distractions").info]
+    (said,) = [info.value for info in open_page(view="Distractions").info]
     assert "`dtinterp compare` does that" in said
     (said,) = [info.value for info in open_page(view="Compare two").info]
     assert "`dtinterp fit-dictionary` makes one" in said

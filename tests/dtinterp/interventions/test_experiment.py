@@ -1,35 +1,18 @@
-import json
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 
 import pytest
 import torch
-import yaml
 
-from dtinterp.foundation.artefact import Artefact, Content, write_artefact
+from dtinterp.foundation.artefact import Content
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.experiment import run_experiment, run_experiment_file
-from dtinterp.interventions.report import InterventionReport, load_report
+from dtinterp.interventions.experiment import run_experiment
+from dtinterp.interventions.report import InterventionReport
 from dtinterp.interventions.specification import Specification
 from dtinterp.model.transformer import DecisionTransformer
 
 OLD = Content(kind="model", config={}, tensors={"W": torch.zeros(1)}, metrics={})
 SMALL = {"samplers": ["greedy"], "n_episodes": 8, "n_draws": 1}
-
-
-@pytest.fixture
-def model_artefact(tmp_path: Path) -> Artefact:
-    return write_artefact(tmp_path / "model", OLD, parents=[], seed=0)
-
-
-@pytest.fixture
-def file(tmp_path: Path, fields: dict[str, object]) -> Path:
-    folder = tmp_path / "instruction-flip"
-    folder.mkdir()
-    path = folder / "experiment.yaml"
-    path.write_text(yaml.safe_dump({**fields, "n_draws": 2, "closed_loop": SMALL}), encoding="utf-8")
-    return path
 
 
 def test_the_planted_instruction_is_found_and_turned(planted_report: InterventionReport) -> None:
@@ -77,55 +60,6 @@ def test_a_site_that_the_model_lacks_is_refused(
 ) -> None:
     with pytest.raises(UserError, match=r"the site is 'blocks\.1\.hook_resid_pre', expected one of hook_obs_embed"):
         run_experiment(specify(site="blocks.1.hook_resid_pre"), planted_model)
-
-
-def test_a_file_is_run_into_a_report_and_a_result_beside_it(
-    planted_model: DecisionTransformer, model_artefact: Artefact, file: Path, tmp_path: Path
-) -> None:
-    artefact = run_experiment_file(file, planted_model, model_artefact=model_artefact, out=tmp_path / "report")
-    report = load_report(tmp_path / "report", parent=model_artefact)
-    assert report.specification.n_draws == 2
-    result = json.loads((file.parent / "result.json").read_text(encoding="utf-8"))
-    assert result["rests_on"] == {"report": artefact.manifest.digest, "model/model": model_artefact.manifest.digest}
-
-
-@pytest.mark.parametrize("existing", ["result", "report"])
-def test_nothing_is_run_or_written_where_something_stands(
-    existing: str,
-    planted_model: DecisionTransformer,
-    model_artefact: Artefact,
-    file: Path,
-    tmp_path: Path,
-) -> None:
-    out, result = tmp_path / "report", file.parent / "result.json"
-    kept = result if existing == "result" else write_artefact(out, OLD, parents=[], seed=0).path / "config.json"
-    kept.write_text("old", encoding="utf-8")
-    with pytest.raises(UserError, match="exists already"):
-        run_experiment_file(file, planted_model, model_artefact=model_artefact, out=out)
-    assert kept.read_text(encoding="utf-8") == "old"
-    assert not (out if existing == "result" else result).exists()
-
-
-def test_replacing_writes_both_anew(
-    planted_model: DecisionTransformer, model_artefact: Artefact, file: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "report"
-    run_experiment_file(file, planted_model, model_artefact=model_artefact, out=out)
-    changed = {**yaml.safe_load(file.read_text(encoding="utf-8")), "seed": 9}
-    file.write_text(yaml.safe_dump(changed), encoding="utf-8")
-    run_experiment_file(file, planted_model, model_artefact=model_artefact, out=out, replace=True)
-    assert load_report(out).specification.seed == 9
-    assert json.loads((file.parent / "result.json").read_text(encoding="utf-8"))["specification"]["seed"] == 9
-
-
-def test_a_wrong_file_leaves_nothing_behind(
-    planted_model: DecisionTransformer, model_artefact: Artefact, file: Path, tmp_path: Path
-) -> None:
-    file.write_text(file.read_text(encoding="utf-8").replace("n_draws: 2", "n_draws: none"), encoding="utf-8")
-    with pytest.raises(UserError, match="n_draws is 'none'"):
-        run_experiment_file(file, planted_model, model_artefact=model_artefact, out=tmp_path / "report")
-    assert not (tmp_path / "report").exists()
-    assert not (file.parent / "result.json").exists()
 
 
 def test_the_instruction_is_no_direction_of_heads(

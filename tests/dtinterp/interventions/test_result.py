@@ -8,7 +8,7 @@ import torch
 from dtinterp.foundation.artefact import Artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.report import InterventionReport, save_report
-from dtinterp.interventions.result import result_of, write_result
+from dtinterp.interventions.result import differences, result_of, write_result
 
 
 @pytest.fixture
@@ -71,3 +71,20 @@ def test_nothing_else_is_left_beside_the_result(
     folder.mkdir()
     write_result(folder / "result.json", planted_report, artefact=artefact)
     assert [path.name for path in folder.iterdir()] == ["result.json"]
+
+
+def test_a_result_is_reproduced_where_only_the_last_digits_differ(
+    planted_report: InterventionReport, artefact: Artefact
+) -> None:
+    standing = json.loads(json.dumps(result_of(planted_report, artefact)))
+    standing["rests_on"]["report"] = "another machine's last bits"
+    standing["logit_difference"]["original"][0] *= 1.0005
+    assert differences(standing, planted_report, artefact) == []
+    standing["logit_difference"]["original"][0] *= 1.01
+    standing["refuted_by"] = ["something"]
+    del standing["specification"]["seed"]
+    assert differences(standing, planted_report, artefact) == [
+        "refuted_by/0",
+        "logit_difference/original/0",
+        "specification/seed",
+    ]

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from dtinterp.equivalence.contrasts import Contrasts
-from dtinterp.report.costs import confusions_ranked, distractions_ranked, loss, shown_of
+from dtinterp.report.costs import distractions_ranked, loss, shown_of
 
 FOUND = Contrasts(9, 4, (), 7, 5, (), n_costly_confusions=2, n_costly_distractions=0)
 BEFORE = replace(FOUND, n_costly_confusions=None, n_costly_distractions=None)
@@ -17,10 +17,6 @@ def test_a_loss_is_nothing_only_where_nothing_is_lost(lost, said):
 
 
 def test_a_ranking_says_how_many_cost_something_and_what_it_goes_by():
-    assert confusions_ranked(FOUND) == (
-        "All were priced: by 2 of them the model loses return. Those that cost it most come first, then those with "
-        "most at stake."
-    )
     assert distractions_ranked(FOUND) == (
         "All were priced: by none of them the model loses return. Those that cost it most come first, then those that "
         "it tells apart most."
@@ -28,7 +24,6 @@ def test_a_ranking_says_how_many_cost_something_and_what_it_goes_by():
 
 
 def test_a_comparison_of_before_priced_only_what_it_shows():
-    assert confusions_ranked(BEFORE) == "Only those with most at stake were priced, and they stand in that order."
     assert distractions_ranked(BEFORE).startswith("Only those that it tells apart most were priced")
 
 

@@ -4,7 +4,7 @@ import torch
 from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.certificates import WorstSwap
-from dtinterp.report.filmstrip import episode_strip, filmstrip
+from dtinterp.report.filmstrip import episode_strip, filmstrip, slot_name
 from dtinterp.report.html import Html
 from environments.vocabulary import ACTIONS
 
@@ -23,6 +23,13 @@ def test_a_short_history_is_padded_on_the_left_and_every_pad_says_so(trajectorie
     slots = _strip(trajectories, 2)
     assert len(slots) == 10
     assert [">pad<" in slot for slot in slots] == [True] * 7 + [False] * 3
+
+
+def test_a_slot_is_named_with_its_env_time_and_the_pads_before_it(trajectories: Trajectories) -> None:
+    assert slot_name(window(trajectories, torch.tensor([2])), 8) == "slot 9 of 10 (t = 1, 7 pads)"
+    last = int(trajectories.length[0]) - 1
+    assert last >= 10, "the first episode fills a window"
+    assert slot_name(window(trajectories, torch.tensor([last])), 0) == f"slot 1 of 10 (t = {last - 9}, 0 pads)"
 
 
 def test_every_real_slot_says_its_number_env_time_frame_and_action(trajectories: Trajectories) -> None:

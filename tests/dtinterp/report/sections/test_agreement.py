@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from dtinterp.equivalence.comparison import MATTERS, ComparisonReport
-from dtinterp.equivalence.contrasts import Contrast
+from dtinterp.equivalence.contrasts import NO_CONFUSIONS, Contrast
 from dtinterp.equivalence.partitions import CERTIFIED, LOOKS
 from dtinterp.report.html import element
 from dtinterp.report.results import StudyResults
@@ -60,25 +60,26 @@ def test_mirror_images_stand_beside_an_untrained_twin(agreement):
     assert table["after the last block"][0] == portrait.reflection.distinct[at_the_end]
 
 
-def test_confusions_are_shown_as_pictures_in_their_order(results, agreement):
+def test_confusions_are_not_ranked_since_their_stakes_are_wrong(results, agreement):
     section = agreement_section(results, draw)
     first = agreement.portraits[0].contrasts.confusions[0]
-    pictures = f'<div class="members"><i>{first.frame}</i><i>{first.other}</i></div>'
-    assert section.index("Confusions, the first 3 of ") < section.index(pictures)
+    assert f'<div class="members"><i>{first.frame}</i><i>{first.other}</i></div>' not in section
+    assert "at stake" not in section
+    assert NO_CONFUSIONS in section
     assert "Distractions: none to show." in section
-    assert "the model loses" in section
 
 
 def test_a_loss_is_written_out_and_none_is_said(results, agreement):
     costly = Contrast(frame=1, other=2, divergence=0.3, stake=0.0, lost=0.125)
     portrait = agreement.portraits[0]
-    found = replace(portrait.contrasts, distractions=(costly,), n_distractions=1, n_costly_distractions=1)
+    free = replace(costly, frame=2, other=3, lost=0.0)
+    found = replace(portrait.contrasts, distractions=(costly, free), n_distractions=2, n_costly_distractions=1)
     shown = replace(portrait, contrasts=found)
     sourced = replace(results.agreement, value=replace(agreement, portraits=(shown,)))
     section = agreement_section(replace(results, agreement=sourced), draw)
     assert ">0.125<" in section
     assert ">nothing<" in section
-    assert "Distractions, all 1 pair. All were priced: by 1 of them the model loses return." in section
+    assert "Distractions, all 2 pairs. All were priced: by 1 of them the model loses return." in section
 
 
 def test_without_a_comparison_there_is_no_section(results):

@@ -44,4 +44,24 @@ def test_of_plays_the_block_says_which_classes_are_exact(results):
         scrutiny=replace(report.scrutiny, bounds=bounds),
     )
     block = scrutiny_block(_with(results, enumerated))
-    assert "exact, since all contexts of plays of up to 3 steps" in block
+    assert "It is exact, since all contexts of plays of up to 3 steps of their observations were tried." in block
+
+
+def test_of_all_some_and_no_class_the_sentence_on_exactness_is_true(results):
+    report = results.equivalence.value
+    bound = report.scrutiny.bounds[0]
+
+    def said(*exact: bool) -> str:
+        bounds = tuple(replace(bound, is_exact=each) for each in exact)
+        block = scrutiny_block(_with(results, replace(report, scrutiny=replace(report.scrutiny, bounds=bounds))))
+        return block.partition("in the table of certificates. ")[2].partition("</li>")[0]
+
+    assert said(True, True) == "It is exact, since all held-out contexts of their observations were tried."
+    assert said(True, False) == (
+        "It is exact for the 1 that were tried in all held-out contexts of their observations, and a Clopper–Pearson "
+        "bound at 95% for the other 1."
+    )
+    assert said(False, False) == (
+        "It is exact for none, since none was tried in all held-out contexts of its observations: it is a "
+        "Clopper–Pearson bound at 95%."
+    )
