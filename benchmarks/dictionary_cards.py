@@ -27,7 +27,7 @@ from dtinterp.commands.fit_transcoder import TranscoderConfig, fit_transcoder
 from dtinterp.commands.fitting import Fitted, fit_to_sites
 from dtinterp.commands.probe import ProbeConfig, probe
 from dtinterp.commands.scoring import Judging
-from dtinterp.commands.subject import CHECKPOINTS, DEMONSTRATIONS, Subject, load_subject
+from dtinterp.commands.subject import DEMONSTRATIONS, Subject, load_subject
 from dtinterp.commands.truth import TruthConfig, truth
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds import (
@@ -48,6 +48,7 @@ from dtinterp.dictionary.kinds import (
 from dtinterp.dictionary.storage import save_dictionary
 from dtinterp.features.truth_storage import load_truth
 from dtinterp.foundation.artefact import read_artefact
+from dtinterp.foundation.shipped import shipped
 from dtinterp.interventions.acting import ActingConfig
 from dtinterp.model.frames import ONE_HOT
 
@@ -129,7 +130,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _contenders(arguments: argparse.Namespace) -> Iterator[Contender]:
-    folders = {name: CHECKPOINTS / "models" / name for name in arguments.models}
+    folders = {name: shipped("checkpoints/models") / name for name in arguments.models}
     if arguments.imported is not None:
         folders["published"] = arguments.imported
     for name, folder in folders.items():

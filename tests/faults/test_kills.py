@@ -49,7 +49,7 @@ FIT = DictionaryConfig(
 STACK = replace(FIT, vary=Variations(k=(2, 4)))
 
 
-def _subject(root: Path) -> dict[str, Path]:
+def _subject(root: Path) -> dict[str, Any]:
     return {"model": root / "models" / "novice", "demonstrations": root / "demonstrations" / "walks"}
 
 

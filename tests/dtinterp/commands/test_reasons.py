@@ -24,7 +24,7 @@ def places(small_study: Path) -> Places:
 def test_certified_classes_are_compared_and_explained_below_one_folder(places, tmp_path, monkeypatch):
     for name in ("N_DRAWS", "N_RESAMPLES", "N_SETS"):
         monkeypatch.setattr(reasons, name, 10)
-    found = find_reasons(places, tmp_path, seed=0, replace=False)
+    found = find_reasons(places, tmp_path, seed=0, once=lambda command: command)
     report = load_equivalence(places.equivalence)
     assert load_comparison(found.agreement).portraits[0].model == "novice"
     assert [(pair.first, pair.second) for pair in map(load_pair, found.pairs)] == list(between_classes(report, 4))

@@ -69,7 +69,7 @@ def _sites(planted: Planted, configs: list[FitConfig]) -> list[SiteRows]:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: type(kind).__name__)
 def test_each_member_of_several_sites_is_what_it_would_be_alone(kind: Autoencoder, planted: Planted) -> None:
     """Fewer steps than elsewhere: a row whose k-th and next features are nearly equal turns rounding into a step."""
-    configs = [FitConfig(kind, width=24, member=member, **QUICK | {"n_steps": 25}) for member in range(2)]
+    configs = [replace(FitConfig(kind, width=24, member=member, **QUICK), n_steps=25) for member in range(2)]
     together = fit_sites(_sites(planted, configs))
     assert [[each.site for each in found] for found in together] == [[site] * 2 for site in ("early", "late", "small")]
     for site, found in zip(_sites(planted, configs), together, strict=True):
