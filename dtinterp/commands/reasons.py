@@ -15,7 +15,7 @@ from dtinterp.equivalence.similarity import is_learnable
 from dtinterp.equivalence.storage import load_equivalence
 from dtinterp.report.pairs import between_classes
 
-Once: TypeAlias = Callable[[Callable[..., object]], Callable[..., None]]
+Once: TypeAlias = Callable[[Callable[..., object]], Callable[..., object]]
 
 N_PAIRS = 4
 """Pairs of classes whose difference is explained, the largest ones."""

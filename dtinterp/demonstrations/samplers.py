@@ -9,6 +9,9 @@ from torch import Tensor
 
 from dtinterp.foundation.errors import UserError
 
+HOTTEST = 1e6
+"""At this temperature every action is drawn alike to float32, whatever the logits."""
+MOST_ACTIONS = 1000
 COLDEST = 1e-6
 """The lowest temperature; float32 holds logits divided by it."""
 
@@ -21,8 +24,11 @@ class Temperature:
 
     def __post_init__(self) -> None:
         """Refuse a temperature at which logits would overflow."""
-        if not self.value >= COLDEST:
-            raise UserError(f"the temperature is {self.value}, expected at least {COLDEST} (use `greedy` for 0).")
+        if not COLDEST <= self.value <= HOTTEST:
+            raise UserError(
+                f"the temperature is {self.value}, expected {COLDEST} to {HOTTEST:g} (`greedy` stands for 0, `uniform` "
+                "for more)."
+            )
 
 
 @dataclass(frozen=True)
@@ -38,8 +44,8 @@ class TopK:
 
     def __post_init__(self) -> None:
         """Refuse to choose among no actions."""
-        if self.k < 1:
-            raise UserError(f"top-k keeps {self.k} actions, expected at least 1.")
+        if not 1 <= self.k <= MOST_ACTIONS:
+            raise UserError(f"top-k keeps {self.k} actions, expected 1 to {MOST_ACTIONS}.")
 
 
 @dataclass(frozen=True)
@@ -50,8 +56,8 @@ class BottomK:
 
     def __post_init__(self) -> None:
         """Refuse to choose among no actions."""
-        if self.k < 1:
-            raise UserError(f"bottom-k keeps {self.k} actions, expected at least 1.")
+        if not 1 <= self.k <= MOST_ACTIONS:
+            raise UserError(f"bottom-k keeps {self.k} actions, expected 1 to {MOST_ACTIONS}.")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from pydantic import (
 
 from dtinterp.demonstrations.samplers import parse_sampler
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.ranges import LARGEST, LARGEST_SEED
 from dtinterp.foundation.specifications import read_yaml
 from dtinterp.interventions.directions import Recipe
 from environments.registration import require_supported
@@ -43,8 +44,8 @@ def _known_sampler(text: str) -> str:
     return text
 
 
-Count = Annotated[StrictInt, Field(ge=1)]
-Number = Annotated[StrictFloat, Field(allow_inf_nan=False)]
+Count = Annotated[StrictInt, Field(ge=1, le=LARGEST)]
+Number = Annotated[StrictFloat, Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST)]
 Coordinate = Annotated[StrictInt, Field(ge=0, lt=VIEW)]
 Cells = Annotated[tuple[tuple[Coordinate, Coordinate], ...], Field(min_length=1), AfterValidator(_distinct)]
 
@@ -94,7 +95,7 @@ class Specification(BaseModel):
     """random directions"""
     closed_loop: ClosedLoopSpecification
     """how patched models are played"""
-    seed: Annotated[StrictInt, Field(ge=0)]
+    seed: Annotated[StrictInt, Field(ge=0, le=LARGEST_SEED)]
     """of random directions, starts and sampled actions"""
 
     @model_validator(mode="after")

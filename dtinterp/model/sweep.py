@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat, StrictInt
 
+from dtinterp.foundation.ranges import LARGEST, LARGEST_SEED
 from dtinterp.foundation.specifications import read_yaml
 from dtinterp.model.config import ModelConfig, TrainConfig
 
@@ -39,9 +40,10 @@ def _require_known(options: Mapping[str, Any], kind: type, where: str) -> None:
         raise ValueError(f"{where} sets {strangers[0]}, expected options that a sweep does not set itself")
 
 
-Count = Annotated[StrictInt, Field(ge=1)]
+Count = Annotated[StrictInt, Field(ge=1, le=LARGEST)]
 Counts = Annotated[tuple[Count, ...], Field(min_length=1), AfterValidator(_distinct)]
-Seeds = Annotated[tuple[StrictInt, ...], Field(min_length=1), AfterValidator(_distinct)]
+Seed = Annotated[StrictInt, Field(ge=0, le=LARGEST_SEED)]
+Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_distinct)]
 
 
 class Sweep(BaseModel):
@@ -61,7 +63,7 @@ class Sweep(BaseModel):
     """width of a head; a model has as many as fit into its width, at least one, and they share all of it"""
     neurons_per_width: Count = 2
     """neurons of an MLP for each dimension of the residual stream"""
-    target_return: Annotated[StrictFloat, Field(ge=0)] | None = None
+    target_return: Annotated[StrictFloat, Field(ge=0, le=LARGEST)] | None = None
     """return that every model is asked for; none: the highest that the demonstrations achieve"""
     n_episodes: Count = 1000
     """episodes that a model plays, sampled, when it is trained"""

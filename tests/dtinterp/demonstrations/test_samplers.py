@@ -82,11 +82,13 @@ def test_text_that_is_no_sampler_is_refused_in_a_sentence(text):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("temperature=0", r"the temperature is 0.0, expected at least 1e-06 \(use `greedy` for 0\)"),
-        ("temperature=nan", "the temperature is nan, expected at least 1e-06"),
-        ("temperature=-1", "the temperature is -1.0, expected at least 1e-06"),
-        ("top-k=0", "top-k keeps 0 actions, expected at least 1"),
-        ("bottom-k=0", "bottom-k keeps 0 actions, expected at least 1"),
+        ("temperature=0", r"the temperature is 0.0, expected 1e-06 to 1e\+06 \(`greedy` stands for 0"),
+        ("temperature=nan", "the temperature is nan, expected 1e-06 to"),
+        ("temperature=-1", "the temperature is -1.0, expected 1e-06 to"),
+        ("temperature=inf", "the temperature is inf, expected 1e-06 to"),
+        ("top-k=99999999999", "top-k keeps 99999999999 actions, expected 1 to 1000"),
+        ("top-k=0", "top-k keeps 0 actions, expected 1 to 1000"),
+        ("bottom-k=0", "bottom-k keeps 0 actions, expected 1 to 1000"),
         ("epsilon-greedy=-0.1", "epsilon is -0.1, expected a number from 0 to 1"),
         ("epsilon-greedy=nan", "epsilon is nan, expected a number from 0 to 1"),
         ("uniform=1.1", "the uniform share is 1.1, expected a number from 0 to 1"),
