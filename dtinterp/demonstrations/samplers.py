@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dtinterp.foundation.errors import UserError
 
-HOTTEST = 1e6
+HOTTEST = 1e12
 """At this temperature every action is drawn alike to float32, whatever the logits."""
 MOST_ACTIONS = 1000
 COLDEST = 1e-6
