@@ -39,8 +39,8 @@ def test_a_site_that_the_model_has_not_is_refused(small_study, exported, tmp_pat
 def test_rows_of_another_length_are_refused(small_study, tmp_path):
     from dtinterp.dictionary.config import FitConfig
     from dtinterp.dictionary.fit import fit
+    from dtinterp.dictionary.formats.saelens import export_saelens
     from dtinterp.dictionary.kinds import TopK
-    from dtinterp.dictionary.saelens import export_saelens
 
     rows = torch.randn(30, 5)
     config = FitConfig(TopK(2), width=8, n_steps=2)
@@ -64,3 +64,19 @@ def test_a_dictionary_of_the_stream_is_none_of_the_heads_although_its_rows_are_a
     (exported / "cfg.json").write_text(json.dumps(settings))
     with pytest.raises(UserError, match=r"reads rows of length 16, .* at blocks\.0\.attn\.hook_result"):
         import_dictionary(exported, model=model, out=tmp_path / "back")
+
+
+def test_a_folder_whose_site_the_model_has_not_is_told(small_study, exported, tmp_path):
+    config = exported / "cfg.json"
+    config.write_text(config.read_text().replace("hook_obs_embed", "blocks.8.hook_resid_pre"))
+    with pytest.raises(
+        UserError, match=r"has rows of 'blocks\.8\.hook_resid_pre', which .*novice lacks: give --site, one"
+    ):
+        import_dictionary(exported, model=small_study / "models" / "novice", out=tmp_path / "back")
+
+
+def test_a_folder_without_a_site_wants_one(small_study, exported, tmp_path):
+    config = exported / "cfg.json"
+    config.write_text(config.read_text().replace('"hook_obs_embed"', '""'))
+    with pytest.raises(UserError, match="names no site of a model: give --site, one of hook_obs_embed, "):
+        import_dictionary(exported, model=small_study / "models" / "novice", out=tmp_path / "back")
