@@ -90,5 +90,5 @@ def test_a_small_file_that_says_it_is_large_costs_nothing(network, training, sha
 
 def test_an_agent_without_settings_gets_one_sentence(network, tmp_path):
     write_artefact(tmp_path / "agent", Content("agent", {}, network.state_dict(), {}), parents=(), seed=0)
-    with pytest.raises(UserError, match="training is missing in .*agent, where it cannot be"):
+    with pytest.raises(UserError, match=r"training is missing in .*agent, where it cannot be"):
         load_agent(tmp_path / "agent")

@@ -102,7 +102,6 @@ def test_one_unseen_input_has_no_error_of_its_own(pairs):
     [
         ({}, {"b_in": None}, "map lacks b_in: fit it again"),
         ({}, {"W_skip": torch.zeros(4)}, "map has damaged W_skip: fit it again"),
-        ({}, {"W_enc": torch.zeros(4, 4)}, r"W_enc of 'x' has shape \(4, 4\), expected \(3, 4\)"),
         ({"kind": {"type": "Wormhole"}}, {}, "map is of kind Wormhole, expected one of Linear, Transcoder, SkipTra"),
         ({"kind": {"type": "Transcoder", "k": "x"}}, {}, r"k is 'x' \(.*\) in .*map, where it cannot be"),
         ({"site": 3}, {}, r"site is 3 \(.*\) in .*map, where it cannot be: fit it again"),
