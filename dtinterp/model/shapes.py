@@ -9,8 +9,8 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.model.config import ModelConfig
 from dtinterp.model.transformer import DecisionTransformer
 
-FEWEST = 12
-"""Weights of a layer, whichever options it has."""
+FEWEST = 8
+"""Weights of attention, which every layer has."""
 LARGEST = 2**24
 """Of any size in a config; larger ones are larger than any memory."""
 FIRST = "blocks.0."
