@@ -29,7 +29,6 @@ from dtinterp.dictionary.formats.weights import (
 from dtinterp.dictionary.kinds import L1, Autoencoder, BatchTopK, Gated, JumpReLU, Kind, Matryoshka, TopK
 from dtinterp.dictionary.stored import kind_of
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.reading import JSON
 from dtinterp.foundation.writing import draft_folder
 
 CONFIG = "cfg.json"
@@ -150,7 +149,7 @@ class _Flat:
     normalize_activations: bool | str | None = "none"
 
 
-def _of_today(told: Mapping[str, JSON], file: Path) -> Mapping[str, JSON]:
+def _of_today(told: Mapping[str, object], file: Path) -> Mapping[str, object]:
     """Return settings as version 6 writes them."""
     named = {_RENAMED.get(name, name): value for name, value in told.items()}
     if "metadata" in named:

@@ -11,7 +11,7 @@ from torch import Tensor
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds import Kind
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.reading import JSON, read_json, read_tensors
+from dtinterp.foundation.reading import parse_object, read_bytes, read_tensors
 from dtinterp.foundation.settings import settings_of
 
 SETTINGS_BYTES = 2**20
@@ -24,12 +24,9 @@ Tensors: TypeAlias = dict[str, Tensor]
 SettingsT = TypeVar("SettingsT")
 
 
-def read_settings(file: Path) -> dict[str, JSON]:
+def read_settings(file: Path) -> Mapping[str, object]:
     """Return the settings of a folder. Raises `UserError` where they are no JSON object."""
-    settings = read_json(file, at_most=SETTINGS_BYTES)
-    if not isinstance(settings, dict):
-        raise UserError(f"{file} is no JSON object, expected the settings of an autoencoder in one: {AGAIN}.")
-    return settings
+    return parse_object(read_bytes(file, at_most=SETTINGS_BYTES), str(file))
 
 
 def checked(kind: type[SettingsT], settings: object, file: Path) -> SettingsT:

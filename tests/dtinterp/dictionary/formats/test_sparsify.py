@@ -73,7 +73,11 @@ def test_what_has_no_equal_here_gets_one_sentence(settings: dict[str, object], s
 
 def test_settings_that_are_no_object_are_refused(tmp_path: Path) -> None:
     _write(tmp_path / "sae")
-    for text, sentence in (("[1]", "is no JSON object"), ("[" * 200_000, "is damaged"), ("{", "is damaged")):
+    for text, sentence in (
+        ("[1]", "is damaged .it is no JSON object"),
+        ("[" * 200_000, "is damaged"),
+        ("{", "is damaged"),
+    ):
         (tmp_path / "sae" / "cfg.json").write_text(text)
         with pytest.raises(UserError, match=sentence):
             read(tmp_path / "sae")
