@@ -67,7 +67,7 @@ $(LENS)/.installed: $(INSTALLED) Makefile
 
 # The exchange of dictionaries with SAELens itself, both ways; make test runs it with everything else.
 saelens: $(SAELENS)/.installed
-	$(BIN)/python -m pytest tests/dtinterp/dictionary/test_saelens.py
+	$(BIN)/python -m pytest tests/dtinterp/dictionary/formats/test_saelens_itself.py
 
 $(SAELENS)/.installed: $(INSTALLED) Makefile
 	rm -rf $(SAELENS)

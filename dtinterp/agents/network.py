@@ -86,6 +86,8 @@ class RecurrentActorCritic(nn.Module):
     def _initialise(self, generator: torch.Generator) -> None:
         gains = {"policy_head.weight": 0.01, "value_head.weight": 0.3, "embed.weight": 2**0.5}
         for name, parameter in self.named_parameters():
+            if parameter.is_meta:
+                continue  # where shapes alone are asked for, nothing is drawn
             if parameter.dim() == 2:
                 nn.init.orthogonal_(parameter, gain=gains.get(name, 1.0), generator=generator)
             else:

@@ -5,14 +5,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from pydantic import TypeAdapter
+from pydantic import PositiveInt
 
 from dtinterp.agents.config import AgentConfig
 from dtinterp.agents.network import RecurrentActorCritic
 from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.devices import device_of
+from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.settings import settings_of
 
 KIND = "agent"
+AGAIN = "train it again"
+LARGEST = 2**24
+"""Of any size in a config; larger ones are larger than any memory."""
 TRAINING = "training"
 """Name of the measurement that says what training took; the others say how the agent fares, by sampler."""
 
@@ -45,27 +50,44 @@ def save_agent(
 
 
 def load_agent(path: Path) -> TrainedAgent:
-    """Read an agent. Raises `UserError` where it is missing, damaged, or no agent."""
+    """Read an agent.
+
+    Raises `UserError` where it is missing, damaged, or no agent, or has weights that are not those of its shape.
+    """
     artefact = read_artefact(path, kind=KIND)
-    settings = TypeAdapter(_Settings).validate_python(artefact.config)
-    network = RecurrentActorCritic(
-        n_items=settings.shape.n_items,
-        n_actions=settings.shape.n_actions,
-        d_hidden=settings.training.d_hidden,
-        generator=torch.Generator(),
-        core=settings.training.core,
-    )
+    settings = settings_of(_Settings, artefact.config, str(path), advice=AGAIN)
+    if _weight_shapes(settings, path) != {name: tuple(tensor.shape) for name, tensor in artefact.tensors.items()}:
+        raise UserError(f"{path} does not have the weights of the shape that it says: {AGAIN}.")
+    network = settings.network()
     network.load_state_dict(dict(artefact.tensors))
     return TrainedAgent(network.eval(), settings.training, artefact)
 
 
 @dataclass(frozen=True)
 class _Shape:
-    n_items: int
-    n_actions: int
+    n_items: PositiveInt
+    n_actions: PositiveInt
 
 
 @dataclass(frozen=True)
 class _Settings:
     training: AgentConfig
     shape: _Shape
+
+    def network(self) -> RecurrentActorCritic:
+        """Build the network, whose weights are yet to come."""
+        return RecurrentActorCritic(
+            n_items=self.shape.n_items,
+            n_actions=self.shape.n_actions,
+            d_hidden=self.training.d_hidden,
+            generator=torch.Generator(),
+            core=self.training.core,
+        )
+
+
+def _weight_shapes(settings: _Settings, path: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each weight by name; nothing is allocated, however large the settings say that it is."""
+    if max(settings.shape.n_items, settings.shape.n_actions, settings.training.d_hidden) > LARGEST:
+        raise UserError(f"{path} says that it has weights larger than any memory: {AGAIN}.")
+    with torch.device("meta"):
+        return {name: tuple(weight.shape) for name, weight in settings.network().state_dict().items()}

@@ -38,7 +38,7 @@ COMMANDS = {
         "dtinterp.commands.score_dictionary:score_dictionary", "judge a dictionary on other rows, or an imported one"
     ),
     "import-dictionary": Command(
-        "dtinterp.commands.import_dictionary:import_dictionary", "import an autoencoder in SAELens's format"
+        "dtinterp.commands.import_dictionary:import_dictionary", "import an autoencoder of SAELens or another library"
     ),
     "fit-transcoder": Command(
         "dtinterp.commands.fit_transcoder:fit_transcoder", "fit transcoders and linear maps in place of MLPs"

@@ -5,7 +5,7 @@ from typing import Literal, assert_never
 
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.to_minari import to_minari
-from dtinterp.dictionary.saelens import export_saelens
+from dtinterp.dictionary.formats.saelens import export_saelens
 from dtinterp.dictionary.storage import load_dictionary
 
 EXPORTS = Path("results/exports")

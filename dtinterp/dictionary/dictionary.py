@@ -106,7 +106,7 @@ def check_width(kind: Kind, width: int) -> None:
                 f"{type(kind).__name__} has k={k}, expected at most the width {width}: give a smaller k or a larger "
                 "width."
             )
-        case Matryoshka(n_levels=n_levels) if kind.prefixes(width)[0] < 1:
+        case Matryoshka(n_levels=n_levels) if width >> (n_levels - 1) < 1:
             raise UserError(f"Matryoshka halves the width {width} {n_levels - 1} times: give fewer levels.")
         case Pca(n_components=number) | Ica(n_components=number) | SemiNmf(n_components=number) if number != width:
             raise UserError(f"{_spoken(kind)} of {number} components has width {width}: fit it again.")

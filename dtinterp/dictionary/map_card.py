@@ -1,13 +1,12 @@
 """A map and held-out pairs of rows become its report card, and map and card an artefact."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float32, Float64, Int64
-from pydantic import TypeAdapter
 from torch import Tensor
 
 from dtinterp.dictionary.acting import Acting
@@ -16,11 +15,14 @@ from dtinterp.dictionary.card import Inputs, inputs_of, is_among, require_variet
 from dtinterp.dictionary.codes import Codes
 from dtinterp.dictionary.maps import MAP_KINDS, RowMap, apply_map, encode_map
 from dtinterp.dictionary.resampling import resample
+from dtinterp.dictionary.stored import AGAIN, kind_of, require_parts
 from dtinterp.foundation.artefact import Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.settings import settings_of
 from dtinterp.foundation.statistics import Interval
 
 ARTEFACT_KIND = "mlp-map"
+N_AXES = {"W_enc": 2, "b_enc": 1, "W_dec": 2, "b_dec": 1, "b_in": 1, "scale_in": 0, "scale_out": 0, "W_skip": 2}
 
 
 @dataclass(frozen=True)
@@ -105,25 +107,24 @@ def save_map(
 def load_map(path: Path, *, parent: Artefact | None = None) -> RowMap:
     """Read the map in the folder `path`; with `parent`, check that it was made from just that artefact."""
     artefact = read_artefact(path, kind=ARTEFACT_KIND, parent=parent)
-    settings = TypeAdapter(_Settings).validate_python(artefact.config)
+    settings = settings_of(_Settings, artefact.config, str(path), advice=AGAIN)
     kinds = {kind.__name__: kind for kind in MAP_KINDS}
-    name = str(settings.kind.pop("type"))
-    if name not in kinds:
-        raise UserError(f"{path} is a map of kind {name}, expected one of {', '.join(kinds)}: fit it again.")
-    kind = TypeAdapter(kinds[name]).validate_python(settings.kind)
+    require_parts(artefact.tensors, N_AXES, path, optional=("W_skip",))
+    kind = kind_of(settings.kind, kinds, path)
     return RowMap(**artefact.tensors, kind=kind, site=settings.site, name=settings.name)
 
 
 def load_map_card(path: Path) -> MapCard:
     """Read the report card that was saved with the map at `path`."""
-    return TypeAdapter(MapCard).validate_python(read_artefact(path, kind=ARTEFACT_KIND).manifest.metrics)
+    metrics = read_artefact(path, kind=ARTEFACT_KIND).manifest.metrics
+    return settings_of(MapCard, metrics, f"the card of {path}", advice=AGAIN)
 
 
 @dataclass(frozen=True)
 class _Settings:
     name: str
     site: str
-    kind: dict[str, str | int]
+    kind: Mapping[str, str | int]
 
 
 def _columns(

@@ -6,20 +6,21 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import get_args
 
-from pydantic import TypeAdapter
-
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.gate import judge, verdict_of
 from dtinterp.dictionary.kinds import Kind
 from dtinterp.dictionary.score import DictionaryScore
+from dtinterp.dictionary.stored import AGAIN, kind_of, require_parts
 from dtinterp.dictionary.verdict import Gate
 from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.settings import settings_of
 
 ARTEFACT_KIND = "dictionary"
 NO_CARD = "not judged: no report card"
 """The verdict on a dictionary that was never scored."""
 KINDS: Mapping[str, type[Kind]] = {kind.__name__: kind for kind in get_args(Kind)}
+N_AXES = {"W_enc": 2, "b_enc": 1, "W_dec": 2, "b_dec": 1, "scale": 0, "threshold": 1}
 
 
 def save_dictionary(
@@ -50,18 +51,20 @@ def load_dictionary(path: Path, *, parent: Artefact | None = None) -> Dictionary
     """Read the dictionary in the folder `path`; with `parent`, check that it was fitted to just that model.
 
     Raises `UserError` where it is missing, damaged, of another schema, of another model than `parent` or of an
-    untrained one of its shape, or of an unknown kind.
+    untrained one of its shape, of an unknown kind, or of parts that do not fit.
     """
     artefact = read_artefact(path, kind=ARTEFACT_KIND, parent=parent)
-    settings = TypeAdapter(_Settings).validate_python(artefact.config)
+    settings = settings_of(_Settings, artefact.config, str(path), advice=AGAIN)
     if parent is not None and settings.of_untrained:
         raise UserError(
             f"{path} was fitted to an untrained model of the shape of {parent.path}: give a dictionary that was fitted "
             "without --untrained."
         )
+    kind = kind_of(settings.kind, KINDS, path)
+    require_parts(artefact.tensors, N_AXES, path, optional=("threshold",))
     return Dictionary(
         **artefact.tensors,
-        kind=_kind(settings.kind, path),
+        kind=kind,
         site=settings.site,
         name=settings.name,
         of_untrained=settings.of_untrained,
@@ -76,7 +79,7 @@ def load_score(path: Path) -> DictionaryScore | None:
     metrics = read_artefact(path, kind=ARTEFACT_KIND).manifest.metrics
     if not metrics:
         return None
-    score = TypeAdapter(DictionaryScore).validate_python(metrics)
+    score = settings_of(DictionaryScore, metrics, f"the card of {path}", advice="score it again")
     if score.verdict is None or _knew_all_marks(metrics["verdict"]):
         return score
     return dataclasses.replace(score, verdict=judge(score, score.verdict.gate))
@@ -102,10 +105,3 @@ class _Settings:
     site: str
     kind: Mapping[str, str | int | float]
     of_untrained: bool = False
-
-
-def _kind(settings: Mapping[str, str | int | float], path: Path) -> Kind:
-    name = str(settings["type"])
-    if name not in KINDS:
-        raise UserError(f"{path} is a dictionary of kind {name}, expected one of {', '.join(KINDS)}: fit it again.")
-    return TypeAdapter(KINDS[name]).validate_python({key: value for key, value in settings.items() if key != "type"})

@@ -14,11 +14,12 @@ from typing import Literal, TypeVar
 import torch
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 from torch import Tensor
-from torch.serialization import get_unsafe_globals_in_checkpoint
 
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.manifest import JSON
+from dtinterp.model.checkpoint import read_checkpoint
 from dtinterp.model.config import ModelConfig, Normalization
+from dtinterp.model.shapes import weight_shapes
 from dtinterp.model.tokens import n_slots_of
 from dtinterp.model.transformer import DecisionTransformer
 
@@ -115,7 +116,8 @@ def read_published(file: Path) -> Published:
     model_settings = _checked(_ModelSettings, texts["model_config"], f"model_config of {file}")
     weights = _tensors(contents[WEIGHTS], file)
     shape = _shape(model_settings, texts, weights, file)
-    renamed = _renamed(_reserved(shape, weights, file), weights, file)
+    ours = weight_shapes(shape, file, n_weights=len(weights))
+    renamed = _renamed(ours, weights, file)
     model = DecisionTransformer(shape, torch.Generator())
     model.load_state_dict(renamed)
     return Published(model.eval(), texts, model_settings.seed, sha256(file.read_bytes()).hexdigest())
@@ -125,30 +127,12 @@ def _contents(file: Path) -> Mapping[str, object]:
     """Return the dictionary that the file holds, once its parts are known to be there."""
     if not file.is_file():
         raise UserError(f"{file} is no file: give the path of a published checkpoint, a .pt file.")
-    contents = _unpickled(file)
+    contents = read_checkpoint(file)
     if not isinstance(contents, dict):
         raise UserError(f"{file} holds a {type(contents).__name__}, expected a dictionary with {WEIGHTS}: {_ELSE}.")
     missing = [name for name in (WEIGHTS, *SETTINGS) if name not in contents]
     if missing:
         raise UserError(f"{file} has no {', '.join(missing)}, which every published checkpoint has: {_ELSE}.")
-    return contents
-
-
-def _unpickled(file: Path) -> object:
-    """Return what torch reads without running anything."""
-    # A damaged or hostile file fails in as many ways as there are parts in an archive and a pickle.
-    try:
-        strangers = sorted(get_unsafe_globals_in_checkpoint(file))
-        contents = None if strangers else torch.load(file, map_location="cpu", weights_only=True)  # noqa: TID251
-    except Exception:
-        raise UserError(
-            f"{file} is truncated, damaged, or no checkpoint of torch 1.6 or newer: fetch it again."
-        ) from None
-    if strangers:
-        raise UserError(
-            f"{file} would call {', '.join(strangers)}, which no checkpoint of tensors and texts needs; nothing of it "
-            "was run: fetch it from its authors."
-        )
     return contents
 
 
@@ -170,15 +154,18 @@ def _tensors(weights: object, file: Path) -> dict[str, Tensor]:
         raise UserError(f"{', '.join(strays)} in {file} is no tensor, expected only weights: {_ELSE}.")
     named = {str(name): weight for name, weight in weights.items()}
     read = {name: named[name] for name in named if not name.startswith(UNUSED) and not name.endswith(CONSTANTS)}
-    odd = [name for name, weight in read.items() if not _is_plain(weight)]
+    dense = {name: weight for name, weight in read.items() if _is_dense(weight)}
+    n_bytes, size = sum(weight.nbytes for weight in dense.values()), file.stat().st_size
+    if n_bytes > size:  # a view may repeat one number as often as it likes
+        raise UserError(f"{file} has {size:,} bytes and weights that say they take {n_bytes:,}: fetch it again.")
+    odd = [name for name in read if name not in dense or not dense[name].isfinite().all()]
     if odd:
         raise UserError(f"{', '.join(odd)} in {file} is no plain tensor of finite numbers: fetch it again.")
     return read
 
 
-def _is_plain(weight: Tensor) -> bool:
-    is_dense = weight.layout == torch.strided and not weight.is_nested and not weight.is_meta
-    return is_dense and weight.is_floating_point() and bool(weight.isfinite().all())
+def _is_dense(weight: Tensor) -> bool:
+    return weight.layout == torch.strided and not weight.is_nested and not weight.is_meta and weight.is_floating_point()
 
 
 def _shape(
@@ -227,22 +214,11 @@ def _checked(kind: type[Settings], settings: Mapping[str, JSON], what: str) -> S
         raise UserError(f"{name} is {mistake['input']!r} in {what}, which cannot be imported: {_ELSE}.") from None
 
 
-def _reserved(shape: ModelConfig, weights: Mapping[str, Tensor], file: Path) -> dict[str, Tensor]:
-    """Return weights of this shape without numbers, which take no memory, however large the settings say they are."""
-    if shape.n_layers > len(weights):
-        raise UserError(f"{file} has {len(weights)} weights, too few for the {shape.n_layers} layers it says: {_ELSE}.")
-    try:
-        with torch.device("meta"):
-            return DecisionTransformer(shape, torch.Generator()).state_dict()
-    except RuntimeError:
-        raise UserError(f"{file} says that it has weights larger than any memory: {_ELSE}.") from None
-
-
-def _renamed(ours: Mapping[str, Tensor], weights: Mapping[str, Tensor], file: Path) -> dict[str, Tensor]:
+def _renamed(ours: Mapping[str, tuple[int, ...]], weights: Mapping[str, Tensor], file: Path) -> dict[str, Tensor]:
     """Return the weights under our names, each of the shape that ours has."""
     source = {name: RENAMED.get(name, f"transformer.{name}") for name in ours if not name.endswith(OURS_ALONE)}
     _require_names(set(source.values()), set(weights), file)
-    shapes = {name: _written(name, weight) for name, weight in ours.items()}
+    shapes = {name: shape[::-1] if name in TRANSPOSED else shape for name, shape in ours.items()}
     wrong = [
         f"{theirs} has shape {tuple(weights[theirs].shape)}, not {shapes[name]}"
         for name, theirs in source.items()
@@ -251,12 +227,7 @@ def _renamed(ours: Mapping[str, Tensor], weights: Mapping[str, Tensor], file: Pa
     if wrong:
         raise UserError(f"{file} does not have the shape that its own settings say ({', '.join(wrong)}): {_ELSE}.")
     renamed = {name: weights[theirs].T if name in TRANSPOSED else weights[theirs] for name, theirs in source.items()}
-    return {name: renamed.get(name, torch.zeros(weight.shape)) for name, weight in ours.items()}
-
-
-def _written(name: str, weight: Tensor) -> tuple[int, ...]:
-    """Return the shape that one of our weights has in their file."""
-    return tuple(weight.T.shape if name in TRANSPOSED else weight.shape)
+    return {name: renamed[name] if name in renamed else torch.zeros(shape) for name, shape in ours.items()}
 
 
 def _require_names(expected: set[str], given: set[str], file: Path) -> None:

@@ -5,17 +5,19 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import torch
-from pydantic import TypeAdapter
 
 from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.settings import settings_of
 from dtinterp.model.config import ModelConfig, TrainConfig
 from dtinterp.model.published import Published
+from dtinterp.model.shapes import weight_shapes
 from dtinterp.model.transformer import DecisionTransformer
 
 KIND = "model"
 SHAPE, PUBLISHED = "model", "published"
 """Where an artefact's config has the model's shape, and the settings of one that was imported."""
+AGAIN = "make it again"
 _OPTIONS = frozenset(option.name for option in fields(ModelConfig))
 
 
@@ -70,8 +72,8 @@ class TrainedModel:
 
         The published ids name the same worlds here. Of a model of ours the demonstrations say it.
         """
-        settings = TypeAdapter(_Imported).validate_python(self.artefact.config.get(PUBLISHED, {}))
-        return settings.environment_config.env_id
+        told = self.artefact.config.get(PUBLISHED, {})
+        return settings_of(_Imported, told, str(self.artefact.path), advice=AGAIN).environment_config.env_id
 
     @property
     def assumed(self) -> TrainConfig:
@@ -102,13 +104,14 @@ def load_model(path: Path, *, parent: Artefact | None = None) -> TrainedModel:
     strangers = sorted(settings.keys() - _OPTIONS) if isinstance(settings, Mapping) else ["no shape"]
     if strangers:
         raise UserError(f"{path} has {', '.join(strangers)}, which this version cannot read: use a newer one.")
-    model = DecisionTransformer(TypeAdapter(ModelConfig).validate_python(settings), torch.Generator())
-    ours = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
-    if ours != {name: tuple(tensor.shape) for name, tensor in artefact.tensors.items()}:
-        raise UserError(f"{path} does not have the weights of the shape that it says: make it again.")
-    model.load_state_dict(dict(artefact.tensors))
     is_ours = PUBLISHED not in artefact.config
-    training = TypeAdapter(TrainConfig).validate_python(artefact.config) if is_ours else None
+    training = settings_of(TrainConfig, artefact.config, str(path), advice=AGAIN) if is_ours else None
+    shape = settings_of(ModelConfig, settings, str(path), advice=AGAIN)
+    found = {name: tuple(tensor.shape) for name, tensor in artefact.tensors.items()}
+    if weight_shapes(shape, path, n_weights=len(found)) != found:
+        raise UserError(f"{path} does not have the weights of the shape that it says: {AGAIN}.")
+    model = DecisionTransformer(shape, torch.Generator())
+    model.load_state_dict(dict(artefact.tensors))
     return TrainedModel(model.eval(), training, artefact)
 
 

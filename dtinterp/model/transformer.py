@@ -181,7 +181,7 @@ class DecisionTransformer(HookedRootModule):
         residual = deviation / (2 * self.cfg.n_layers) ** 0.5
         for name, parameter in self.named_parameters():
             kind = name.rpartition(".")[2]
-            if kind.startswith("W_"):
+            if kind.startswith("W_") and not parameter.is_meta:  # where shapes alone are asked for, nothing is drawn
                 scale = residual if kind in ("W_O", "W_out") else deviation
                 nn.init.normal_(parameter, std=scale, generator=generator)
 

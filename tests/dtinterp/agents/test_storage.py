@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ from dtinterp.agents.network import RecurrentActorCritic
 from dtinterp.agents.storage import load_agent, save_agent
 from dtinterp.foundation.artefact import Content, write_artefact
 from dtinterp.foundation.errors import UserError
+from tests.limits import little_memory
 
 SHIPPED = Path(__file__).parents[3] / "checkpoints" / "agents" / "memory-movable"
 CONFIG = AgentConfig(d_hidden=6, seed=5, learning_rate=0.1)
@@ -66,3 +67,28 @@ def test_an_agent_is_not_overwritten_unasked(network, tmp_path):
         save_agent(tmp_path / "agent", network, CONFIG, metrics={})
     save_agent(tmp_path / "agent", network, CONFIG, metrics={"anew": 1}, replace=True)
     assert load_agent(tmp_path / "agent").artefact.manifest.metrics == {"anew": 1}
+
+
+@pytest.mark.parametrize(
+    ("training", "shape", "sentence"),
+    [
+        ({"d_hidden": 20_000}, {}, "agent does not have the weights of the shape that it says: train it again"),
+        ({"core": "lstm"}, {}, "agent does not have the weights of the shape that it says"),
+        ({}, {"n_items": 10**30}, "agent says that it has weights larger than any memory: train it again"),
+        ({}, {"n_items": -1}, r"shape\.n_items is -1 \(.*\) in .*agent, where it cannot be: train it again"),
+        ({"core": "gpt"}, {}, r"training\.core is 'gpt' \(.*\) in .*agent"),
+        ({"steps": None}, {}, r"training\.steps is None \(.*\) in .*agent"),
+    ],
+    ids=str,
+)
+def test_a_small_file_that_says_it_is_large_costs_nothing(network, training, shape, sentence, tmp_path):
+    told = {"training": asdict(CONFIG) | training, "shape": {"n_items": 980, "n_actions": 7} | shape}
+    write_artefact(tmp_path / "agent", Content("agent", told, network.state_dict(), {}), parents=(), seed=0)
+    with little_memory(), pytest.raises(UserError, match=sentence):
+        load_agent(tmp_path / "agent")
+
+
+def test_an_agent_without_settings_gets_one_sentence(network, tmp_path):
+    write_artefact(tmp_path / "agent", Content("agent", {}, network.state_dict(), {}), parents=(), seed=0)
+    with pytest.raises(UserError, match=r"training is missing in .*agent, where it cannot be"):
+        load_agent(tmp_path / "agent")

@@ -7,6 +7,7 @@ from dtinterp.dictionary.map_config import MapConfig
 from dtinterp.dictionary.maps import Linear, SkipTranscoder, apply_map
 from dtinterp.dictionary.pairs import Pairs
 from dtinterp.dictionary.transcoding import fit_map
+from dtinterp.foundation.artefact import Content, write_artefact
 from dtinterp.foundation.errors import UserError
 
 D, N = 6, 200
@@ -94,3 +95,32 @@ def test_one_unseen_input_has_no_error_of_its_own(pairs):
     card = _card(_fit(pairs), pairs, fitted=pairs.inputs[1:])
     assert card.fvu_unseen is None
     assert "the outputs of the 1 held-out inputs that are none of the fit are all alike" in card.warnings[-1]
+
+
+@pytest.mark.parametrize(
+    ("config", "tensors", "sentence"),
+    [
+        ({}, {"b_in": None}, "map lacks b_in: fit it again"),
+        ({}, {"W_skip": torch.zeros(4)}, "map has damaged W_skip: fit it again"),
+        ({"kind": {"type": "Wormhole"}}, {}, "map is of kind Wormhole, expected one of Linear, Transcoder, SkipTra"),
+        ({"kind": {"type": "Transcoder", "k": "x"}}, {}, r"k is 'x' \(.*\) in .*map, where it cannot be"),
+        ({"site": 3}, {}, r"site is 3 \(.*\) in .*map, where it cannot be: fit it again"),
+    ],
+    ids=str,
+)
+def test_a_sealed_map_that_cannot_be_gets_one_sentence(config, tensors, sentence, tmp_path):
+    parts = {
+        "W_enc": (3, 4),
+        "b_enc": (4,),
+        "W_dec": (4, 3),
+        "b_dec": (3,),
+        "b_in": (3,),
+        "scale_in": (),
+        "scale_out": (),
+    }
+    whole = {name: torch.ones(shape) for name, shape in parts.items()} | tensors
+    told = {"name": "x", "site": "blocks.0.mlp", "kind": {"type": "Transcoder", "k": 2}} | config
+    content = Content("mlp-map", told, {name: each for name, each in whole.items() if each is not None}, {})
+    write_artefact(tmp_path / "map", content, parents=(), seed=0)
+    with pytest.raises(UserError, match=sentence):
+        load_map(tmp_path / "map")

@@ -9,9 +9,9 @@ from safetensors.torch import save_file
 from dtinterp.dictionary.card import held_out_cards, row_card
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.fit import fit, of_directions
+from dtinterp.dictionary.formats import read_foreign
 from dtinterp.dictionary.kinds import Items, Pca
 from dtinterp.dictionary.rows import RowSource, as_rows, normalise, rows_at
-from dtinterp.dictionary.saelens import import_saelens
 from dtinterp.dictionary.score import score
 from dtinterp.foundation.artefact import Content, write_artefact
 from dtinterp.foundation.errors import UserError
@@ -82,7 +82,7 @@ def test_the_documented_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyP
     made = runpy.run_path("example.py")
     assert made["rows"].shape == (6400, 32)
     assert [member.width for member in made["members"]] == [64] * 5
-    assert import_saelens(tmp_path / "results" / "batchtopk").width == 64
+    assert read_foreign(tmp_path / "results" / "batchtopk").width == 64
 
 
 def test_normalised_rows_have_a_mean_norm_of_root_d_model() -> None:

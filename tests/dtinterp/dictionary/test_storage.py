@@ -94,7 +94,7 @@ def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:
     )
     write_artefact(tmp_path / "dictionary", content, parents=(), seed=0)
     with pytest.raises(
-        UserError, match=r"is a dictionary of kind Sparkling, expected one of TopK, BatchTopK, .*Identity: fit it again"
+        UserError, match=r"is of kind Sparkling, expected one of TopK, BatchTopK, .*Identity: fit it again"
     ):
         load_dictionary(tmp_path / "dictionary")
 
@@ -128,3 +128,40 @@ def test_a_verdict_that_is_older_than_a_mark_is_given_anew(
 def test_a_dictionary_without_a_card_is_not_judged(dictionary: Dictionary, parent: Artefact, tmp_path: Path) -> None:
     save_dictionary(tmp_path / "dictionary", dictionary, parents=[parent], seed=0)
     assert gate_record(tmp_path / "dictionary") == {"gate": "not judged: no report card"}
+
+
+@pytest.mark.parametrize(
+    ("config", "tensors", "sentence"),
+    [
+        ({}, {"b_dec": None}, "dictionary lacks b_dec: fit it again"),
+        ({}, {"W_more": torch.zeros(2)}, "dictionary has strange W_more: fit it again"),
+        ({}, {"W_dec": torch.zeros(4), "b_enc": torch.zeros(4).long()}, "has damaged W_dec, b_enc: fit it again"),
+        ({"name": None}, {}, r"name is None \(.*\) in .*dictionary, where it cannot be"),
+        ({"kind": [1]}, {}, r"kind is \[1\] \(.*\) in .*dictionary"),
+        ({"kind": {}}, {}, "is of kind None, expected one of TopK"),
+        ({"kind": {"type": "TopK", "k": "many"}}, {}, r"k is 'many' \(.*\) in .*dictionary"),
+        (
+            {"kind": {"type": "Matryoshka", "k": 1, "n_levels": 10**8}},
+            {"threshold": torch.ones(4)},
+            r"halves the width 4 9{8} times",
+        ),
+    ],
+    ids=str,
+)
+def test_a_sealed_dictionary_that_cannot_be_gets_one_sentence(
+    config: dict, tensors: dict, sentence: str, tmp_path: Path
+) -> None:
+    parts = {"W_enc": (3, 4), "b_enc": (4,), "W_dec": (4, 3), "b_dec": (3,), "scale": ()}
+    whole = {name: torch.ones(shape) for name, shape in parts.items()} | tensors
+    told = {"name": "x", "site": "", "kind": {"type": "TopK", "k": 2}} | config
+    content = Content("dictionary", told, {name: each for name, each in whole.items() if each is not None}, {})
+    write_artefact(tmp_path / "dictionary", content, parents=(), seed=0)
+    with pytest.raises(UserError, match=sentence):
+        load_dictionary(tmp_path / "dictionary")
+
+
+def test_a_card_that_cannot_be_gets_one_sentence(dictionary: Dictionary, tmp_path: Path) -> None:
+    content = Content("dictionary", {}, dictionary.tensors, {"fvu": "low"})
+    write_artefact(tmp_path / "dictionary", content, parents=(), seed=0)
+    with pytest.raises(UserError, match=r"in the card of .*dictionary, where it cannot be: score it again"):
+        load_score(tmp_path / "dictionary")
