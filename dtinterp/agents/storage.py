@@ -11,6 +11,7 @@ from dtinterp.agents.config import AgentConfig
 from dtinterp.agents.network import RecurrentActorCritic
 from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.devices import device_of
+from dtinterp.foundation.understanding import understood
 
 KIND = "agent"
 TRAINING = "training"
@@ -44,6 +45,7 @@ def save_agent(
     )
 
 
+@understood(KIND)
 def load_agent(path: Path) -> TrainedAgent:
     """Read an agent. Raises `UserError` where it is missing, damaged, or no agent."""
     artefact = read_artefact(path, kind=KIND)
