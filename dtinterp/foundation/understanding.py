@@ -4,20 +4,23 @@ A seal says that nothing changed since it was written, not that it was ever sens
 a loader reads is held against the types, shapes and rules of the values that it makes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from functools import cache, wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar, get_type_hints
+from typing import Any, Concatenate, ParamSpec, TypeVar, get_args, get_type_hints
 
-from jaxtyping import jaxtyped
 from pydantic import ValidationError
 from torch import Tensor, nn
 
 from dtinterp.foundation.errors import UserError
 
+MAKE_AGAIN = "make it again with this version, or give another one"
 LONGEST_REASON = 300
 """Characters that are told of what does not fit."""
+AT_ONCE = 2**24
+"""Numbers that are looked at together: arrays may be larger than memory."""
 MISFITS = (
     ArithmeticError,
     AssertionError,
@@ -45,25 +48,24 @@ def understood(kind: str) -> Callable[[Loader[Wanted, Value]], Loader[Wanted, Va
     def guarded(load: Loader[Wanted, Value]) -> Loader[Wanted, Value]:
         @wraps(load)
         def loaded(path: Path, /, *arguments: Wanted.args, **options: Wanted.kwargs) -> Value:
-            try:
+            with understanding(path, kind):
                 value = load(path, *arguments, **options)
                 require_sound(value)
-            except MISFITS as misfit:
-                raise misunderstood(path, kind, misfit) from None
-            return value
+                return value
 
         return loaded
 
     return guarded
 
 
-def misunderstood(path: Path, kind: str, misfit: Exception) -> UserError:
-    """Return what to tell the user of something sealed that makes no `kind`."""
-    reason = " ".join(_reason(misfit).split()).rstrip(".:;")
-    return UserError(
-        f"{path} is no {kind} that this version understands ({reason[:LONGEST_REASON]}): make it again with this "
-        "version, or give another one."
-    )
+@contextmanager
+def understanding(path: Path, kind: str, *, advice: str = MAKE_AGAIN) -> Iterator[None]:
+    """Raise `UserError`, with `advice`, where the block finds that what is sealed at `path` makes no `kind`."""
+    try:
+        yield
+    except MISFITS as misfit:
+        reason = " ".join(_reason(misfit).split()).rstrip(".:;")[:LONGEST_REASON]
+        raise UserError(f"{path} is no {kind} that this version understands ({reason}): {advice}.") from None
 
 
 def require_sound(value: object) -> None:
@@ -91,7 +93,7 @@ def require_equally_many(**counts: int) -> None:
         raise ValueError(f"there are {found}, expected equally many")
 
 
-def require_within(name: str, values: Tensor, low: float, high: float) -> None:
+def require_within(name: str, values: Tensor, low: int | float, high: int | float) -> None:
     """Raise ValueError where one of some numbers lies outside of `low` to `high`, or is none."""
     if values.numel() and not (low <= float(values.min()) and float(values.max()) <= high):
         raise ValueError(
@@ -105,28 +107,52 @@ def _hints(kind: type) -> Mapping[str, Any]:
 
 
 def _require_annotated(value: Any) -> None:
-    hints = _hints(type(value))
-    parts = {field.name: getattr(value, field.name) for field in fields(value)}
-    with jaxtyped("context"):
-        for name, part in parts.items():
-            if isinstance(part, Tensor) and not isinstance(part, hints[name]):
-                found = f"{str(part.dtype).removeprefix('torch.')} of shape {tuple(part.shape)}"
-                raise TypeError(f"{name} is {found}, expected {_spoken(hints[name])}")
-    for name, part in parts.items():
-        if isinstance(part, Tensor):
-            _require_finite(part, name)
-        else:
+    hints, axes = _hints(type(value)), {}
+    for name in (field.name for field in fields(value)):
+        part = getattr(value, name)
+        if not isinstance(part, Tensor):
             require_sound(part)
+            continue
+        if not any(_is_annotated(part, hint, axes) for hint in get_args(hints[name]) or (hints[name],)):
+            found = f"{_type_of(part)} of shape {tuple(part.shape)}"
+            raise TypeError(f"{name} is {found}, expected {_spoken(hints[name], axes)}")
+        _require_finite(part, name)
+
+
+def _is_annotated(part: Tensor, hint: Any, axes: dict[str, int]) -> bool:
+    """Whether an array has the type and shape of one annotation, with axes as long as they were before.
+
+    `jaxtyping` would do that too, but imports jax for it wherever that is installed, which takes seconds.
+    """
+    if not hasattr(hint, "dim_str"):
+        return hint is Tensor
+    names = hint.dim_str.split()
+    return (
+        _type_of(part) in hint.dtypes
+        and len(names) == part.dim()
+        and all(
+            length == (int(name) if name.isdigit() else axes.setdefault(name, length))
+            for name, length in zip(names, part.shape, strict=True)
+        )
+    )
 
 
 def _require_finite(values: Tensor, name: str) -> None:
-    if values.is_floating_point() and not values.isfinite().all():
+    if values.is_floating_point() and not all(piece.isfinite().all() for piece in values.reshape(-1).split(AT_ONCE)):
         raise ValueError(f"{name} holds NaN or infinity")
 
 
-def _spoken(hint: Any) -> str:
-    """Return an annotation as it is written, such as `Float32[Tensor, 'row d_model']`."""
-    return str(getattr(hint, "__name__", hint)).replace("torch.", "")
+def _type_of(part: Tensor) -> str:
+    return str(part.dtype).removeprefix("torch.")
+
+
+def _spoken(hint: Any, axes: Mapping[str, int]) -> str:
+    """Return an annotation in words, such as `float32 of shape (row 40, d_model)`."""
+    kinds = [each for each in get_args(hint) or (hint,) if hasattr(each, "dim_str")]
+    if not kinds:
+        return "no array"
+    names = [f"{name} {axes[name]}" if name in axes else name for name in kinds[0].dim_str.split()]
+    return f"{' or '.join(kinds[0].dtypes)} of shape ({', '.join(names)})"
 
 
 def _reason(misfit: Exception) -> str:

@@ -61,6 +61,7 @@ ENV_ID = "MiniGrid-SimpleCrossingS9N1-v0"
 AGENT = SHIPPED / "agents" / "simple-crossing-s9n1"
 STUDY = SHIPPED / "studies" / "memory-dt-small-0"
 EMBEDDED = "hook_obs_embed"
+TO = ("PATH", "--out", "OUT")
 
 
 @dataclass(frozen=True)
@@ -206,18 +207,20 @@ def artefact_readers() -> list[Reader]:
     """Return a reader for each kind of artefact."""
     dictionary = STUDY / "dictionaries" / EMBEDDED / "l1-128-c1"
     certified = SHIPPED / "studies" / "memory-dt-small-1"
-    subject = ("--model", str(SHIPPED / "models" / "memory-dt-small-0"))
-    walks = ("--demonstrations", str(SHIPPED / "demonstrations" / "memory-movable"))
     shipped = {
-        "agent": (AGENT, load_agent, ("collect", "--agent", "PATH", "--out", "OUT")),
-        "dictionary": (dictionary, load_dictionary, ("describe", "PATH", "--out", "OUT", *subject, *walks)),
+        "agent": (AGENT, load_agent, ("collect", "--agent", *TO)),
+        "dictionary": (dictionary, load_dictionary, ("describe", "--dictionary", *TO)),
         "report card": (dictionary, load_score, ()),
         "features": (STUDY / "features" / "blocks.1.hook_resid_pre", load_features, ()),
         "labels": (STUDY / "labels" / EMBEDDED / "pca-8", load_labels, ()),
         "truth": (STUDY / "truth" / EMBEDDED / "pca-8", load_truth, ()),
         "comparison": (STUDY / "comparison", load_comparison, ()),
         "agreement": (STUDY / "agreement", load_agreement, ()),
-        "equivalence": (certified / "reachable", load_equivalence, ("compare", "PATH", "--out", "OUT", *walks)),
+        "equivalence": (
+            certified / "reachable",
+            load_equivalence,
+            ("compare", "--equivalence", *TO),
+        ),
         "screening": (STUDY / "screening", load_screening, ()),
         "history": (SHIPPED / "comparisons" / "training", load_history, ()),
         "pair": (STUDY / "pairs" / "55-29", load_pair, ()),
@@ -225,13 +228,13 @@ def artefact_readers() -> list[Reader]:
         "intervention": (STUDY / "instruction-flip", load_report, ()),
     }
     made = {
-        "model": (make_model, load_model, ("validate", "--model", "PATH", "--out", "OUT", *walks)),
+        "model": (make_model, load_model, ("validate", "--model", *TO)),
         "demonstrations": (
             make_demonstrations,
             load_trajectories,
-            ("train-model", "--demonstrations", "PATH", "--out", "OUT"),
+            ("train-model", "--demonstrations", *TO),
         ),
-        "harvest": (make_harvest, load_harvest, ("fit-dictionary", "--rows", "PATH", "--out", "OUT")),
+        "harvest": (make_harvest, load_harvest, ("fit-dictionary", "--rows", *TO)),
         "map": (make_map, load_map, ()),
         "map card": (make_map, load_map_card, ()),
     }
@@ -244,9 +247,7 @@ def artefact_readers() -> list[Reader]:
 
 def file_readers() -> list[Reader]:
     """Return the other readers."""
-    sources = {
-        name: f"checkpoints/{name}" for name in ("agent", "demonstrations", "model", "equivalence", "intervention")
-    }
+    sources = dict.fromkeys(("agent", "demonstrations", "model", "equivalence", "intervention"), "checkpoints/any")
     study = {**sources, "dictionaries": ["a"], "features": [], "command": "dtinterp study", "seconds": {"certify": 1.5}}
     rows = torch.randn(20, 6, generator=torch.Generator().manual_seed(0))
     return [
@@ -257,14 +258,14 @@ def file_readers() -> list[Reader]:
             lambda path: shutil.copy(ROOT / "experiments" / "instruction-flip" / "experiment.yaml", path),
             read_specification,
             ".yaml",
-            ("experiment", "run", "PATH", "--out", "OUT", "--model", str(SHIPPED / "models" / "memory-dt-small-0")),
+            ("experiment", "run", *TO),
         ),
         Reader(
             "sweep.yaml",
             lambda path: shutil.copy(ROOT / "experiments" / "model-sizes" / "sweep.yaml", path),
             read_sweep,
             ".yaml",
-            ("sweep", "PATH", "--out", "OUT"),
+            ("sweep", *TO),
         ),
         Reader("training", lambda path: suspend(path, training(), 2), resumed_training, ".safetensors"),
         Reader(
@@ -282,10 +283,10 @@ def file_readers() -> list[Reader]:
             "SAELens folder",
             lambda path: export_saelens(path, load_dictionary(STUDY / "dictionaries" / EMBEDDED / "topk-128-k8")),
             import_saelens,
-            words=("import-dictionary", "PATH", "--out", "OUT"),
+            words=("import-dictionary", *TO),
         ),
-        Reader("published .pt", make_published, read_checkpoint, ".pt", ("import-model", "PATH", "--out", "OUT")),
-        Reader("Minari folder", make_dataset, read_dataset, words=("import-demonstrations", "PATH", "--out", "OUT")),
+        Reader("published .pt", make_published, read_checkpoint, ".pt", ("import-model", *TO)),
+        Reader("Minari folder", make_dataset, read_dataset, words=("import-demonstrations", *TO)),
     ]
 
 

@@ -19,7 +19,7 @@ from dtinterp.interventions.report import InterventionReport
 from environments.vocabulary import one_hot
 
 
-def used(value: object) -> object:
+def used(value: object) -> object:  # noqa: C901
     """Return a value after looking at all that follows from it."""
     match value:
         case (Trajectories() as trajectories, _):
