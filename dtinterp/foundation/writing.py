@@ -59,6 +59,14 @@ def draft_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def require_room(path: Path, n_bytes: int) -> None:
+    """Raise `UserError` where `path` has no room for so many bytes: for libraries that a full disk takes down."""
+    ground = next(folder for folder in path.absolute().parents if folder.is_dir())
+    free = shutil.disk_usage(ground).free
+    if free < n_bytes:
+        raise UserError(f"{path} takes up to {n_bytes:,} bytes, and {free:,} are free there: make room there.")
+
+
 def remove_drafts(path: Path) -> None:
     """Remove what killed writers of `path` left; call it while `path` is locked."""
     for draft in path.parent.glob(f".{_literal(path.name)}.*{DRAFT}"):

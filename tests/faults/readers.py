@@ -30,7 +30,6 @@ from dtinterp.dictionary.resume import Run
 from dtinterp.dictionary.resume import resume as resume_stack
 from dtinterp.dictionary.resume import suspend as suspend_stack
 from dtinterp.dictionary.rows import as_rows
-from dtinterp.dictionary.saelens import export_saelens, import_saelens
 from dtinterp.dictionary.storage import load_dictionary, load_score
 from dtinterp.equivalence.comparison_storage import load_comparison as load_agreement
 from dtinterp.equivalence.explanation_storage import load_explained_classes, load_pair
@@ -53,6 +52,7 @@ from dtinterp.model.storage import load_model, save_model
 from dtinterp.model.sweep import read_sweep
 from dtinterp.model.transformer import DecisionTransformer
 from environments.making import make_worlds
+from tests.faults.foreign import FOREIGN, KNOWN, make_published, read_autoencoder, read_checkpoint, read_dataset
 from tests.faults.uses import used
 
 ROOT = Path(__file__).parents[2]
@@ -183,26 +183,6 @@ def make_dataset(path: Path) -> None:
     shutil.move(made / "data", path)
 
 
-def read_dataset(path: Path) -> object:
-    from dtinterp.demonstrations.from_minari import from_minari
-
-    return from_minari(path)
-
-
-def make_published(path: Path) -> None:
-    from tests.dtinterp.model.conftest import OFFLINE, SMALL, WORLD, written_weights
-
-    settings = {"offline_config": OFFLINE, "environment_config": WORLD, "model_config": SMALL}
-    texts = {name: json.dumps(setting) for name, setting in settings.items()}
-    torch.save({"model_state_dict": dict(written_weights(SMALL)), **texts}, path)
-
-
-def read_checkpoint(path: Path) -> object:
-    from dtinterp.model.published import read_published
-
-    return read_published(path)
-
-
 def artefact_readers() -> list[Reader]:
     """Return a reader for each kind of artefact."""
     dictionary = STUDY / "dictionaries" / EMBEDDED / "l1-128-c1"
@@ -279,12 +259,7 @@ def file_readers() -> list[Reader]:
         Reader("rows.npy", lambda path: np.save(path, rows.numpy()), as_rows, ".npy"),
         Reader("rows.safetensors", lambda path: save_file({"rows": rows}, path), as_rows, ".safetensors"),
         Reader("rows of a harvest", make_harvest, as_rows),
-        Reader(
-            "SAELens folder",
-            lambda path: export_saelens(path, load_dictionary(STUDY / "dictionaries" / EMBEDDED / "topk-128-k8")),
-            import_saelens,
-            words=("import-dictionary", *TO),
-        ),
+        *(Reader(name, FOREIGN[name], using(read_autoencoder), words=("import-dictionary", *TO)) for name in KNOWN),
         Reader("published .pt", make_published, read_checkpoint, ".pt", ("import-model", *TO)),
         Reader("Minari folder", make_dataset, read_dataset, words=("import-demonstrations", *TO)),
     ]
