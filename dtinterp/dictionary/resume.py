@@ -101,7 +101,7 @@ def _begin_moments(descent: Resumable) -> None:
     descent.optimiser.step()
 
 
-def _read(path: Path) -> tuple[int, Mapping[str, str], Mapping[str, Tensor]]:
+def _read(path: Path) -> tuple[int, Mapping[str, object], Mapping[str, Tensor]]:
     tensors, notes = read_sealed(path)
     step, identity = (parse_json(notes.get(name, ""), f"{name} in {path}") for name in ("step", "identity"))
     if not isinstance(step, int) or step < 0 or not isinstance(identity, dict):

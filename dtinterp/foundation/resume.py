@@ -102,7 +102,7 @@ def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 @dataclass(frozen=True)
 class _Suspended:
     step: int
-    identity: Mapping[str, JSON]
+    identity: Mapping[str, object]
     tensors: Mapping[str, Tensor]
 
 
@@ -114,7 +114,7 @@ def _read(path: Path) -> _Suspended:
     return _Suspended(step, identity, tensors)
 
 
-def _require_same(path: Path, old: Mapping[str, JSON], new: Mapping[str, JSON]) -> None:
+def _require_same(path: Path, old: Mapping[str, object], new: Mapping[str, JSON]) -> None:
     names = sorted(old.keys() | new.keys())
     differences = [f"{name} {old.get(name)}, not {new.get(name)}" for name in names if old.get(name) != new.get(name)]
     if differences:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -101,9 +102,7 @@ KNOWN = tuple(FOREIGN) if find_spec("dtinterp.dictionary.formats") else ("SAELen
 def read_autoencoder(path: Path) -> object:
     """Read an autoencoder of another library."""
     if find_spec("dtinterp.dictionary.formats"):
-        from dtinterp.dictionary.formats import read_foreign
-
-        return read_foreign(path)
+        return import_module("dtinterp.dictionary.formats").read_foreign(path)
     from dtinterp.dictionary.saelens import import_saelens
 
     return import_saelens(path)
