@@ -14,6 +14,7 @@ from dtinterp.dataset.windows import Windows
 from dtinterp.foundation.artefact import JSON, Artefact, Content, drafted, read_artefact, require_made_from
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.growing import GrowingTensor
+from dtinterp.foundation.understanding import understood
 from dtinterp.model.storage import TrainedModel
 
 KIND = "activations"
@@ -47,6 +48,7 @@ def record_harvest(
         return draft.finish(content, parents=(source.trained.artefact, source.demonstrations), seed=seed)
 
 
+@understood(KIND)
 def load_harvest(path: Path, *, parents: Sequence[Artefact] = ()) -> tuple[Activations, Artefact]:
     """Map rows and read their artefact; check that they were made from each of `parents`.
 

@@ -13,6 +13,7 @@ from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact,
 from dtinterp.foundation.devices import device_of
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.settings import settings_of
+from dtinterp.foundation.understanding import understood
 
 KIND = "agent"
 AGAIN = "train it again"
@@ -49,6 +50,7 @@ def save_agent(
     )
 
 
+@understood(KIND)
 def load_agent(path: Path) -> TrainedAgent:
     """Read an agent.
 

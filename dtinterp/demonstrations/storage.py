@@ -13,10 +13,11 @@ from torch import Tensor
 from dtinterp.agents.policy import MemoryT
 from dtinterp.demonstrations.collect import COLUMNS, Collection
 from dtinterp.demonstrations.quality import quality
-from dtinterp.demonstrations.trajectories import Mixture, Trajectories
+from dtinterp.demonstrations.trajectories import Mixture, Trajectories, require_codes
 from dtinterp.foundation.artefact import JSON, Artefact, Content, Draft, drafted, read_artefact, write_artefact
 from dtinterp.foundation.growing import GrowingTensor
 from dtinterp.foundation.interruption import noted_interruption
+from dtinterp.foundation.understanding import understood
 
 KIND = "demonstrations"
 ENV_IDS, WORLD = "env_ids", "world"
@@ -90,6 +91,7 @@ def record_trajectories(
     return artefact
 
 
+@understood(KIND)
 def load_trajectories(path: Path) -> tuple[Trajectories, Artefact]:
     """Map trajectories and read their artefact. Raises `UserError` where there are none, or damaged ones."""
     artefact = read_artefact(path, kind=KIND)
@@ -97,6 +99,7 @@ def load_trajectories(path: Path) -> tuple[Trajectories, Artefact]:
     tensors = {name: artefact.tensors[name] for name in (*TABLES, *COLUMNS)}
     env_ids = TypeAdapter(tuple[str, ...]).validate_python(artefact.config.get(ENV_IDS, ()))
     mixture = Mixture(env_ids, artefact.tensors[WORLD]) if env_ids else None
+    require_codes(tensors["frames"])
     return Trajectories(**{**vars(settings), **tensors, "mixture": mixture}), artefact
 
 

@@ -17,13 +17,15 @@ from torch import Tensor
 from dtinterp.demonstrations.minari_format import FACTS, OWN_METADATA, OwnMetadata, require_minari
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.writing import draft_folder
+from dtinterp.foundation.writing import draft_folder, require_room
 from environments.vocabulary import ACTIONS
 
 if TYPE_CHECKING:
     from minari.data_collector.episode_buffer import EpisodeBuffer
 
 DATASET_ID = re.compile(r"(?:[-_\w]+/)*[-_\w]+?-v\d+")
+BYTES_PER_EPISODE = 2**15
+"""Of groups, attributes and chunks."""
 DESCRIPTION = (
     "MiniGrid demonstrations of dtinterp: observations are the image of MiniGrid's own observation. The observation "
     "after an episode's last action was not recorded; in its place stands the one before it, once more."
@@ -40,6 +42,7 @@ def to_minari(trajectories: Trajectories, root: Path, dataset_id: str) -> Path:
     from minari.dataset.minari_storage import MinariStorage
 
     folder = root / _free(root, dataset_id)
+    require_room(folder, _most_bytes(trajectories))
     with draft_folder(folder) as draft:
         storage = MinariStorage.new(
             draft / "data",
@@ -67,6 +70,12 @@ def to_minari(trajectories: Trajectories, root: Path, dataset_id: str) -> Path:
         draft.chmod(0o755)
         draft.rename(folder)
     return folder
+
+
+def _most_bytes(trajectories: Trajectories) -> int:
+    """Return what the dataset takes at most: pictures and facts as they are, and what HDF5 keeps of each episode."""
+    a_step = trajectories.frames[0].nbytes + 8 * len(trajectories.fact_names) + 32
+    return trajectories.n_steps * a_step + trajectories.n_episodes * BYTES_PER_EPISODE
 
 
 def _free(root: Path, dataset_id: str) -> str:

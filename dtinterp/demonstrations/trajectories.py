@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float32, Int8, Int16, Int32, Int64, UInt8
 from torch import Tensor
 
 from dtinterp.foundation.errors import UserError
-from environments.vocabulary import ACTIONS
+from dtinterp.foundation.understanding import require_equally_many, require_within
+from environments.vocabulary import ACTIONS, CHANNELS
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,10 @@ class Trajectories:
         self._require_finite_rewards()
         if self.mixture is not None:
             _require_range("world", self.mixture.world, 0, len(self.mixture.env_ids) - 1)
+        steps = {name: len(getattr(self, name)) for name in ("frame_id", "action", "reward", "fact_id")}
+        episodes = {name: len(getattr(self, name)) for name in ("length", "terminated", "sampler", "world")}
+        require_equally_many(**steps)
+        require_equally_many(**episodes)
 
     def _require_finite_rewards(self) -> None:
         bad = (~self.reward.isfinite()).nonzero()[:, 0]
@@ -139,6 +144,12 @@ class Trajectories:
 def mixture_name(env_ids: Sequence[str]) -> str:
     """Return what a mixture of worlds is called."""
     return " + ".join(env_ids)
+
+
+def require_codes(frames: UInt8[Tensor, "frame view view 3"]) -> None:
+    """Raise ValueError where frames hold codes that MiniGrid does not have."""
+    for channel, values in enumerate(CHANNELS):
+        require_within(f"channel {channel} of the frames", frames[..., channel], 0, len(values) - 1)
 
 
 def _require_range(name: str, column: Int8[Tensor, " any"] | Int32[Tensor, " any"], low: int, high: int) -> None:

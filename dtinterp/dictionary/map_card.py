@@ -20,6 +20,7 @@ from dtinterp.foundation.artefact import Artefact, Content, read_artefact, write
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.settings import settings_of
 from dtinterp.foundation.statistics import Interval
+from dtinterp.foundation.understanding import understood
 
 ARTEFACT_KIND = "mlp-map"
 N_AXES = {"W_enc": 2, "b_enc": 1, "W_dec": 2, "b_dec": 1, "b_in": 1, "scale_in": 0, "scale_out": 0, "W_skip": 2}
@@ -104,6 +105,7 @@ def save_map(
     return write_artefact(path, content, parents=parents, seed=seed, replace=replace)
 
 
+@understood(ARTEFACT_KIND)
 def load_map(path: Path, *, parent: Artefact | None = None) -> RowMap:
     """Read the map in the folder `path`; with `parent`, check that it was made from just that artefact."""
     artefact = read_artefact(path, kind=ARTEFACT_KIND, parent=parent)
@@ -114,6 +116,7 @@ def load_map(path: Path, *, parent: Artefact | None = None) -> RowMap:
     return RowMap(**artefact.tensors, kind=kind, site=settings.site, name=settings.name)
 
 
+@understood(ARTEFACT_KIND)
 def load_map_card(path: Path) -> MapCard:
     """Read the report card that was saved with the map at `path`."""
     metrics = read_artefact(path, kind=ARTEFACT_KIND).manifest.metrics

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.reading import parse_json
 from dtinterp.foundation.sealed import REMOVE, read_sealed, write_sealed
+from dtinterp.foundation.understanding import understanding
 
 
 @runtime_checkable
@@ -66,14 +68,21 @@ def resume(path: Path, run: Run) -> int:
             f"{path} is a stack under way with another {' and '.join(different)}: ask for the same again to go on, or "
             "remove the file to start anew."
         )
-    for place, descent in enumerate(run.descents):
-        _begin_moments(descent)
-        for name, tensor in _state(descent).items():
-            with torch.no_grad():
-                tensor.copy_(tensors[f"{place}/{name}"])
-    for place, generator in enumerate(run.generators):
-        generator.set_state(tensors[f"generator/{place}"])
+    with understanding(path, "stack under way", advice=REMOVE):
+        for place, descent in enumerate(run.descents):
+            _begin_moments(descent)
+            for name, tensor in _state(descent).items():
+                _put_back(tensor, tensors[f"{place}/{name}"], name)
+        for place, generator in enumerate(run.generators):
+            generator.set_state(tensors[f"generator/{place}"])
     return step
+
+
+@torch.no_grad()
+def _put_back(tensor: Tensor, kept: Tensor, name: str) -> None:
+    if tensor.shape != kept.shape:
+        raise ValueError(f"{name} has shape {tuple(kept.shape)}, not {tuple(tensor.shape)}")
+    tensor.copy_(kept)
 
 
 def _state(descent: Resumable) -> dict[str, Tensor]:
@@ -92,8 +101,9 @@ def _begin_moments(descent: Resumable) -> None:
     descent.optimiser.step()
 
 
-def _read(path: Path) -> tuple[int, Mapping[str, str], Mapping[str, Tensor]]:
+def _read(path: Path) -> tuple[int, Mapping[str, object], Mapping[str, Tensor]]:
     tensors, notes = read_sealed(path)
-    if notes.keys() != {"step", "identity"}:
+    step, identity = (parse_json(notes.get(name, ""), f"{name} in {path}") for name in ("step", "identity"))
+    if not isinstance(step, int) or step < 0 or not isinstance(identity, dict):
         raise UserError(f"{path} is no stack under way: {REMOVE}.")
-    return int(notes["step"]), json.loads(notes["identity"]), tensors
+    return step, identity, tensors

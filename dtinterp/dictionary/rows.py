@@ -16,6 +16,7 @@ from dtinterp.foundation.artefact import read_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.manifest import MANIFEST
 from dtinterp.foundation.reading import read_array, read_tensors
+from dtinterp.foundation.understanding import understood
 
 Numbers: TypeAlias = Tensor | np.ndarray
 RowSource: TypeAlias = Numbers | Path | Iterable[Numbers]
@@ -51,11 +52,10 @@ def rows_at(source: RowSource, site: str) -> tuple[Float32[Tensor, "row d_model"
         source = source.parent
     if not (isinstance(source, Path) and source.is_dir()):
         return as_rows(source), site
-    harvested = read_artefact(source, kind=HARVEST)
-    own = str(harvested.config.get("site", ""))
+    rows, own = _harvested(source)
     if own and site and own != site:
         raise UserError(f"{source} holds rows of {own!r}, expected rows of {site!r}: give rows and site that agree.")
-    return _table(harvested.tensors[VALUE]), site or own
+    return _table(rows), site or own
 
 
 def normalise(rows: Float32[Tensor, "row d_model"], weights: Tensor | None) -> tuple[Batch, Float32[Tensor, ""]]:
@@ -81,20 +81,22 @@ def _table(numbers: Numbers) -> Float32[Tensor, "row d_model"]:
             f"The activations have shape {shape} and type {numbers.dtype}, expected numbers with at least "
             "two axes, the last of them d_model: give one row for each position."
         )
+    if isinstance(numbers, np.ndarray):
+        numbers = np.asarray(numbers, dtype=numbers.dtype.newbyteorder("="))  # torch reads the machine's own order
     return torch.as_tensor(numbers).detach().reshape(-1, shape[-1]).float()  # row d_model
 
 
 def _is_real(numbers: Numbers) -> bool:
     match numbers:
         case np.ndarray():
-            return numbers.dtype.kind in "fiu"
+            return numbers.dtype.kind in "fiu" and numbers.dtype.itemsize <= 8  # torch knows no longer ones
         case Tensor():
             return not numbers.is_complex() and numbers.dtype != torch.bool
 
 
 def _read(path: Path) -> Numbers:
     if path.is_dir():
-        return read_artefact(path, kind=HARVEST).tensors[VALUE]
+        return _harvested(path)[0]
     if not path.is_file():
         raise UserError(f"{path} is no file: give a .npy or .safetensors file of activations.")
     match path.suffix:
@@ -104,6 +106,13 @@ def _read(path: Path) -> Numbers:
             return _read_tensor(path)
         case _:
             raise UserError(f"{path} ends in {path.suffix!r}, expected .npy or .safetensors: write it as one of these.")
+
+
+@understood(HARVEST)
+def _harvested(path: Path) -> tuple[Tensor, str]:
+    """Return the rows of a harvest, and the site that they are of."""
+    harvested = read_artefact(path, kind=HARVEST)
+    return harvested.tensors[VALUE], str(harvested.config.get("site", ""))
 
 
 def _read_tensor(path: Path) -> Tensor:

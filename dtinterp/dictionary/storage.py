@@ -15,6 +15,7 @@ from dtinterp.dictionary.verdict import Gate
 from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.settings import settings_of
+from dtinterp.foundation.understanding import understood
 
 ARTEFACT_KIND = "dictionary"
 NO_CARD = "not judged: no report card"
@@ -47,6 +48,7 @@ def save_dictionary(
     return write_artefact(path, content, parents=parents, seed=seed, replace=replace)
 
 
+@understood(ARTEFACT_KIND)
 def load_dictionary(path: Path, *, parent: Artefact | None = None) -> Dictionary:
     """Read the dictionary in the folder `path`; with `parent`, check that it was fitted to just that model.
 
@@ -71,6 +73,7 @@ def load_dictionary(path: Path, *, parent: Artefact | None = None) -> Dictionary
     )
 
 
+@understood(ARTEFACT_KIND)
 def load_score(path: Path) -> DictionaryScore | None:
     """Read the report card that was saved with the dictionary at `path`; None where it has none.
 

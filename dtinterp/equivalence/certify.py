@@ -28,6 +28,7 @@ from dtinterp.equivalence.worlds import places, world_partitions
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.foundation.statistics import Interval
+from dtinterp.foundation.understanding import require_equally_many
 from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.state_graph import StateGraph, state_graph
 
@@ -131,6 +132,15 @@ class EquivalenceReport:
     """what was tried beyond these swaps; None in what was written before it was tried"""
     acted: tuple[Acted, ...] = ()
     """what players that draw their actions earn on the classes, intact first; empty where no episodes were played"""
+
+    def __post_init__(self) -> None:
+        """Refuse parts that are not about the same observations, classes and partitions."""
+        tables = {"frame ids": self.chosen.frame_id, "frames": self.frames, "swaps": self.swaps.frame_id}
+        labels = {f"labels of {each.name!r}": each.label for each in (self.partition, *self.worlds)}
+        counts = {name: len(table) for name, table in (tables | labels).items()}
+        require_equally_many(**counts, **{"frames of the control": self.untrained.n_frames})
+        require_equally_many(classes=self.partition.n_classes, certificates=len(self.certificates))
+        require_equally_many(**{"partitions of the world": len(self.worlds), "comparisons": len(self.comparisons)})
 
     @cached_property
     def relation(self) -> Relation:

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from dtinterp.equivalence.comparison import Against, ComparisonConfig, ComparisonReport, Kinship, Portrait
 from dtinterp.equivalence.contrasts import NO_CONFUSIONS
 from dtinterp.foundation.artefact import Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.understanding import understood
 
 ARTEFACT_KIND = "comparison"
 
@@ -35,6 +36,7 @@ def save_comparison(
     return write_artefact(path, content, parents=parents, seed=report.config.seed, replace=replace)
 
 
+@understood(ARTEFACT_KIND)
 def load_comparison(path: Path) -> ComparisonReport:
     """Read the report in the folder `path`; raises `UserError` where it is missing, damaged or of another schema."""
     artefact = read_artefact(path, kind=ARTEFACT_KIND)

@@ -11,6 +11,7 @@ from dtinterp.equivalence.explanation import PairConfig, PairExplanation
 from dtinterp.equivalence.prediction import Predictions
 from dtinterp.equivalence.similarity import LearnedSimilarity
 from dtinterp.foundation.artefact import Artefact, read_artefact
+from dtinterp.foundation.understanding import understood
 
 PAIR = "pair"
 """Kind of the artefact that explains two observations."""
@@ -53,6 +54,7 @@ class ExplainedClasses(ClassesExplanation):
     """name of the dictionary"""
 
 
+@understood(PAIR)
 def load_pair(path: Path, *, parent: Artefact | None = None) -> ExplainedPair:
     """Read an explained pair; with `parent`, check that it rests on just that artefact.
 
@@ -69,6 +71,7 @@ def load_pair(path: Path, *, parent: Artefact | None = None) -> ExplainedPair:
     )
 
 
+@understood(CLASSES)
 def load_explained_classes(path: Path, *, parent: Artefact | None = None) -> ExplainedClasses:
     """Read what features say of classes; with `parent`, check that it rests on just that artefact.
 

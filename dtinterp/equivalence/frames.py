@@ -1,5 +1,6 @@
 """The steps of one side become the frames that are worth comparing: its most visited ones."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.understanding import require_within
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,13 @@ class ChosenFrames:
     """steps of the side"""
     n_distinct: int
     """distinct frames that the side shows"""
+
+    def __post_init__(self) -> None:
+        """Refuse frames that are in no table, and visits that are more than the steps."""
+        require_within("the chosen frames", self.frame_id, 0, math.inf)
+        require_within("the visits of a frame", self.n_visits, 0, self.n_steps)
+        if not 0 < self.n_steps >= int(self.n_visits.sum()):
+            raise ValueError(f"{int(self.n_visits.sum())} visits of {self.n_steps} steps are no share")
 
     @property
     def coverage(self) -> float:

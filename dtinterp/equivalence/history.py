@@ -29,6 +29,7 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.foundation.statistics import Interval
+from dtinterp.foundation.understanding import require_equally_many
 from dtinterp.model.transformer import DecisionTransformer
 from dtinterp.model.validation import Validation, validate
 from environments.graph.evaluation import Expectation
@@ -110,6 +111,11 @@ class History:
     """in order of steps"""
     label: Int64[Tensor, "moment frame"]
     """classes at each moment, numbered as a `Partition`'s"""
+
+    def __post_init__(self) -> None:
+        """Refuse classes of other moments or observations."""
+        require_equally_many(moments=len(self.moments), **{"rows of labels": self.label.shape[0]})
+        require_equally_many(frames=len(self.chosen.frame_id), labels=self.label.shape[1])
 
     def together_since(self) -> Int64[Tensor, "frame frame"]:
         """Return the step from which two observations stay in one class to the end; `NEVER` where they end apart."""

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from dtinterp.equivalence.frames import ChosenFrames
 from dtinterp.equivalence.history import History, HistoryConfig, Moment
 from dtinterp.foundation.artefact import Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.understanding import understood
 
 ARTEFACT_KIND = "class history"
 SIDES = ("n_steps", "n_distinct")
@@ -36,6 +37,7 @@ def save_history(path: Path, found: History, *, parents: Sequence[Artefact], rep
     return write_artefact(path, content, parents=parents, seed=found.config.seed, replace=replace)
 
 
+@understood(ARTEFACT_KIND)
 def load_history(path: Path) -> History:
     """Read the history in the folder `path`; raises `UserError` where it is missing, damaged or of another schema."""
     artefact = read_artefact(path, kind=ARTEFACT_KIND)

@@ -27,6 +27,7 @@ from dtinterp.equivalence.trials import embedded
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.foundation.statistics import Interval
+from dtinterp.foundation.understanding import require_equally_many
 from environments.graph.state_graph import state_graph
 from environments.registration import SUPPORTED_IDS
 
@@ -95,6 +96,11 @@ class Screening:
     """in contexts that nothing was chosen by; None where no class holds two, or none was tried"""
     standing: Standing | None
     """in the world; None where its states are not known"""
+
+    def __post_init__(self) -> None:
+        """Refuse classes and pictures of other observations."""
+        chosen = {"chosen frames": len(self.chosen.frame_id)}
+        require_equally_many(**chosen, frames=len(self.frames), labels=len(self.partition.label))
 
     @property
     def failures(self) -> Interval | None:

@@ -13,6 +13,7 @@ from dtinterp.equivalence.refinement import Round
 from dtinterp.equivalence.screen import ScreenConfig, Screening
 from dtinterp.equivalence.standing import Standing
 from dtinterp.foundation.artefact import Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.understanding import understood
 
 ARTEFACT_KIND = "screening"
 COUNTS = ("n_pairs", "n_looked_at", "n_close")
@@ -46,6 +47,7 @@ def save_screening(path: Path, found: Screening, *, parents: Sequence[Artefact],
     return write_artefact(path, content, parents=parents, seed=found.config.seed, replace=replace)
 
 
+@understood(ARTEFACT_KIND)
 def load_screening(path: Path) -> Screening:
     """Read the screening in the folder `path`; raises `UserError` where it is missing, damaged or of another schema."""
     artefact = read_artefact(path, kind=ARTEFACT_KIND)

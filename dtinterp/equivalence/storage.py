@@ -22,6 +22,7 @@ from dtinterp.equivalence.swaps import Swaps
 from dtinterp.equivalence.verification import Arm, Bound
 from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.statistics import Interval
+from dtinterp.foundation.understanding import understood
 
 ARTEFACT_KIND = "equivalence"
 UNTRIED = {"n_rounds": 0, "n_verified": 0}
@@ -67,6 +68,7 @@ def save_equivalence(
     return write_artefact(path, content, parents=parents, seed=report.config.seed, replace=replace)
 
 
+@understood(ARTEFACT_KIND)
 def load_equivalence(path: Path, *, parent: Artefact | None = None) -> EquivalenceReport:
     """Read the report in the folder `path`; with `parent`, check that it rests on just that artefact.
 

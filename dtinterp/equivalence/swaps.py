@@ -14,6 +14,7 @@ turns later are told apart at the turn. Both directions together are the relatio
     mean(a, b)    = (|C_a| mean a→b + |C_b| mean b→a) / (|C_a| + |C_b|)
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +24,7 @@ from torch import Tensor
 from dtinterp.equivalence.contexts import Contexts
 from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.trials import Trials, try_swaps
+from dtinterp.foundation.understanding import require_within
 from dtinterp.model.transformer import DecisionTransformer
 
 
@@ -48,6 +50,14 @@ class Swaps:
     """the slot of the swap in it, counted from 0"""
     worst_decision: Int64[Tensor, "frame frame"]
     """the slot of the decision that moved most"""
+
+    def __post_init__(self) -> None:
+        """Refuse divergences outside 0 to 1 bit, of a frame from itself, and counts of contexts that are none."""
+        require_within("the mean divergence", self.mean, 0, 1)
+        require_within("the largest divergence", self.maximum, 0, 1)
+        require_within("the divergence of a frame from itself", self.maximum.diagonal(), 0, 0)
+        require_within("the mean divergence of a frame from itself", self.mean.diagonal(), 0, 0)
+        require_within("the number of contexts", self.n_contexts, 1, math.inf)
 
     def relation(self, name: str) -> Relation:
         """Return both directions together, as the formulas above say; a frame has its own contexts just once."""

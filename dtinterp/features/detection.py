@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
 from dtinterp.features.alignment import auroc_of
+from dtinterp.foundation.understanding import require_equally_many
 
 COVERED = 0.8
 """F1 from which a truth counts as told by a feature."""
@@ -41,6 +42,10 @@ class Detection:
     base_rate: Float32[Tensor, " truth"]
     control: Float32[Tensor, " truth"]
     """F1 where choice and judgement are made with the truths of other rows"""
+
+    def __post_init__(self) -> None:
+        """Refuse features of other truths."""
+        require_equally_many(truths=len(self.truth), features=len(self.feature))
 
     @property
     def f1(self) -> Float32[Tensor, " truth"]:

@@ -18,6 +18,7 @@ from dtinterp.features.label_table import (
     summary_of,
 )
 from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.understanding import understood
 
 ARTEFACT_KIND = "labels"
 COUNTS = ("searched", "judged", "shuffled")
@@ -52,6 +53,7 @@ def save_labels(
     return write_artefact(path, content, parents=parents, seed=labels.config.seed, replace=replace)
 
 
+@understood(ARTEFACT_KIND)
 def load_labels(path: Path, *, parent: Artefact | None = None) -> LabelStudy:
     """Read the labels in the folder `path`; with `parent`, check that they were made from just that artefact.
 

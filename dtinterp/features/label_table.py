@@ -10,6 +10,7 @@ from torch import Tensor
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_sensible
 from dtinterp.foundation.statistics import Interval, wilson
+from dtinterp.foundation.understanding import require_equally_many
 
 VERDICTS = ("good label", "no good label", "too rare", "dead")
 
@@ -115,6 +116,17 @@ class Labels:
     name: str
     """the dictionary's"""
     site: str
+
+    def __post_init__(self) -> None:
+        """Refuse parts about other features."""
+        counts = {"searched": self.searched, "judged": self.judged, "shuffled": self.shuffled}
+        examples = {"missed": self.missed, "spurious": self.spurious}
+        require_equally_many(
+            words=len(self.words),
+            worths=len(self.worth),
+            **{name: len(part.n_fires) for name, part in counts.items()},
+            **{name: len(part.step) for name, part in examples.items()},
+        )
 
     @property
     def verdict(self) -> Int64[Tensor, " feature"]:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dtinterp.features.table import Alignment, FactValue, FeatureTable, ItemMaps, TopFrames
 from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.understanding import understood
 
 ARTEFACT_KIND = "features"
 
@@ -40,6 +41,7 @@ def save_features(
     return write_artefact(path, content, parents=parents, seed=seed, replace=replace)
 
 
+@understood(ARTEFACT_KIND)
 def load_features(path: Path, *, parent: Artefact | None = None) -> FeatureTable:
     """Read the table in the folder `path`; with `parent`, check that it was made from just that artefact.
 

@@ -6,6 +6,7 @@ from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.understanding import require_equally_many
 from environments.facts import FACT_VALUES
 
 
@@ -86,6 +87,10 @@ class Alignment:
     control: Float32[Tensor, " feature"]
     """largest absolute correlation with any fact value when each row gets the facts of the row half the table away"""
 
+    def __post_init__(self) -> None:
+        """Refuse columns for other fact values."""
+        require_equally_many(**{"fact values": len(self.fact_values), "columns": self.correlation.shape[1]})
+
     @property
     def precision(self) -> Float32[Tensor, "feature fact_value"]:
         """Share of the rows with the feature active where the fact value holds; NaN for a dead feature."""
@@ -121,6 +126,13 @@ class FeatureTable:
     site: str
     name: str
     """the dictionary's"""
+
+    def __post_init__(self) -> None:
+        """Refuse parts about other features."""
+        parts = {"densities": self.density, "top frames": self.top.frame, "maps": self.maps.seen}
+        require_equally_many(
+            **{name: len(part) for name, part in parts.items()}, correlations=len(self.alignment.correlation)
+        )
 
     @property
     def n_features(self) -> int:

@@ -13,6 +13,7 @@ from dtinterp.features.label_table import LabelConfig
 from dtinterp.features.structure import CorrelationStructure, EffectiveDimension
 from dtinterp.features.truth import Subspace, TruthReport, TruthStudy, TruthSummary, summary_of
 from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.understanding import understood
 
 ARTEFACT_KIND = "truth"
 SIDES = ("items", "facts")
@@ -53,6 +54,7 @@ def save_truth(
     return write_artefact(path, content, parents=parents, seed=config.seed, replace=replace)
 
 
+@understood(ARTEFACT_KIND)
 def load_truth(path: Path, *, parent: Artefact | None = None) -> TruthStudy:
     """Read the report, and the control where there is one, in the folder `path`.
 

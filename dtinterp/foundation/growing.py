@@ -52,6 +52,8 @@ class GrowingTensor:
         end = self.n_rows * prod(self._row) * self.dtype.itemsize
         entry = {"dtype": _NAMES[self.dtype], "shape": [self.n_rows, *self._row], "data_offsets": [0, end]}
         room = HEADER_BYTES - 8
-        self._file.seek(0)
-        self._file.write(room.to_bytes(8, "little") + json.dumps({self.name: entry}).encode().ljust(room))
-        self._file.close()
+        try:
+            self._file.seek(0)  # writes what is left of the rows, which may find no room
+            self._file.write(room.to_bytes(8, "little") + json.dumps({self.name: entry}).encode().ljust(room))
+        finally:
+            self._file.close()

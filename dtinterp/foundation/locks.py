@@ -100,6 +100,8 @@ def _texts(value: object) -> dict[str, str]:
 
 
 def _require_name(path: Path) -> None:
+    if "\0" in str(path):
+        raise UserError(f"{str(path)!r} is no path, since it holds a zero byte: give another one.")
     size = len(os.fsencode(path.name))
     if size > LONGEST_NAME:
         raise UserError(f"{path.name[:40]}… has {size} bytes, expected a name of at most {LONGEST_NAME}: shorten it.")

@@ -11,13 +11,15 @@ from functools import partial
 from pathlib import Path
 
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.reading import parse_json
+from dtinterp.foundation.reading import parse_json, read_bytes
 from dtinterp.foundation.tracking import Tracker, Untracked
 from dtinterp.foundation.writing import write_text
 
 SECONDS_BETWEEN_LINES = 30
 """Time after which progress is said where no tenth of the work is done."""
 _IS_SHOWN = ContextVar("whether progress is shown", default=True)
+LOG_BYTES = 2**30
+"""More than any training writes."""
 
 
 class Logbook:
@@ -43,7 +45,8 @@ class Logbook:
         """Forget the rows of steps after `step`, and a row that was cut short: a resumed run writes them again."""
         if self.path is None or not self.path.exists():
             return
-        rows = self.path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+        text = read_bytes(self.path, at_most=LOG_BYTES).decode(errors="replace")
+        rows = text.splitlines(keepends=True)
         write_text(self.path, "".join(row for row in rows if row.endswith("\n") and _step_of(row) <= step))
 
 

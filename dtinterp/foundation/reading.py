@@ -7,6 +7,8 @@ or hostile file holds, `UserError` says so in one sentence; nothing in a file ca
 import json
 import os
 import stat
+import tokenize
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BufferedReader
@@ -32,13 +34,18 @@ JSON: TypeAlias = bool | int | float | str | Sequence[object] | Mapping[str, obj
 def opened(file: Path, *, within: int | None = None, advice: str = "check the path") -> Iterator[BufferedReader]:
     """Open a regular file; where the descriptor of its folder is given, in that folder, wherever it stands by now.
 
-    Raises `UserError` where there is none, with `advice`, and where it is a folder, a pipe or a device.
+    Raises `UserError` where there is none, with `advice`, where it may not be read, and where it is a folder, a pipe or
+    a device.
     """
     name = file if within is None else file.name
     try:
         handle = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=within)
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{file} is missing: {advice}.") from None
+    except OSError as error:  # no right to read it, a link to itself, a name that is too long
+        raise UserError(f"{file} cannot be opened ({error.strerror}): check the path and who may read it.") from None
+    except ValueError:
+        raise UserError(f"{str(file)!r} is no path, since it holds a zero byte: check it.") from None
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise UserError(f"{file} is no regular file: give the path of one.")
@@ -127,11 +134,28 @@ def read_array(file: Path) -> np.ndarray:
         pass  # it is there, and no pipe
     try:
         found = np.load(file, mmap_mode="c", allow_pickle=False)
-    except (ValueError, EOFError, SyntaxError, TypeError, KeyError, OverflowError, MemoryError, RecursionError):
+    except _NO_ARRAY:
         found = None
     if not isinstance(found, np.ndarray):
         raise UserError(f"{file} is damaged or holds no array of numbers: write it anew with numpy.save.")
     return found
+
+
+_NO_ARRAY = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RecursionError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+)
+"""What NumPy raises on a file that it cannot read: the header is a Python literal, and a zip file holds several."""
 
 
 def _own_path(content: BufferedReader) -> str:

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.reading import JSON
+from dtinterp.foundation.reading import JSON, parse_json
 from dtinterp.foundation.sealed import REMOVE, read_sealed, write_sealed
+from dtinterp.foundation.understanding import understanding
 
 
 @runtime_checkable
@@ -58,15 +59,33 @@ def resume(path: Path, training: Training) -> int:
         return 0
     found = _read(path)
     _require_same(path, found.identity, training.identity)
-    training.model.load_state_dict(under("model", found.tensors))
-    states: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in under("optimizer", found.tensors).items():
-        index, _, kind = name.partition("/")
-        states.setdefault(int(index), {})[kind] = tensor
-    training.optimizer.load_state_dict({**training.optimizer.state_dict(), "state": states})
-    for name, carried in training.carried.items():
-        carried.load_state_dict(under(f"carried/{name}", found.tensors))
+    with understanding(path, "training under way", advice=REMOVE):
+        states = _moments(found.tensors, training.optimizer)
+        training.model.load_state_dict(under("model", found.tensors))
+        training.optimizer.load_state_dict({**training.optimizer.state_dict(), "state": states})
+        for name, carried in training.carried.items():
+            carried.load_state_dict(under(f"carried/{name}", found.tensors))
     return found.step
+
+
+def _moments(tensors: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> dict[int, dict[str, Tensor]]:
+    """Return what the optimiser remembers of each weight, by number.
+
+    Raises ValueError where that is not laid out as the weight is, or not the same kinds of memory for all.
+    """
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    states: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in under("optimizer", tensors).items():
+        index, _, kind = name.partition("/")
+        weight = weights[int(index)]
+        if tensor.dim() and tensor.shape != weight.shape:
+            raise ValueError(f"{kind} of weight {index} has shape {tuple(tensor.shape)}, not {tuple(weight.shape)}")
+        if not tensor.dim() and not tensor >= 0:
+            raise ValueError(f"{kind} of weight {index} is {float(tensor)}, expected a number of steps")
+        states.setdefault(int(index), {})[kind] = tensor
+    if len({frozenset(state) for state in states.values()}) > 1:
+        raise ValueError("the optimiser remembers more of some weights than of others")
+    return states
 
 
 def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -83,18 +102,19 @@ def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 @dataclass(frozen=True)
 class _Suspended:
     step: int
-    identity: Mapping[str, JSON]
+    identity: Mapping[str, object]
     tensors: Mapping[str, Tensor]
 
 
 def _read(path: Path) -> _Suspended:
     tensors, notes = read_sealed(path)
-    if notes.keys() != {"step", "identity"}:
+    step, identity = (parse_json(notes.get(name, ""), f"{name} in {path}") for name in ("step", "identity"))
+    if not isinstance(step, int) or step < 0 or not isinstance(identity, dict):
         raise UserError(f"{path} is no training under way: {REMOVE}.")
-    return _Suspended(json.loads(notes["step"]), json.loads(notes["identity"]), tensors)
+    return _Suspended(step, identity, tensors)
 
 
-def _require_same(path: Path, old: Mapping[str, JSON], new: Mapping[str, JSON]) -> None:
+def _require_same(path: Path, old: Mapping[str, object], new: Mapping[str, JSON]) -> None:
     names = sorted(old.keys() | new.keys())
     differences = [f"{name} {old.get(name)}, not {new.get(name)}" for name in names if old.get(name) != new.get(name)]
     if differences:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.locks import locked
 
 DRAFT = ".draft"
@@ -18,9 +19,11 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Give the path of a draft on the same file system; when the block ends it is synced and takes the place of `path`.
 
     Where the block fails the draft is removed, and what stood there is as it was. Raises `UserError` where somebody
-    else writes `path`.
+    else writes `path`, and where it is a folder.
     """
     with locked(path):
+        if path.is_dir():
+            raise UserError(f"{path} is a folder, expected the place of a file: move it, or give another path.")
         remove_drafts(path)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=DRAFT, dir=path.parent)
         os.close(handle)
@@ -54,6 +57,14 @@ def draft_folder(path: Path) -> Iterator[Path]:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def require_room(path: Path, n_bytes: int) -> None:
+    """Raise `UserError` where `path` has no room for so many bytes: for libraries that a full disk takes down."""
+    ground = next(folder for folder in path.absolute().parents if folder.is_dir())
+    free = shutil.disk_usage(ground).free
+    if free < n_bytes:
+        raise UserError(f"{path} takes up to {n_bytes:,} bytes, and {free:,} are free there: make room there.")
 
 
 def remove_drafts(path: Path) -> None:

@@ -17,6 +17,7 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_sensible
 from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.foundation.statistics import Interval
+from dtinterp.foundation.understanding import require_equally_many
 from dtinterp.interventions.component_flips import ComponentFlips, component_flips, label_of, starting_points
 from dtinterp.interventions.linear_mlp import FeatureExcess, LinearMlp, by_feature, excess_loss, largest_by_chance
 from dtinterp.model.transformer import DecisionTransformer
@@ -111,6 +112,10 @@ class Comparison:
     parts: tuple[PartShare, ...]
     examples: tuple[Example, ...]
     linear: tuple[LinearCost, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse errors of other dictionaries."""
+        require_equally_many(names=len(self.name), sites=len(self.site), errors=len(self.error))
 
     def errors(self, dictionary: int) -> TokenErrors:
         """Return the errors of one dictionary."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.understanding import understood
 from dtinterp.interventions.comparison import CompareConfig, Comparison, Example, LinearCost, PartShare
 
 ARTEFACT_KIND = "comparison"
@@ -30,6 +31,7 @@ def save_comparison(
     return write_artefact(path, content, parents=parents, seed=config.seed, replace=replace)
 
 
+@understood(ARTEFACT_KIND)
 def load_comparison(path: Path, *, parent: Artefact | None = None) -> Comparison:
     """Read the comparison in the folder `path`; with `parent`, check that it was made from just that artefact.
 

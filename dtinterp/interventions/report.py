@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from torch import Tensor
 
 from dtinterp.foundation.artefact import Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.understanding import require_equally_many, understood
 from dtinterp.interventions.closed_loop import ClosedLoop
 from dtinterp.interventions.directions import InstructionDirection
 from dtinterp.interventions.dose import DoseCurves
@@ -36,6 +37,17 @@ class InterventionReport:
     """what the first frame then holds along the direction, in activation units"""
     closed_loop: tuple[ClosedLoop, ...]
     """one per sampler"""
+
+    def __post_init__(self) -> None:
+        """Refuse curves of other configurations, coefficients or decoys than the specification's."""
+        named, asked = len(self.configurations), self.specification
+        require_equally_many(
+            configurations=named, flipped=len(self.flipped), decoys=self.decoys.shape[1], curves=len(self.dose.original)
+        )
+        require_equally_many(
+            **{"coefficients asked": len(asked.coefficients), "coefficients": len(self.dose.coefficient)}
+        )
+        require_equally_many(**{"sets of decoys asked": len(asked.decoys), "sets of decoys": len(self.decoys)})
 
     @property
     def restored(self) -> Float32[Tensor, "decoy configuration"]:
@@ -72,6 +84,7 @@ def save_report(
     return write_artefact(path, content, parents=parents, seed=report.specification.seed, replace=replace)
 
 
+@understood(ARTEFACT_KIND)
 def load_report(path: Path, *, parent: Artefact | None = None) -> InterventionReport:
     """Read the report in the folder `path`; with `parent`, check that it was made from just that artefact.
 

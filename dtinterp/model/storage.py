@@ -9,6 +9,7 @@ import torch
 from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.settings import settings_of
+from dtinterp.foundation.understanding import understood
 from dtinterp.model.config import ModelConfig, TrainConfig
 from dtinterp.model.published import Published
 from dtinterp.model.shapes import weight_shapes
@@ -93,6 +94,7 @@ class _Imported:
     environment_config: _World = field(default_factory=_World)
 
 
+@understood(KIND)
 def load_model(path: Path, *, parent: Artefact | None = None) -> TrainedModel:
     """Read a model; with `parent`, check that it was trained on just those demonstrations.
 
