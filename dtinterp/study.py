@@ -227,13 +227,13 @@ class Clock:
 
 def _require_paths(config: StudyConfig) -> None:
     """Raise `UserError` where something that the study opens is missing or damaged, before it works."""
+    require_shipped(EXPERIMENT, option="a checkout's folder as the current one")
+    read_specification(EXPERIMENT)
     if not config.from_scratch:
         base = _shipped(config)
         for kind, path in ((AGENT_KIND, base.agent), (DATA_KIND, base.demonstrations), (MODEL_KIND, base.model)):
             require_shipped(path, option="--from-scratch")
             read_artefact(path, kind=kind)
-    require_shipped(EXPERIMENT, option="a checkout's folder as the current one")
-    read_specification(EXPERIMENT)
 
 
 def _shipped(config: StudyConfig) -> Foundations:
