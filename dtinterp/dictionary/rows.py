@@ -16,7 +16,7 @@ from dtinterp.foundation.artefact import read_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.manifest import MANIFEST
 from dtinterp.foundation.reading import read_array, read_tensors
-from dtinterp.foundation.understanding import understood
+from dtinterp.foundation.understanding import understanding
 
 Numbers: TypeAlias = Tensor | np.ndarray
 RowSource: TypeAlias = Numbers | Path | Iterable[Numbers]
@@ -108,11 +108,11 @@ def _read(path: Path) -> Numbers:
             raise UserError(f"{path} ends in {path.suffix!r}, expected .npy or .safetensors: write it as one of these.")
 
 
-@understood(HARVEST)
 def _harvested(path: Path) -> tuple[Tensor, str]:
     """Return the rows of a harvest, and the site that they are of."""
     harvested = read_artefact(path, kind=HARVEST)
-    return harvested.tensors[VALUE], str(harvested.config.get("site", ""))
+    with understanding(path, HARVEST):
+        return harvested.tensors[VALUE], str(harvested.config.get("site", ""))
 
 
 def _read_tensor(path: Path) -> Tensor:

@@ -22,7 +22,7 @@ from dtinterp.equivalence.swaps import Swaps
 from dtinterp.equivalence.verification import Arm, Bound
 from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.statistics import Interval
-from dtinterp.foundation.understanding import understood
+from dtinterp.foundation.understanding import require_equally_many, understood
 
 ARTEFACT_KIND = "equivalence"
 UNTRIED = {"n_rounds": 0, "n_verified": 0}
@@ -79,7 +79,7 @@ def load_equivalence(path: Path, *, parent: Artefact | None = None) -> Equivalen
     frame_id = tensors["frame_id"]
     world_names = TypeAdapter(tuple[str, ...]).validate_python(settings["worlds"])
     counts = {name: TypeAdapter(int).validate_python(metrics[name]) for name in ("n_steps", "n_distinct")}
-    return EquivalenceReport(
+    report = EquivalenceReport(
         env_id=str(settings["env_id"]),
         config=TypeAdapter(EquivalenceConfig).validate_python(UNTRIED | _settings(settings["certify"])),
         chosen=ChosenFrames(frame_id, tensors["n_visits"], **counts),
@@ -94,6 +94,9 @@ def load_equivalence(path: Path, *, parent: Artefact | None = None) -> Equivalen
         scrutiny=_scrutiny(tensors, metrics),
         acted=TypeAdapter(tuple[Acted, ...]).validate_python(metrics.get("acted", ())),
     )
+    require_equally_many(classes=report.partition.n_classes, certificates=len(report.certificates))
+    require_equally_many(**{"partitions of the world": len(report.worlds), "comparisons": len(report.comparisons)})
+    return report
 
 
 def _tensors(report: EquivalenceReport) -> dict[str, Tensor]:

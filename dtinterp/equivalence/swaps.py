@@ -14,7 +14,6 @@ turns later are told apart at the turn. Both directions together are the relatio
     mean(a, b)    = (|C_a| mean a→b + |C_b| mean b→a) / (|C_a| + |C_b|)
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -26,6 +25,9 @@ from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.trials import Trials, try_swaps
 from dtinterp.foundation.understanding import require_within
 from dtinterp.model.transformer import DecisionTransformer
+
+LARGEST = 2**40
+"""More contexts than there ever are; sums of so many are still exact."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Swaps:
         require_within("the largest divergence", self.maximum, 0, 1)
         require_within("the divergence of a frame from itself", self.maximum.diagonal(), 0, 0)
         require_within("the mean divergence of a frame from itself", self.mean.diagonal(), 0, 0)
-        require_within("the number of contexts", self.n_contexts, 1, math.inf)
+        require_within("the number of contexts", self.n_contexts, 1, LARGEST)
 
     def relation(self, name: str) -> Relation:
         """Return both directions together, as the formulas above say; a frame has its own contexts just once."""

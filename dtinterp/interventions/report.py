@@ -39,15 +39,17 @@ class InterventionReport:
     """one per sampler"""
 
     def __post_init__(self) -> None:
-        """Refuse curves of other configurations, coefficients or decoys than the specification's."""
-        named, asked = len(self.configurations), self.specification
+        """Refuse curves of other configurations, or coefficients than the specification's."""
+        asked = self.specification
         require_equally_many(
-            configurations=named, flipped=len(self.flipped), decoys=self.decoys.shape[1], curves=len(self.dose.original)
+            configurations=len(self.configurations),
+            flipped=len(self.flipped),
+            decoys=self.decoys.shape[1],
+            curves=len(self.dose.original),
         )
         require_equally_many(
             **{"coefficients asked": len(asked.coefficients), "coefficients": len(self.dose.coefficient)}
         )
-        require_equally_many(**{"sets of decoys asked": len(asked.decoys), "sets of decoys": len(self.decoys)})
 
     @property
     def restored(self) -> Float32[Tensor, "decoy configuration"]:
@@ -92,7 +94,7 @@ def load_report(path: Path, *, parent: Artefact | None = None) -> InterventionRe
     """
     artefact = read_artefact(path, kind=ARTEFACT_KIND, parent=parent)
     metrics = TypeAdapter(_Metrics).validate_python(artefact.manifest.metrics)
-    return InterventionReport(
+    report = InterventionReport(
         specification=Specification.model_validate(artefact.config["specification"]),
         configurations=TypeAdapter(tuple[str, ...]).validate_python(artefact.config["configurations"]),
         direction=InstructionDirection(**_under("direction/", artefact), explained=metrics.explained),
@@ -102,6 +104,9 @@ def load_report(path: Path, *, parent: Artefact | None = None) -> InterventionRe
         decoy_projection=artefact.tensors["decoy_projection"],
         closed_loop=metrics.closed_loop,
     )
+    asked = {"sets of decoys asked": len(report.specification.decoys)}
+    require_equally_many(**asked, **{"sets of decoys": len(report.decoys)})
+    return report
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     ("text", "words"),
     [
         (b"world: [", "is not YAML"),
-        (b"\xff\xfe\x00", "is not YAML"),
+        (b"\xff\xfe\x00", "is not UTF-8 text"),
         (b"", "holds nothing"),
         (b"- world", "holds a list"),
     ],
