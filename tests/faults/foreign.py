@@ -2,8 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -96,16 +94,13 @@ FOREIGN: Mapping[str, Callable[[Path], object]] = {
     "sparsify": _trained_by_sparsify(),
     "dictionary_learning": _trained_by_dictionary_learning(),
 }
-KNOWN = tuple(FOREIGN) if find_spec("dtinterp.dictionary.formats") else ("SAELens standard", "SAELens jumprelu")
 
 
 def read_autoencoder(path: Path) -> object:
     """Read an autoencoder of another library."""
-    if find_spec("dtinterp.dictionary.formats"):
-        return import_module("dtinterp.dictionary.formats").read_foreign(path)
-    from dtinterp.dictionary.saelens import import_saelens
+    from dtinterp.dictionary.formats import read_foreign
 
-    return import_saelens(path)
+    return read_foreign(path)
 
 
 def make_published(path: Path) -> None:

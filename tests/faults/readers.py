@@ -52,7 +52,7 @@ from dtinterp.model.storage import load_model, save_model
 from dtinterp.model.sweep import read_sweep
 from dtinterp.model.transformer import DecisionTransformer
 from environments.making import make_worlds
-from tests.faults.foreign import FOREIGN, KNOWN, make_published, read_autoencoder, read_checkpoint, read_dataset
+from tests.faults.foreign import FOREIGN, make_published, read_autoencoder, read_checkpoint, read_dataset
 from tests.faults.uses import used
 
 ROOT = Path(__file__).parents[2]
@@ -259,7 +259,7 @@ def file_readers() -> list[Reader]:
         Reader("rows.npy", lambda path: np.save(path, rows.numpy()), as_rows, ".npy"),
         Reader("rows.safetensors", lambda path: save_file({"rows": rows}, path), as_rows, ".safetensors"),
         Reader("rows of a harvest", make_harvest, as_rows),
-        *(Reader(name, FOREIGN[name], using(read_autoencoder), words=("import-dictionary", *TO)) for name in KNOWN),
+        *(Reader(name, FOREIGN[name], using(read_autoencoder), words=("import-dictionary", *TO)) for name in FOREIGN),
         Reader("published .pt", make_published, read_checkpoint, ".pt", ("import-model", *TO)),
         Reader("Minari folder", make_dataset, read_dataset, words=("import-demonstrations", *TO)),
     ]
