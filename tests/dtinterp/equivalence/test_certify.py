@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from itertools import pairwise
 
@@ -24,6 +25,7 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
 from dtinterp.foundation.statistics import holm
 from dtinterp.interventions.expectation import expectation
+from dtinterp.interventions.scenarios import FORWARD, LEFT
 from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.state_graph import StateGraph
 from environments.vocabulary import one_hot
@@ -96,19 +98,20 @@ def test_the_same_seed_gives_the_same_report(
 
 
 def test_each_arm_is_of_its_own_model(
-    left_at_the_fork: DecisionTransformer,
     forks: Int64[Tensor, " fork"],
+    reflexes: Callable[[Int64[Tensor, " frame"]], DecisionTransformer],
     graph: StateGraph,
     trajectories: Trajectories,
     halves: Split,
     items: Float32[Tensor, "table item"],
 ) -> None:
-    """Planted: the model tells the forks from the starts and no more, and wins from half of the starts; an untrained
-    one, beside it, makes other classes and wins from none."""
-    wanted = torch.cat([forks, torch.tensor(graph.frame_id[graph.start]).long()]).unique()
+    """Planted: one model tells forks from starts, and wins from half of these; its control tells two starts apart."""
+    starts = torch.tensor(graph.frame_id[graph.start]).long().unique()
     shown = places(graph, trajectories.frames)[trajectories.frame_id[halves.held_out].long()]
-    untrained = DecisionTransformer(left_at_the_fork.cfg, generator(1, "untrained"))
-    bench = Bench(left_at_the_fork, untrained, trajectories, halves.held_out[torch.isin(shown, wanted)], items)
+    wanted = torch.cat([forks, starts])
+    ahead = torch.full((len(graph.frames),), FORWARD)
+    model, untrained = (reflexes(ahead.index_fill(0, turned, LEFT)) for turned in (forks, starts[:2]))
+    bench = Bench(model, untrained, trajectories, halves.held_out[torch.isin(shown, wanted)], items)
     config = replace(CONFIG, n_frames=8, n_contexts=1, n_rounds=0, n_verified=0, target_return=0.7)
     report = certify(bench, config)
 
@@ -122,8 +125,8 @@ def test_each_arm_is_of_its_own_model(
         for arm, label in ((found.trained, ours), (found.untrained, theirs), (found.untrained_at_epsilon, at_epsilon)):
             assert arm.ari.estimate == pytest.approx(adjusted_rand_score(world.label, label.label))
 
-    behaviour, judge = report.behaviour, judge_of(left_at_the_fork, graph, report.frames, target_return=0.7)
-    assert behaviour.intact == expectation(left_at_the_fork, graph, Greedy(), target_return=0.7)
+    behaviour, judge = report.behaviour, judge_of(model, graph, report.frames, target_return=0.7)
+    assert behaviour.intact == expectation(model, graph, Greedy(), target_return=0.7)
     assert behaviour.intact.success == pytest.approx(0.5)
     assert behaviour.classes.earned == judge(representatives(ours, report.relation)) == behaviour.intact
     assert behaviour.untrained_classes.earned == judge(representatives(theirs, report.relation)) != behaviour.intact
