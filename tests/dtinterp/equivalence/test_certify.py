@@ -1,24 +1,31 @@
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
+from sklearn.metrics import adjusted_rand_score
 from torch import Tensor
 
 from dtinterp.dataset.split import Split
 from dtinterp.dataset.windows import window
+from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.certify import EquivalenceConfig, EquivalenceReport, act_on_classes, certify
-from dtinterp.equivalence.classes import classes
+from dtinterp.equivalence.classes import classes, classes_of_count
 from dtinterp.equivalence.contexts import Contexts
 from dtinterp.equivalence.plays import plays
+from dtinterp.equivalence.quotient import judge_of, representatives
 from dtinterp.equivalence.refinement import Round
 from dtinterp.equivalence.scrutiny import Bench
+from dtinterp.equivalence.worlds import places
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
 from dtinterp.foundation.statistics import holm
+from dtinterp.interventions.expectation import expectation
+from dtinterp.interventions.scenarios import FORWARD, LEFT
 from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.state_graph import StateGraph
 from environments.vocabulary import one_hot
@@ -88,6 +95,46 @@ def test_the_same_seed_gives_the_same_report(
     assert torch.equal(again.swaps.maximum, report.swaps.maximum)
     assert again.certificates == report.certificates
     assert [asdict(comparison) for comparison in again.comparisons] == [asdict(c) for c in report.comparisons]
+
+
+def test_each_arm_is_of_its_own_model(
+    forks: Int64[Tensor, " fork"],
+    reflexes: Callable[[Int64[Tensor, " frame"]], DecisionTransformer],
+    graph: StateGraph,
+    trajectories: Trajectories,
+    halves: Split,
+    items: Float32[Tensor, "table item"],
+) -> None:
+    """Planted: one model tells forks from starts, and wins from half of these; its control tells two starts apart."""
+    starts = torch.tensor(graph.frame_id[graph.start]).long().unique()
+    shown = places(graph, trajectories.frames)[trajectories.frame_id[halves.held_out].long()]
+    wanted = torch.cat([forks, starts])
+    ahead = torch.full((len(graph.frames),), FORWARD)
+    model, untrained = (reflexes(ahead.index_fill(0, turned, LEFT)) for turned in (forks, starts[:2]))
+    bench = Bench(model, untrained, trajectories, halves.held_out[torch.isin(shown, wanted)], items)
+    config = replace(CONFIG, n_frames=8, n_contexts=1, n_rounds=0, n_verified=0, target_return=0.7)
+    report = certify(bench, config)
+
+    ours, theirs = report.partition, classes_of_count(report.untrained, report.partition.n_classes)
+    is_fork = torch.isin(places(graph, report.frames), forks)
+    assert len(is_fork) == len(wanted) > ours.n_classes == 2
+    assert torch.equal(ours.label == ours.label[is_fork][0], is_fork)
+    assert not torch.equal(ours.label, theirs.label)
+    at_epsilon = classes(report.untrained, CONFIG.epsilon)
+    for found, world in zip(report.comparisons, report.worlds, strict=True):
+        for arm, label in ((found.trained, ours), (found.untrained, theirs), (found.untrained_at_epsilon, at_epsilon)):
+            assert arm.ari.estimate == pytest.approx(adjusted_rand_score(world.label, label.label))
+
+    behaviour, judge = report.behaviour, judge_of(model, graph, report.frames, target_return=0.7)
+    assert behaviour.intact == expectation(model, graph, Greedy(), target_return=0.7)
+    assert behaviour.intact.success == pytest.approx(0.5)
+    assert behaviour.classes.earned == judge(representatives(ours, report.relation)) == behaviour.intact
+    assert behaviour.untrained_classes.earned == judge(representatives(theirs, report.relation)) != behaviour.intact
+
+    intact, ours_played, _, theirs_played, *_ = act_on_classes(report, bench, n_episodes=24)
+    assert 0.2 < intact.played.success.estimate < 0.8
+    assert ours_played.played.change.estimate == 0
+    assert theirs_played.played.change.high < 0
 
 
 def test_players_are_tried_on_each_partition_and_lose_nothing_where_nothing_is_exchanged(

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from sklearn.metrics import adjusted_rand_score
 
 from dtinterp.dataset.windows import window
 from dtinterp.equivalence.agreement import compare
@@ -12,6 +13,7 @@ from dtinterp.equivalence.classes import classes, classes_of_count, partition_of
 from dtinterp.equivalence.comparison import ComparisonConfig, hold_against
 from dtinterp.equivalence.contexts import draw_contexts
 from dtinterp.equivalence.frames import most_visited
+from dtinterp.equivalence.mirror import reflect
 from dtinterp.equivalence.partitions import Certified
 from dtinterp.equivalence.representations import near_in_the_image
 from dtinterp.equivalence.scrutiny import Bench
@@ -138,6 +140,43 @@ def test_each_model_has_its_portrait(report):
     first = report.portraits[0]
     assert len(first.contrasts.confusions) <= 2
     assert len(first.reflection.distinct) == 5
+
+
+def test_a_portrait_holds_the_trained_model_beside_its_own_control(report, certified, trajectories):
+    first, config = report.portraits[0], certified.report.config
+    told, control = (
+        reflect(model, certified.windows, trajectories.frames) for model in (certified.model, certified.untrained)
+    )
+    assert first.reflection == told != control == first.untrained
+    by_name = {world.name: world for world in certified.report.worlds}
+    alike = by_name["reward bisimulation"].sizes
+    assert config.target_return == 0.892
+    assert first.contrasts.n_alike == int((alike * (alike - 1) // 2).sum())
+
+
+def test_rows_are_about_the_partitions_that_they_name(report, certified):
+    """Each row of the model's certified classes, by scikit-learn's index of the two that it names."""
+    by_name = {world.name: world for world in certified.report.worlds}
+    rows = [row for row in report.against if row.model == "toy" and row.relation == "interchangeable"]
+    named = [row for row in rows if row.world in by_name]
+    assert len(named) == 3
+    for row in named:
+        expected = adjusted_rand_score(by_name[row.world].label, certified.report.partition.label)
+        assert row.agreement.ari.estimate == pytest.approx(expected)
+
+
+@pytest.mark.slow
+def test_models_are_held_against_each_other_on_the_frames_that_both_know(certified, trajectories):
+    """Planted: what two reports share is found by what it shows, and not by where it stands."""
+    report = certified.report
+    order = torch.tensor([13, 2, 3, 7, 5, 11, 1, 0, 12, 4, 6, 8, 9, 10])
+    label = report.partition.label[order]
+    moved = replace(report, frames=report.frames[order], partition=partition_of(label, "moved"))
+    assert 1 < report.partition.n_classes < 14
+    assert not torch.equal(moved.partition.label, report.partition.label)
+    twin = replace(certified, name="moved", report=moved)
+    (kinship,) = hold_against([certified, twin], trajectories, ComparisonConfig(n_draws=5, n_windows=4)).kinships
+    assert (kinship.n_frames, kinship.agreement.ari.estimate) == (14, 1)
 
 
 def test_another_world_is_refused(certified, trajectories):

@@ -6,7 +6,7 @@ import torch
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING, splice
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds import Pca
-from dtinterp.equivalence.decisions import AS_IT_IS, AT_RANDOM, EXCHANGED, OTHERS, SWAPPED, decide
+from dtinterp.equivalence.decisions import AS_IT_IS, AT_RANDOM, EXCHANGED, OTHERS, SWAPPED, decide, most_telling
 from dtinterp.equivalence.divergence import js_divergence
 from dtinterp.equivalence.exchange import Bench, bench, difference
 
@@ -117,3 +117,14 @@ def test_controls_move_the_observation_as_far_as_the_exchange_does(ready, dictio
     _, exchanged, others, at_random = seen[0]
     assert not torch.allclose(others, exchanged)
     torch.testing.assert_close(torch.stack([others.norm(), at_random.norm()]), exchanged.norm().expand(2))
+
+
+def test_the_most_telling_context_is_the_one_in_which_a_swap_moves_a_decision_most(ready, model, both, items):
+    first, second = ready.embedding
+    peaks = []
+    for context in range(len(both)):
+        own, other = (first, second) if ready.is_first[context] else (second, first)
+        before, after = (spliced(model, both, items, context, each) for each in (own, other))
+        peaks.append(float(js_divergence(before, after).max()))
+    assert most_telling(ready) == max(range(len(peaks)), key=peaks.__getitem__)
+    assert sorted(peaks)[-1] > sorted(peaks)[-2] + 1e-4

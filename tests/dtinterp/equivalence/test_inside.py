@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from dtinterp.equivalence.classes import partition_of
-from dtinterp.equivalence.inside import Swapper, attempt, mates, norm_matched, some_of, strangers
+from dtinterp.equivalence.inside import Swapper, Tries, attempt, mates, norm_matched, some_of, strangers
 from dtinterp.equivalence.trials import embedded, layer_of, try_swaps
 from dtinterp.foundation.seeding import generator
 
@@ -39,6 +39,24 @@ def test_class_mates_do_what_they_do_among_all_swaps(model, contexts, items, par
     assert torch.equal(partition.label[found.place], partition.label[found.stand_in])
     assert (found.place != found.stand_in).all()
     assert torch.equal(frame_id[found.place], contexts.frame_id[found.context])
+
+
+def test_tries_one_after_the_other_keep_their_contexts(model, contexts, items, frame_id, partition, embedding):
+    parts = []
+    for chosen in (contexts[:5], contexts[5:12], contexts[20:23]):
+        (found,) = _attempt(model, chosen, items, frame_id, [mates(partition, embedding)])
+        parts.append(Tries(chosen, found))
+    together = parts[0] + parts[1] + parts[2]
+    swap, context = 0, together.contexts[together.attempts.context]
+    for part in parts:
+        own = part.contexts[part.attempts.context]
+        for row in range(len(part.attempts)):
+            assert torch.equal(context.windows.step[swap], own.windows.step[row])
+            assert context.slot[swap] == own.slot[row]
+            assert frame_id[together.attempts.place[swap]] == context.frame_id[swap]
+            assert together.attempts.peak[swap] == part.attempts.peak[row]
+            swap += 1
+    assert swap == len(together.attempts) == 3 * 15
 
 
 def test_strangers_are_as_many_and_of_other_classes(model, contexts, items, frame_id, partition, embedding):

@@ -80,6 +80,20 @@ def test_a_counterexample_splits_a_class(logits):
     assert len(found) == len(pairs)
 
 
+def test_swaps_raise_the_pairs_they_are_about_and_no_others(logits):
+    """In either order of the two frames, to the largest that was found, and never down."""
+    pairs = close_pairs(logits, 0.1)
+    rows = torch.arange(0, len(pairs), 3)
+    peaks = torch.rand(2, len(rows), generator=generator(2, "peaks"))
+    one, other = torch.from_numpy(pairs.first)[rows], torch.from_numpy(pairs.second)[rows]
+    found = raised(pairs, torch.cat([one, other]), torch.cat([other, one]), peaks.flatten())
+    expected = pairs.maximum.copy()
+    for row, peak in zip(rows.tolist(), peaks.amax(0).tolist(), strict=True):
+        expected[row] = max(expected[row], peak)
+    assert (found.maximum > pairs.maximum).sum() > 20
+    assert found.maximum.tolist() == expected.tolist()
+
+
 def test_responses_are_the_logits_of_each_frame_in_each_probe(model, contexts, items):
     probes, frames = contexts[::9], torch.arange(8)
     found = responses(model, probes, items=items, frame_id=frames, ledger=Ledger())

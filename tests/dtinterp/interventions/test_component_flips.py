@@ -4,6 +4,7 @@ import pytest
 import torch
 from jaxtyping import Float32
 from torch import Tensor
+from transformer_lens.hook_points import HookPoint
 
 from dtinterp.dataset.windows import Windows
 from dtinterp.foundation.errors import UserError
@@ -84,6 +85,44 @@ def test_a_slot_is_ablated_as_a_loop_over_windows_does_it(
         action = int(clean.argmax())
         assert float(found.lost[place, own]) == pytest.approx(float(clean[action] - swapped[action]), abs=1e-5)
         assert bool(found.is_flipped[place, own]) == (int(swapped.argmax()) != action)
+
+
+@pytest.mark.parametrize("part", [Head(0, 1), Head(1, 3), Mlp(0), Mlp(1)])
+@torch.no_grad()
+def test_a_head_or_an_mlp_is_ablated_as_a_loop_over_windows_and_draws_does_it(
+    part: Head | Mlp, model: DecisionTransformer, windows: Windows, items: Float32[Tensor, "frame item"]
+) -> None:
+    """Of three windows each has two donors, so that of eight draws k are of the one and 8 − k of the other."""
+    model.W_U.mul_(20)  # so that draws differ in what they flip
+    trio = windows[torch.arange(len(windows))[windows.mask.all(dim=1)][:3]]
+    found = component_flips(model, trio, items, n_draws=8, generator=torch.Generator().manual_seed(0))
+    site = f"blocks.{part.layer}." + ("hook_mlp_out" if isinstance(part, Mlp) else "attn.hook_z")
+    logits, cache = model.run_with_cache(trio, items)
+    place = found.part.index(part)
+    for own in range(3):
+        clean = logits[own, -1].softmax(dim=0)
+        action = int(clean.argmax())
+        chances = []
+        for donor in (other for other in range(3) if other != own):
+
+            def put(activation: Tensor, hook: HookPoint, own: int = own, donor: int = donor) -> Tensor:  # noqa: ARG001
+                changed = activation.clone()
+                if isinstance(part, Head):
+                    changed[own, :, part.head] = cache[site][donor, :, part.head]
+                else:
+                    changed[own] = cache[site][donor]
+                return changed
+
+            chances.append(model.run_with_hooks(trio, items, fwd_hooks=[(site, put)])[own, -1].softmax(dim=0))
+        assert (chances[0] - chances[1]).abs().max() > 1e-4
+        means = [(k * chances[0] + (8 - k) * chances[1]) / 8 for k in range(9)]
+        lost = torch.stack([clean[action] - mean[action] for mean in means])
+        k = int((lost - found.lost[place, own]).abs().argmin())
+        assert float(found.lost[place, own]) == pytest.approx(float(lost[k]), abs=1e-5)
+        flips = [int(chance.argmax()) != action for chance in chances]
+        assert float(found.flipped[place, own]) == (k * flips[0] + (8 - k) * flips[1]) / 8
+        assert int(found.instead[place, own]) == int(means[k].argmax())
+        assert int(found.action[own]) == action
 
 
 def test_starting_points_are_right_predictions_made_wrong_each_window_once() -> None:

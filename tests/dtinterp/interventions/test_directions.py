@@ -69,6 +69,13 @@ def test_the_difference_of_means_is_what_it_says(W_obs: Tensor) -> None:
     assert found.explained <= found.variance_share[0] + 1e-6
 
 
+def test_a_direction_does_not_depend_on_the_length_of_embeddings(W_obs: Tensor) -> None:
+    for recipe in ("first_component", "difference_of_means"):
+        plain, small = (instruction_direction(each, CELLS, recipe) for each in (W_obs, W_obs / 1000))
+        torch.testing.assert_close(small.vector, plain.vector)
+        torch.testing.assert_close(small.item_projection, plain.item_projection / 1000)
+
+
 def test_noise_does_not_separate_keys_from_balls(W_obs: Tensor) -> None:
     assert not instruction_direction(W_obs, CELLS).is_separating
 

@@ -151,6 +151,11 @@ def test_an_unknown_object_is_refused(scenarios: Scenarios) -> None:
         place(scenarios.frames[0], (0, 0), "lamp")
 
 
+def test_a_key_is_positive_and_a_ball_negative(scenarios: Scenarios) -> None:
+    assert [name.split(",")[0] for name in configuration_names()] == ["Key", "Key", "Ball", "Ball"]
+    assert scenarios.sign.tolist() == [1, 1, -1, -1]
+
+
 def test_the_logit_difference_is_left_minus_right_at_the_last_slot() -> None:
     logits = torch.zeros(1, 2, 7)
     logits[0, 0] = 100.0
