@@ -139,7 +139,9 @@ def _is_annotated(part: Tensor, hint: Any, axes: dict[str, int]) -> bool:
 
 def _require_finite(values: Tensor, name: str) -> None:
     if values.is_floating_point() and not all(piece.isfinite().all() for piece in values.reshape(-1).split(AT_ONCE)):
-        raise ValueError(f"{name} holds NaN or infinity")
+        rows = values.reshape(len(values) if values.dim() else 1, -1)
+        bad = int((~rows.isfinite()).any(dim=1).sum())
+        raise ValueError(f"{bad} of {len(rows)} rows of {name} hold NaN or infinity")
 
 
 def _type_of(part: Tensor) -> str:

@@ -50,6 +50,7 @@ def test_the_command_line_says_the_sentence_and_ends_with_2(
         refused += 1
         out = tmp_path / "out"
         words = [{"PATH": str(target), "OUT": str(out)}.get(word, word) for word in reader.words]
+        capsys.readouterr()  # what the input's own making told
         assert main(words) == 2, case.how
         told = capsys.readouterr().err
         assert told.count("\n") == 1, f"{case.how}: {told}"

@@ -177,7 +177,7 @@ def _written_harvest(path: Path, subject: Subject, value: Tensor) -> Path:
     [
         (
             lambda rows: rows.index_fill(0, torch.tensor([1, 4]), torch.nan),
-            "2 of 8 rows hold NaN or infinity, expected",
+            "2 of 8 rows of value hold NaN or infinity",
         ),
         (lambda rows: rows[:1].repeat(8, 1), "All 1 rows are the same vector, expected at least 2 distinct ones"),
     ],
