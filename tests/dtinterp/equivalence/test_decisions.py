@@ -131,3 +131,15 @@ def test_the_most_telling_context_is_the_one_in_which_a_swap_moves_a_decision_mo
             before, after = (spliced(model, both, items, context, each) for each in (own, other))
             peaks.append(float(js_divergence(before, after).max()))
         assert peaks[most_telling(ready)] == pytest.approx(max(peaks), abs=1e-6)
+
+
+def test_one_decision_that_moves_far_tells_more_than_many_that_move_a_little(ready):
+    class Told(Bench):
+        def logits(self, context, shift):
+            """Five decisions move a little in every context but the last, and one moves far in that."""
+            logits = torch.zeros(1 + len(shift), 5, 7)
+            logits[1:, :, 0] = 0 if context == len(self.start) - 1 else 1
+            logits[1:, 3, 0] += 3 if context == len(self.start) - 1 else 0
+            return logits
+
+    assert most_telling(Told(**vars(ready))) == len(ready.start) - 1
