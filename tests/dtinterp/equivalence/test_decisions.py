@@ -138,8 +138,8 @@ def test_one_decision_that_moves_far_tells_more_than_many_that_move_a_little(rea
         def logits(self, context, shift):
             """Five decisions move a little in every context but the last, and one moves far in that."""
             logits = torch.zeros(1 + len(shift), 5, 7)
-            logits[1:, :, 0] = 0 if context == len(self.start) - 1 else 1
-            logits[1:, 3, 0] += 3 if context == len(self.start) - 1 else 0
+            logits[1:, :, 0] = 0 if context == len(self.start) - 1 else 2
+            logits[1:, 3, 0] += 4 if context == len(self.start) - 1 else 0
             return logits
 
     assert most_telling(Told(**vars(ready))) == len(ready.start) - 1
