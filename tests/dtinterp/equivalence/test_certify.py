@@ -13,13 +13,14 @@ from dtinterp.dataset.split import Split
 from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.equivalence import certify as certify_module
 from dtinterp.equivalence.certify import EquivalenceConfig, EquivalenceReport, act_on_classes, certify
-from dtinterp.equivalence.classes import classes, classes_of_count
+from dtinterp.equivalence.classes import classes, classes_of_count, partition_of
 from dtinterp.equivalence.contexts import Contexts
 from dtinterp.equivalence.plays import plays
-from dtinterp.equivalence.quotient import judge_of, representatives
+from dtinterp.equivalence.quotient import Judge, judge_of, representatives
 from dtinterp.equivalence.refinement import Round
-from dtinterp.equivalence.scrutiny import Bench
+from dtinterp.equivalence.scrutiny import Bench, put_to_the_test
 from dtinterp.equivalence.worlds import places
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
@@ -27,6 +28,7 @@ from dtinterp.foundation.statistics import holm
 from dtinterp.interventions.expectation import expectation
 from dtinterp.interventions.scenarios import FORWARD, LEFT
 from dtinterp.model.transformer import DecisionTransformer
+from environments.graph.evaluation import Expectation
 from environments.graph.state_graph import StateGraph
 from environments.vocabulary import one_hot
 
@@ -135,6 +137,38 @@ def test_each_arm_is_of_its_own_model(
     assert 0.2 < intact.played.success.estimate < 0.8
     assert ours_played.played.change.estimate == 0
     assert theirs_played.played.change.high < 0
+
+
+def test_what_is_reported_is_of_the_refined_classes_and_at_the_return_that_is_asked(
+    model: DecisionTransformer,
+    trajectories: Trajectories,
+    halves: Split,
+    items: Float32[Tensor, "table item"],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Planted: a refinement that leaves each observation alone, and a judge that says what return it was asked for."""
+    alone = partition_of(torch.arange(4), "alone")
+
+    def refined(*bench: object, **settings: object) -> object:
+        return replace(put_to_the_test(*bench, **settings), partition=alone)  # type: ignore[arg-type]
+
+    def asked(*about: object, target_return: float) -> Judge:  # noqa: ARG001 - the real judge's arguments
+        return lambda chosen: Expectation(target_return, 0.0, 0.0, float(len(chosen.unique())))
+
+    monkeypatch.setattr(certify_module, "put_to_the_test", refined)
+    monkeypatch.setattr(certify_module, "judge_of", asked)
+    config = replace(CONFIG, n_frames=4, n_contexts=1, epsilon=1.0, n_rounds=0, n_verified=0, target_return=0.7)
+    report = certify(Bench(model, model, trajectories, halves.held_out, items), config)
+    assert report.scrutiny is not None
+    assert report.scrutiny.formed.n_classes == 1
+    assert report.partition is alone
+    assert len(report.certificates) == 4
+    assert (
+        {c.trained.n_classes for c in report.comparisons} == {c.untrained.n_classes for c in report.comparisons} == {4}
+    )
+    assert {c.untrained_at_epsilon.n_classes for c in report.comparisons} == {1}
+    assert report.behaviour.classes.n_classes == report.behaviour.untrained_classes.n_classes == 4
+    assert report.behaviour.intact.expected_return == report.behaviour.classes.earned.expected_return == 0.7
 
 
 def test_players_are_tried_on_each_partition_and_lose_nothing_where_nothing_is_exchanged(
