@@ -15,7 +15,7 @@ from dtinterp.agents.training import Record, train_agent
 from dtinterp.demonstrations.evaluate import evaluate
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.logbook import Bar, Logbook
+from dtinterp.foundation.logbook import Bar, Logbook, unshown
 from environments.batched.layouts import draw_layouts
 from environments.minigrid_worlds import MiniGridWorlds
 from environments.twin_worlds import TwinWorlds
@@ -151,7 +151,8 @@ def test_the_log_has_a_row_per_update(graph, tmp_path):
 def test_the_bar_says_how_the_latest_episodes_went_and_how_fast_it_goes(graph, monkeypatch):
     notes = []
     monkeypatch.setattr(Bar, "advance", lambda _bar, amount=1, note="": notes.append((amount, note)))
-    trained(graph_worlds(graph), TINY)
+    with unshown():  # where nothing is shown, the bar itself is told
+        trained(graph_worlds(graph), TINY)
     assert [amount for amount, _ in notes] == [1] * 6
     sentence = r"success \d+\.\d% · return \d\.\d{3} · length \d+\.\d · [\d,]+ steps/s"
     assert all(re.fullmatch(sentence, note) for _, note in notes)

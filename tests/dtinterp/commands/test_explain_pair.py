@@ -34,7 +34,7 @@ def test_two_observations_are_explained_by_a_dictionary_of_the_model(places, tmp
     [
         ((3, 3), "frame 3 is given twice, expected two"),
         ((0, 9999), r"frame 9999 is not in the table of \d+ frames"),
-        ((-1, 2), r"frame -1 is not in the table of \d+ frames"),
+        ((-1, 2), "pair holds -1, expected numbers of at least 0"),
     ],
 )
 def test_what_is_no_pair_is_refused(places, tmp_path, pair, sentence):

@@ -34,12 +34,16 @@ def test_without_variations_the_configuration_is_what_it_was():
         (TopK(2), Variations(k=(99,)), "TopK has k=99, expected at most the width 16"),
         (TopK(2), Variations(seeds=(1, 1)), "2 dictionaries called 'topk-16-k2-m1'"),
         (Pca(4), Variations(n_features=(16, 32)), "2 dictionaries called 'pca-4'"),
-        (TopK(2), Variations(n_features=(0,)), "width is 0, expected at least 1"),
     ],
 )
 def test_impossible_combinations_are_refused(kind, variations, message):
     with pytest.raises(UserError, match=message):
         varied(FitConfig(kind, width=16), variations)
+
+
+def test_a_width_that_no_dictionary_has_is_refused_before_any_combination():
+    with pytest.raises(UserError, match="n_features holds 0, expected numbers of at least 1"):
+        Variations(n_features=(0,))
 
 
 def test_only_seeds_are_held_against_each_other():
