@@ -24,7 +24,7 @@ from dtinterp.cli.completion import SHELLS, completion
 from dtinterp.cli.light_imports import light_imports
 from dtinterp.cli.mistakes import sentence_of
 from dtinterp.cli.parsing import help_of, options_in, parsed
-from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.errors import UserError, one_line
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
@@ -103,6 +103,8 @@ def _call(name: str, words: Sequence[str], saying: Saying) -> None:
 
 
 def _print_completion(shell: Sequence[str]) -> None:
+    if not shell:
+        raise UserError(f"no shell is given, expected one of {', '.join(SHELLS)}: give one of these.")
     if len(shell) != 1 or shell[0] not in SHELLS:
         raise UserError(f"the shell is {' '.join(shell)!r}, expected one of {', '.join(SHELLS)}: give one of these.")
     with light_imports():
@@ -114,10 +116,8 @@ def _no_command(words: list[str]) -> int:
     """Say which command is not there, and which looks most like it."""
     group = group_of(words)
     said, names = (" ".join(words[:2]), list(COMMANDS)) if group else (words[0], [*COMMANDS, *EVERYWHERE])
-    print(
-        f"dtinterp: there is no command {said!r}{nearest(said, names)}: dtinterp --help lists them all.",
-        file=sys.stderr,
-    )
+    sentence = f"dtinterp: there is no command {said!r}{nearest(said, names)}: dtinterp --help lists them all."
+    print(one_line(sentence), file=sys.stderr)
     return USER_MISTAKE
 
 
@@ -144,5 +144,5 @@ def _is_mistake(error: Exception) -> bool:
 
 
 def _refuse(name: str, sentence: str, *, code: int = USER_MISTAKE) -> int:
-    print(f"dtinterp {name}: {sentence}", file=sys.stderr)
+    print(one_line(f"dtinterp {name}: {sentence}"), file=sys.stderr)
     return code

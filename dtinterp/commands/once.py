@@ -65,6 +65,8 @@ def open_record(file: Path, study: str, *, replace: bool) -> Record:
     found = _read(file)
     if found is not None and found.study == study:
         return Record(file, study, replace=True, stages=found.stages, seconds=found.seconds)
+    if found is None and not replace:
+        raise UserError(f"{file} is damaged: give another --out, or --replace to begin that study anew.")
     if not replace:
         raise UserError(
             f"{file.parent} holds an unfinished study with other settings: ask for the same to go on, give another "

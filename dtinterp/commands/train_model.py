@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import gymnasium
+
 from dtinterp.commands.calibrating import Play, calibration_of
 from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.collect import DEMONSTRATIONS
@@ -12,7 +14,7 @@ from dtinterp.demonstrations.samplers import Greedy, Temperature, sampler_name
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.foundation.artefact import JSON, Artefact, refuse_existing
 from dtinterp.foundation.devices import device_of
-from dtinterp.foundation.logbook import Logbook
+from dtinterp.foundation.logbook import Logbook, notice
 from dtinterp.foundation.ranges import LARGEST, require_between
 from dtinterp.foundation.unfinished import begin_log, keep_log, unfinished_beside
 from dtinterp.interventions.expectation import Bounds
@@ -27,6 +29,7 @@ from dtinterp.model.training import Probe, Record
 from dtinterp.model.training import train_model as train
 from dtinterp.model.transformer import DecisionTransformer
 from dtinterp.model.validation import validation_windows
+from environments.resets import beginnings
 
 MODEL = Path("results/model")
 TARGETS = (0.0, 0.25, 0.5, 0.75, 0.892, 0.95)
@@ -71,6 +74,9 @@ def train_model(
         require_between("probe_returns", each, -LARGEST)
     refuse_existing(out, replace=replace, beside=(".jsonl",))
     trajectories, parent = load_trajectories(demonstrations)
+    for env_id in trajectories.env_ids:
+        if env_id in gymnasium.registry and (unread := beginnings(env_id).unread_mission):
+            notice(unread)
     sides = split_of(trajectories, config)
     with joined_ranks(device_of(config.device)) as ranks:
         items = coded(trajectories, config.model.n_items).table.to(ranks.device)

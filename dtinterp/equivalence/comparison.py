@@ -39,8 +39,8 @@ class ComparisonConfig:
     tau: float = 0.1
     """distance |z_a - z_b| / (|z_a| + |z_b|) up to which two codes z of a dictionary are called the same"""
     n_shown: int = 12
-    """distractions that are kept, the first by return lost, once all are priced; and of confusions, whose ranking is
-    wrong, as many"""
+    """distractions that are kept, the first by return lost, once all are priced; and as many confusions, which nobody
+    shows"""
     n_windows: int = 512
     """held-out windows whose mirror images are looked at"""
     seed: int = 0

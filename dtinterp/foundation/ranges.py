@@ -1,5 +1,6 @@
 """Settings become checked settings: a value outside its range is refused in one sentence."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import fields
 
@@ -59,6 +60,8 @@ def require_sensible(settings: object) -> None:
         value = getattr(settings, field.name)
         low, high = (0, LARGEST_SEED) if field.name in SEEDS else (-LARGEST, LARGEST)
         for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, int | float) and not math.isfinite(number):
+                raise UserError(f"{field.name} is {number}, expected a finite number: give another value.")
             if isinstance(number, int | float):
                 require_between(field.name, number, low, high)
 

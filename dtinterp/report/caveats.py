@@ -22,9 +22,10 @@ def caveats(report: EquivalenceReport) -> tuple[str, ...]:
         )
     return (
         f"These classes are of the model asked for the returns that the {report.config.kind} demonstrations earned "
-        f"themselves. Asked for {asked} it is another policy: for that one an independent check measured class-mates "
-        "that move a decision by more than ε = 0.05 bits in 10.3% of memory-dt’s own play, and in 18.1%, 14.1% and "
-        "26.1% of that of memory-dt-small-0, -1 and -2. A certificate of the model as it acts is not there yet.",
+        f"themselves. Asked for {asked} it is another policy, of which they say nothing. In the models that ship, "
+        "asked for 0.892, an independent check measured class-mates that move a decision by more than ε = 0.05 bits in "
+        "10.3% of memory-dt’s own play, and in 18.1%, 14.1% and 26.1% of that of memory-dt-small-0, -1 and -2. A "
+        "certificate of the model as it acts is not there yet.",
         _weak(),
     )
 

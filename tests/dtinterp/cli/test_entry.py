@@ -1,4 +1,5 @@
 import errno
+import io
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from dtinterp import __version__
 from dtinterp.cli import COMMANDS, main
+from dtinterp.cli.parsing import help_of
 from dtinterp.foundation.logbook import progress
 
 ROOT = Path(__file__).parents[3]
@@ -268,3 +270,24 @@ def test_what_does_not_ship_with_a_wheel_is_said_with_the_option_that_stands_in_
         sentence := said(capsys, *words)
     )
     assert "give --model, or call this in a checkout of dtinterp." in sentence
+
+
+def test_whatever_is_mistyped_the_answer_is_one_printable_line(capsys):
+    sentence = said(capsys, "x" * 5000)
+    assert len(sentence) < 1000
+    assert "\x1b" not in said(capsys, "report", "/tmp/\x1b[31mnowhere")
+
+
+def test_a_shell_that_is_not_given_is_asked_for(capsys):
+    assert "no shell is given, expected one of bash" in said(capsys, "--print-completion")
+
+
+@pytest.mark.parametrize(("no_color", "is_coloured"), [("", True), ("1", False)])
+def test_help_on_a_terminal_is_coloured_unless_no_color_is_set(monkeypatch, no_color, is_coloured):
+    class Terminal(io.TextIOWrapper):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert ("\x1b[" in help_of("doctor", on=Terminal(io.BytesIO(), encoding="utf-8"))) == is_coloured

@@ -72,6 +72,14 @@ def test_an_unfinished_study_with_other_settings_is_refused_unless_it_is_to_be_r
     assert CALLED == [1, 1]
 
 
+def test_a_damaged_record_is_said_to_be_damaged(tmp_path):
+    record_in(tmp_path).once(make)(1.0, tmp_path / "a")
+    (tmp_path / "unfinished.json").write_text('{"study": ')
+    with pytest.raises(UserError, match=r"unfinished.json is damaged: give another --out, or --replace"):
+        record_in(tmp_path)
+    record_in(tmp_path, replace=True).once(make)(1.0, tmp_path / "a")
+
+
 def test_a_finished_study_leaves_no_record(tmp_path):
     record = record_in(tmp_path)
     record.once(make)(1.0, tmp_path / "a")
