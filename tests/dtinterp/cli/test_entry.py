@@ -1,5 +1,4 @@
 import errno
-import io
 import json
 import os
 import subprocess
@@ -11,7 +10,6 @@ import pytest
 
 from dtinterp import __version__
 from dtinterp.cli import COMMANDS, main
-from dtinterp.cli.parsing import help_of
 from dtinterp.foundation.logbook import progress
 
 ROOT = Path(__file__).parents[3]
@@ -283,11 +281,9 @@ def test_a_shell_that_is_not_given_is_asked_for(capsys):
 
 
 @pytest.mark.parametrize(("no_color", "is_coloured"), [("", True), ("1", False)])
-def test_help_on_a_terminal_is_coloured_unless_no_color_is_set(monkeypatch, no_color, is_coloured):
-    class Terminal(io.TextIOWrapper):
-        def isatty(self) -> bool:
-            return True
-
+def test_help_on_a_terminal_is_coloured_unless_no_color_is_set(monkeypatch, capsys, no_color, is_coloured):
     monkeypatch.setenv("NO_COLOR", no_color)
     monkeypatch.setenv("TERM", "xterm-256color")
-    assert ("\x1b[" in help_of("doctor", on=Terminal(io.BytesIO(), encoding="utf-8"))) == is_coloured
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main(["doctor", "--help"]) == 0
+    assert ("\x1b[" in capsys.readouterr().out) == is_coloured
