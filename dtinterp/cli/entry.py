@@ -88,7 +88,7 @@ def run(name: str, words: Sequence[str], saying: Saying = ALOUD) -> int:
 
 def _show_help(name: str, words: Sequence[str]) -> None:
     with light_imports():
-        print(help_of(name, words, on=sys.stdout), end="")
+        print(help_of(name, words, encoding=sys.stdout.encoding or "utf-8", is_terminal=sys.stdout.isatty()), end="")
 
 
 def _call(name: str, words: Sequence[str], saying: Saying) -> None:

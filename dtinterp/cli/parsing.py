@@ -10,7 +10,6 @@ from functools import partial, wraps
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
-from typing import TextIO
 
 from dtinterp.cli.commands import COMMANDS, nearest
 from dtinterp.foundation.errors import UserError
@@ -62,13 +61,14 @@ def _paths_of(settings: Mapping[str, object]) -> Iterator[tuple[str, Path]]:
             yield from _paths_of({field.name: getattr(value, field.name) for field in fields(value)})
 
 
-def help_of(name: str, words: Sequence[str] = ("--help",), *, on: TextIO | None = None) -> str:
-    """Return a command's help as text, or as a stream takes it; without colours where NO_COLOR is set (no-color.org).
+def help_of(
+    name: str, words: Sequence[str] = ("--help",), *, encoding: str = "utf-8", is_terminal: bool = False
+) -> str:
+    """Return a command's help, drawn in this encoding; coloured on a terminal, unless NO_COLOR is set (no-color.org).
 
     Raises `UserError` for words beside --help that the command does not take.
     """
-    is_coloured = on is not None and on.isatty() and not os.environ.get("NO_COLOR")
-    page = _Page((on and on.encoding) or "utf-8", is_terminal=is_coloured)
+    page = _Page(encoding, is_terminal=is_terminal and not os.environ.get("NO_COLOR"))
     _refused_in_a_sentence(function_of(name), name, words, page)
     return page.getvalue()
 
