@@ -40,7 +40,7 @@ def test_the_shipped_model_is_studied_from_its_windows_to_the_report_also_where_
 def test_a_study_of_something_that_is_not_there_is_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["study"]) == 2
-    assert "checkpoints/" in capsys.readouterr().err
+    assert "experiments/" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("setting", [{"epsilon": -1.0}, {"epsilon": math.nan}, {"n_frames": 1}, {"seed": -1}])

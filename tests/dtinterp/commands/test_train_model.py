@@ -121,7 +121,7 @@ sys.exit(main({words}))
 
 @pytest.mark.slow
 def test_ctrl_c_at_one_process_stops_all_and_saves_the_step_under_way(folders, tmp_path, in_ranks):
-    command = ["train-model", *words(folders, tmp_path / "model")]
+    command = ["train-model", "--quiet", *words(folders, tmp_path / "model")]
     pressed = INTERRUPTED.format(what="signal.raise_signal(signal.SIGINT)", words=command)
     first, second = in_ranks(pressed, 2)
     assert (first.returncode, second.returncode) == (130, 130)
@@ -136,7 +136,7 @@ def test_ctrl_c_at_one_process_stops_all_and_saves_the_step_under_way(folders, t
 
 @pytest.mark.slow
 def test_a_killed_process_stops_the_other_and_what_was_measured_stays(folders, tmp_path, in_ranks):
-    command = ["train-model", *words(folders, tmp_path / "model")]
+    command = ["train-model", "--quiet", *words(folders, tmp_path / "model")]
     first, second = in_ranks(INTERRUPTED.format(what="os.kill(os.getpid(), signal.SIGKILL)", words=command), 2)
     assert (first.returncode, second.returncode) == (2, -signal.SIGKILL)
     assert first.stderr.startswith("dtinterp train-model: rank 0 of 2 lost another one (")
