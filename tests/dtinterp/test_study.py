@@ -19,7 +19,7 @@ def test_the_shipped_model_is_studied_from_its_windows_to_the_report_also_where_
     monkeypatch.chdir(ROOT)
     out = tmp_path / "study"
     words = ["study", "--out", str(out), "--n-frames", "12"]
-    kill_at(lambda: main(words), tmp_path, operation=120)
+    kill_at(lambda: main(words), tmp_path, operation=2480)
     stood = {manifest: manifest.stat().st_ino for manifest in out.rglob("[!.]*/manifest.json")}
     assert len(stood) > 3
     assert main(["study", "--out", str(out), "--n-frames", "13"]) == 2
