@@ -69,7 +69,14 @@ G = 0.9
 )
 def test_in_a_probe_world_values_and_actions_are_what_they_must_be(probe, worth, action):
     config = AgentConfig(
-        steps=32 * 8 * 100, n_worlds=32, n_rollout=8, d_hidden=32, n_minibatches=2, learning_rate=5e-3, discount=G
+        steps=32 * 8 * 100,
+        n_worlds=32,
+        n_rollout=8,
+        d_hidden=32,
+        n_minibatches=2,
+        learning_rate=5e-3,
+        discount=G,
+        seed=1,
     )
     network = train_agent(probe, config, Record()).network
     rollout = Runner(network, probe, torch.Generator().manual_seed(1)).roll(16)
