@@ -125,7 +125,8 @@ def _entry(folder: Path) -> Shelved | str | None:
 
 def _shelved(place: Path, folder: Path) -> Shelved:
     """Read the manifest in `place` for the artefact `folder`. Raises `UserError` where it is damaged or not ours."""
-    states = {each.name: _state(each.stat(follow_symlinks=False)) for each in os.scandir(place)}
+    with os.scandir(place) as entries:
+        states = {each.name: _state(each.stat(follow_symlinks=False)) for each in entries}
     manifest = _manifest(place / MANIFEST, _state((place / MANIFEST).stat()))
     stamp = sha256(repr(sorted(states.items())).encode())[:16]
     return Shelved(folder, manifest.kind, manifest.digest, manifest.parents, stamp)

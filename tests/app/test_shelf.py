@@ -196,7 +196,6 @@ def _write(path: Path, seed: int) -> None:
     write_artefact(path, Content("x", {"n": seed}, {"t": torch.zeros(3)}, {}), parents=(), seed=seed, replace=True)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of os.walk, where a folder vanishes
 def test_scanning_while_an_artefact_is_replaced_always_finds_it(tmp_path: Path) -> None:
     _write(tmp_path / "a", 0)
     is_over = threading.Event()
