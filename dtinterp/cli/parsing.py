@@ -17,6 +17,8 @@ from dtinterp.foundation.shipped import require_shipped
 
 UNKNOWN = "Unrecognized options:"
 FRAME = "╭╮╰╯│"
+OUTPUTS = ("out", "tables")
+"""Settings that name what is written, wherever that is."""
 
 
 class _Page(io.StringIO):
@@ -53,9 +55,9 @@ def parsed(name: str, words: Sequence[str]) -> partial[object]:
 
 
 def _paths_of(settings: Mapping[str, object]) -> Iterator[tuple[str, Path]]:
-    """Yield the paths among settings, and among theirs, each with its name."""
+    """Yield the paths to read among settings, and among theirs, each with its name."""
     for name, value in settings.items():
-        if isinstance(value, Path):
+        if isinstance(value, Path) and name not in OUTPUTS:
             yield name, value
         elif is_dataclass(value):
             yield from _paths_of({field.name: getattr(value, field.name) for field in fields(value)})

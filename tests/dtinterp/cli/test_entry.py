@@ -287,3 +287,12 @@ def test_help_on_a_terminal_is_coloured_unless_no_color_is_set(monkeypatch, caps
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert main(["doctor", "--help"]) == 0
     assert ("\x1b[" in capsys.readouterr().out) == is_coloured
+
+
+def test_a_folder_called_checkpoints_may_be_begun_anywhere(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("dtinterp.foundation.shipped.CHECKOUT", tmp_path / "no-checkout")
+    sentence = said(capsys, "collect", "--agent", "nobody", "--out", "checkpoints/demonstrations/mine")
+    assert "nobody holds no agent" in sentence
+    sentence = said(capsys, "collect", "--agent", "checkpoints/agents/memory-movable")
+    assert "checkpoints/agents/memory-movable is neither in" in sentence
