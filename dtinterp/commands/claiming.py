@@ -40,8 +40,8 @@ def claims_out(command: Callable[ArgumentsT, MadeT]) -> Callable[ArgumentsT, Mad
             return command(*args, **kwargs)
         with locked(order.out) as lock:
             goes_on = lock.left.get(ASKED) == order.asked and _is_all_of(lock, order.out)
-            if goes_on and order.makes_one and label_at(order.out):
-                return _finished(order.out)  # pyright: ignore[reportReturnType]
+            if goes_on and order.form is not None and label_at(order.out):
+                return order.form(_finished(order.out))  # pyright: ignore[reportReturnType]
             stood = _stands(order.out)
             lock.note(ASKED, order.asked)
             lock.note(STOOD, stood and not goes_on)
@@ -59,8 +59,8 @@ class Order:
     """None where the command finds its output by itself"""
     asked: str
     """a hash over the command, all its arguments but `replace`, and the artefacts and files that they name"""
-    makes_one: bool
-    """whether it returns the artefact at `out`"""
+    form: Callable[[Artefact], object] | None
+    """how it returns the artefact that stands at `out` itself; None where it never does"""
 
     @classmethod
     def of(cls, command: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]) -> "Order":
@@ -72,7 +72,13 @@ class Order:
         bound.arguments.pop("replace", None)
         contents = [(str(path), _content_at(path)) for path in _paths_in(tuple(bound.arguments.values()))]
         words = (command.__module__, command.__qualname__, str(out), repr(bound.arguments), contents)
-        return cls(out, sha256(repr(words).encode()), signature.return_annotation in (Artefact, Artefact | None))
+        return cls(out, sha256(repr(words).encode()), _form(signature.return_annotation))
+
+
+def _form(annotation: object) -> Callable[[Artefact], object] | None:
+    if annotation in (Artefact, Artefact | None):
+        return lambda artefact: artefact
+    return (lambda artefact: (artefact,)) if annotation == tuple[Artefact, ...] else None
 
 
 def _paths_in(value: Any) -> Iterator[Path]:

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from dtinterp.commands.claiming import Order, digests_at
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.locks import locked
 from dtinterp.foundation.reading import read_json
 from dtinterp.foundation.writing import write_text
 
@@ -42,13 +43,16 @@ class Record:
             stage, name = {"asked": order.asked, "wrote": digests_at(order.out)}, str(order.out)
             if self.stages.get(name) == stage and stage["wrote"]:
                 return
-            command(*args, **{**kwargs, "replace": self.replace})  # pyright: ignore[reportCallIssue]
-            self.stages[name] = {"asked": order.asked, "wrote": digests_at(order.out)}
-            write_text(
-                self.file, json.dumps({STUDY: self.study, STAGES: self.stages, SECONDS: self.seconds}, indent=1) + "\n"
-            )
+            with locked(order.out):  # until it is recorded: its note tells the next call that it was done
+                command(*args, **{**kwargs, "replace": self.replace})  # pyright: ignore[reportCallIssue]
+                self.stages[name] = {"asked": order.asked, "wrote": digests_at(order.out)}
+                self._write()
 
         return called
+
+    def _write(self) -> None:
+        kept = {STUDY: self.study, STAGES: self.stages, SECONDS: self.seconds}
+        write_text(self.file, json.dumps(kept, indent=1) + "\n")
 
     def close(self) -> None:
         """Remove the record: the study is finished."""

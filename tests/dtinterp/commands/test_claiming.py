@@ -56,6 +56,16 @@ def make_two(config: MakeConfig, out: Path, *, replace: bool = False) -> list[Ar
     return made
 
 
+@claims_out
+def make_one_of_several(config: MakeConfig, out: Path, *, replace: bool = False) -> tuple[Artefact, ...]:
+    """Make the only one of what may be several, at the folder itself."""
+    refuse_existing(out, replace=replace)
+    WORKED.append(config.number)
+    artefact = write_artefact(out, content(config.number), parents=(), seed=0, replace=replace)
+    _killed_at(config, "after")
+    return (artefact,)
+
+
 def content(number: float) -> Content:
     return Content("number", {}, {"number": torch.tensor([number])}, {})
 
@@ -149,6 +159,15 @@ def test_of_several_artefacts_those_that_were_written_do_not_stop_the_rest(tmp_p
     assert sorted(path.name for path in out.iterdir()) == ["a", "b"]
     with pytest.raises(UserError, match="exists already"):
         make_two(config, out)
+
+
+def test_the_only_one_of_what_may_be_several_is_not_made_again(tmp_path):
+    out, config = tmp_path / "out", MakeConfig(killed="after")
+    killed(make_one_of_several, config, out)
+    stood = (out / "manifest.json").stat().st_ino
+    assert [artefact.name for artefact in make_one_of_several(config, out)] == ["out"]
+    assert WORKED == []
+    assert (out / "manifest.json").stat().st_ino == stood
 
 
 def test_two_at_once_are_refused_before_any_work(tmp_path):

@@ -1,4 +1,8 @@
+import os
+import signal
+from multiprocessing import get_context
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -62,6 +66,22 @@ def test_what_stands_there_from_before_is_refused_in_a_new_study(tmp_path):
     with pytest.raises(UserError, match="a exists already"):
         record_in(tmp_path).once(make)(1.0, tmp_path / "a")
     record_in(tmp_path, replace=True).once(make)(1.0, tmp_path / "a")
+
+
+def test_a_stage_that_was_killed_before_it_was_recorded_is_not_done_again(tmp_path):
+    def killed():
+        record = record_in(tmp_path)
+        with patch.object(Record, "_write", lambda _: os.kill(os.getpid(), signal.SIGKILL)):
+            record.once(make)(1.0, tmp_path / "a")
+
+    process = get_context("fork").Process(target=killed)
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    stood = (tmp_path / "a" / "manifest.json").stat().st_ino
+    record_in(tmp_path).once(make)(1.0, tmp_path / "a")
+    assert CALLED == []
+    assert (tmp_path / "a" / "manifest.json").stat().st_ino == stood
 
 
 def test_an_unfinished_study_with_other_settings_is_refused_unless_it_is_to_be_replaced(tmp_path):
