@@ -58,7 +58,7 @@ test: check lens $(SAELENS)/.installed browser
 lens: $(LENS)/.installed
 	PYTHONPATH=$(LENS) $(BIN)/python -c 'from transformer_lens import HookedTransformer'
 	PYTHONPATH=$(LENS) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile tests/dtinterp/model tests/dtinterp/activations \
-		tests/dtinterp/commands/test_import_model.py
+		tests/dtinterp/commands/models/test_import_model.py
 
 $(LENS)/.installed: $(INSTALLED) Makefile
 	rm -rf $(LENS)

@@ -16,17 +16,17 @@ from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds import TopK
 from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
 from dtinterp.dictionary.storage import gate_record, load_dictionary
-from dtinterp.equivalence.certify import EquivalenceReport
-from dtinterp.equivalence.comparison import Portrait
 from dtinterp.equivalence.comparison_storage import ARTEFACT_KIND as COMPARISON
 from dtinterp.equivalence.comparison_storage import load_comparison
-from dtinterp.equivalence.plays import tried_on
+from dtinterp.equivalence.exhaustive_contexts import tried_on
+from dtinterp.equivalence.model_comparison import Portrait
+from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
 from dtinterp.equivalence.storage import load_equivalence
-from dtinterp.features.label_storage import ARTEFACT_KIND as LABELS
-from dtinterp.features.label_storage import load_labels
-from dtinterp.features.label_table import Labels
-from dtinterp.foundation.artefact import Artefact, read_artefact, require_made_from
+from dtinterp.features.labels.storage import ARTEFACT_KIND as LABELS
+from dtinterp.features.labels.storage import load_labels
+from dtinterp.features.labels.table import Labels
+from dtinterp.foundation.artefacts.artefact import Artefact, read_artefact, require_made_from
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.config import ModelConfig
 from dtinterp.model.storage import KIND as MODEL

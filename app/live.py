@@ -8,14 +8,14 @@ from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from app.library import OpenStudy, ReplacedError
-from dtinterp.equivalence.decisions import Decided, decide
-from dtinterp.equivalence.explanation import PairConfig, PairExplanation, explain_pair
-from dtinterp.equivalence.pairs import Pair, pair_in_contexts
+from dtinterp.equivalence.explain.decisions import Decided, decide
+from dtinterp.equivalence.explain.pairs import Pair, pair_in_contexts
+from dtinterp.equivalence.explain.smallest_set import PairConfig, PairExplanation, explain_pair
 from dtinterp.foundation.seeding import generator
-from dtinterp.model.frames import encoded
-from dtinterp.model.sides import split_of
+from dtinterp.model.network.frames import encoded
+from dtinterp.model.network.transformer import DecisionTransformer
+from dtinterp.model.split import split_of
 from dtinterp.model.storage import load_model
-from dtinterp.model.transformer import DecisionTransformer
 
 N_SETS = 500
 """Smaller sets that are tried after the greedy search; the command tries ten times as many."""

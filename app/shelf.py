@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from dtinterp.foundation.artefacts.manifest import MANIFEST, as_json, sha256
+from dtinterp.foundation.artefacts.placing import standing, standing_names
+from dtinterp.foundation.artefacts.reading import read_json
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.manifest import MANIFEST, as_json, sha256
-from dtinterp.foundation.placing import standing, standing_names
-from dtinterp.foundation.reading import read_json
 
 VARIABLE = "DTINTERP_ARTEFACTS"
 """Environment variable that names other folders to look in, separated as on PATH."""

@@ -32,7 +32,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
 from dtinterp.agents.config import AgentConfig
-from dtinterp.agents.tally import N_LATEST
+from dtinterp.agents.episode_statistics import N_LATEST
 from dtinterp.agents.training import Record, train_agent
 from dtinterp.foundation.logbook import Logbook
 from dtinterp.foundation.seeding import generator

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from dtinterp.dictionary.behaviour import AtDecisions
-from dtinterp.dictionary.gate import verdict_of
-from dtinterp.dictionary.map_card import load_map_card
-from dtinterp.dictionary.score import DictionaryScore
+from dtinterp.dictionary.evaluation.acceptance import verdict_of
+from dtinterp.dictionary.evaluation.behaviour import AtDecisions
+from dtinterp.dictionary.evaluation.score import DictionaryScore
 from dtinterp.dictionary.storage import load_score
-from dtinterp.features.recovery import ItemRecovery
-from dtinterp.features.truth import TruthStudy, summary_of
+from dtinterp.dictionary.transcoders.map_card import load_map_card
+from dtinterp.features.truth.assessment import TruthStudy, summary_of
+from dtinterp.features.truth.recovery import ItemRecovery
 
 ARMS = ("clean", "spliced", "mean")
 DIGITS = 5

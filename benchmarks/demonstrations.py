@@ -22,11 +22,11 @@ import numpy as np
 import safetensors
 import torch
 
-from dtinterp.demonstrations.minari_format import require_minari
+from dtinterp.demonstrations.minari.exporting import to_minari
+from dtinterp.demonstrations.minari.format import require_minari
 from dtinterp.demonstrations.storage import load_trajectories
-from dtinterp.demonstrations.to_minari import to_minari
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.foundation.artefact import read_artefact
+from dtinterp.foundation.artefacts.artefact import read_artefact
 from environments.vocabulary import one_hot
 
 ARTEFACT = Path("checkpoints/demonstrations/memory-movable")

@@ -20,15 +20,15 @@ from pathlib import Path
 
 from card_numbers import card_of, in_lines, map_numbers, truth_numbers
 
-from dtinterp.commands.describe import DescribeConfig, recovered
-from dtinterp.commands.dissection import dissection_of
-from dtinterp.commands.fit_dictionary import DictionaryConfig, score_site
-from dtinterp.commands.fit_transcoder import TranscoderConfig, fit_transcoder
-from dtinterp.commands.fitting import Fitted, fit_to_sites
-from dtinterp.commands.probe import ProbeConfig, probe
-from dtinterp.commands.scoring import Judging
+from dtinterp.commands.dictionaries.dissection import dissection_of
+from dtinterp.commands.dictionaries.fit_dictionary import DictionaryConfig, score_site
+from dtinterp.commands.dictionaries.fit_transcoder import TranscoderConfig, fit_transcoder
+from dtinterp.commands.dictionaries.fitting import Fitted, fit_to_sites
+from dtinterp.commands.dictionaries.probe import ProbeConfig, probe
+from dtinterp.commands.dictionaries.scoring import Judging
+from dtinterp.commands.features.describe import DescribeConfig, recovered
+from dtinterp.commands.features.truth import TruthConfig, truth
 from dtinterp.commands.subject import DEMONSTRATIONS, Subject, load_subject
-from dtinterp.commands.truth import TruthConfig, truth
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds import (
     L1,
@@ -46,11 +46,11 @@ from dtinterp.dictionary.kinds import (
     TopK,
 )
 from dtinterp.dictionary.storage import save_dictionary
-from dtinterp.features.truth_storage import load_truth
-from dtinterp.foundation.artefact import read_artefact
+from dtinterp.features.truth.storage import load_truth
+from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.foundation.shipped import shipped
 from dtinterp.interventions.acting import ActingConfig
-from dtinterp.model.frames import ONE_HOT
+from dtinterp.model.network.frames import ONE_HOT
 
 EMBEDDING, LAYER = "hook_obs_embed", "blocks.1.hook_resid_pre"
 SITES = (EMBEDDING, LAYER)

@@ -26,8 +26,8 @@ from typing import TypeVar
 import torch
 from safetensors.torch import load_file
 
-from dtinterp.dictionary import distinct
-from dtinterp.foundation.growing import GrowingTensor
+from dtinterp.dictionary.rows import distinct
+from dtinterp.foundation.artefacts.growing import GrowingTensor
 
 N_ROWS, N_DISTINCT, D_MODEL = 1_600_000, 20_000, 256
 OUTPUT = Path(__file__).parent / "results" / "distinct_rows.json"

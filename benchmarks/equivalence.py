@@ -39,24 +39,24 @@ import numpy as np
 import torch
 
 from dtinterp.agents.policy import Decision, Observation
-from dtinterp.commands.certify import certify_in
-from dtinterp.commands.screen import screen as screen_folder
+from dtinterp.commands.equivalence.certify import certify_in
+from dtinterp.commands.equivalence.screen import screen as screen_folder
 from dtinterp.commands.subject import Subject, load_subject
 from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.collect import Share, collect
 from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.equivalence.certify import EquivalenceConfig
-from dtinterp.equivalence.contexts import draw_contexts
-from dtinterp.equivalence.frames import most_visited
+from dtinterp.equivalence.chosen_frames import most_visited
+from dtinterp.equivalence.classes.scrutiny import Bench
+from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.equivalence.screen import ScreenConfig, Screening, screen
 from dtinterp.equivalence.screen_storage import load_screening
-from dtinterp.equivalence.scrutiny import Bench
-from dtinterp.equivalence.trials import try_swaps
+from dtinterp.equivalence.swaps.contexts import draw_contexts
+from dtinterp.equivalence.swaps.trials import try_swaps
 from dtinterp.foundation.seeding import generator
-from dtinterp.model.continuation import BATCH
+from dtinterp.model.network.continuation import BATCH
+from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.storage import load_model, untrained_twin
-from dtinterp.model.transformer import DecisionTransformer
 from environments.making import make_worlds
 from environments.vocabulary import one_hot
 

@@ -28,7 +28,7 @@ from dtinterp.dataset.windows import Windows, window
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.config import ModelConfig
-from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.model.network.transformer import DecisionTransformer
 from environments.vocabulary import one_hot
 
 SHAPE = ModelConfig(d_model=256, n_layers=3, n_heads=8)

@@ -23,11 +23,11 @@ from torch import Tensor
 
 from dtinterp.activations.harvest import harvest
 from dtinterp.commands.subject import DEMONSTRATIONS, load_subject
-from dtinterp.features.code_length import saved_bits
-from dtinterp.features.label_search import Conjunctions, search
-from dtinterp.features.label_table import LabelConfig
-from dtinterp.features.labels import divided
-from dtinterp.features.predicates import Predicates, predicates_of
+from dtinterp.features.labels.code_length import saved_bits
+from dtinterp.features.labels.labelling import divided
+from dtinterp.features.labels.predicates import Predicates, predicates_of
+from dtinterp.features.labels.search import Conjunctions, search
+from dtinterp.features.labels.table import LabelConfig
 
 MODEL = Path("checkpoints/models/memory-dt")
 SITE = "blocks.1.hook_resid_pre"

@@ -34,12 +34,12 @@ from dtinterp.dataset.split import Split, split
 from dtinterp.dataset.windows import Windows, window
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.foundation.resume import Training
+from dtinterp.foundation.jobs.resume import Training
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.config import ModelConfig, Precision, TrainConfig
-from dtinterp.model.descent import Descent, optimizer_of
-from dtinterp.model.training import Record, train_model
-from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.model.network.transformer import DecisionTransformer
+from dtinterp.model.training.descent import Descent, optimizer_of
+from dtinterp.model.training.train import Record, train_model
 from dtinterp.model.validation import Validation, action_loss
 from environments.vocabulary import one_hot
 

@@ -28,14 +28,14 @@ import numpy as np
 import torch
 
 import environments
-from environments.batched.episodes import Episodes
-from environments.batched.families import make
-from environments.batched.layouts import Layouts, draw_layouts
-from environments.batched.sight import observe
+from environments.families.families import make
 from environments.graph.enumeration import enumerate_states
 from environments.graph.exploration import explore
 from environments.graph.starts import exhaustive_layouts
 from environments.graph.state_graph import graph_of
+from environments.grid.observation import observe
+from environments.twin.episodes import Episodes
+from environments.twin.layouts import Layouts, draw_layouts
 
 WORLDS = {"MiniGrid-MemoryS7-v0": 200, "MiniGrid-DoorKey-8x8-v0": 100}
 """Ids with the factor over MiniGrid that is aimed at, at batch 4,096."""
@@ -130,9 +130,9 @@ def _twin_rate(layouts: Layouts, batch: int, *, device: str, n_repeats: int) -> 
 
     def step() -> None:
         episodes.step(actions[next(turn) % len(actions)])
-        observe(episodes.state, layouts.setting)
+        observe(episodes.state, layouts.spec)
 
-    return _rate(layouts.setting.env_id, f"twin on {device}", batch, step, n_repeats=n_repeats)
+    return _rate(layouts.spec.env_id, f"twin on {device}", batch, step, n_repeats=n_repeats)
 
 
 def _rate(env_id: str, contender: str, batch: int, step: Callable[[], None], *, n_repeats: int) -> Rate:
@@ -178,7 +178,7 @@ def _most_bytes(env_id: str, n_worlds: int, device: str) -> int:
     episodes = Episodes(layouts, n_worlds, generator=torch.Generator().manual_seed(0), device=device)
     for action in range(3):
         episodes.step(torch.full((n_worlds,), action, device=device))
-        observe(episodes.state, layouts.setting)
+        observe(episodes.state, layouts.spec)
     if device.startswith("cuda"):
         return torch.cuda.max_memory_allocated()
     unit = 1 if sys.platform == "darwin" else 1024

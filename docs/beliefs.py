@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int32
 
-from dtinterp.equivalence.beliefs import (
+from dtinterp.equivalence.truth.belief_partition import (
     Belief,
     reachable_beliefs,
     same_beliefs,

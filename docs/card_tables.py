@@ -5,9 +5,9 @@ from pathlib import Path
 
 from tables import interval, table, written
 
-from dtinterp.dictionary.card import RowCard
-from dtinterp.dictionary.gate import verdict_of
-from dtinterp.dictionary.score import DictionaryScore
+from dtinterp.dictionary.evaluation.acceptance import verdict_of
+from dtinterp.dictionary.evaluation.card import RowCard
+from dtinterp.dictionary.evaluation.score import DictionaryScore
 from dtinterp.dictionary.storage import load_score
 from dtinterp.foundation.statistics import Interval
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 import torch
 from tables import interval, share, table, written
 
-from dtinterp.equivalence.acted import INTACT, Acted
-from dtinterp.equivalence.certify import EquivalenceReport
-from dtinterp.equivalence.scrutiny import Scrutiny
-from dtinterp.equivalence.verification import MATES, Arm
+from dtinterp.equivalence.behaviour.quotient_rollouts import INTACT, Acted
+from dtinterp.equivalence.classes.scrutiny import Scrutiny
+from dtinterp.equivalence.classes.verification import MATES, Arm
+from dtinterp.equivalence.report import EquivalenceReport
 
 Certificates = Mapping[str, EquivalenceReport]
 MODELS = ("trained", "untrained")

@@ -6,8 +6,8 @@ from equivalence_shelf import CERTIFIED, CONTROL, LARGEST, OURS, PUBLISHED, Shel
 from tables import interval, table, written
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
-from dtinterp.equivalence.contrasts import Contrast
-from dtinterp.equivalence.mirror import Reflection
+from dtinterp.equivalence.truth.disagreements import Contrast
+from dtinterp.equivalence.truth.key_ball_symmetry import Reflection
 
 BESIDE = ("near in the embedding", "looks alone", "untrained model")
 """Relations that stand beside the certified classes, cut into as many, where they were compared."""

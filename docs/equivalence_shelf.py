@@ -7,10 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from dtinterp.equivalence.certify import EquivalenceReport
-from dtinterp.equivalence.comparison import Against, ComparisonReport, Kinship, Portrait
 from dtinterp.equivalence.comparison_storage import load_comparison
-from dtinterp.equivalence.explanation_storage import ExplainedClasses, ExplainedPair, load_explained_classes, load_pair
+from dtinterp.equivalence.explain.storage import ExplainedClasses, ExplainedPair, load_explained_classes, load_pair
+from dtinterp.equivalence.model_comparison import Against, ComparisonReport, Kinship, Portrait
+from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.equivalence.screen import Screening
 from dtinterp.equivalence.screen_storage import load_screening
 from dtinterp.equivalence.storage import load_equivalence

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tables import interval, share, table, written
 
-from dtinterp.equivalence.explanation import PairExplanation
-from dtinterp.equivalence.explanation_storage import ExplainedClasses, ExplainedPair
-from dtinterp.equivalence.prediction import Prediction
-from dtinterp.equivalence.similarity import LINEAR, TREES
+from dtinterp.equivalence.explain.prediction import Prediction
+from dtinterp.equivalence.explain.similarity import LINEAR, TREES
+from dtinterp.equivalence.explain.smallest_set import PairExplanation
+from dtinterp.equivalence.explain.storage import ExplainedClasses, ExplainedPair
 from dtinterp.foundation.statistics import Interval
 
 Explanations = Mapping[str, ExplainedClasses]

@@ -9,11 +9,11 @@ from markers import with_table
 from side_by_side_tables import compared
 from tables import share
 
-from dtinterp.features.label_storage import load_labels
-from dtinterp.features.label_table import LabelSummary, summary_of
-from dtinterp.features.truth import Told
-from dtinterp.features.truth import summary_of as summary_of_truth
-from dtinterp.features.truth_storage import load_truth
+from dtinterp.features.labels.storage import load_labels
+from dtinterp.features.labels.table import LabelSummary, summary_of
+from dtinterp.features.truth.assessment import Told
+from dtinterp.features.truth.assessment import summary_of as summary_of_truth
+from dtinterp.features.truth.storage import load_truth
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "features.md"

@@ -6,8 +6,8 @@ from pathlib import Path
 from dictionary_families import SITES
 from tables import table
 
-from dtinterp.features.label_storage import load_labels
-from dtinterp.features.label_table import VERDICTS, LabelSummary, summary_of
+from dtinterp.features.labels.storage import load_labels
+from dtinterp.features.labels.table import VERDICTS, LabelSummary, summary_of
 
 NAME = "topk-128-k8"
 """The dictionary that ships with labels for every model."""

@@ -11,9 +11,9 @@ from markers import with_table
 from pydantic import TypeAdapter
 from tables import interval, table
 
-from dtinterp.commands import validate
-from dtinterp.commands.calibrate import KIND as CALIBRATION
-from dtinterp.foundation.artefact import read_artefact
+from dtinterp.commands.models import validate
+from dtinterp.commands.models.calibrate import KIND as CALIBRATION
+from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.foundation.statistics import Interval
 from dtinterp.model.breakdown import BUCKETS, Breakdown, Prediction
 from dtinterp.model.calibration import Calibration, CalibrationPoint

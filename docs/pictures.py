@@ -22,7 +22,7 @@ from sizes import tried
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.equivalence.history_storage import load_history
 from dtinterp.interventions.comparison_storage import load_comparison
-from dtinterp.model.sizes import sizes_of
+from dtinterp.model.training.sizes import sizes_of
 from dtinterp.report.figures.history import history_figure
 from dtinterp.report.figures.sizes import sizes_figure
 from dtinterp.report.figures.token_errors import token_error_figure

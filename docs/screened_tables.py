@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 from tables import interval, share, table, written
 
-from dtinterp.equivalence.assay import Assay
+from dtinterp.equivalence.classes.screen_verification import Assay
+from dtinterp.equivalence.classes.verification import MATES, Arm
 from dtinterp.equivalence.screen import Screening
-from dtinterp.equivalence.standing import Standing
-from dtinterp.equivalence.verification import MATES, Arm
+from dtinterp.equivalence.truth.screened_agreement import Standing
 from dtinterp.foundation.statistics import Interval
 
 MATTERS = "reward bisimulation"

@@ -6,8 +6,8 @@ from statistics import median
 
 from tables import interval, share, table, written
 
-from dtinterp.interventions.comparison import Comparison, LinearCost, PartShare
 from dtinterp.interventions.comparison_storage import load_comparison
+from dtinterp.interventions.dictionary_comparison import Comparison, LinearCost, PartShare
 
 SHOWN = "topk-128-k8"
 """The dictionary whose errors are shown."""

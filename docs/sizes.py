@@ -10,10 +10,10 @@ from pathlib import Path
 from markers import with_table
 from tables import interval, table
 
-from dtinterp.foundation.pool import Failed
+from dtinterp.foundation.jobs.pool import Failed
 from dtinterp.foundation.statistics import Interval
-from dtinterp.model.sizes import Scores, Size, Tried, sizes_of
-from dtinterp.model.sweep import Trial
+from dtinterp.model.training.sizes import Scores, Size, Tried, sizes_of
+from dtinterp.model.training.sweep import Trial
 
 FOLDER = Path(__file__).parents[1] / "experiments" / "model-sizes"
 PAGE = FOLDER / "README.md"

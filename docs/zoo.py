@@ -10,7 +10,7 @@ from typing import Any
 
 from dtinterp.agents.config import AgentConfig
 from dtinterp.agents.storage import TRAINING, TrainedAgent, load_agent
-from dtinterp.commands.train_agent import ON_TRAINING_LAYOUTS
+from dtinterp.commands.data.train_agent import ON_TRAINING_LAYOUTS
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "agents.md"

@@ -12,32 +12,32 @@ from dtinterp import __version__
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.agents.config import AgentConfig
 from dtinterp.agents.storage import KIND as AGENT_KIND
-from dtinterp.commands.certify import certify
-from dtinterp.commands.collect import CollectConfig, collect
-from dtinterp.commands.compare_features import CompareConfig, compare_features
-from dtinterp.commands.describe import DescribeConfig, describe
+from dtinterp.commands.data.collect import CollectConfig, collect
+from dtinterp.commands.data.train_agent import train_agent
+from dtinterp.commands.dictionaries.fit_dictionary import DictionaryConfig, fit_dictionary
+from dtinterp.commands.equivalence.certify import certify
+from dtinterp.commands.equivalence.explain_classes import Places
+from dtinterp.commands.equivalence.reasons import find_reasons
 from dtinterp.commands.experiment import try_on
-from dtinterp.commands.explain_classes import Places
-from dtinterp.commands.fit_dictionary import DictionaryConfig, fit_dictionary
-from dtinterp.commands.label import LabelConfig, label
+from dtinterp.commands.features.compare_features import CompareConfig, compare_features
+from dtinterp.commands.features.describe import DescribeConfig, describe
+from dtinterp.commands.features.label import LabelConfig, label
+from dtinterp.commands.models.train_model import train_model
 from dtinterp.commands.once import Record, open_record
-from dtinterp.commands.reasons import find_reasons
 from dtinterp.commands.report import Sources, refuse_page, report, write_sources
 from dtinterp.commands.subject import AGENT, DEMONSTRATIONS
-from dtinterp.commands.train_agent import train_agent
-from dtinterp.commands.train_model import train_model
 from dtinterp.demonstrations.storage import KIND as DATA_KIND
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds import L1, Pca, TopK
-from dtinterp.equivalence.certify import EquivalenceConfig
-from dtinterp.features.label_table import LabelConfig as SearchConfig
-from dtinterp.foundation.artefact import read_artefact
-from dtinterp.foundation.locks import locked
+from dtinterp.equivalence.report import EquivalenceConfig
+from dtinterp.features.labels.table import LabelConfig as SearchConfig
+from dtinterp.foundation.artefacts.artefact import read_artefact
+from dtinterp.foundation.artefacts.locks import locked
 from dtinterp.foundation.logbook import Logbook
 from dtinterp.foundation.ranges import require_sensible
 from dtinterp.foundation.shipped import require_shipped, shipped
-from dtinterp.interventions.comparison import CompareConfig as ComparisonConfig
-from dtinterp.interventions.specification import read_specification
+from dtinterp.interventions.dictionary_comparison import CompareConfig as ComparisonConfig
+from dtinterp.interventions.instruction_flip.specification import read_specification
 from dtinterp.model.config import ModelConfig, TrainConfig
 from dtinterp.model.storage import KIND as MODEL_KIND
 

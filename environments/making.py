@@ -2,11 +2,11 @@
 
 import torch
 
-from environments.batched.families import make, refusal
-from environments.batched.layouts import draw_layouts
+from environments.families.families import make, refusal
 from environments.graph.starts import exhaustive_layouts
 from environments.minigrid_worlds import MiniGridWorlds
 from environments.registration import SUPPORTED_IDS
+from environments.twin.layouts import draw_layouts
 from environments.twin_worlds import TwinWorlds
 from environments.vector import TwinVectorEnv
 from environments.worlds import Worlds

@@ -17,13 +17,13 @@ from minigrid.envs.dynamicobstacles import DynamicObstaclesEnv
 from minigrid.minigrid_env import MiniGridEnv
 from torch import Tensor
 
-from environments.batched.dynamics import require_actions
-from environments.batched.facts import fact_names, facts_of_states
-from environments.batched.families import make
-from environments.batched.layouts import state_beside
-from environments.batched.rules import ReachGoal, parameter_row
-from environments.batched.setting import Setting
-from environments.batched.state import concatenated
+from environments.families.facts import fact_names, facts_of_states
+from environments.families.families import make
+from environments.families.rules import ReachGoal, parameter_row
+from environments.grid.state import concatenated
+from environments.grid.world_spec import WorldSpec
+from environments.twin.dynamics import require_actions
+from environments.twin.layouts import state_beside
 from environments.worlds import Outcome
 
 
@@ -55,8 +55,8 @@ class MiniGridWorlds:
         self._stacked = torch.empty(0, 0, 0, 3, dtype=torch.uint8)
         self.max_steps = 0
         self.reset()
-        self._setting = _setting(first, env_id)
-        names = fact_names(self._setting)
+        self._spec = _spec(first, env_id)
+        names = fact_names(self._spec)
         has_goal = isinstance(first, DynamicObstaclesEnv)
         self._columns = [column for column, name in enumerate(names) if has_goal or not name.startswith("target")]
         self.fact_names = tuple(names[column] for column in self._columns)
@@ -121,9 +121,9 @@ class MiniGridWorlds:
 
     def facts(self) -> Int16[Tensor, "world fact"]:
         """Return the facts of the states that the worlds are in now, time included."""
-        parameters = parameter_row(self._setting.rule, ())
+        parameters = parameter_row(self._spec.rule, ())
         state = concatenated([state_beside(env, parameters) for env in self._envs])
-        return facts_of_states(state, self._setting)[:, self._columns].to(self._device)
+        return facts_of_states(state, self._spec)[:, self._columns].to(self._device)
 
     def _begin(self, world: Bool[np.ndarray, " world"]) -> UInt8[np.ndarray, "world view view 3"]:
         """Begin the present episode of some of the worlds, and return what all of them show."""
@@ -154,9 +154,9 @@ class MiniGridWorlds:
         return number
 
 
-def _setting(env: MiniGridEnv, env_id: str) -> Setting:
+def _spec(env: MiniGridEnv, env_id: str) -> WorldSpec:
     """Return what an environment shares with the twin's worlds, as far as its facts need it."""
-    return Setting(
+    return WorldSpec(
         env_id=env_id,
         width=env.width,
         height=env.height,

@@ -7,13 +7,13 @@ from jaxtyping import Int16, Int64, Shaped, UInt8
 from minigrid.core.actions import Actions
 from torch import Tensor
 
-from environments.batched.episodes import Advance, Episodes
-from environments.batched.facts import fact_names, facts_of_states, target_is_visible
-from environments.batched.interning import FrameTable
-from environments.batched.layouts import Layouts
-from environments.batched.sight import look
-from environments.batched.state import State
+from environments.families.facts import fact_names, facts_of_states, target_is_visible
 from environments.graph.enumeration import MAX_STATES, enumerate_states
+from environments.grid.interning import FrameInterner
+from environments.grid.observation import look
+from environments.grid.state import State
+from environments.twin.episodes import Advance, Episodes
+from environments.twin.layouts import Layouts
 from environments.worlds import Outcome
 
 SINCE_TARGET = "since_target"
@@ -44,19 +44,19 @@ class TwinWorlds:
         Raises ValueError unless there is at least one world, and with `explore` if there are more than MAX_STATES
         states.
         """
-        self._setting = layouts.setting
+        self._spec = layouts.spec
         self.episodes = Episodes(layouts, n_worlds, generator=generator, device=device)
-        self.env_id = self._setting.env_id
+        self.env_id = self._spec.env_id
         self.n_worlds = n_worlds
         self.n_actions = len(Actions)
-        self.max_steps = self._setting.max_steps
-        names = fact_names(self._setting)
+        self.max_steps = self._spec.max_steps
+        names = fact_names(self._spec)
         self.fact_names = (*names[:-1], SINCE_TARGET, names[-1])
-        self._table = FrameTable(self._setting.view, device)
+        self._table = FrameInterner(self._spec.view, device)
         if explore:
             states = enumerate_states(layouts, max_states=MAX_STATES).states
             for row in torch.arange(len(states)).split(_ROWS_AT_ONCE):
-                self._table.intern(look(states[row].to(device), self._setting))
+                self._table.intern(look(states[row].to(device), self._spec))
         self.reset()
 
     @property
@@ -93,7 +93,7 @@ class TwinWorlds:
 
     def facts(self) -> Int16[Tensor, "world fact"]:
         """Return the facts of the states that the worlds are in now, time included."""
-        facts = facts_of_states(self.state, self._setting)
+        facts = facts_of_states(self.state, self._spec)
         since = self._since_target[:, None].to(torch.int16)
         return torch.cat([facts[:, :-1], since, facts[:, -1:]], dim=1)
 
@@ -122,13 +122,13 @@ class TwinWorlds:
         is_cut = (advance.verdict.truncated & ~advance.verdict.terminated)[advance.ended]
         if not is_cut.any():
             return frame_id
-        last = self._table.intern(look(advance.final[is_cut.nonzero()[:, 0]], self._setting))
+        last = self._table.intern(look(advance.final[is_cut.nonzero()[:, 0]], self._spec))
         return frame_id.index_put((advance.ended[is_cut],), last)
 
     def _show(self) -> Int64[Tensor, " world"]:
         """Return the ids of the frames now shown, and note where they show the target."""
-        cells = look(self.state, self._setting)
+        cells = look(self.state, self._spec)
         is_known = (self.state.time > 0) & (self._since_target >= 0)
         since = torch.where(is_known, self._since_target + 1, -1)
-        self._since_target = since * ~target_is_visible(cells, self.state, self._setting)
+        self._since_target = since * ~target_is_visible(cells, self.state, self._spec)
         return self._table.intern(cells)

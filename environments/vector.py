@@ -11,11 +11,11 @@ from gymnasium.vector.utils import batch_space
 from jaxtyping import Bool, Float32, Int64, UInt8
 from minigrid.core.actions import Actions
 
-from environments.batched.episodes import Episodes
-from environments.batched.layouts import Layouts
-from environments.batched.mission import MISSION_SIZES, mission_of
-from environments.batched.sight import observe
-from environments.batched.state import State
+from environments.families.mission import MISSION_SIZES, mission_of
+from environments.grid.observation import observe
+from environments.grid.state import State
+from environments.twin.episodes import Episodes
+from environments.twin.layouts import Layouts
 
 _LARGEST_VALUE = 10
 """MiniGrid's largest channel value, that of the agent's own object."""
@@ -27,7 +27,7 @@ class VectorObservation(TypedDict):
     image: UInt8[np.ndarray, "world view view 3"]
     direction: Int64[np.ndarray, " world"]
     mission: Int64[np.ndarray, "world 4"]
-    """Kind and colour of the target and of what must be put near it, see `environments.batched.mission`."""
+    """Kind and colour of the target and of what must be put near it, see `environments.families.mission`."""
 
 
 VectorInfo = dict[str, Any]
@@ -49,7 +49,7 @@ class TwinVectorEnv(VectorEnv):
         )
         self._begin_from(seed)
         self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": []}
-        view = layouts.setting.view
+        view = layouts.spec.view
         image = spaces.Box(0, _LARGEST_VALUE, (view, view, 3), dtype=np.uint8)
         mission = spaces.MultiDiscrete([*MISSION_SIZES])
         self.num_envs = num_envs
@@ -115,11 +115,11 @@ class TwinVectorEnv(VectorEnv):
         self.episodes = self._make(seed)
 
     def _observe(self, state: State) -> VectorObservation:
-        setting = self.episodes.setting
+        spec = self.episodes.spec
         return {
             "direction": state.direction.cpu().numpy().copy(),  # on the processor it would be the state's own memory
-            "image": observe(state, setting).cpu().numpy(),
-            "mission": mission_of(state, setting).cpu().numpy(),
+            "image": observe(state, spec).cpu().numpy(),
+            "mission": mission_of(state, spec).cpu().numpy(),
         }
 
     def _final_info(self, final: State, ended: Int64[np.ndarray, " ended"]) -> VectorInfo:

@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Bool, Float32, Int16, Int64, Shaped, UInt8
 from torch import Tensor
 
-from environments.batched.dynamics import require_actions, reward_after
 from environments.graph.exploration import CONTINUES, SUCCESS
 from environments.graph.state_graph import StateGraph
+from environments.twin.dynamics import require_actions, reward_after
 
 N_DRAWN_STARTS = 1024
 """Episodes per world whose starts are drawn up front; the episodes after them run through the same starts again."""

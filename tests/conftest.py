@@ -64,14 +64,14 @@ def _write_subject(folder: Path) -> None:
     from dtinterp.agents.items import FrameItems
     from dtinterp.agents.network import AgentPolicy, RecurrentActorCritic
     from dtinterp.agents.storage import save_agent
-    from dtinterp.commands.calibrating import Play, calibration_of
+    from dtinterp.commands.models.calibrating import Play, calibration_of
     from dtinterp.demonstrations.collect import Share, collect
     from dtinterp.demonstrations.evaluate import evaluate
     from dtinterp.demonstrations.samplers import Greedy, Temperature
     from dtinterp.demonstrations.storage import save_trajectories
     from dtinterp.model.config import ModelConfig, TrainConfig
+    from dtinterp.model.network.transformer import DecisionTransformer
     from dtinterp.model.storage import save_model
-    from dtinterp.model.transformer import DecisionTransformer
     from environments.making import make_worlds
 
     rng = torch.Generator().manual_seed(0)
@@ -96,21 +96,21 @@ def _write_subject(folder: Path) -> None:
 def _write_findings(folder: Path, subject: dict[str, Path]) -> None:
     import yaml
 
-    from dtinterp.commands.certify import certify
-    from dtinterp.commands.compare_features import CompareConfig, compare_features
-    from dtinterp.commands.describe import DescribeConfig, describe
-    from dtinterp.commands.fit_dictionary import DictionaryConfig, fit_dictionary
-    from dtinterp.commands.label import LabelConfig, label
-    from dtinterp.commands.scoring import Judging
+    from dtinterp.commands.dictionaries.fit_dictionary import DictionaryConfig, fit_dictionary
+    from dtinterp.commands.dictionaries.scoring import Judging
+    from dtinterp.commands.equivalence.certify import certify
+    from dtinterp.commands.features.compare_features import CompareConfig, compare_features
+    from dtinterp.commands.features.describe import DescribeConfig, describe
+    from dtinterp.commands.features.label import LabelConfig, label
     from dtinterp.dictionary.config import FitConfig
     from dtinterp.dictionary.kinds import Pca, TopK
-    from dtinterp.equivalence.certify import EquivalenceConfig
-    from dtinterp.features.label_table import LabelConfig as SearchConfig
+    from dtinterp.equivalence.report import EquivalenceConfig
+    from dtinterp.features.labels.table import LabelConfig as SearchConfig
     from dtinterp.interventions.acting import ActingConfig
-    from dtinterp.interventions.comparison import CompareConfig as ComparisonConfig
-    from dtinterp.interventions.experiment import run_experiment
-    from dtinterp.interventions.report import save_report
-    from dtinterp.interventions.specification import Specification
+    from dtinterp.interventions.dictionary_comparison import CompareConfig as ComparisonConfig
+    from dtinterp.interventions.instruction_flip.experiment import run_experiment
+    from dtinterp.interventions.instruction_flip.report import save_report
+    from dtinterp.interventions.instruction_flip.specification import Specification
     from dtinterp.model.storage import load_model
 
     model, demonstrations = subject["model"], subject["demonstrations"]
@@ -153,11 +153,11 @@ def _write_findings(folder: Path, subject: dict[str, Path]) -> None:
 
 def _write_reasons(folder: Path, model: Path, demonstrations: Path) -> None:
     """Write what the classes are worth, and why: against the world, by features, and for the first two observations."""
-    from dtinterp.commands import explain_classes as by_features
-    from dtinterp.commands import explain_pair as by_pair
-    from dtinterp.commands.compare import Compared, compare
-    from dtinterp.equivalence.comparison import ComparisonConfig
-    from dtinterp.equivalence.explanation import PairConfig
+    from dtinterp.commands.equivalence import explain_classes as by_features
+    from dtinterp.commands.equivalence import explain_pair as by_pair
+    from dtinterp.commands.equivalence.compare import Compared, compare
+    from dtinterp.equivalence.explain.smallest_set import PairConfig
+    from dtinterp.equivalence.model_comparison import ComparisonConfig
     from dtinterp.equivalence.storage import load_equivalence
 
     classes, dictionary = folder / "equivalence" / "novice", folder / "dictionaries" / "topk-512-k4"

@@ -6,9 +6,9 @@ from app.address import settle
 from app.library import OpenStudy
 from app.live import Answer, Question, decisions
 from app.pictures import album
-from dtinterp.equivalence.certificates import WorstSwap
-from dtinterp.equivalence.contexts import Contexts
-from dtinterp.equivalence.decisions import most_telling
+from dtinterp.equivalence.classes.certificates import WorstSwap
+from dtinterp.equivalence.explain.decisions import most_telling
+from dtinterp.equivalence.swaps.contexts import Contexts
 from dtinterp.report.figures.decisions import decision_figure
 from dtinterp.report.filmstrip import filmstrip, slot_name
 from dtinterp.report.style import CONFIG

@@ -6,8 +6,8 @@ import streamlit as st
 from app.library import OpenStudy
 from app.panels.observation import show_window
 from app.pictures import album, gallery
-from dtinterp.equivalence.classes import Partition
 from dtinterp.equivalence.levels import Level
+from dtinterp.equivalence.partition import Partition
 from dtinterp.report.evidence import plural
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 from app.address import compare_frames
 from app.library import OpenStudy
 from app.pictures import album, gallery
-from dtinterp.equivalence.contrasts import NO_CONFUSIONS, Contrast
+from dtinterp.equivalence.truth.disagreements import NO_CONFUSIONS, Contrast
 from dtinterp.report.costs import NOTHING, distractions_ranked, loss
 from dtinterp.report.evidence import bits, plural
 from dtinterp.report.html import element

@@ -8,7 +8,7 @@ from app.library import OpenStudy
 from app.live import Answer, Question, answer
 from app.panels.applied import show_applied
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
-from dtinterp.equivalence.explanation import PairExplanation
+from dtinterp.equivalence.explain.smallest_set import PairExplanation
 from dtinterp.report.evidence import bits, plural, verb
 
 SEARCH = "Find the smallest set of features"

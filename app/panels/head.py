@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.library import OpenStudy
-from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.report.caveats import caveats
 from dtinterp.report.evidence import bits, count, plural
 

@@ -6,9 +6,9 @@ from app.address import compare_frames
 from app.library import OpenStudy
 from app.pictures import album, gallery, title_of
 from dtinterp.dataset.windows import window
-from dtinterp.equivalence.certificates import Certificate, Total, WorstSwap
+from dtinterp.equivalence.classes.certificates import Certificate, Total, WorstSwap
+from dtinterp.equivalence.classes.verification import Bound
 from dtinterp.equivalence.levels import Level
-from dtinterp.equivalence.verification import Bound
 from dtinterp.foundation.statistics import Interval
 from dtinterp.report.evidence import bits, count, plural
 from dtinterp.report.figures.equivalence import neighbours_figure

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.library import OpenStudy
-from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.report.figures.equivalence import agreement_figure, divergence_figure
 from dtinterp.report.figures.quotient import quotient_figure
 from dtinterp.report.findings import keeps_behaviour, standings

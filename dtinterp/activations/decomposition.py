@@ -23,9 +23,9 @@ from transformer_lens.hook_points import HookPoint
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING, require_among, stream_sites
 from dtinterp.dataset.windows import Windows
 from dtinterp.foundation.errors import UserError
-from dtinterp.model.normalization import LayerNorm, LayerNormPre, RMSNorm
+from dtinterp.model.network.normalization import LayerNorm, LayerNormPre, RMSNorm
+from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.policy import Hook
-from dtinterp.model.transformer import DecisionTransformer
 
 EMBEDDINGS = ("obs_embed", "time_embed", "pos_embed")
 """What is added up into an observation token; a model may lack the last two."""

@@ -11,8 +11,8 @@ from transformer_lens.hook_points import HookPoint
 from dtinterp.activations.sites import SlotEdit, check_site, slots_at, splice
 from dtinterp.dataset.windows import Windows
 from dtinterp.foundation.errors import UserError
+from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.policy import Hook, HooksOf
-from dtinterp.model.transformer import DecisionTransformer
 
 BATCH = 1024
 """Windows per forward pass; memory stays flat whatever the number of windows."""

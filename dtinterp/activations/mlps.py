@@ -11,8 +11,8 @@ from transformer_lens.hook_points import HookPoint
 from dtinterp.activations.harvest import RowEdit, batches
 from dtinterp.dataset.windows import Windows
 from dtinterp.foundation.errors import UserError
+from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.policy import Hook
-from dtinterp.model.transformer import DecisionTransformer
 
 TokenChoice = Callable[[DecisionTransformer, Windows], Bool[Tensor, "batch token"]]
 """At which tokens of windows an MLP is looked at; never at those of pads."""

@@ -7,8 +7,8 @@ from torch import Tensor
 from transformer_lens.hook_points import HookPoint
 
 from dtinterp.foundation.errors import UserError
+from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.policy import Hook
-from dtinterp.model.transformer import DecisionTransformer
 
 OBSERVATION_EMBEDDING = "hook_obs_embed"
 """The observation's embedding before the time is added."""

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from dtinterp.activations.harvest import Activations, harvested
 from dtinterp.dataset.windows import Windows
-from dtinterp.foundation.artefact import JSON, Artefact, Content, drafted, read_artefact, require_made_from
+from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Content, drafted, read_artefact, require_made_from
+from dtinterp.foundation.artefacts.growing import GrowingTensor
+from dtinterp.foundation.artefacts.soundness import understood
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.growing import GrowingTensor
-from dtinterp.foundation.understanding import understood
 from dtinterp.model.storage import TrainedModel
 
 KIND = "activations"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from dtinterp.agents.cores import Core
+from dtinterp.agents.recurrent_cells import Core
 from dtinterp.foundation.devices import Device
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_above, require_at_least, require_sensible, require_share

@@ -5,9 +5,9 @@ from jaxtyping import Bool, Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dtinterp.agents.cores import N_GATES, N_PARTS, Core, gru, lstm
 from dtinterp.agents.items import FrameItems
 from dtinterp.agents.policy import Decision, Observation
+from dtinterp.agents.recurrent_cells import N_GATES, N_PARTS, Core, gru, lstm
 
 
 class RecurrentActorCritic(nn.Module):

@@ -13,7 +13,7 @@ from dtinterp.agents.items import FrameItems
 from dtinterp.agents.network import FrameGates, RecurrentActorCritic
 from dtinterp.agents.policy import Observation, first_observation, next_observation
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.resume import prefixed, under
+from dtinterp.foundation.jobs.resume import prefixed, under
 from environments.worlds import Outcome, Suspendable, Worlds
 
 

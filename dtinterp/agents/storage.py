@@ -9,11 +9,11 @@ from pydantic import PositiveInt
 
 from dtinterp.agents.config import AgentConfig
 from dtinterp.agents.network import RecurrentActorCritic
-from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.artefacts.soundness import understood
 from dtinterp.foundation.devices import device_of
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.settings import settings_of
-from dtinterp.foundation.understanding import understood
 
 KIND = "agent"
 AGAIN = "train it again"

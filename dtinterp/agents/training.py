@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 
 from dtinterp.agents.config import AgentConfig
+from dtinterp.agents.episode_statistics import EpisodeStatistics
 from dtinterp.agents.network import RecurrentActorCritic
 from dtinterp.agents.ppo import improve, lesson_of
 from dtinterp.agents.rollout import Runner
 from dtinterp.agents.storage import TrainedAgent
-from dtinterp.agents.tally import Tally
 from dtinterp.foundation.devices import device_of
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.interruption import noted_interruption
+from dtinterp.foundation.jobs.interruption import noted_interruption
+from dtinterp.foundation.jobs.resume import Training, resume, suspend
 from dtinterp.foundation.logbook import Logbook, progress
-from dtinterp.foundation.resume import Training, resume, suspend
 from dtinterp.foundation.seeding import generator
 from environments.vocabulary import ITEMS
 from environments.worlds import Worlds
@@ -58,7 +58,7 @@ def train_agent(worlds: Worlds, config: AgentConfig, record: Record, *, start: T
     done = resume(record.resume_file, pupil.training) if record.resume_file else 0
     record.logbook.rewind(done * config.steps_per_update)
     with progress("training the agent", config.n_updates, completed=done) as bar, noted_interruption() as interruption:
-        while done < config.n_updates and not pupil.tally.has_reached(config.stop_at):
+        while done < config.n_updates and not pupil.statistics.has_reached(config.stop_at):
             pupil.learn(done / config.n_updates)
             done += 1
             record.logbook.write(update=done, step=done * config.steps_per_update, **pupil.measured())
@@ -80,8 +80,8 @@ class _Pupil:
         self.network = _begun(worlds, config, start).to(device)
         self._runner = Runner(self.network, worlds, self._rng, time_limit=config.time_limit)
         optimizer = torch.optim.Adam(self.network.parameters(), lr=config.learning_rate, eps=1e-5)
-        self.tally, self.stopwatch = Tally(), Stopwatch()
-        carried = {"runner": self._runner, "tally": self.tally, "stopwatch": self.stopwatch}
+        self.statistics, self.stopwatch = EpisodeStatistics(), Stopwatch()
+        carried = {"runner": self._runner, "statistics": self.statistics, "stopwatch": self.stopwatch}
         identity = {**asdict(config), "start": start and start.artefact.manifest.digest}
         self.training = Training(self.network, optimizer, identity, carried)
 
@@ -93,19 +93,19 @@ class _Pupil:
         self.stopwatch.start()
         rollout = self._runner.roll(self._config.n_rollout)
         self.stopwatch.lap()
-        self.tally.add(rollout)
-        if not self.tally.has_reached(self._config.stop_at):
+        self.statistics.add(rollout)
+        if not self.statistics.has_reached(self._config.stop_at):
             lesson = lesson_of(rollout, self._runner.items, self._config)
             improve(self.network, self.training.optimizer, lesson, self._config, passed=passed, rng=self._rng)
         self.stopwatch.stop(rollout.reward.numel())
 
     def measured(self) -> dict[str, float]:
         """Return what the log keeps of the last update."""
-        return {name: round(value, 4) for name, value in (self.tally.last() | self.stopwatch.rates).items()}
+        return {name: round(value, 4) for name, value in (self.statistics.last() | self.stopwatch.rates).items()}
 
     def note(self) -> str:
         """Return what stands behind the progress bar."""
-        latest, rates = self.tally.latest(), self.stopwatch.rates
+        latest, rates = self.statistics.latest(), self.stopwatch.rates
         return (
             f"success {latest['success']:.1%} · return {latest['return']:.3f} · length {latest['length']:.1f} · "
             f"{rates['steps_per_second']:,.0f} steps/s"

@@ -14,55 +14,76 @@ class Command:
 
 COMMANDS = {
     "study": Command("dtinterp.study:run_study", "study a model from its windows to the report"),
-    "train-agent": Command("dtinterp.commands.train_agent:train_agent", "train an agent, or go on with it"),
-    "collect": Command("dtinterp.commands.collect:collect", "record an agent's demonstrations"),
+    "train-agent": Command("dtinterp.commands.data.train_agent:train_agent", "train an agent, or go on with it"),
+    "collect": Command("dtinterp.commands.data.collect:collect", "record an agent's demonstrations"),
     "export": Command(
-        "dtinterp.commands.export:export", "write demonstrations for Minari, or a dictionary for SAELens"
+        "dtinterp.commands.data.export:export", "write demonstrations for Minari, or a dictionary for SAELens"
     ),
     "import-demonstrations": Command(
-        "dtinterp.commands.import_demonstrations:import_demonstrations", "make demonstrations of a Minari dataset"
+        "dtinterp.commands.data.import_demonstrations:import_demonstrations", "make demonstrations of a Minari dataset"
     ),
-    "join": Command("dtinterp.commands.join:join", "make one of several demonstrations, a mixture of worlds"),
+    "join": Command("dtinterp.commands.data.join:join", "make one of several demonstrations, a mixture of worlds"),
     "train-model": Command(
-        "dtinterp.commands.train_model:train_model", "train a decision transformer, or go on with it"
+        "dtinterp.commands.models.train_model:train_model", "train a decision transformer, or go on with it"
     ),
-    "sweep": Command("dtinterp.commands.sweep:sweep", "train models of many sizes and seeds, and compare them"),
-    "calibrate": Command("dtinterp.commands.calibrate:calibrate", "measure the returns achieved for those asked for"),
-    "validate": Command("dtinterp.commands.validate:validate", "measure how well held-out actions are predicted"),
-    "import-model": Command("dtinterp.commands.import_model:import_model", "import a published decision transformer"),
-    "harvest": Command("dtinterp.commands.harvest:harvest", "write the rows of a site to disk"),
+    "sweep": Command("dtinterp.commands.models.sweep:sweep", "train models of many sizes and seeds, and compare them"),
+    "calibrate": Command(
+        "dtinterp.commands.models.calibrate:calibrate", "measure the returns achieved for those asked for"
+    ),
+    "validate": Command(
+        "dtinterp.commands.models.validate:validate", "measure how well held-out actions are predicted"
+    ),
+    "import-model": Command(
+        "dtinterp.commands.models.import_model:import_model", "import a published decision transformer"
+    ),
+    "harvest": Command("dtinterp.commands.models.harvest:harvest", "write the rows of a site to disk"),
     "fit-dictionary": Command(
-        "dtinterp.commands.fit_dictionary:fit_dictionary", "fit and score dictionaries of sites, one or a stack"
+        "dtinterp.commands.dictionaries.fit_dictionary:fit_dictionary",
+        "fit and score dictionaries of sites, one or a stack",
     ),
     "score-dictionary": Command(
-        "dtinterp.commands.score_dictionary:score_dictionary", "judge a dictionary on other rows, or an imported one"
+        "dtinterp.commands.dictionaries.score_dictionary:score_dictionary",
+        "judge a dictionary on other rows, or an imported one",
     ),
     "import-dictionary": Command(
-        "dtinterp.commands.import_dictionary:import_dictionary", "import an autoencoder of SAELens or another library"
+        "dtinterp.commands.dictionaries.import_dictionary:import_dictionary",
+        "import an autoencoder of SAELens or another library",
     ),
     "fit-transcoder": Command(
-        "dtinterp.commands.fit_transcoder:fit_transcoder", "fit transcoders and linear maps in place of MLPs"
+        "dtinterp.commands.dictionaries.fit_transcoder:fit_transcoder",
+        "fit transcoders and linear maps in place of MLPs",
     ),
-    "probe": Command("dtinterp.commands.probe:probe", "read facts off a model's rows, linearly"),
-    "describe": Command("dtinterp.commands.describe:describe", "say what each feature of a dictionary means"),
-    "label": Command("dtinterp.commands.label:label", "search the statement that tells when each feature fires"),
-    "truth": Command("dtinterp.commands.truth:truth", "hold a dictionary's features against the world's truth"),
+    "probe": Command("dtinterp.commands.dictionaries.probe:probe", "read facts off a model's rows, linearly"),
+    "describe": Command("dtinterp.commands.features.describe:describe", "say what each feature of a dictionary means"),
+    "label": Command(
+        "dtinterp.commands.features.label:label", "search the statement that tells when each feature fires"
+    ),
+    "truth": Command(
+        "dtinterp.commands.features.truth:truth", "hold a dictionary's features against the world's truth"
+    ),
     "compare-features": Command(
-        "dtinterp.commands.compare_features:compare_features", "compare what dictionaries see in the same windows"
+        "dtinterp.commands.features.compare_features:compare_features",
+        "compare what dictionaries see in the same windows",
     ),
     "experiment run": Command("dtinterp.commands.experiment:run", "intervene on a model as an experiment.yaml says"),
-    "certify": Command("dtinterp.commands.certify:certify", "certify which observations a model treats alike"),
+    "certify": Command(
+        "dtinterp.commands.equivalence.certify:certify", "certify which observations a model treats alike"
+    ),
     "follow-classes": Command(
-        "dtinterp.commands.follow_classes:follow_classes", "see when a training merges and splits observations"
+        "dtinterp.commands.equivalence.follow_classes:follow_classes",
+        "see when a training merges and splits observations",
     ),
     "explain-pair": Command(
-        "dtinterp.commands.explain_pair:explain_pair", "find the features that keep two observations apart"
+        "dtinterp.commands.equivalence.explain_pair:explain_pair", "find the features that keep two observations apart"
     ),
     "explain-classes": Command(
-        "dtinterp.commands.explain_classes:explain_classes", "say what features tell about certified classes"
+        "dtinterp.commands.equivalence.explain_classes:explain_classes",
+        "say what features tell about certified classes",
     ),
-    "screen": Command("dtinterp.commands.screen:screen", "sort very many observations into classes"),
-    "compare": Command("dtinterp.commands.compare:compare", "hold certified classes against the world and each other"),
+    "screen": Command("dtinterp.commands.equivalence.screen:screen", "sort very many observations into classes"),
+    "compare": Command(
+        "dtinterp.commands.equivalence.compare:compare", "hold certified classes against the world and each other"
+    ),
     "report": Command("dtinterp.commands.report:report", "render a study's report again"),
     "doctor": Command("dtinterp.commands.doctor:doctor", "show what dtinterp finds on this machine"),
 }

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from dtinterp.foundation.artefact import Artefact
+from dtinterp.foundation.artefacts.artefact import Artefact
 
 
 def as_text(made: object) -> str:

@@ -9,12 +9,12 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from dtinterp.foundation.artefact import Artefact, label_at, read_artefact
-from dtinterp.foundation.locks import Lock, locked, written_before
-from dtinterp.foundation.manifest import MANIFEST, sha256, sha256_of_file
-from dtinterp.foundation.placing import remove_retired, return_retired
-from dtinterp.foundation.unfinished import begin_log, keep_log, unfinished_beside
-from dtinterp.foundation.writing import remove_drafts
+from dtinterp.foundation.artefacts.artefact import Artefact, label_at, read_artefact
+from dtinterp.foundation.artefacts.locks import Lock, locked, written_before
+from dtinterp.foundation.artefacts.manifest import MANIFEST, sha256, sha256_of_file
+from dtinterp.foundation.artefacts.placing import remove_retired, return_retired
+from dtinterp.foundation.artefacts.writing import remove_drafts
+from dtinterp.foundation.jobs.unfinished import begin_log, keep_log, unfinished_beside
 
 ArgumentsT = ParamSpec("ArgumentsT")
 MadeT = TypeVar("MadeT")

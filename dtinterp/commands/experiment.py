@@ -5,12 +5,12 @@ from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.subject import MODEL, require_world
-from dtinterp.foundation.artefact import JSON, Artefact, refuse_existing
-from dtinterp.foundation.reading import read_json
-from dtinterp.interventions.experiment import run_experiment
-from dtinterp.interventions.report import load_report, save_report
-from dtinterp.interventions.result import TOLERANCE, differences, refuse_result, write_result
-from dtinterp.interventions.specification import read_specification
+from dtinterp.foundation.artefacts.artefact import JSON, Artefact, refuse_existing
+from dtinterp.foundation.artefacts.reading import read_json
+from dtinterp.interventions.instruction_flip.experiment import run_experiment
+from dtinterp.interventions.instruction_flip.report import load_report, save_report
+from dtinterp.interventions.instruction_flip.result import TOLERANCE, differences, refuse_result, write_result
+from dtinterp.interventions.instruction_flip.specification import read_specification
 from dtinterp.model.storage import TrainedModel, load_model
 
 RESULT = "result.json"

@@ -10,10 +10,10 @@ from typing import ParamSpec
 from pydantic import TypeAdapter, ValidationError
 
 from dtinterp.commands.claiming import Order, digests_at
+from dtinterp.foundation.artefacts.locks import locked
+from dtinterp.foundation.artefacts.reading import read_json
+from dtinterp.foundation.artefacts.writing import write_text
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.locks import locked
-from dtinterp.foundation.reading import read_json
-from dtinterp.foundation.writing import write_text
 
 ArgumentsT = ParamSpec("ArgumentsT")
 STUDY, STAGES, SECONDS = "study", "stages", "seconds"

@@ -13,15 +13,15 @@ from dtinterp.dataset.split import Split
 from dtinterp.dataset.windows import Windows, window
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.foundation.artefact import Artefact
+from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
 from dtinterp.foundation.shipped import shipped
 from dtinterp.model.config import TrainConfig
-from dtinterp.model.frames import encoded
-from dtinterp.model.sides import split_of
+from dtinterp.model.network.frames import encoded
+from dtinterp.model.network.transformer import DecisionTransformer
+from dtinterp.model.split import split_of
 from dtinterp.model.storage import TrainedModel, load_model, untrained_twin
-from dtinterp.model.transformer import DecisionTransformer
 
 AGENT = shipped("checkpoints/agents/memory-movable")
 MODEL = shipped("checkpoints/models/memory-dt-small-0")

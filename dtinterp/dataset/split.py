@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Int64
 from torch import Tensor
 
-from dtinterp.demonstrations.contents import episode_content
+from dtinterp.demonstrations.duplicate_episodes import episode_content
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.errors import UserError
 

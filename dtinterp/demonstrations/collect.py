@@ -15,7 +15,7 @@ from dtinterp.demonstrations.rollout import Step, roll_out
 from dtinterp.demonstrations.samplers import Sampler, parse_sampler, sampler_name
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.interruption import Interruption
+from dtinterp.foundation.jobs.interruption import Interruption
 from dtinterp.foundation.logbook import Bar, progress
 from environments.worlds import Worlds
 

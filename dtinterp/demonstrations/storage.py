@@ -14,10 +14,18 @@ from dtinterp.agents.policy import MemoryT
 from dtinterp.demonstrations.collect import COLUMNS, Collection
 from dtinterp.demonstrations.quality import quality
 from dtinterp.demonstrations.trajectories import Mixture, Trajectories, require_codes
-from dtinterp.foundation.artefact import JSON, Artefact, Content, Draft, drafted, read_artefact, write_artefact
-from dtinterp.foundation.growing import GrowingTensor
-from dtinterp.foundation.interruption import noted_interruption
-from dtinterp.foundation.understanding import understood
+from dtinterp.foundation.artefacts.artefact import (
+    JSON,
+    Artefact,
+    Content,
+    Draft,
+    drafted,
+    read_artefact,
+    write_artefact,
+)
+from dtinterp.foundation.artefacts.growing import GrowingTensor
+from dtinterp.foundation.artefacts.soundness import understood
+from dtinterp.foundation.jobs.interruption import noted_interruption
 
 KIND = "demonstrations"
 ENV_IDS, WORLD = "env_ids", "world"

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Bool, Float32, Int8, Int16, Int32, Int64, UInt8
 from torch import Tensor
 
+from dtinterp.foundation.artefacts.soundness import require_equally_many, require_within
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.understanding import require_equally_many, require_within
 from environments.vocabulary import ACTIONS, CHANNELS
 
 

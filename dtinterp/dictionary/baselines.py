@@ -9,8 +9,8 @@ from sklearn.cluster import KMeans as ScikitKMeans
 from sklearn.decomposition import PCA, FastICA
 from torch import Tensor
 
-from dtinterp.dictionary.autoencoder import Batch
 from dtinterp.dictionary.kinds import Baseline, Ica, Identity, Items, KMeans, Pca, Random, SemiNmf
+from dtinterp.dictionary.training.initialization import Batch
 from dtinterp.foundation.errors import UserError
 
 Weights: TypeAlias = dict[str, Tensor]

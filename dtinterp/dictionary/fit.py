@@ -8,7 +8,7 @@ from dtinterp.dictionary.baselines import directed
 from dtinterp.dictionary.config import UNWATCHED, FitConfig, Watch
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds import Items
-from dtinterp.dictionary.rows import RowSource, normalise, rows_at
+from dtinterp.dictionary.rows.table import RowSource, normalise, rows_at
 from dtinterp.dictionary.stack import fit_stack
 from dtinterp.foundation.errors import UserError
 

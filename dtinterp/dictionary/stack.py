@@ -12,15 +12,15 @@ import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
-from dtinterp.dictionary.autoencoder import geometric_median
 from dtinterp.dictionary.baselines import Weights, baseline
-from dtinterp.dictionary.bundles import Member, Source, descend
 from dtinterp.dictionary.config import UNWATCHED, FitConfig, Watch, check_shared, check_stack
-from dtinterp.dictionary.descent import Descent
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds import Autoencoder, Ica, Kind, KMeans, Pca, SemiNmf
-from dtinterp.dictionary.rows import RowSource, normalise, rows_at
-from dtinterp.dictionary.streams import Stream
+from dtinterp.dictionary.rows.table import RowSource, normalise, rows_at
+from dtinterp.dictionary.training.batched_training import Member, Source, descend
+from dtinterp.dictionary.training.descent import Descent
+from dtinterp.dictionary.training.initialization import geometric_median
+from dtinterp.dictionary.training.streams import Stream
 from dtinterp.foundation import seeding
 from dtinterp.foundation.errors import UserError
 

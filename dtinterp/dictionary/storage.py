@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import get_args
 
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.gate import judge, verdict_of
+from dtinterp.dictionary.evaluation.acceptance import judge, verdict_of
+from dtinterp.dictionary.evaluation.criteria import Gate
+from dtinterp.dictionary.evaluation.score import DictionaryScore
 from dtinterp.dictionary.kinds import Kind
-from dtinterp.dictionary.score import DictionaryScore
 from dtinterp.dictionary.stored import AGAIN, kind_of, require_parts
-from dtinterp.dictionary.verdict import Gate
-from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.artefacts.soundness import understood
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.settings import settings_of
-from dtinterp.foundation.understanding import understood
 
 ARTEFACT_KIND = "dictionary"
 NO_CARD = "not judged: no report card"

@@ -6,8 +6,8 @@ from itertools import product
 
 from dtinterp.dictionary.config import FitConfig, check_stack
 from dtinterp.dictionary.dictionary import Dictionary
+from dtinterp.dictionary.evaluation.matching import Consistency, consistency
 from dtinterp.dictionary.kinds import Kind
-from dtinterp.dictionary.matching import Consistency, consistency
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_each_at_least, require_sensible
 

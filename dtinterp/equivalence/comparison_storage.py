@@ -6,10 +6,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from dtinterp.equivalence.comparison import Against, ComparisonConfig, ComparisonReport, Kinship, Portrait
-from dtinterp.equivalence.contrasts import NO_CONFUSIONS
-from dtinterp.foundation.artefact import Artefact, Content, read_artefact, write_artefact
-from dtinterp.foundation.understanding import understood
+from dtinterp.equivalence.model_comparison import Against, ComparisonConfig, ComparisonReport, Kinship, Portrait
+from dtinterp.equivalence.truth.disagreements import NO_CONFUSIONS
+from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.artefacts.soundness import understood
 
 ARTEFACT_KIND = "comparison"
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from dtinterp.equivalence.frames import ChosenFrames
-from dtinterp.equivalence.history import History, HistoryConfig, Moment
-from dtinterp.foundation.artefact import Artefact, Content, read_artefact, write_artefact
-from dtinterp.foundation.understanding import understood
+from dtinterp.equivalence.chosen_frames import ChosenFrames
+from dtinterp.equivalence.over_training import History, HistoryConfig, Moment
+from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.artefacts.soundness import understood
 
 ARTEFACT_KIND = "class history"
 SIDES = ("n_steps", "n_distinct")

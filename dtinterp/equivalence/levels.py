@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from dtinterp.equivalence.certificates import Certificate, Total, certificates, total
-from dtinterp.equivalence.certify import EquivalenceReport
-from dtinterp.equivalence.classes import Partition, classes, dendrogram
+from dtinterp.equivalence.classes.certificates import Certificate, Total, certificates, total
+from dtinterp.equivalence.partition import Partition, classes, dendrogram
+from dtinterp.equivalence.report import EquivalenceReport
 
 PREFERRED = (1, 1.25, 1.6, 2, 2.5, 3.15, 4, 5, 6.3, 8)
 """Ten steps to a decade, evenly apart in the logarithm (the series R10 of ISO 3)."""

@@ -14,20 +14,20 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
-from dtinterp.equivalence.assay import Assay, Rigour, assay
-from dtinterp.equivalence.classes import Partition, check_epsilon
-from dtinterp.equivalence.contexts import Contexts, draw_contexts, unlike
-from dtinterp.equivalence.frames import ChosenFrames, most_visited
-from dtinterp.equivalence.inside import Attempts, Swapper, attempt, mates, some_of
-from dtinterp.equivalence.probing import classes_of_pairs, close_pairs, raised, responses
-from dtinterp.equivalence.refinement import Round
-from dtinterp.equivalence.scrutiny import Bench
-from dtinterp.equivalence.standing import Comparing, Standing, standing
-from dtinterp.equivalence.trials import embedded
+from dtinterp.equivalence.chosen_frames import ChosenFrames, most_visited
+from dtinterp.equivalence.classes.probing import classes_of_pairs, close_pairs, raised, responses
+from dtinterp.equivalence.classes.refinement import Round
+from dtinterp.equivalence.classes.screen_verification import Assay, Rigour, assay
+from dtinterp.equivalence.classes.scrutiny import Bench
+from dtinterp.equivalence.partition import Partition, check_epsilon
+from dtinterp.equivalence.swaps.contexts import Contexts, draw_contexts, unlike
+from dtinterp.equivalence.swaps.trials import embedded
+from dtinterp.equivalence.swaps.within_class import Attempts, Swapper, attempt, mates, some_of
+from dtinterp.equivalence.truth.screened_agreement import Comparing, Standing, standing
+from dtinterp.foundation.artefacts.soundness import require_equally_many
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.foundation.statistics import Interval
-from dtinterp.foundation.understanding import require_equally_many
 from environments.graph.state_graph import state_graph
 from environments.registration import SUPPORTED_IDS
 
@@ -113,7 +113,7 @@ def screen(bench: Bench, config: ScreenConfig) -> Screening:
     chosen = most_visited(bench.trajectories, bench.steps, config.n_frames)
     drawing = _Drawing(bench, chosen.frame_id, config)
     probes = drawing.probes()
-    asked = {"items": bench.items, "frame_id": chosen.frame_id, "ledger": bench.ledger}
+    asked = {"items": bench.items, "frame_id": chosen.frame_id, "cache": bench.cache}
     pairs = close_pairs(responses(bench.model, probes, **asked), config.epsilon)
     partition, rounds, used = classes_of_pairs(pairs, config.epsilon), [], [probes]
     for number in range(config.n_rounds):
@@ -181,8 +181,8 @@ class _Drawing:
         """Swap class-mates in each context."""
         embedding = embedded(self.bench.model, self.bench.items[self.frame_id])
         drafts = [some_of(mates(partition, embedding), self.config.n_mates, fresh.rng)]
-        ledger = self.bench.ledger.about(fresh.name.replace(" ", "-"))
-        swapper = Swapper(self.bench.model, self.bench.items, ledger=ledger)
+        cache = self.bench.cache.about(fresh.name.replace(" ", "-"))
+        swapper = Swapper(self.bench.model, self.bench.items, cache=cache)
         return attempt(swapper, fresh.contexts, places=fresh.places, drafts=drafts)[0]
 
     def assay(self, partition: Partition, used: Sequence[Contexts]) -> Assay | None:

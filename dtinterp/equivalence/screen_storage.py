@@ -6,14 +6,14 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from dtinterp.equivalence.assay import Assay
-from dtinterp.equivalence.classes import Partition
-from dtinterp.equivalence.frames import ChosenFrames
-from dtinterp.equivalence.refinement import Round
+from dtinterp.equivalence.chosen_frames import ChosenFrames
+from dtinterp.equivalence.classes.refinement import Round
+from dtinterp.equivalence.classes.screen_verification import Assay
+from dtinterp.equivalence.partition import Partition
 from dtinterp.equivalence.screen import ScreenConfig, Screening
-from dtinterp.equivalence.standing import Standing
-from dtinterp.foundation.artefact import Artefact, Content, read_artefact, write_artefact
-from dtinterp.foundation.understanding import understood
+from dtinterp.equivalence.truth.screened_agreement import Standing
+from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.artefacts.soundness import understood
 
 ARTEFACT_KIND = "screening"
 COUNTS = ("n_pairs", "n_looked_at", "n_close")

@@ -7,22 +7,22 @@ from pathlib import Path
 from pydantic import TypeAdapter
 from torch import Tensor
 
-from dtinterp.equivalence.acted import Acted
-from dtinterp.equivalence.agreement import Comparison, adjusted
-from dtinterp.equivalence.certificates import Certificate, Later, WorstSwap
-from dtinterp.equivalence.certify import EquivalenceConfig, EquivalenceReport
-from dtinterp.equivalence.classes import Partition
-from dtinterp.equivalence.frames import ChosenFrames
-from dtinterp.equivalence.quotient import Behaviour
-from dtinterp.equivalence.reach import Reachable
-from dtinterp.equivalence.refinement import Round
+from dtinterp.equivalence.behaviour.quotient import Behaviour
+from dtinterp.equivalence.behaviour.quotient_rollouts import Acted
+from dtinterp.equivalence.chosen_frames import ChosenFrames
+from dtinterp.equivalence.classes.certificates import Certificate, Later, WorstSwap
+from dtinterp.equivalence.classes.refinement import Round
+from dtinterp.equivalence.classes.scrutiny import Scrutiny
+from dtinterp.equivalence.classes.verification import Arm, Bound
+from dtinterp.equivalence.partition import Partition
 from dtinterp.equivalence.relation import Relation
-from dtinterp.equivalence.scrutiny import Scrutiny
-from dtinterp.equivalence.swaps import Swaps
-from dtinterp.equivalence.verification import Arm, Bound
-from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
+from dtinterp.equivalence.report import EquivalenceConfig, EquivalenceReport
+from dtinterp.equivalence.swaps.feasible_swaps import Reachable
+from dtinterp.equivalence.swaps.interchange import Swaps
+from dtinterp.equivalence.truth.agreement import Comparison, adjusted
+from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.artefacts.soundness import require_equally_many, understood
 from dtinterp.foundation.statistics import Interval
-from dtinterp.foundation.understanding import require_equally_many, understood
 
 ARTEFACT_KIND = "equivalence"
 UNTRIED = {"n_rounds": 0, "n_verified": 0}

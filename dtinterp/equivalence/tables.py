@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dtinterp.equivalence.certify import EquivalenceReport
-from dtinterp.equivalence.comparison import ComparisonReport
-from dtinterp.equivalence.history import History
-from dtinterp.foundation.writing import whole_file
+from dtinterp.equivalence.model_comparison import ComparisonReport
+from dtinterp.equivalence.over_training import History
+from dtinterp.equivalence.report import EquivalenceReport
+from dtinterp.foundation.artefacts.writing import whole_file
 
 
 def pairs_table(report: EquivalenceReport) -> pd.DataFrame:

@@ -8,10 +8,10 @@ from torch import Tensor
 from dtinterp.activations.harvest import Activations
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
-from dtinterp.features.alignment import align
 from dtinterp.features.item_maps import item_maps
 from dtinterp.features.table import FeatureTable
 from dtinterp.features.top_frames import top_frames
+from dtinterp.features.truth.alignment import align
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_sensible
 

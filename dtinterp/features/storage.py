@@ -9,8 +9,8 @@ from pydantic import TypeAdapter
 from torch import Tensor
 
 from dtinterp.features.table import Alignment, FactValue, FeatureTable, ItemMaps, TopFrames
-from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
-from dtinterp.foundation.understanding import understood
+from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.artefacts.soundness import understood
 
 ARTEFACT_KIND = "features"
 

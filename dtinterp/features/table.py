@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
+from dtinterp.foundation.artefacts.soundness import require_equally_many
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.understanding import require_equally_many
 from environments.facts import FACT_VALUES
 
 

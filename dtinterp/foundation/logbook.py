@@ -10,10 +10,10 @@ from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 
+from dtinterp.foundation.artefacts.reading import parse_json, read_bytes
+from dtinterp.foundation.artefacts.writing import write_text
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.reading import parse_json, read_bytes
 from dtinterp.foundation.tracking import Tracker, Untracked
-from dtinterp.foundation.writing import write_text
 
 SECONDS_BETWEEN_LINES = 30
 """Time after which progress is said where no tenth of the work is done."""

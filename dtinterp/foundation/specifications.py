@@ -7,8 +7,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from dtinterp.foundation.artefacts.reading import DEPTH, read_text
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.reading import DEPTH, read_text
 
 SPECIFICATION_BYTES = 2**18
 """A hundred times what an experiment or a sweep takes; the scanner of YAML is slow on what is made to be."""

@@ -13,16 +13,16 @@ from dtinterp.activations.harvest import RowEdit, Splice
 from dtinterp.activations.sites import check_site
 from dtinterp.demonstrations.evaluate import Episodes, play_episodes
 from dtinterp.demonstrations.samplers import Greedy, parse_sampler
-from dtinterp.dictionary.acting import Acting, Earned, Played
-from dtinterp.dictionary.behaviour import ConstantRow
+from dtinterp.dictionary.evaluation.acting import Acting, Earned, Played
+from dtinterp.dictionary.evaluation.behaviour import ConstantRow
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_sensible
 from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.foundation.statistics import bootstrap_mean, wilson
 from dtinterp.interventions.expectation import Altered, expectation
-from dtinterp.model.frames import coded
+from dtinterp.model.network.frames import coded
+from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.policy import HooksOf, WindowPolicy, no_hooks
-from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.state_graph import StateGraph, state_graph
 from environments.making import make_worlds
 from environments.registration import SUPPORTED_IDS

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
-from dtinterp.foundation.understanding import understood
-from dtinterp.interventions.comparison import CompareConfig, Comparison, Example, LinearCost, PartShare
+from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.artefacts.soundness import understood
+from dtinterp.interventions.dictionary_comparison import CompareConfig, Comparison, Example, LinearCost, PartShare
 
 ARTEFACT_KIND = "comparison"
 N_DECIDING = 5

@@ -16,8 +16,8 @@ from transformer_lens.hook_points import HookPoint
 from dtinterp.dataset.windows import Windows
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval, wilson
+from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.policy import Hook
-from dtinterp.model.transformer import DecisionTransformer
 
 MOST = 0.5
 """A window counts as flipped where more than this share of the draws change the action."""

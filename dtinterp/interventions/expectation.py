@@ -12,9 +12,9 @@ from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.evaluate import Evaluation
 from dtinterp.demonstrations.samplers import Sampler, probabilities
 from dtinterp.foundation.statistics import Interval
-from dtinterp.model.frames import encoded
+from dtinterp.model.network.frames import encoded
+from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.policy import HooksOf, no_hooks
-from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.evaluation import PAD, Expectation, SeenWindows, evaluate_windows
 from environments.graph.state_graph import StateGraph
 

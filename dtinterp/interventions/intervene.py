@@ -12,8 +12,8 @@ from dtinterp.activations.sites import OBSERVATION_EMBEDDING, SlotEdit, check_si
 from dtinterp.dataset.windows import Windows
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.edits import AblateFeature, AddFeature, Edit, SetFeature, apply_edit
+from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.policy import Hook
-from dtinterp.model.transformer import DecisionTransformer
 
 ABSENT = -1
 """The slot of what is not in the window."""

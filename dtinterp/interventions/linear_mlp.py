@@ -12,13 +12,13 @@ from torch import Tensor
 from dtinterp.activations.harvest import logits_with_hooks
 from dtinterp.activations.mlps import MlpSplice, harvest_mlp, real_observations
 from dtinterp.dataset.windows import Windows
-from dtinterp.dictionary.map_config import MapConfig
-from dtinterp.dictionary.maps import Linear, RowMap, apply_map
-from dtinterp.dictionary.pairs import Pairs
-from dtinterp.dictionary.resampling import N_DRAWS
-from dtinterp.dictionary.transcoding import fit_map
+from dtinterp.dictionary.rows.pairs import Pairs
+from dtinterp.dictionary.transcoders.fit import fit_map
+from dtinterp.dictionary.transcoders.map_config import MapConfig
+from dtinterp.dictionary.transcoders.maps import Linear, RowMap, apply_map
+from dtinterp.foundation.bootstrap import N_DRAWS
 from dtinterp.foundation.statistics import Interval, central
-from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.model.network.transformer import DecisionTransformer
 
 FEWEST = 20
 """A feature is compared where it is active, and inactive, in so many clusters or more: fewer make no interval."""

@@ -14,7 +14,7 @@ from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import numpy_generator
 from dtinterp.foundation.statistics import Interval, bootstrap_mean, wilson
-from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.model.network.transformer import DecisionTransformer
 
 BATCH = 1024
 EDGES = (0.0, 0.25, 0.5, 0.75)

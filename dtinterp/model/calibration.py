@@ -10,8 +10,8 @@ from dtinterp.demonstrations.evaluate import Evaluation
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval
+from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.policy import WindowPolicy
-from dtinterp.model.transformer import DecisionTransformer
 
 Judge = Callable[[WindowPolicy], Evaluation]
 """Plays episodes with a policy; the worlds, their starts and the sampler are the judge's."""

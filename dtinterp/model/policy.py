@@ -10,7 +10,7 @@ from dtinterp.agents.items import FrameItems
 from dtinterp.agents.policy import PAD_ACTION, Decision, Observation
 from dtinterp.dataset.packing import distinct
 from dtinterp.dataset.windows import Windows
-from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.model.network.transformer import DecisionTransformer
 
 Hook = tuple[str, Callable[..., Tensor | None]]
 """Where to listen, and what to make of the activation there: called as `change(activation, hook=point)`, as

@@ -15,13 +15,13 @@ import torch
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 from torch import Tensor
 
+from dtinterp.foundation.artefacts.manifest import JSON
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.manifest import JSON
 from dtinterp.model.checkpoint import read_checkpoint
 from dtinterp.model.config import ModelConfig, Normalization
-from dtinterp.model.shapes import weight_shapes
-from dtinterp.model.tokens import n_slots_of
-from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.model.network.shapes import weight_shapes
+from dtinterp.model.network.tokens import n_slots_of
+from dtinterp.model.network.transformer import DecisionTransformer
 
 WEIGHTS, SETTINGS = "model_state_dict", ("model_config", "environment_config", "offline_config")
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import torch
 
-from dtinterp.foundation.artefact import JSON, Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.artefacts.soundness import understood
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.settings import settings_of
-from dtinterp.foundation.understanding import understood
 from dtinterp.model.config import ModelConfig, TrainConfig
+from dtinterp.model.network.shapes import weight_shapes
+from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.published import Published
-from dtinterp.model.shapes import weight_shapes
-from dtinterp.model.transformer import DecisionTransformer
 
 KIND = "model"
 SHAPE, PUBLISHED = "model", "published"

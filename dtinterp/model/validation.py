@@ -12,7 +12,7 @@ from dtinterp.dataset.windows import Windows, window
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.config import TrainConfig
-from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.model.network.transformer import DecisionTransformer
 
 VALIDATION_WINDOWS = 4096
 VALIDATION_BATCH = 1024

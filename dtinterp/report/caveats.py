@@ -3,7 +3,7 @@
 The numbers are of an independent check of the models that ship: its own forward pass, windows and rollouts.
 """
 
-from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.equivalence.report import EquivalenceReport
 
 WEAK_CONTROL = (
     "Directions of the whole sphere are a weak control, since the model does not read most of it: in memory-dt-small-0 "

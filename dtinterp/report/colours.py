@@ -2,7 +2,7 @@
 
 import colorsys
 
-from dtinterp.equivalence.classes import Partition
+from dtinterp.equivalence.partition import Partition
 from dtinterp.report.style import CONTROL_2
 
 GOLDEN = 0.618034

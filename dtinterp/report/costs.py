@@ -1,7 +1,7 @@
 """What tells a model's classes from the world's becomes words: what it costs, and the order of a ranking."""
 
-from dtinterp.equivalence.contrasts import Contrasts
-from dtinterp.equivalence.quotient import NO_LOSS
+from dtinterp.equivalence.behaviour.quotient import NO_LOSS
+from dtinterp.equivalence.truth.disagreements import Contrasts
 from dtinterp.report.evidence import plural
 
 SMALLEST = 5e-4

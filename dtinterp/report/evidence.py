@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dtinterp.foundation.artefact import Artefact
+from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.statistics import Interval
 from dtinterp.report.html import Content, Html, element, words
 

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.equivalence.certificates import WorstSwap
+from dtinterp.equivalence.classes.certificates import WorstSwap
 from dtinterp.report.evidence import plural
 from dtinterp.report.html import Html, element, join
 from environments.vocabulary import ACTIONS

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from dtinterp.equivalence.certify import Comparison, EquivalenceReport
+from dtinterp.equivalence.report import EquivalenceReport
+from dtinterp.equivalence.truth.agreement import Comparison
 
 KEPT = 0.95
 """The share of its return that a model must still earn on its classes to be said to act as before."""

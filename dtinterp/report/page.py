@@ -6,7 +6,7 @@ from pathlib import Path
 from jaxtyping import UInt8
 from torch import Tensor
 
-from dtinterp.foundation.writing import write_text
+from dtinterp.foundation.artefacts.writing import write_text
 from dtinterp.report.figures.markup import plotly_script
 from dtinterp.report.filmstrip import Draw
 from dtinterp.report.html import Html, element, join, words

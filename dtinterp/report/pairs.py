@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import torch
 
-from dtinterp.equivalence.certificates import WorstSwap
-from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.equivalence.classes.certificates import WorstSwap
+from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.report.figures.equivalence import class_order
 
 

@@ -12,18 +12,18 @@ from dtinterp.demonstrations.evaluate import Evaluation
 from dtinterp.demonstrations.quality import Quality, quality
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.gate import verdict_of
-from dtinterp.dictionary.score import DictionaryScore
-from dtinterp.equivalence.certify import EquivalenceReport
-from dtinterp.equivalence.comparison import ComparisonReport
-from dtinterp.equivalence.explanation_storage import ExplainedClasses, ExplainedPair
-from dtinterp.equivalence.plays import tried_on
-from dtinterp.features.label_table import LabelStudy
+from dtinterp.dictionary.evaluation.acceptance import verdict_of
+from dtinterp.dictionary.evaluation.score import DictionaryScore
+from dtinterp.equivalence.exhaustive_contexts import tried_on
+from dtinterp.equivalence.explain.storage import ExplainedClasses, ExplainedPair
+from dtinterp.equivalence.model_comparison import ComparisonReport
+from dtinterp.equivalence.report import EquivalenceReport
+from dtinterp.features.labels.table import LabelStudy
 from dtinterp.features.table import FeatureTable
-from dtinterp.foundation.artefact import Artefact
+from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.comparison import Comparison
-from dtinterp.interventions.report import InterventionReport
+from dtinterp.interventions.dictionary_comparison import Comparison
+from dtinterp.interventions.instruction_flip.report import InterventionReport
 from dtinterp.model.calibration import CalibrationPoint
 from dtinterp.model.config import ModelConfig
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from dtinterp.demonstrations.quality import Quality, SamplerQuality
-from dtinterp.dictionary.gate import verdict_of
-from dtinterp.dictionary.score import DictionaryScore
-from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.dictionary.evaluation.acceptance import verdict_of
+from dtinterp.dictionary.evaluation.score import DictionaryScore
+from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.foundation.statistics import Interval
 from dtinterp.report.results import ScoredDictionary
 from environments.vocabulary import ACTIONS

@@ -12,12 +12,12 @@ from jaxtyping import Bool, Float64, Int8, Int32, Int64, UInt8
 from minigrid.core.actions import Actions
 from torch import Tensor
 
-from environments.batched.cells import codes_of
-from environments.batched.dynamics import step
-from environments.batched.layouts import Layouts
-from environments.batched.setting import Setting
-from environments.batched.state import State, concatenated
 from environments.graph.exploration import CONTINUES, FAILURE, NOWHERE, SUCCESS
+from environments.grid.cells import codes_of
+from environments.grid.state import State, concatenated
+from environments.grid.world_spec import WorldSpec
+from environments.twin.dynamics import step
+from environments.twin.layouts import Layouts
 
 MAX_STATES = 1_000_000
 """States after which an enumeration gives up, unless it is told otherwise."""
@@ -27,7 +27,7 @@ MAX_STATES = 1_000_000
 class Enumeration:
     """The states of a world, numbered in order of discovery, and the moves between them."""
 
-    setting: Setting
+    spec: WorldSpec
     states: State
     """At time 0."""
     next_state: Int32[np.ndarray, "state action"]
@@ -43,7 +43,7 @@ def enumerate_states(layouts: Layouts, *, max_states: int = MAX_STATES) -> Enume
 
     Raises ValueError if there are more than `max_states` states.
     """
-    atlas = _Atlas(layouts.setting, max_states)
+    atlas = _Atlas(layouts.spec, max_states)
     start, start_probability = _merged(atlas.number(layouts.start), layouts.probability.numpy())
     next_state, outcome, depth = [], [], []
     while atlas.n_numbered > atlas.n_explored:
@@ -53,7 +53,7 @@ def enumerate_states(layouts: Layouts, *, max_states: int = MAX_STATES) -> Enume
         next_state.append(moves)
         outcome.append(endings)
     return Enumeration(
-        setting=layouts.setting,
+        spec=layouts.spec,
         states=concatenated(atlas.frontiers),
         next_state=np.concatenate(next_state),
         outcome=np.concatenate(outcome),
@@ -66,10 +66,10 @@ def enumerate_states(layouts: Layouts, *, max_states: int = MAX_STATES) -> Enume
 class _Atlas:
     """States by number; those that were numbered and not yet taken are the next frontier."""
 
-    def __init__(self, setting: Setting, max_states: int) -> None:
+    def __init__(self, spec: WorldSpec, max_states: int) -> None:
         self.frontiers: list[State] = []
         self.n_explored = 0
-        self.setting, self._max_states = setting, max_states
+        self.spec, self._max_states = spec, max_states
         self._number: dict[bytes, int] = {}
         self._waiting: list[State] = []
 
@@ -85,7 +85,7 @@ class _Atlas:
         )
         if self.n_numbered > self._max_states:
             raise ValueError(
-                f"{self.setting.env_id} has more than {self._max_states} states from these layouts; give fewer layouts "
+                f"{self.spec.env_id} has more than {self._max_states} states from these layouts; give fewer layouts "
                 f"or raise max_states."
             )
         fresh, first_row = np.unique(numbers, return_index=True)
@@ -116,7 +116,7 @@ def _moves(
     n_actions = len(Actions)
     action: Int64[Tensor, " move"] = torch.arange(n_actions).repeat(len(frontier))
     tried = frontier[torch.arange(len(frontier)).repeat_interleave(n_actions)]
-    after, verdict = step(tried, action, atlas.setting)
+    after, verdict = step(tried, action, atlas.spec)
     going_on: Bool[Tensor, " move"] = ~verdict.terminated
     next_state = np.full(len(action), NOWHERE, dtype=np.int32)
     next_state[going_on.numpy()] = atlas.number(after[going_on.nonzero()[:, 0]])

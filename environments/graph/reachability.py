@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Int32
 
-from environments.batched.state import State
 from environments.graph.enumeration import Enumeration, state_keys
+from environments.grid.state import State
 
 UNREACHABLE = -1
 """The number of steps where no sequence of actions leads to a state."""
@@ -18,9 +18,9 @@ def steps_to_reach(enumeration: Enumeration, states: State) -> Int32[np.ndarray,
     """
     if states.grid.shape[1] != enumeration.states.grid.shape[1]:
         raise ValueError(
-            f"The states have {states.grid.shape[1] - 1} cells; those of {enumeration.setting.env_id} have "
-            f"{enumeration.setting.n_cells}."
+            f"The states have {states.grid.shape[1] - 1} cells; those of {enumeration.spec.env_id} have "
+            f"{enumeration.spec.n_cells}."
         )
-    within_limit = np.where(enumeration.depth < enumeration.setting.max_steps, enumeration.depth, UNREACHABLE)
+    within_limit = np.where(enumeration.depth < enumeration.spec.max_steps, enumeration.depth, UNREACHABLE)
     depth = dict(zip(state_keys(enumeration.states), within_limit.tolist(), strict=True))
     return np.array([depth.get(key, UNREACHABLE) for key in state_keys(states)], dtype=np.int32)

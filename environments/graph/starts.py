@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from minigrid.envs.memory import MemoryEnv
 
-from environments.batched.layouts import Layouts, setting_of, state_of
-from environments.batched.state import concatenated
+from environments.grid.state import concatenated
 from environments.registration import require_supported
+from environments.twin.layouts import Layouts, spec_of, state_of
 
 
 class ScriptedChoices:
@@ -71,4 +71,4 @@ def exhaustive_layouts(env_id: str) -> Layouts:
     for chance in each_start(env):
         starts.append(state_of(env))
         probability.append(chance)
-    return Layouts(setting_of(env, env_id), concatenated(starts), torch.tensor(probability, dtype=torch.float64))
+    return Layouts(spec_of(env, env_id), concatenated(starts), torch.tensor(probability, dtype=torch.float64))

@@ -6,15 +6,15 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Bool, Float64, Int8, Int16, Int32, UInt8
 
-from environments.batched.facts import fact_names, facts_of_states
-from environments.batched.layouts import Layouts
-from environments.batched.sight import observe, overview
 from environments.facts import FACTS
+from environments.families.facts import fact_names, facts_of_states
 from environments.graph.enumeration import MAX_STATES, Enumeration, enumerate_states
 from environments.graph.exploration import CONTINUES, NOWHERE
 from environments.graph.numbering import number_rows
 from environments.graph.shortest import optimal_actions, steps_to_success
 from environments.graph.starts import exhaustive_layouts
+from environments.grid.observation import observe, overview
+from environments.twin.layouts import Layouts
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,23 +95,23 @@ def layout_graph(layouts: Layouts, *, max_states: int = MAX_STATES) -> StateGrap
 
 def graph_of(enumeration: Enumeration) -> StateGraph:
     """Add to the states and moves of a world what its states show, their facts, and the shortest ways to success."""
-    setting, states = enumeration.setting, enumeration.states
-    observations = observe(states, setting).numpy()  # state view view 3
+    spec, states = enumeration.spec, enumeration.states
+    observations = observe(states, spec).numpy()  # state view view 3
     frame_id = number_rows(observations)
     first_state = np.unique(frame_id, return_index=True)[1]
     steps = steps_to_success(enumeration.next_state, enumeration.outcome)
     return StateGraph(
-        env_id=setting.env_id,
-        max_steps=setting.max_steps,
+        env_id=spec.env_id,
+        max_steps=spec.max_steps,
         frames=observations[first_state],
         frame_id=frame_id,
         next_state=enumeration.next_state,
         outcome=enumeration.outcome,
-        facts=facts_of_states(states, setting).numpy(),
-        overview=overview(states, setting).numpy(),
+        facts=facts_of_states(states, spec).numpy(),
+        overview=overview(states, spec).numpy(),
         start=enumeration.start,
         start_probability=enumeration.start_probability,
         steps_to_success=steps,
         optimal=optimal_actions(enumeration.next_state, enumeration.outcome, steps=steps),
-        fact_names=fact_names(setting),
+        fact_names=fact_names(spec),
     )

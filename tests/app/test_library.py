@@ -10,9 +10,9 @@ from app.shelf import shelve
 from dtinterp.demonstrations.storage import save_trajectories
 from dtinterp.dictionary.storage import load_dictionary, save_dictionary
 from dtinterp.equivalence.storage import save_equivalence
-from dtinterp.foundation.artefact import Content, read_artefact, write_artefact
+from dtinterp.foundation.artefacts.artefact import Content, read_artefact, write_artefact
+from dtinterp.foundation.artefacts.reading import JSON
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.reading import JSON
 from dtinterp.model.published import Published
 from dtinterp.model.storage import load_model, save_published
 

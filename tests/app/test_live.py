@@ -7,9 +7,9 @@ import torch
 from app.library import OpenStudy, open_study, studies
 from app.live import N_DRAWS, N_SETS, Question, answer, decisions
 from app.shelf import shelve
-from dtinterp.commands.explain_pair import ExplainConfig, explain_pair
-from dtinterp.equivalence.decisions import EXCHANGED, decide
-from dtinterp.equivalence.explanation import PairConfig
+from dtinterp.commands.equivalence.explain_pair import ExplainConfig, explain_pair
+from dtinterp.equivalence.explain.decisions import EXCHANGED, decide
+from dtinterp.equivalence.explain.smallest_set import PairConfig
 from dtinterp.foundation.seeding import generator
 
 

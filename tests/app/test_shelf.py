@@ -10,8 +10,8 @@ import torch
 
 from app.library import open_standing, open_study, studies
 from app.shelf import MOST_BYTES, Shelf, Shelved, folders, is_as_shelved, shelve
-from dtinterp.foundation.artefact import Content, read_artefact, write_artefact
-from dtinterp.foundation.manifest import as_json, sha256
+from dtinterp.foundation.artefacts.artefact import Content, read_artefact, write_artefact
+from dtinterp.foundation.artefacts.manifest import as_json, sha256
 
 
 def _sealed(**fields: object) -> str:

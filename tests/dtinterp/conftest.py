@@ -23,9 +23,9 @@ from dtinterp.demonstrations.collect import Share, collect
 from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.model.config import ModelConfig
+from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.published import read_published
 from dtinterp.model.storage import load_model
-from dtinterp.model.transformer import DecisionTransformer
 from environments.graph.state_graph import StateGraph, state_graph
 from environments.vocabulary import one_hot
 from environments.worlds import GraphWorlds

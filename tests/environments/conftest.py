@@ -12,15 +12,16 @@ from gymnasium.envs.registration import load_env_creator
 from minigrid.core.world_object import WorldObj
 from minigrid.minigrid_env import MiniGridEnv
 
-from environments.batched.cells import THING_OF_CODE, WALL, Thing, cell_of_code, code_of, codes_of, thing_of
-from environments.batched.dynamics import Verdict, step
-from environments.batched.facts import fact_names, facts_of_states
-from environments.batched.families import TWIN_IDS, make
-from environments.batched.layouts import setting_of, state_of
-from environments.batched.setting import Setting
-from environments.batched.sight import observe
-from environments.batched.state import State, concatenated
+from environments.families.facts import fact_names, facts_of_states
+from environments.families.families import TWIN_IDS, make
+from environments.grid.cells import THING_OF_CODE, WALL, Thing, cell_of_code, code_of, codes_of, thing_of
+from environments.grid.observation import observe
+from environments.grid.state import State, concatenated
+from environments.grid.world_spec import WorldSpec
+from environments.twin.dynamics import Verdict, step
+from environments.twin.layouts import spec_of, state_of
 from tests.environments.minigrid_states import put_state, world_object
+from tests.environments.wanderer import Wanderer, read_facts
 
 FIELDS = ("position", "direction", "hand", "time")
 
@@ -129,7 +130,7 @@ class Watched:
 
     def __init__(self, env_id: str, facts: Facts | None = None, **options: int) -> None:
         self.env, self._facts = make(env_id, **options), facts
-        self.setting = setting_of(self.env, env_id)
+        self.spec = spec_of(self.env, env_id)
         self.moves: list[Move] = []
         self.has_ended = False
 
@@ -150,7 +151,7 @@ class Watched:
         return read_scene(self.env, parameters, image, facts)
 
     def step(self, action: int) -> None:
-        origin = f"{self.setting.env_id}, {self.origin}, step {self.env.step_count}"
+        origin = f"{self.spec.env_id}, {self.origin}, step {self.env.step_count}"
         observation, reward, terminated, truncated, _ = self.env.step(action)
         self.has_ended = terminated or truncated
         after = self._read(self.scene.parameters, observation["image"])
@@ -166,24 +167,24 @@ def assert_twin_agrees(watched: Watched) -> None:
 
     Since each move begins where the one before it led, this is the same as letting the twin walk by itself.
     """
-    moves, setting = watched.moves, watched.setting
+    moves, spec = watched.moves, watched.spec
     names = [str(move) for move in moves]
     before = state_of_scenes([move.before for move in moves])
-    assert_scenes(before, [move.before for move in moves], [f"before {name}" for name in names], setting)
-    stepped, verdict = step(before, torch.tensor([move.action for move in moves]), setting)
+    assert_scenes(before, [move.before for move in moves], [f"before {name}" for name in names], spec)
+    stepped, verdict = step(before, torch.tensor([move.action for move in moves]), spec)
     rewards, terminated, truncated = (np.array(column) for column in zip(*(move.told for move in moves), strict=True))
     assert_column("reward", verdict.reward.numpy(), rewards.astype(np.float32), names)
     assert_column("success", verdict.success.numpy(), rewards > 0, names)
     assert_column("terminated", verdict.terminated.numpy(), terminated, names)
     assert_column("truncated", verdict.truncated.numpy(), truncated, names)
-    assert_scenes(stepped, [move.after for move in moves], [f"after {name}" for name in names], setting)
+    assert_scenes(stepped, [move.after for move in moves], [f"after {name}" for name in names], spec)
 
 
-def assert_scenes(ours: State, theirs: Sequence[Scene], names: Sequence[str], setting: Setting) -> None:
+def assert_scenes(ours: State, theirs: Sequence[Scene], names: Sequence[str], spec: WorldSpec) -> None:
     """Compare states, frames and facts."""
-    assert_states(ours, state_of_scenes(theirs), names, setting)
-    assert_frames(observe(ours, setting).numpy(), [scene.image for scene in theirs], names)
-    assert_facts(ours, [scene.facts for scene in theirs], names, setting)
+    assert_states(ours, state_of_scenes(theirs), names, spec)
+    assert_frames(observe(ours, spec).numpy(), [scene.image for scene in theirs], names)
+    assert_facts(ours, [scene.facts for scene in theirs], names, spec)
 
 
 def assert_column(what: str, ours: np.ndarray, theirs: np.ndarray, names: Sequence[str]) -> None:
@@ -192,11 +193,11 @@ def assert_column(what: str, ours: np.ndarray, theirs: np.ndarray, names: Sequen
         pytest.fail(f"{names[row]}: {what} is {ours[row]} in the twin and {theirs[row]} in MiniGrid")
 
 
-def assert_states(ours: State, theirs: State, names: Sequence[str], setting: Setting) -> None:
+def assert_states(ours: State, theirs: State, names: Sequence[str], spec: WorldSpec) -> None:
     """Compare grids, poses, hands and step counters; a target that is lost has no parameters to compare."""
     for row, cell in np.argwhere((ours.grid != theirs.grid).numpy())[:1]:
         things = [THING_OF_CODE[int(codes_of(state.grid[row, cell]))] for state in (ours, theirs)]
-        place = setting.place(int(cell))
+        place = spec.place(int(cell))
         pytest.fail(f"{names[row]}: cell {place} holds {things[0]} in the twin and {things[1]} in MiniGrid")
     for field in FIELDS:
         assert_column(field, getattr(ours, field).numpy(), getattr(theirs, field).numpy(), names)
@@ -211,9 +212,9 @@ def assert_frames(ours: np.ndarray, theirs: Sequence[np.ndarray], names: Sequenc
         )
 
 
-def assert_facts(ours: State, theirs: Sequence[dict[str, int]], names: Sequence[str], setting: Setting) -> None:
+def assert_facts(ours: State, theirs: Sequence[dict[str, int]], names: Sequence[str], spec: WorldSpec) -> None:
     """Compare the facts of each state in which an action is taken, where MiniGrid was asked for them."""
-    columns = dict(zip(fact_names(setting), facts_of_states(ours, setting).T.numpy(), strict=True))
+    columns = dict(zip(fact_names(spec), facts_of_states(ours, spec).T.numpy(), strict=True))
     for fact, column in columns.items():
         asked = [row for row, facts in enumerate(theirs) if fact in facts]
         assert_column(
@@ -226,27 +227,27 @@ class Beside:
 
     def __init__(self, env_id: str, n_worlds: int, **options: int) -> None:
         self.envs = [make(env_id, **options) for _ in range(n_worlds)]
-        self.setting = setting_of(self.envs[0], env_id)
+        self.spec = spec_of(self.envs[0], env_id)
 
     def reset(self, seeds: Sequence[int]) -> None:
         images = [env.reset(seed=seed)[0]["image"] for env, seed in zip(self.envs, seeds, strict=True)]
         self.state = concatenated([state_of(env) for env in self.envs])
-        self.names = [f"{self.setting.env_id}, seed {seed}" for seed in seeds]
+        self.names = [f"{self.spec.env_id}, seed {seed}" for seed in seeds]
         self.is_running = np.ones(len(self.envs), dtype=bool)
-        assert_frames(observe(self.state, self.setting).numpy(), images, self.names)
+        assert_frames(observe(self.state, self.spec).numpy(), images, self.names)
 
     def step(self, actions: Sequence[int]) -> Verdict:
         """Step both and assert that they agree, in the worlds whose episodes have not ended."""
         taken = torch.tensor(list(actions)) * torch.tensor(self.is_running)  # whose episode ended turns on the spot
         time = self.state.time.tolist()
-        self.state, verdict = step(self.state, taken, self.setting)
+        self.state, verdict = step(self.state, taken, self.spec)
         for world in np.flatnonzero(self.is_running).tolist():
             observation, reward, *over = self.envs[world].step(int(actions[world]))[:4]
             names = [f"after {self.names[world]}, step {time[world]}, action {actions[world]}"]
             for name, told in (("reward", np.float32(reward)), ("terminated", over[0]), ("truncated", over[1])):
                 assert_column(name, getattr(verdict, name)[[world]].numpy(), np.array([told]), names)
             scene = read_scene(self.envs[world], self.state.parameters[world].tolist(), observation["image"], {})
-            assert_scenes(self.state[torch.tensor([world])], [scene], names, self.setting)
+            assert_scenes(self.state[torch.tensor([world])], [scene], names, self.spec)
             self.is_running[world] = not any(over)
         return verdict
 
@@ -297,3 +298,13 @@ def made_object() -> Callable[[Thing], WorldObj | None]:
 @pytest.fixture
 def put() -> Callable[[MiniGridEnv, State], None]:
     return put_state
+
+
+@pytest.fixture
+def wanderer() -> type[Wanderer]:
+    return Wanderer
+
+
+@pytest.fixture
+def facts_in_minigrid() -> Callable[[MiniGridEnv], dict[str, int]]:
+    return read_facts

@@ -7,10 +7,10 @@ from minigrid.core.grid import Grid
 from minigrid.core.world_object import Box, WorldObj
 from minigrid.minigrid_env import MiniGridEnv
 
-from environments.batched.cells import THING_OF_CODE, Thing, codes_of, thing_of
-from environments.batched.families import family_of
-from environments.batched.rules import DoneBeside, Fetch, OpenDoor, OpenRedThenBlue, PickUpTarget, PutNear, Rule
-from environments.batched.state import State
+from environments.families.families import family_of
+from environments.families.rules import DoneBeside, Fetch, OpenDoor, OpenRedThenBlue, PickUpTarget, PutNear, Rule
+from environments.grid.cells import THING_OF_CODE, Thing, codes_of, thing_of
+from environments.grid.state import State
 
 
 def world_object(thing: Thing) -> WorldObj | None:

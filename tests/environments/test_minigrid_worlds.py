@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from environments.batched.families import make
+from environments.families.families import make
 from environments.minigrid_worlds import MiniGridWorlds
 from environments.worlds import Worlds
 

@@ -5,7 +5,7 @@ import pytest
 from gymnasium.spaces import Dict
 from minigrid.core.mission import MissionSpace
 
-from environments.batched.families import make
+from environments.families.families import make
 from environments.registration import SUPPORTED_IDS
 from environments.resets import beginnings
 

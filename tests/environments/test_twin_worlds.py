@@ -10,12 +10,12 @@ from dtinterp.agents.network import AgentPolicy
 from dtinterp.agents.training import Record, train_agent
 from dtinterp.demonstrations.collect import Share, collect
 from dtinterp.demonstrations.samplers import Temperature
-from environments.batched.dynamics import step as step_once
-from environments.batched.layouts import draw_layouts
-from environments.batched.sight import observe
-from environments.batched.sight import overview as look_from_above
 from environments.graph.starts import exhaustive_layouts
 from environments.graph.state_graph import state_graph
+from environments.grid.observation import observe
+from environments.grid.observation import overview as look_from_above
+from environments.twin.dynamics import step as step_once
+from environments.twin.layouts import draw_layouts
 from environments.twin_worlds import SINCE_TARGET, TwinWorlds
 from environments.worlds import GraphWorlds, Worlds
 
@@ -38,7 +38,7 @@ def test_the_twin_walks_as_the_graph_does(env_id: str) -> None:
     assert len(state_of_overview) == graph.n_states
 
     def states() -> np.ndarray:
-        pictures = look_from_above(twin.state, twin.episodes.setting).numpy()
+        pictures = look_from_above(twin.state, twin.episodes.spec).numpy()
         facts = twin.facts().numpy()[:, [name != SINCE_TARGET for name in twin.fact_names]]
         facts[:, -1] = 0
         return np.array([state_of_overview[a.tobytes() + b.tobytes()] for a, b in zip(pictures, facts, strict=True)])
@@ -149,8 +149,8 @@ def test_a_cut_episode_tells_the_frame_that_it_would_have_gone_on_from() -> None
         assert outcome.cut_frame_id is not None
         assert torch.equal(outcome.cut_frame_id[~is_cut], outcome.frame_id[~is_cut])
         graph_free.time.zero_()
-        moved, _ = step_once(graph_free, action, twin.episodes.setting)
-        shown = observe(moved, twin.episodes.setting)
+        moved, _ = step_once(graph_free, action, twin.episodes.spec)
+        shown = observe(moved, twin.episodes.spec)
         assert torch.equal(twin.frames[outcome.cut_frame_id][is_cut], shown[is_cut])
         n_cut += int(is_cut.sum())
         assert is_cut.any() <= (step >= twin.max_steps)

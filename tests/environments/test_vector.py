@@ -11,11 +11,11 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from minigrid.core.actions import Actions
 from minigrid.core.constants import IDX_TO_COLOR, IDX_TO_OBJECT
 
-from environments.batched.families import TWIN_IDS, make
-from environments.batched.layouts import draw_layouts, setting_of, state_of
-from environments.batched.mission import mission_of
-from environments.batched.rules import DoneBeside, Fetch, PickUpTarget, PutNear
+from environments.families.families import TWIN_IDS, make
+from environments.families.mission import mission_of
+from environments.families.rules import DoneBeside, Fetch, PickUpTarget, PutNear
 from environments.registration import SUPPORTED_IDS
+from environments.twin.layouts import draw_layouts, spec_of, state_of
 from environments.vector import TwinVectorEnv, VectorObservation
 
 DOORS = "MiniGrid-DoorKey-5x5-v0"
@@ -169,15 +169,15 @@ def _words(mission: np.ndarray) -> list[str]:
 @pytest.mark.filterwarnings("ignore:.*out of date")
 def test_the_numbers_of_a_mission_say_what_its_words_say(env_id: str) -> None:
     """The words name what the numbers name, and missions that ask for different things have different numbers."""
-    env, setting = make(env_id), setting_of(make(env_id), env_id)
+    env, spec = make(env_id), spec_of(make(env_id), env_id)
     asked: dict[tuple[int, ...], set[str]] = {}
     for seed in range(12):
         env.reset(seed=seed)
-        mission = mission_of(state_of(env), setting)[0].numpy()
+        mission = mission_of(state_of(env), spec)[0].numpy()
         assert all(word in env.mission for word in _words(mission))
         asked.setdefault(tuple(mission.tolist()), set()).add(env.mission.split("get a ")[-1].split("fetch a ")[-1])
     assert all(len(missions) == 1 for missions in asked.values()) or "LockedRoom" in env_id
-    is_named = isinstance(setting.rule, DoneBeside | Fetch | PutNear | PickUpTarget)
+    is_named = isinstance(spec.rule, DoneBeside | Fetch | PutNear | PickUpTarget)
     assert (len(asked) > 1) == (is_named and "Obstructed" not in env_id)
 
 
@@ -188,7 +188,7 @@ def test_missions_are_shown_and_those_of_finished_episodes_too() -> None:
     after, *_, info = env.step(np.full(16, Actions.done))
     assert np.array_equal([last["mission"] for last in info["final_obs"]], begun)
     assert not np.array_equal(after["mission"], begun)
-    assert np.array_equal(after["mission"], mission_of(env.episodes.state, layouts.setting).numpy())
+    assert np.array_equal(after["mission"], mission_of(env.episodes.state, layouts.spec).numpy())
 
 
 def test_gymnasium_makes_the_twin_of_any_id() -> None:

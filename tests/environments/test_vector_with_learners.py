@@ -14,8 +14,8 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 from dtinterp.agents.config import AgentConfig
 from dtinterp.agents.rollout import Runner
 from dtinterp.agents.training import Record, train_agent
-from environments.batched.drawing import parse_drawing
-from environments.batched.layouts import Layouts, draw_layouts, uniform
+from environments.twin.drawing import parse_drawing
+from environments.twin.layouts import Layouts, draw_layouts, uniform
 from environments.twin_worlds import TwinWorlds
 from environments.vector import TwinVectorEnv
 
@@ -119,7 +119,7 @@ def test_sb3_contribs_recurrent_ppo_and_ours_agree_on_what_to_do_and_what_it_is_
 
 
 def _goal_ahead() -> Layouts:
-    setting = draw_layouts("MiniGrid-Empty-5x5-v0", range(1)).setting
+    spec = draw_layouts("MiniGrid-Empty-5x5-v0", range(1)).spec
     drawing = """
         # # # # #
         # . . . #
@@ -127,4 +127,4 @@ def _goal_ahead() -> Layouts:
         # . > Gg #
         # # # # #
     """
-    return uniform(setting, [parse_drawing(drawing, setting)])
+    return uniform(spec, [parse_drawing(drawing, spec)])

@@ -5,10 +5,10 @@ import pytest
 import torch
 from minigrid.wrappers import FullyObsWrapper, OneHotPartialObsWrapper
 
-from environments.batched.families import make
-from environments.batched.layouts import setting_of, state_of
-from environments.batched.sight import observe
+from environments.families.families import make
 from environments.graph.state_graph import state_graph
+from environments.grid.observation import observe
+from environments.twin.layouts import spec_of, state_of
 from environments.vocabulary import (
     ACTIONS,
     CHANNELS,
@@ -92,7 +92,7 @@ def test_views_of_any_size_are_the_vectors_of_minigrids_wrapper(agent_view_size:
     for seed in range(3):
         expected = wrapped.reset(seed=seed)[0]["image"]
         for action in (0, 2, 1, 2, 3, 5):
-            image = observe(state_of(env), setting_of(env, ""))[0]
+            image = observe(state_of(env), spec_of(env, ""))[0]
             assert np.array_equal(_cell_by_cell(one_hot(image), expected), expected)
             expected = wrapped.step(action)[0]["image"]
 

@@ -12,7 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
 
-from dtinterp.foundation.sealed import HASH, seal_of
+from dtinterp.foundation.artefacts.sealed import HASH, seal_of
 
 Change: TypeAlias = Callable[[bytes, random.Random], tuple[bytes, str]]
 """New content for old, and what was done to it."""

@@ -121,6 +121,6 @@ def read_checkpoint(path: Path) -> object:
 
 def read_dataset(path: Path) -> object:
     """Read a dataset of Minari."""
-    from dtinterp.demonstrations.from_minari import from_minari
+    from dtinterp.demonstrations.minari.importing import from_minari
 
     return from_minari(path)

@@ -21,37 +21,37 @@ from dtinterp.demonstrations.collect import Share, collect
 from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.storage import load_trajectories, save_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.dictionary.autoencoder import Batch
 from dtinterp.dictionary.config import FitConfig
-from dtinterp.dictionary.descent import Descent
 from dtinterp.dictionary.kinds import TopK
-from dtinterp.dictionary.map_card import load_map, load_map_card, map_card, save_map
-from dtinterp.dictionary.maps import RowMap, SkipTranscoder
-from dtinterp.dictionary.resume import Run
-from dtinterp.dictionary.resume import resume as resume_stack
-from dtinterp.dictionary.resume import suspend as suspend_stack
-from dtinterp.dictionary.rows import as_rows
+from dtinterp.dictionary.rows.table import as_rows
 from dtinterp.dictionary.storage import load_dictionary, load_score
+from dtinterp.dictionary.training.descent import Descent
+from dtinterp.dictionary.training.initialization import Batch
+from dtinterp.dictionary.training.resume import Run
+from dtinterp.dictionary.training.resume import resume as resume_stack
+from dtinterp.dictionary.training.resume import suspend as suspend_stack
+from dtinterp.dictionary.transcoders.map_card import load_map, load_map_card, map_card, save_map
+from dtinterp.dictionary.transcoders.maps import RowMap, SkipTranscoder
 from dtinterp.equivalence.comparison_storage import load_comparison as load_agreement
-from dtinterp.equivalence.explanation_storage import load_explained_classes, load_pair
+from dtinterp.equivalence.explain.storage import load_explained_classes, load_pair
 from dtinterp.equivalence.history_storage import load_history
-from dtinterp.equivalence.ledger import open_ledger
 from dtinterp.equivalence.screen_storage import load_screening
 from dtinterp.equivalence.storage import load_equivalence
-from dtinterp.features.label_storage import load_labels
+from dtinterp.features.labels.storage import load_labels
 from dtinterp.features.storage import load_features
-from dtinterp.features.truth_storage import load_truth
-from dtinterp.foundation.artefact import Content, read_artefact, write_artefact
+from dtinterp.features.truth.storage import load_truth
+from dtinterp.foundation.artefacts.artefact import Content, read_artefact, write_artefact
+from dtinterp.foundation.artefacts.reading import read_json
+from dtinterp.foundation.jobs.job_cache import open_job_cache
+from dtinterp.foundation.jobs.resume import Training, resume, suspend
 from dtinterp.foundation.logbook import Logbook
-from dtinterp.foundation.reading import read_json
-from dtinterp.foundation.resume import Training, resume, suspend
 from dtinterp.interventions.comparison_storage import load_comparison
-from dtinterp.interventions.report import load_report
-from dtinterp.interventions.specification import read_specification
+from dtinterp.interventions.instruction_flip.report import load_report
+from dtinterp.interventions.instruction_flip.specification import read_specification
 from dtinterp.model.config import ModelConfig, TrainConfig
+from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.storage import load_model, save_model
-from dtinterp.model.sweep import read_sweep
-from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.model.training.sweep import read_sweep
 from environments.making import make_worlds
 from tests.faults.foreign import FOREIGN, make_published, read_autoencoder, read_checkpoint, read_dataset
 from tests.faults.uses import used
@@ -164,7 +164,7 @@ def stack() -> Run:
 
 
 def make_ledger(path: Path) -> None:
-    open_ledger(path, {"seed": 0}).done("counting", {"one": 1, "two": 2}, _counted)
+    open_job_cache(path, {"seed": 0}).done("counting", {"one": 1, "two": 2}, _counted)
 
 
 def _counted(job: int) -> dict[str, torch.Tensor]:
@@ -178,7 +178,7 @@ def make_log(path: Path) -> None:
 
 
 def make_dataset(path: Path) -> None:
-    from dtinterp.demonstrations.to_minari import to_minari
+    from dtinterp.demonstrations.minari.exporting import to_minari
 
     made = to_minari(demonstrations(), path.parent / "root", "small-v0")
     shutil.move(made / "data", path)

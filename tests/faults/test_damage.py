@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dtinterp.foundation.artefact import Artefact, read_artefact
+from dtinterp.foundation.artefacts.artefact import Artefact, read_artefact
 from dtinterp.foundation.errors import UserError
 from tests.faults.fuzz import files_in
 from tests.faults.readers import SHIPPED, STUDY

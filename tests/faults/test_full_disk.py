@@ -13,20 +13,20 @@ import pytest
 import torch
 
 from dtinterp.commands.report import Sources, write_sources
-from dtinterp.demonstrations.to_minari import to_minari
-from dtinterp.dictionary.resume import suspend as suspend_stack
+from dtinterp.demonstrations.minari.exporting import to_minari
 from dtinterp.dictionary.storage import load_dictionary, save_dictionary
-from dtinterp.equivalence.ledger import open_ledger
+from dtinterp.dictionary.training.resume import suspend as suspend_stack
 from dtinterp.equivalence.tables import write_tables
-from dtinterp.foundation.artefact import Content, drafted, read_artefact, write_artefact
+from dtinterp.foundation.artefacts.artefact import Content, drafted, read_artefact, write_artefact
+from dtinterp.foundation.artefacts.growing import GrowingTensor
+from dtinterp.foundation.artefacts.sealed import write_sealed
+from dtinterp.foundation.artefacts.writing import write_text
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.growing import GrowingTensor
+from dtinterp.foundation.jobs.job_cache import open_job_cache
+from dtinterp.foundation.jobs.resume import suspend
 from dtinterp.foundation.logbook import Logbook
-from dtinterp.foundation.resume import suspend
-from dtinterp.foundation.sealed import write_sealed
-from dtinterp.foundation.writing import write_text
-from dtinterp.interventions.report import load_report
-from dtinterp.interventions.result import write_result
+from dtinterp.interventions.instruction_flip.report import load_report
+from dtinterp.interventions.instruction_flip.result import write_result
 from tests.faults.readers import EMBEDDED, STUDY, demonstrations, stack, training
 
 LARGE = torch.arange(20_000)
@@ -51,7 +51,7 @@ def write_log(path: Path) -> None:
 
 
 def keep_pieces(path: Path) -> None:
-    open_ledger(path, {"seed": 0}).done("filling", {"one": 1}, lambda _: {"numbers": LARGE})
+    open_job_cache(path, {"seed": 0}).done("filling", {"one": 1}, lambda _: {"numbers": LARGE})
 
 
 def write_a_dictionary(path: Path) -> None:
@@ -60,7 +60,7 @@ def write_a_dictionary(path: Path) -> None:
 
 
 def export_a_dictionary(path: Path) -> None:
-    from dtinterp.commands.export import export_saelens
+    from dtinterp.commands.data.export import export_saelens
 
     export_saelens(path, load_dictionary(STUDY / "dictionaries" / EMBEDDED / "topk-128-k8"))
 

@@ -13,17 +13,17 @@ from typing import Any
 
 import pytest
 
-from dtinterp.commands.certify import certify
-from dtinterp.commands.collect import CollectConfig, collect
-from dtinterp.commands.describe import DescribeConfig, describe
-from dtinterp.commands.fit_dictionary import DictionaryConfig, fit_dictionary
-from dtinterp.commands.scoring import Judging
-from dtinterp.commands.train_model import train_model
+from dtinterp.commands.data.collect import CollectConfig, collect
+from dtinterp.commands.dictionaries.fit_dictionary import DictionaryConfig, fit_dictionary
+from dtinterp.commands.dictionaries.scoring import Judging
+from dtinterp.commands.equivalence.certify import certify
+from dtinterp.commands.features.describe import DescribeConfig, describe
+from dtinterp.commands.models.train_model import train_model
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds import TopK
 from dtinterp.dictionary.variations import Variations
-from dtinterp.equivalence.certify import EquivalenceConfig
-from dtinterp.foundation.artefact import Artefact, label_at, read_artefact
+from dtinterp.equivalence.report import EquivalenceConfig
+from dtinterp.foundation.artefacts.artefact import Artefact, label_at, read_artefact
 from dtinterp.interventions.acting import ActingConfig
 from dtinterp.model.config import ModelConfig, TrainConfig
 from tests.faults.killing import kill_at, n_operations

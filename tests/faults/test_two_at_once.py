@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from dtinterp.commands.claiming import claims_out
-from dtinterp.foundation.artefact import Artefact, Content, read_artefact, refuse_existing, write_artefact
+from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artefact, refuse_existing, write_artefact
 from dtinterp.foundation.errors import UserError
 
 FORK = get_context("fork")

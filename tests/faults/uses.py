@@ -5,17 +5,17 @@ import torch
 from dtinterp.activations.harvest import Activations
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary, reconstruct
-from dtinterp.dictionary.maps import RowMap, apply_map
-from dtinterp.equivalence.certify import EquivalenceReport
-from dtinterp.equivalence.classes import dendrogram
-from dtinterp.equivalence.history import History
+from dtinterp.dictionary.transcoders.maps import RowMap, apply_map
+from dtinterp.equivalence.over_training import History
+from dtinterp.equivalence.partition import dendrogram
+from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.equivalence.screen import Screening
-from dtinterp.features.label_table import LabelStudy, summary_of
+from dtinterp.features.labels.table import LabelStudy, summary_of
 from dtinterp.features.table import FeatureTable
-from dtinterp.features.truth import TruthStudy
-from dtinterp.features.truth import summary_of as summary_of_truth
-from dtinterp.interventions.comparison import Comparison
-from dtinterp.interventions.report import InterventionReport
+from dtinterp.features.truth.assessment import TruthStudy
+from dtinterp.features.truth.assessment import summary_of as summary_of_truth
+from dtinterp.interventions.dictionary_comparison import Comparison
+from dtinterp.interventions.instruction_flip.report import InterventionReport
 from environments.vocabulary import one_hot
 
 

@@ -28,8 +28,8 @@ from dtinterp.dictionary.formats.weights import (
 )
 from dtinterp.dictionary.kinds import L1, Autoencoder, BatchTopK, Gated, JumpReLU, Kind, Matryoshka, TopK
 from dtinterp.dictionary.stored import kind_of
+from dtinterp.foundation.artefacts.writing import draft_folder
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.writing import draft_folder
 
 CONFIG = "cfg.json"
 WEIGHTS = "sae_weights.safetensors"

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds import Kind
+from dtinterp.foundation.artefacts.reading import parse_object, read_bytes, read_tensors
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.reading import parse_object, read_bytes, read_tensors
 from dtinterp.foundation.settings import settings_of
 
 SETTINGS_BYTES = 2**20

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from jaxtyping import Float
 from torch import Tensor
 
-from dtinterp.equivalence.decisions import Decided
+from dtinterp.equivalence.explain.decisions import Decided
 from dtinterp.report.style import DIVERGENCE_SCALE, INK, PAPER, styled
 from environments.vocabulary import ACTIONS
 

@@ -8,9 +8,9 @@ import plotly.graph_objects as go
 from jaxtyping import Float64
 from scipy.cluster import hierarchy
 
-from dtinterp.equivalence.certify import EquivalenceReport
-from dtinterp.equivalence.classes import dendrogram
 from dtinterp.equivalence.levels import Level
+from dtinterp.equivalence.partition import dendrogram
+from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.report.colours import class_colours
 from dtinterp.report.evidence import plural
 from dtinterp.report.style import CONTROL, INK, MUTED, WRONG, styled

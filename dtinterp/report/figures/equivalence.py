@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from dtinterp.equivalence.agreement import Agreement
-from dtinterp.equivalence.certify import EquivalenceReport
-from dtinterp.equivalence.classes import Partition
-from dtinterp.equivalence.frames import ChosenFrames
+from dtinterp.equivalence.chosen_frames import ChosenFrames
 from dtinterp.equivalence.levels import Level
+from dtinterp.equivalence.partition import Partition
+from dtinterp.equivalence.report import EquivalenceReport
+from dtinterp.equivalence.truth.agreement import Agreement
 from dtinterp.report.figures.calibration import error_bars
 from dtinterp.report.style import CONTROL, CONTROL_2, DIVERGENCE_SCALE, INK, RULE, TRAINED, WRONG, styled
 

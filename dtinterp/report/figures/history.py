@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dtinterp.equivalence.history import History
+from dtinterp.equivalence.over_training import History
 from dtinterp.report.style import CATEGORICAL, DASHES, MUTED, SYMBOLS, styled
 
 TITLES = ("held-out loss, nats per action", "expected return, exact", "pairs of observations", "adjusted Rand index")

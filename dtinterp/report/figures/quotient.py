@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from dtinterp.equivalence.quotient import Behaviour, Cut, Quotient
+from dtinterp.equivalence.behaviour.quotient import Behaviour, Cut, Quotient
 from dtinterp.report.style import CONTROL, INK, RULE, TRAINED, styled
 
 BAND = "#e3e7ec"

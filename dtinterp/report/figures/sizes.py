@@ -6,7 +6,7 @@ from itertools import groupby
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dtinterp.model.sizes import Scores, Size, Tried
+from dtinterp.model.training.sizes import Scores, Size, Tried
 from dtinterp.report.figures.calibration import error_bars
 from dtinterp.report.style import CATEGORICAL, DASHES, MUTED, SYMBOLS, styled
 

@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 from torch import Tensor
 
 from dtinterp.features.token_errors import TokenErrors
-from dtinterp.interventions.comparison import Comparison
+from dtinterp.interventions.dictionary_comparison import Comparison
 from dtinterp.report.evidence import plural
 from dtinterp.report.style import MUTED, TRAINED, WRONG, styled
 

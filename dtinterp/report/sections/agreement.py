@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from dtinterp.equivalence.comparison import MATTERS, ComparisonReport, Portrait
-from dtinterp.equivalence.contrasts import NO_CONFUSIONS, Contrast
-from dtinterp.equivalence.mirror import Reflection
-from dtinterp.equivalence.partitions import CERTIFIED, LOOKS, UNTRAINED
+from dtinterp.equivalence.compared_partitions import CERTIFIED, LOOKS, UNTRAINED
+from dtinterp.equivalence.model_comparison import MATTERS, ComparisonReport, Portrait
+from dtinterp.equivalence.truth.disagreements import NO_CONFUSIONS, Contrast
+from dtinterp.equivalence.truth.key_ball_symmetry import Reflection
 from dtinterp.report.costs import distractions_ranked, loss, shown_of
 from dtinterp.report.evidence import bits, plural, source
 from dtinterp.report.filmstrip import Draw

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from dtinterp.dataset.windows import window
-from dtinterp.equivalence.certificates import Certificate, Total, WorstSwap
+from dtinterp.equivalence.classes.certificates import Certificate, Total, WorstSwap
 from dtinterp.report.evidence import bits, cite, count, plural, source
 from dtinterp.report.figures.equivalence import class_order
 from dtinterp.report.filmstrip import Draw, filmstrip, slot_name

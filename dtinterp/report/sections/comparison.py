@@ -6,7 +6,7 @@ import pandas as pd
 import torch
 
 from dtinterp.dataset.windows import window
-from dtinterp.interventions.comparison import Comparison, Example, LinearCost
+from dtinterp.interventions.dictionary_comparison import Comparison, Example, LinearCost
 from dtinterp.report.evidence import decimal, plural, source
 from dtinterp.report.figures.markup import figure_html
 from dtinterp.report.figures.token_errors import token_error_figure

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from dtinterp.dictionary.gate import verdict_of
+from dtinterp.dictionary.evaluation.acceptance import verdict_of
 from dtinterp.report.evidence import cite, count, plural
 from dtinterp.report.figures.dictionaries import dictionary_figure
 from dtinterp.report.figures.markup import figure_html

@@ -5,7 +5,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from dtinterp.features.item_maps import VALUES, on_view
-from dtinterp.features.label_table import VERDICTS, LabelStudy, summary_of
+from dtinterp.features.labels.table import VERDICTS, LabelStudy, summary_of
 from dtinterp.features.table import FeatureTable
 from dtinterp.report.evidence import cite, decimal, plural, source
 from dtinterp.report.filmstrip import Draw

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from dtinterp.interventions.report import InterventionReport
+from dtinterp.interventions.instruction_flip.report import InterventionReport
 from dtinterp.report.caveats import WEAK_CONTROL
 from dtinterp.report.evidence import cite, count, percentage, plural, source
 from dtinterp.report.figures.flip import dose_figure, endings_figure

@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 
-from dtinterp.foundation.artefact import Artefact
+from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.report.evidence import anchor, label, short_digest, shown_path
 from dtinterp.report.html import Html, element, join, words
 from dtinterp.report.layout import details, paragraph, section, table_block, table_html

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.equivalence.classes.scrutiny import Scrutiny
+from dtinterp.equivalence.classes.verification import Bound
 from dtinterp.equivalence.levels import level_at
-from dtinterp.equivalence.scrutiny import Scrutiny
-from dtinterp.equivalence.verification import Bound
+from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.report.evidence import bits, cite, count, number, plural, source
 from dtinterp.report.figures.dendrogram import dendrogram_figure
 from dtinterp.report.figures.markup import figure_html

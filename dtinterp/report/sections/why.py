@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
-from dtinterp.equivalence.explanation_storage import ExplainedClasses, ExplainedPair
+from dtinterp.equivalence.explain.storage import ExplainedClasses, ExplainedPair
 from dtinterp.foundation.statistics import Interval
 from dtinterp.report.evidence import bits, cite, percentage, plural, source
 from dtinterp.report.filmstrip import Draw

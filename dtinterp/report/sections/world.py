@@ -3,8 +3,8 @@
 from pydantic import TypeAdapter
 
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.foundation.artefact import Artefact
-from dtinterp.interventions.scenarios import CONFIGURATIONS, configuration_names
+from dtinterp.foundation.artefacts.artefact import Artefact
+from dtinterp.interventions.instruction_flip.scenarios import CONFIGURATIONS, configuration_names
 from dtinterp.report.evidence import cite, count, percentage, source
 from dtinterp.report.filmstrip import Draw, episode_strip
 from dtinterp.report.html import Html, element, join, words

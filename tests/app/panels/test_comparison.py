@@ -7,8 +7,8 @@ import torch
 from app.library import OpenStudy, open_study, studies
 from app.panels.comparison import comparison_table
 from app.shelf import shelve
-from dtinterp.equivalence.classes import partition_of
 from dtinterp.equivalence.levels import level_at
+from dtinterp.equivalence.partition import partition_of
 
 
 @pytest.fixture(scope="module")

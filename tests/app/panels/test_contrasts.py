@@ -10,7 +10,7 @@ from app.library import OpenStudy, open_study, studies
 from app.panels.contrasts import said
 from app.shelf import shelve
 from dtinterp.equivalence.comparison_storage import load_comparison, save_comparison
-from dtinterp.equivalence.contrasts import Contrast
+from dtinterp.equivalence.truth.disagreements import Contrast
 
 MAIN = Path(__file__).parents[3] / "app" / "main.py"
 PATIENCE = 120

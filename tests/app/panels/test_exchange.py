@@ -8,7 +8,7 @@ from app.live import Answer, Question, answer
 from app.panels.exchange import control_table, feature_table, gate_line, verdict
 from app.shelf import shelve
 from dtinterp.dictionary.dictionary import encode_dense
-from dtinterp.equivalence.explanation import PairExplanation
+from dtinterp.equivalence.explain.smallest_set import PairExplanation
 from dtinterp.foundation.statistics import Interval
 
 FOUND = PairExplanation(

@@ -9,8 +9,8 @@ from app.library import OpenStudy
 from app.panels.exchange import gate_line
 from app.panels.left_out import plain
 from dtinterp.dataset.windows import window
-from dtinterp.equivalence.contrasts import NO_CONFUSIONS
 from dtinterp.equivalence.levels import epsilons, level_at
+from dtinterp.equivalence.truth.disagreements import NO_CONFUSIONS
 from dtinterp.report.caveats import caveats
 from dtinterp.report.evidence import bits, count
 from dtinterp.report.figures.equivalence import frame_order

@@ -9,7 +9,7 @@ from dtinterp.dataset.packing import last_slots
 from dtinterp.dictionary.dictionary import encode_dense
 from dtinterp.dictionary.storage import load_dictionary
 from dtinterp.foundation.errors import UserError
-from dtinterp.model.frames import ordinal
+from dtinterp.model.network.frames import ordinal
 from dtinterp.model.storage import load_model
 
 CHECKPOINTS = Path(__file__).parents[3] / "checkpoints"

@@ -7,8 +7,8 @@ import torch
 from dtinterp.activations import harvest as harvest_module
 from dtinterp.activations.harvest import Activations, harvest
 from dtinterp.activations.storage import Source, load_harvest, record_harvest
-from dtinterp.dictionary.rows import as_rows
-from dtinterp.foundation.artefact import Content, write_artefact
+from dtinterp.dictionary.rows.table import as_rows
+from dtinterp.foundation.artefacts.artefact import Content, write_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.config import TrainConfig
 from dtinterp.model.storage import load_model, save_model

@@ -2,10 +2,10 @@ import pytest
 import torch
 from torch import nn
 
-from dtinterp.agents.cores import Core
 from dtinterp.agents.items import FrameItems
 from dtinterp.agents.network import AgentPolicy, RecurrentActorCritic
 from dtinterp.agents.policy import Observation
+from dtinterp.agents.recurrent_cells import Core
 
 
 def network_of(seed: int, core: Core = "gru") -> RecurrentActorCritic:

@@ -5,8 +5,8 @@ import torch
 from torch.nn import functional
 
 from dtinterp.agents.config import TimeLimit
-from dtinterp.agents.cores import Core
 from dtinterp.agents.network import RecurrentActorCritic
+from dtinterp.agents.recurrent_cells import Core
 from dtinterp.agents.rollout import Runner
 from dtinterp.foundation.errors import UserError
 from environments.vocabulary import one_hot

@@ -7,7 +7,7 @@ import torch
 from dtinterp.agents.config import AgentConfig
 from dtinterp.agents.network import RecurrentActorCritic
 from dtinterp.agents.storage import load_agent, save_agent
-from dtinterp.foundation.artefact import Content, write_artefact
+from dtinterp.foundation.artefacts.artefact import Content, write_artefact
 from dtinterp.foundation.errors import UserError
 from tests.limits import little_memory
 

@@ -16,8 +16,8 @@ from dtinterp.demonstrations.evaluate import evaluate
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Bar, Logbook, unshown
-from environments.batched.layouts import draw_layouts
 from environments.minigrid_worlds import MiniGridWorlds
+from environments.twin.layouts import draw_layouts
 from environments.twin_worlds import TwinWorlds
 from environments.worlds import GraphWorlds, Worlds
 

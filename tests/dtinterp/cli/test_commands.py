@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import pytest
 
 from dtinterp.cli.commands import COMMANDS
-from dtinterp.commands.train_model import train_model
+from dtinterp.commands.models.train_model import train_model
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import SEEDS
 from dtinterp.model.config import TrainConfig

@@ -7,7 +7,7 @@ from dtinterp.cli.light_imports import light_imports
 from dtinterp.cli.parsing import help_of
 with light_imports():
     light = help_of("certify")
-assert not {"torch", "dtinterp.commands.certify"} & set(sys.modules), "something outlived the block"
+assert not {"torch", "dtinterp.commands.equivalence.certify"} & set(sys.modules), "something outlived the block"
 assert help_of("certify") == light, "help differs"
 import torch
 assert torch.ones(2).sum() == 2

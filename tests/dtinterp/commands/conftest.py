@@ -8,9 +8,9 @@ import torch
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.agents.config import AgentConfig
-from dtinterp.commands.collect import CollectConfig, collect
-from dtinterp.commands.train_agent import train_agent
-from dtinterp.commands.train_model import train_model
+from dtinterp.commands.data.collect import CollectConfig, collect
+from dtinterp.commands.data.train_agent import train_agent
+from dtinterp.commands.models.train_model import train_model
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds import Pca
 from dtinterp.model.config import ModelConfig, TrainConfig

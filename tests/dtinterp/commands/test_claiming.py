@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from dtinterp.commands.claiming import claims_out
-from dtinterp.foundation.artefact import Artefact, Content, read_artefact, refuse_existing, write_artefact
+from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artefact, refuse_existing, write_artefact
+from dtinterp.foundation.artefacts.locks import locked
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.locks import locked
-from dtinterp.foundation.unfinished import begin_log, unfinished_beside
+from dtinterp.foundation.jobs.unfinished import begin_log, unfinished_beside
 
 FORK = get_context("fork")
 WORKED = []

@@ -9,7 +9,7 @@ import torch
 
 from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.once import Record, open_record
-from dtinterp.foundation.artefact import Artefact, Content, write_artefact
+from dtinterp.foundation.artefacts.artefact import Artefact, Content, write_artefact
 from dtinterp.foundation.errors import UserError
 
 CALLED = []

@@ -3,10 +3,10 @@ import shutil
 import pytest
 import torch
 
-from dtinterp.commands.collect import CollectConfig, collect
+from dtinterp.commands.data.collect import CollectConfig, collect
 from dtinterp.commands.subject import load_subject
 from dtinterp.foundation.errors import UserError
-from dtinterp.model.frames import ordinal
+from dtinterp.model.network.frames import ordinal
 from dtinterp.model.published import Published
 from dtinterp.model.storage import save_published
 

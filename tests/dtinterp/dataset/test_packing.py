@@ -2,7 +2,7 @@ import torch
 
 from dtinterp.dataset.packing import distinct, last_slots, pack
 from dtinterp.dataset.windows import Windows, concatenate, window
-from dtinterp.model.descent import summed_loss
+from dtinterp.model.training.descent import summed_loss
 from dtinterp.model.validation import action_loss
 
 

@@ -9,7 +9,7 @@ from dtinterp.demonstrations.quality import quality
 from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.storage import load_trajectories, save_trajectories
 from dtinterp.demonstrations.trajectories import mixture_name
-from dtinterp.foundation.artefact import Content, write_artefact
+from dtinterp.foundation.artefacts.artefact import Content, write_artefact
 from dtinterp.foundation.errors import UserError
 from environments.making import make_worlds
 from tests.dtinterp.conftest import RandomPolicy

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from dtinterp.demonstrations import quality as quality_module
-from dtinterp.demonstrations.contents import episode_content
 from dtinterp.demonstrations.coverage import visited_states
+from dtinterp.demonstrations.duplicate_episodes import episode_content
 from dtinterp.demonstrations.quality import Lengths, SamplerQuality, quality
 from dtinterp.foundation.statistics import wilson
 

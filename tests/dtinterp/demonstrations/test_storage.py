@@ -12,7 +12,7 @@ from dtinterp.demonstrations.collect import COLUMNS, Collection, Share, collect
 from dtinterp.demonstrations.quality import Quality, quality
 from dtinterp.demonstrations.samplers import Temperature, UniformMixture
 from dtinterp.demonstrations.storage import TABLES, load_trajectories, record_trajectories, save_trajectories
-from dtinterp.foundation.artefact import Content, write_artefact
+from dtinterp.foundation.artefacts.artefact import Content, write_artefact
 from dtinterp.foundation.errors import UserError
 from environments.worlds import GraphWorlds
 

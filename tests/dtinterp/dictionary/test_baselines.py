@@ -4,10 +4,10 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from dtinterp.dictionary.autoencoder import Batch
 from dtinterp.dictionary.baselines import baseline, directed, principal_components
 from dtinterp.dictionary.codes import nonnegative
 from dtinterp.dictionary.kinds import Baseline, Ica, Identity, Items, KMeans, Pca, Random, SemiNmf
+from dtinterp.dictionary.training.initialization import Batch
 from dtinterp.foundation.errors import UserError
 
 

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from dtinterp.dictionary.config import FitConfig, FitProgress, Watch
 from dtinterp.dictionary.dictionary import Dictionary, encode, encode_dense, reconstruct
-from dtinterp.dictionary.distinct import distinct_rows
 from dtinterp.dictionary.fit import fit, of_directions
 from dtinterp.dictionary.kinds import L1, BatchTopK, Gated, Items, JumpReLU, Kind, Matryoshka, Pca, TopK
+from dtinterp.dictionary.rows.distinct import distinct_rows
 from dtinterp.foundation.errors import UserError
 
 

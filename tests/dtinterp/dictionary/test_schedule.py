@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from dtinterp.dictionary.config import FitConfig
-from dtinterp.dictionary.map_config import MapConfig
 from dtinterp.dictionary.schedule import Schedule, set_learning_rate
+from dtinterp.dictionary.transcoders.map_config import MapConfig
 
 CONFIGS = [FitConfig(n_steps=100, learning_rate=0.01), MapConfig(n_steps=100, learning_rate=0.01)]
 

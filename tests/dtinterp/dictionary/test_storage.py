@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from dtinterp.dictionary.dictionary import Dictionary, reconstruct
-from dtinterp.dictionary.gate import judge
-from dtinterp.dictionary.score import DictionaryScore, score
+from dtinterp.dictionary.evaluation.acceptance import judge
+from dtinterp.dictionary.evaluation.criteria import Gate, Verdict
+from dtinterp.dictionary.evaluation.score import DictionaryScore, score
 from dtinterp.dictionary.storage import gate_record, load_dictionary, load_score, save_dictionary
-from dtinterp.dictionary.verdict import Gate, Verdict
-from dtinterp.foundation.artefact import Artefact, Content, read_artefact, write_artefact
+from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.errors import UserError
 
 

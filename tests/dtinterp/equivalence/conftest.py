@@ -14,12 +14,12 @@ from dtinterp.dataset.split import Split, split
 from dtinterp.demonstrations.collect import Share, collect
 from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.equivalence.contexts import Contexts, draw_contexts
-from dtinterp.equivalence.frames import most_visited
+from dtinterp.equivalence.chosen_frames import most_visited
+from dtinterp.equivalence.swaps.contexts import Contexts, draw_contexts
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.config import ModelConfig
-from dtinterp.model.layers import Block
-from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.model.network.layers import Block
+from dtinterp.model.network.transformer import DecisionTransformer
 from environments.graph.state_graph import StateGraph, state_graph
 from environments.vocabulary import one_hot
 from environments.worlds import GraphWorlds

@@ -14,20 +14,21 @@ from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence import certify as certify_module
-from dtinterp.equivalence.certify import EquivalenceConfig, EquivalenceReport, act_on_classes, certify
-from dtinterp.equivalence.classes import classes, classes_of_count, partition_of
-from dtinterp.equivalence.contexts import Contexts
-from dtinterp.equivalence.plays import plays
-from dtinterp.equivalence.quotient import Judge, judge_of, representatives
-from dtinterp.equivalence.refinement import Round
-from dtinterp.equivalence.scrutiny import Bench, put_to_the_test
-from dtinterp.equivalence.worlds import places
+from dtinterp.equivalence.behaviour.quotient import Judge, judge_of, representatives
+from dtinterp.equivalence.certify import act_on_classes, certify
+from dtinterp.equivalence.classes.refinement import Round
+from dtinterp.equivalence.classes.scrutiny import Bench, put_to_the_test
+from dtinterp.equivalence.exhaustive_contexts import plays
+from dtinterp.equivalence.partition import classes, classes_of_count, partition_of
+from dtinterp.equivalence.places import places
+from dtinterp.equivalence.report import EquivalenceConfig, EquivalenceReport
+from dtinterp.equivalence.swaps.contexts import Contexts
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
 from dtinterp.foundation.statistics import holm
 from dtinterp.interventions.expectation import expectation
-from dtinterp.interventions.scenarios import FORWARD, LEFT
-from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.interventions.instruction_flip.scenarios import FORWARD, LEFT
+from dtinterp.model.network.transformer import DecisionTransformer
 from environments.graph.evaluation import Expectation
 from environments.graph.state_graph import StateGraph
 from environments.vocabulary import one_hot

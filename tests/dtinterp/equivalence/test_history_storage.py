@@ -2,11 +2,11 @@ import pytest
 import torch
 
 from dtinterp.dataset.windows import window
-from dtinterp.equivalence.history import Ground, HistoryConfig, follow
 from dtinterp.equivalence.history_storage import load_history, save_history
+from dtinterp.equivalence.over_training import Ground, HistoryConfig, follow
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
-from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.model.network.transformer import DecisionTransformer
 
 
 def test_a_history_reads_back_as_it_was(model, trajectories, halves, items, tmp_path):

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from dtinterp.equivalence.certify import EquivalenceReport
-from dtinterp.equivalence.classes import classes
 from dtinterp.equivalence.levels import epsilons, level_at
+from dtinterp.equivalence.partition import classes
+from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.equivalence.storage import load_equivalence
 from dtinterp.foundation.errors import UserError
 

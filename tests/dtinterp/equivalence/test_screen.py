@@ -1,14 +1,14 @@
 import pytest
 import torch
 
-from dtinterp.equivalence.classes import partition_of
-from dtinterp.equivalence.contexts import draw_contexts
+from dtinterp.equivalence.classes.scrutiny import Bench
+from dtinterp.equivalence.partition import partition_of
 from dtinterp.equivalence.screen import ScreenConfig, screen
-from dtinterp.equivalence.scrutiny import Bench
-from dtinterp.equivalence.trials import try_swaps
+from dtinterp.equivalence.swaps.contexts import draw_contexts
+from dtinterp.equivalence.swaps.trials import try_swaps
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
-from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.model.network.transformer import DecisionTransformer
 
 SETTINGS = {
     "n_frames": 60,

@@ -9,13 +9,14 @@ from torch import Tensor
 
 from dtinterp.dataset.split import Split
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.equivalence.certify import EquivalenceConfig, EquivalenceReport, certify
-from dtinterp.equivalence.scrutiny import Bench
+from dtinterp.equivalence.certify import certify
+from dtinterp.equivalence.classes.scrutiny import Bench
+from dtinterp.equivalence.report import EquivalenceConfig, EquivalenceReport
 from dtinterp.equivalence.storage import load_equivalence, save_equivalence
-from dtinterp.foundation.artefact import JSON, Artefact, Content, write_artefact
+from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Content, write_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
-from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.model.network.transformer import DecisionTransformer
 
 
 @pytest.fixture(scope="module")

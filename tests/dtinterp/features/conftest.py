@@ -11,7 +11,7 @@ from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.fit import fit
 from dtinterp.dictionary.kinds import TopK
-from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.model.network.transformer import DecisionTransformer
 
 SITE = "hook_obs_embed"
 

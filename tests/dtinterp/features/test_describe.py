@@ -10,7 +10,7 @@ from dtinterp.dictionary.dictionary import Dictionary, encode_dense
 from dtinterp.features.describe import DescribeConfig, describe
 from dtinterp.features.table import FeatureTable
 from dtinterp.foundation.errors import UserError
-from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.model.network.transformer import DecisionTransformer
 
 
 @pytest.fixture

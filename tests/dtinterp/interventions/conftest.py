@@ -9,14 +9,14 @@ import yaml
 from jaxtyping import Float32
 from torch import Tensor
 
-from dtinterp.interventions.experiment import run_experiment
-from dtinterp.interventions.report import InterventionReport
-from dtinterp.interventions.scenarios import FORWARD, LEFT, RIGHT, Scenarios, decision_points
-from dtinterp.interventions.specification import Specification
+from dtinterp.interventions.instruction_flip.experiment import run_experiment
+from dtinterp.interventions.instruction_flip.report import InterventionReport
+from dtinterp.interventions.instruction_flip.scenarios import FORWARD, LEFT, RIGHT, Scenarios, decision_points
+from dtinterp.interventions.instruction_flip.specification import Specification
 from dtinterp.model.config import ModelConfig
-from dtinterp.model.layers import Block
-from dtinterp.model.normalization import LayerNorm
-from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.model.network.layers import Block
+from dtinterp.model.network.normalization import LayerNorm
+from dtinterp.model.network.transformer import DecisionTransformer
 from environments.graph.state_graph import StateGraph
 from environments.vocabulary import item_index
 

@@ -18,7 +18,7 @@ from dtinterp.interventions.component_flips import (
     parts_of,
     starting_points,
 )
-from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.model.network.transformer import DecisionTransformer
 
 
 @pytest.fixture

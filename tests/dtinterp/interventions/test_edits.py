@@ -9,7 +9,6 @@ from torch import Tensor
 from dtinterp.dictionary.dictionary import Codes, Dictionary, decode, encode, encode_dense
 from dtinterp.dictionary.kinds import L1, Kind, Pca, TopK
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.directions import random_directions
 from dtinterp.interventions.edits import (
     AblateDirection,
     AblateFeature,
@@ -23,6 +22,7 @@ from dtinterp.interventions.edits import (
     coefficient_of,
     edit_of,
 )
+from dtinterp.interventions.instruction_flip.directions import random_directions
 
 D_MODEL, WIDTH, N_ROWS = 8, 6, 5
 

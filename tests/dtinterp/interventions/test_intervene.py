@@ -9,11 +9,11 @@ from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds import Pca
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.directions import random_directions
 from dtinterp.interventions.edits import AblateDirection, AblateFeature, AddDirection, SetDirection
+from dtinterp.interventions.instruction_flip.directions import random_directions
+from dtinterp.interventions.instruction_flip.scenarios import Scenarios, decision_points
 from dtinterp.interventions.intervene import ABSENT, Intervention, first_frame, hooks, intervene, last_frame
-from dtinterp.interventions.scenarios import Scenarios, decision_points
-from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.model.network.transformer import DecisionTransformer
 from environments.graph.state_graph import StateGraph
 
 SITES = ["hook_obs_embed", "blocks.0.hook_resid_pre", "blocks.1.hook_resid_post"]

@@ -7,10 +7,10 @@ from jaxtyping import Float32
 from torch import Tensor, nn
 
 from dtinterp.dataset.windows import Windows
-from dtinterp.dictionary.maps import apply_map
+from dtinterp.dictionary.transcoders.maps import apply_map
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.linear_mlp import by_feature, excess_loss, largest_by_chance, linear_mlp
-from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.model.network.transformer import DecisionTransformer
 
 
 @pytest.mark.parametrize("layer", [0, 1])

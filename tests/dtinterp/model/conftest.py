@@ -15,8 +15,8 @@ from torch import Tensor
 from dtinterp.dataset.split import split
 from dtinterp.model import validation
 from dtinterp.model.config import ModelConfig, TrainConfig
-from dtinterp.model.training import Record, train_model
-from dtinterp.model.transformer import DecisionTransformer
+from dtinterp.model.network.transformer import DecisionTransformer
+from dtinterp.model.training.train import Record, train_model
 
 TINY = TrainConfig(
     ModelConfig(d_model=16, n_heads=2, d_mlp=16), steps=20, batch_size=16, warmup=5, validate_every=7, held_out=0.3

@@ -5,7 +5,7 @@ from torch import nn
 from dtinterp.agents.policy import PAD_ACTION
 from dtinterp.dataset.packing import last_slots
 from dtinterp.dataset.windows import Windows
-from dtinterp.model.frames import ordinal
+from dtinterp.model.network.frames import ordinal
 from dtinterp.model.published import read_published
 from tests.dtinterp.model.conftest import OFFLINE, SMALL, WORLD, written_weights
 

@@ -3,7 +3,7 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from dtinterp.foundation.artefact import Content, write_artefact
+from dtinterp.foundation.artefacts.artefact import Content, write_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.config import TrainConfig
 from dtinterp.model.storage import load_model, save_model, untrained_twin

@@ -8,21 +8,21 @@ from dtinterp.agents.storage import KIND as AGENT
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
 from dtinterp.dictionary.storage import load_dictionary, load_score
-from dtinterp.equivalence.certify import EquivalenceReport
 from dtinterp.equivalence.comparison_storage import ARTEFACT_KIND as AGREEMENT
 from dtinterp.equivalence.comparison_storage import load_comparison as load_agreement
-from dtinterp.equivalence.explanation_storage import CLASSES, PAIR, load_explained_classes, load_pair
+from dtinterp.equivalence.explain.storage import CLASSES, PAIR, load_explained_classes, load_pair
+from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
 from dtinterp.equivalence.storage import load_equivalence
-from dtinterp.features.label_storage import ARTEFACT_KIND as LABELS
-from dtinterp.features.label_storage import load_labels
+from dtinterp.features.labels.storage import ARTEFACT_KIND as LABELS
+from dtinterp.features.labels.storage import load_labels
 from dtinterp.features.storage import ARTEFACT_KIND as FEATURES
 from dtinterp.features.storage import load_features
-from dtinterp.foundation.artefact import read_artefact
+from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.interventions.comparison_storage import ARTEFACT_KIND as COMPARISON
 from dtinterp.interventions.comparison_storage import load_comparison
-from dtinterp.interventions.report import ARTEFACT_KIND as INTERVENTION
-from dtinterp.interventions.report import load_report
+from dtinterp.interventions.instruction_flip.report import ARTEFACT_KIND as INTERVENTION
+from dtinterp.interventions.instruction_flip.report import load_report
 from dtinterp.model.storage import load_model
 from dtinterp.report.results import ScoredDictionary, Sourced, StudyResults
 

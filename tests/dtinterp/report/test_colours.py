@@ -1,6 +1,6 @@
 import torch
 
-from dtinterp.equivalence.classes import partition_of
+from dtinterp.equivalence.partition import partition_of
 from dtinterp.report.colours import class_colours
 from dtinterp.report.style import CONTROL_2
 

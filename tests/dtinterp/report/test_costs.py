@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from dtinterp.equivalence.contrasts import Contrasts
+from dtinterp.equivalence.truth.disagreements import Contrasts
 from dtinterp.report.costs import distractions_ranked, loss, shown_of
 
 FOUND = Contrasts(9, 4, (), 7, 5, (), n_costly_confusions=2, n_costly_distractions=0)

@@ -3,7 +3,7 @@ import torch
 
 from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.equivalence.certificates import WorstSwap
+from dtinterp.equivalence.classes.certificates import WorstSwap
 from dtinterp.report.filmstrip import episode_strip, filmstrip, slot_name
 from dtinterp.report.html import Html
 from environments.vocabulary import ACTIONS

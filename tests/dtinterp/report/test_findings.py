@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from dtinterp.equivalence.agreement import Agreement
-from dtinterp.equivalence.certify import Comparison, EquivalenceReport
-from dtinterp.equivalence.quotient import Quotient
+from dtinterp.equivalence.behaviour.quotient import Quotient
+from dtinterp.equivalence.report import EquivalenceReport
+from dtinterp.equivalence.truth.agreement import Agreement, Comparison
 from dtinterp.foundation.statistics import Interval
 from dtinterp.report.findings import keeps_behaviour, standings
 

@@ -5,8 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from dtinterp.equivalence.agreement import Agreement
-from dtinterp.equivalence.certify import Comparison
+from dtinterp.equivalence.truth.agreement import Agreement, Comparison
 from dtinterp.foundation.statistics import Interval
 from dtinterp.report import page as page_module
 from dtinterp.report.page import page, render

@@ -1,6 +1,6 @@
 import pytest
 
-from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.report.pairs import between_classes, nearest, nearest_beyond, worst_swap
 
 

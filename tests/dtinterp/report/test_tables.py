@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from dtinterp.demonstrations.quality import SamplerQuality
-from dtinterp.dictionary.verdict import Gate, Verdict
-from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.dictionary.evaluation.criteria import Gate, Verdict
+from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.report.layout import table_html
 from dtinterp.report.results import StudyResults
 from dtinterp.report.tables import agreement_table, certificate_table, demonstration_table, dictionary_table, in_words

@@ -12,14 +12,14 @@ from minigrid.core.actions import Actions
 from minigrid.envs.memory import MemoryEnv
 from minigrid.minigrid_env import MiniGridEnv
 
-from environments.batched.dynamics import step
-from environments.batched.families import TWIN_IDS, make
-from environments.batched.layouts import draw_layouts, state_of
-from environments.batched.state import State
+from environments.families.families import TWIN_IDS, make
 from environments.graph.enumeration import enumerate_states, state_keys
 from environments.graph.exploration import CONTINUES, FAILURE, NOWHERE, SUCCESS, explore
 from environments.graph.starts import exhaustive_layouts
 from environments.graph.state_graph import layout_graph
+from environments.grid.state import State
+from environments.twin.dynamics import step
+from environments.twin.layouts import draw_layouts, state_of
 
 STEPPED = ("MiniGrid-MemoryS7-v0", "MiniGrid-MemoryS7FixedStartStatic-v0", "MiniGrid-MemoryS9-v0")
 
@@ -41,7 +41,7 @@ def test_the_twin_finds_the_graph_that_stepping_minigrid_finds(env_id: str) -> N
     assert np.array_equal(found.start, stepped.start)
     np.testing.assert_allclose(found.start_probability, stepped.start_probability)
     poses = zip(found.states.direction.tolist(), found.states.position.tolist(), strict=True)
-    places = [(direction, divmod(position, found.setting.height)) for direction, position in poses]
+    places = [(direction, divmod(position, found.spec.height)) for direction, position in poses]
     assert places == [(situation.direction, situation.position) for situation in stepped.situations]
 
 
@@ -127,7 +127,7 @@ def test_states_are_distinct_and_moves_lead_to_what_a_step_makes() -> None:
     keys = state_keys(found.states)
     assert len(set(keys)) == len(keys) == len(found.next_state)
     for action in range(7):
-        after, verdict = step(found.states.clone(), torch.full((len(keys),), action), found.setting)
+        after, verdict = step(found.states.clone(), torch.full((len(keys),), action), found.spec)
         reached = [keys[state] if state != NOWHERE else None for state in found.next_state[:, action]]
         made = [None if over else key for key, over in zip(state_keys(after), verdict.terminated.tolist(), strict=True)]
         assert reached == made

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from environments.batched.layouts import draw_layouts
 from environments.facts import FACTS
 from environments.graph.exploration import NOWHERE, SUCCESS
 from environments.graph.numbering import number_rows
@@ -21,6 +20,7 @@ from environments.graph.partitions import (
 from environments.graph.shortest import NO_WAY
 from environments.graph.state_graph import StateGraph, layout_graph, state_graph
 from environments.registration import SUPPORTED_IDS
+from environments.twin.layouts import draw_layouts
 
 MOVABLE = "MiniGrid-MemoryS7FixedStart-v0"
 STATIC = "MiniGrid-MemoryS7FixedStartStatic-v0"

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from environments.batched.cells import Thing
-from environments.batched.editing import Move, Place, Recolour, edited
-from environments.batched.layouts import draw_layouts
-from environments.batched.state import State
 from environments.graph.enumeration import enumerate_states
 from environments.graph.reachability import UNREACHABLE, steps_to_reach
 from environments.graph.starts import exhaustive_layouts
+from environments.grid.cells import Thing
+from environments.grid.state import State
+from environments.twin.editing import Move, Place, Recolour, edited
+from environments.twin.layouts import draw_layouts
 
 
 def test_every_state_of_a_world_is_reached_at_its_depth() -> None:
@@ -22,7 +22,7 @@ def test_a_moved_key_is_reachable_where_keys_can_be_carried_and_nowhere_else() -
     steps = []
     for env_id in ("MiniGrid-MemoryS7FixedStart-v0", "MiniGrid-MemoryS7FixedStartStatic-v0"):
         layouts = exhaustive_layouts(env_id)
-        moved = edited(layouts.start[torch.tensor([0])], Move(1, 2, 2, 2), layouts.setting)
+        moved = edited(layouts.start[torch.tensor([0])], Move(1, 2, 2, 2), layouts.spec)
         steps.append(int(steps_to_reach(enumerate_states(layouts), moved)[0]))
     assert steps[0] > 0
     assert steps[1] == UNREACHABLE
@@ -32,11 +32,11 @@ def test_a_colour_that_the_world_does_not_have_is_out_of_reach() -> None:
     layouts = draw_layouts("MiniGrid-DoorKey-5x5-v0", [0])
     found = enumerate_states(layouts)
     state = found.states[torch.tensor([0])]
-    key = next((x, y) for x in range(5) for y in range(5) if _is_key(state, layouts.setting.cell(x, y)))
-    assert steps_to_reach(found, edited(state, Recolour(*key, "red"), layouts.setting)).tolist() == [UNREACHABLE]
+    key = next((x, y) for x in range(5) for y in range(5) if _is_key(state, layouts.spec.cell(x, y)))
+    assert steps_to_reach(found, edited(state, Recolour(*key, "red"), layouts.spec)).tolist() == [UNREACHABLE]
     free = next(cell for cell in range(25) if int(state.grid[0, cell]) == 1 and cell != int(state.position))
-    place = Place(*layouts.setting.place(free), Thing("ball", "red"))
-    assert steps_to_reach(found, edited(state, place, layouts.setting)).tolist() == [UNREACHABLE]
+    place = Place(*layouts.spec.place(free), Thing("ball", "red"))
+    assert steps_to_reach(found, edited(state, place, layouts.spec)).tolist() == [UNREACHABLE]
 
 
 def _is_key(state: State, cell: int) -> bool:

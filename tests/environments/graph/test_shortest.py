@@ -5,11 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from environments.batched.families import TWIN_IDS
-from environments.batched.layouts import draw_layouts
+from environments.families.families import TWIN_IDS
 from environments.graph.exploration import CONTINUES, FAILURE, NOWHERE, SUCCESS
 from environments.graph.shortest import NO_WAY, optimal_actions, steps_to_success
 from environments.graph.state_graph import StateGraph, layout_graph, state_graph
+from environments.twin.layouts import draw_layouts
 
 IDS = ["MiniGrid-MemoryS7FixedStart-v0", "MiniGrid-MemoryS7FixedStartStatic-v0"]
 
@@ -118,7 +118,7 @@ def _succeed(watched, seed: int) -> None:
     """Take one optimal action after the other, any of those there are; reward must come with the last, not before."""
     watched.reset(seed)
     rng = np.random.default_rng(seed)
-    graph = layout_graph(draw_layouts(watched.setting.env_id, [seed]))
+    graph = layout_graph(draw_layouts(watched.spec.env_id, [seed]))
     state = int(graph.start[0])
     n_steps = int(graph.steps_to_success[state])
     assert 0 < n_steps <= graph.max_steps

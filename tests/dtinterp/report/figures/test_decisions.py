@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from dtinterp.equivalence.decisions import Decided
+from dtinterp.equivalence.explain.decisions import Decided
 from dtinterp.report.figures.decisions import decision_figure
 
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from scipy.cluster import hierarchy
 
-from dtinterp.equivalence.certify import EquivalenceReport
-from dtinterp.equivalence.classes import classes, dendrogram, partition_of
 from dtinterp.equivalence.levels import Level, level_at
+from dtinterp.equivalence.partition import classes, dendrogram, partition_of
+from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.report.colours import class_colours
 from dtinterp.report.figures.dendrogram import ABOVE, BROKEN, dendrogram_figure, joins_of
 

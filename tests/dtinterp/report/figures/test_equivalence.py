@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import torch
 
-from dtinterp.equivalence.certificates import certificates
-from dtinterp.equivalence.certify import EquivalenceReport
-from dtinterp.equivalence.classes import partition_of
+from dtinterp.equivalence.classes.certificates import certificates
 from dtinterp.equivalence.levels import level_at
+from dtinterp.equivalence.partition import partition_of
+from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.report.figures.equivalence import (
     agreement_figure,
     class_order,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dtinterp.interventions.report import InterventionReport
+from dtinterp.interventions.instruction_flip.report import InterventionReport
 from dtinterp.report.figures.flip import dose_figure, endings_figure
 from dtinterp.report.results import StudyResults
 

@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from dtinterp.equivalence.certify import EquivalenceReport
+from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.report.figures.quotient import quotient_figure
 
 

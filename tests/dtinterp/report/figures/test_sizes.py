@@ -1,10 +1,10 @@
 import plotly.graph_objects as go
 import pytest
 
-from dtinterp.foundation.pool import Failed
+from dtinterp.foundation.jobs.pool import Failed
 from dtinterp.foundation.statistics import wilson
-from dtinterp.model.sizes import Scores, Tried, sizes_of
-from dtinterp.model.sweep import Trial
+from dtinterp.model.training.sizes import Scores, Tried, sizes_of
+from dtinterp.model.training.sweep import Trial
 from dtinterp.report.figures.sizes import sizes_figure
 
 TRIED = [

@@ -6,7 +6,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from dtinterp.features.token_errors import TokenErrors
-from dtinterp.interventions.comparison import Comparison
+from dtinterp.interventions.dictionary_comparison import Comparison
 from dtinterp.report.figures.token_errors import N_SHOWN, SPREAD, thinned, token_error_figure
 from dtinterp.report.results import StudyResults
 

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from dtinterp.equivalence.comparison import MATTERS, ComparisonReport
-from dtinterp.equivalence.contrasts import NO_CONFUSIONS, Contrast
-from dtinterp.equivalence.partitions import CERTIFIED, LOOKS
+from dtinterp.equivalence.compared_partitions import CERTIFIED, LOOKS
+from dtinterp.equivalence.model_comparison import MATTERS, ComparisonReport
+from dtinterp.equivalence.truth.disagreements import NO_CONFUSIONS, Contrast
 from dtinterp.report.html import element
 from dtinterp.report.results import StudyResults
 from dtinterp.report.sections.agreement import agreement_section, mirror_table, relation_table, variation_table

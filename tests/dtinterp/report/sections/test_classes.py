@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dtinterp.equivalence.certificates import certificates
-from dtinterp.equivalence.classes import Partition, partition_of
+from dtinterp.equivalence.classes.certificates import certificates
+from dtinterp.equivalence.partition import Partition, partition_of
 from dtinterp.report.evidence import bits
 from dtinterp.report.html import Html
 from dtinterp.report.results import Sourced, StudyResults

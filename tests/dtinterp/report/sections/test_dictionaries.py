@@ -2,8 +2,8 @@ import re
 from dataclasses import replace
 from html import unescape
 
-from dtinterp.dictionary.gate import verdict_of
-from dtinterp.dictionary.verdict import Gate, Verdict
+from dtinterp.dictionary.evaluation.acceptance import verdict_of
+from dtinterp.dictionary.evaluation.criteria import Gate, Verdict
 from dtinterp.report.results import StudyResults
 from dtinterp.report.sections.dictionaries import dictionaries_section
 

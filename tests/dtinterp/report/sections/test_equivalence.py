@@ -1,7 +1,6 @@
 from dataclasses import replace
 
-from dtinterp.equivalence.agreement import Agreement
-from dtinterp.equivalence.certify import Comparison
+from dtinterp.equivalence.truth.agreement import Agreement, Comparison
 from dtinterp.foundation.statistics import Interval
 from dtinterp.report.html import Html
 from dtinterp.report.results import Sourced, StudyResults

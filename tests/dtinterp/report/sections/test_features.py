@@ -3,8 +3,8 @@ from html import unescape
 
 import torch
 
-from dtinterp.dictionary.verdict import Gate, Verdict
-from dtinterp.features.label_table import VERDICTS
+from dtinterp.dictionary.evaluation.criteria import Gate, Verdict
+from dtinterp.features.labels.table import VERDICTS
 from dtinterp.features.table import FeatureTable
 from dtinterp.report.html import Html
 from dtinterp.report.results import ScoredDictionary, Sourced, StudyResults

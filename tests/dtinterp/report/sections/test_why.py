@@ -3,7 +3,7 @@ from html import unescape
 
 import pytest
 
-from dtinterp.equivalence.explanation_storage import ExplainedClasses, ExplainedPair
+from dtinterp.equivalence.explain.storage import ExplainedClasses, ExplainedPair
 from dtinterp.foundation.statistics import Interval
 from dtinterp.report.html import element
 from dtinterp.report.results import Sourced, StudyResults

@@ -1,0 +1,1 @@
+"""Commands that fit dictionaries, transcoders and probes, and judge them."""

@@ -1,0 +1,132 @@
+"""A model on disk becomes dictionaries of its sites, with their report cards, on disk."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dtinterp.activations.sites import OBSERVATION_EMBEDDING, check_site
+from dtinterp.commands.claiming import claims_out
+from dtinterp.commands.dictionaries.fitting import Fitted, fit_to_sites
+from dtinterp.commands.dictionaries.held_out_rows import HeldOutRows
+from dtinterp.commands.dictionaries.scoring import Judging, score_on_held_out
+from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
+from dtinterp.dictionary.config import FitConfig
+from dtinterp.dictionary.dictionary import Dictionary
+from dtinterp.dictionary.evaluation.score import DictionaryScore
+from dtinterp.dictionary.storage import save_dictionary
+from dtinterp.dictionary.variations import Variations, consistencies, varied
+from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
+from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.jobs.unfinished import unfinished_beside
+from dtinterp.foundation.ranges import require_at_least, require_sensible
+
+
+@dataclass(frozen=True)
+class DictionaryConfig:
+    """Which rows a dictionary learns, and how; with variations or several sites, a stack of dictionaries."""
+
+    site: str = OBSERVATION_EMBEDDING
+    """where in the model, at observation tokens: hook_obs_embed, blocks.L.hook_resid_pre, _mid or _post, or any other
+    hook"""
+    fit: FitConfig = field(default_factory=FitConfig)
+    """kind, width and training"""
+    vary: Variations = field(default_factory=Variations)
+    """what a stack varies"""
+    sites: tuple[str, ...] = ()
+    """several sites, fitted as one stack; empty: `site` alone"""
+    untrained: bool = False
+    """take a model of the same shape that never saw a window: the control"""
+    n_windows: int = 4096
+    """training windows whose rows are learnt"""
+    rows: Path | None = None
+    """folder that `dtinterp harvest` wrote from the model's training side at `site`: its rows are learnt instead"""
+    n_held_out_windows: int = 1024
+    """held-out windows on which it is scored"""
+    judging: Judging = field(default_factory=Judging)
+    """how the model is made to act on reconstructions, and pass marks"""
+    seed: int = 0
+    """seed of windows and weights"""
+
+    def __post_init__(self) -> None:
+        """Refuse rows of one site for several, and a site that is named twice."""
+        if self.rows is not None and self.sites:
+            raise UserError(f"{self.rows} holds rows of one site: give --site, and no --sites.")
+        twice = sorted({site for site in self.sites if self.sites.count(site) > 1})
+        if twice:
+            raise UserError(f"--sites names {twice[0]} more than once: give each site once.")
+        require_at_least(self, 1, "n_windows", "n_held_out_windows")
+        require_sensible(self)
+
+    @property
+    def is_stack(self) -> bool:
+        """Whether there may be more than one dictionary, each with a folder of its own."""
+        return bool(self.sites) or self.vary != Variations()
+
+
+@claims_out
+def fit_dictionary(
+    config: DictionaryConfig,
+    out: Path = Path("results/dictionary"),
+    *,
+    model: Path = MODEL,
+    demonstrations: Path = DEMONSTRATIONS,
+    replace: bool = False,
+) -> tuple[Artefact, ...]:
+    """Fit autoencoders or baselines to sites of a model, and score them on held-out windows.
+
+    One dictionary is written to OUT itself. With several widths, sparsities, seeds or sites, all are fitted as one
+    computation and written to OUT/SITE/NAME. An interrupted fit goes on where it stopped when the same command is given
+    again.
+
+    Args:
+        config: which rows, and how.
+        out: folder to write, or to write into.
+        model: folder of the model.
+        demonstrations: folder of the demonstrations that it was trained on.
+        replace: write anew what exists.
+    """
+    subject = load_subject(model, demonstrations, untrained=config.untrained)
+    fits = varied(config.fit, config.vary)
+    sites = config.sites or (config.site,)
+    for site in sites:
+        check_site(subject.model, site)
+        for fit in fits:
+            refuse_existing(_folder(out, site, fit, config), replace=replace)
+    unfinished = unfinished_beside(out)
+    fitted = _fitted(subject, sites, config)
+    found = fit_to_sites(fitted, fits, seed=config.seed, unfinished=unfinished)
+    written: list[Artefact] = []
+    for at_site, dictionaries in zip(fitted, found, strict=True):
+        parents = (*subject.artefacts, *at_site.source)
+        scored = score_site(at_site, fits, dictionaries, config)
+        for fit, (dictionary, score) in zip(fits, scored, strict=True):
+            folder = _folder(out, at_site.site, fit, config)
+            artefact = save_dictionary(
+                folder, dictionary, score=score, parents=parents, seed=config.seed, replace=replace
+            )
+            written.append(artefact)
+    unfinished.unlink(missing_ok=True)
+    return tuple(written)
+
+
+def score_site(
+    fitted: Fitted, fits: Sequence[FitConfig], dictionaries: Sequence[Dictionary], config: DictionaryConfig
+) -> Iterator[tuple[Dictionary, DictionaryScore]]:
+    """Judge all dictionaries of one site on its held-out rows, and yield each with its card."""
+    subject = fitted.subject
+    held_out = HeldOutRows.of(subject, fitted.site, n_windows=config.n_held_out_windows, seed=config.seed)
+    for dictionary, alike in zip(dictionaries, consistencies(fits, dictionaries), strict=True):
+        score = score_on_held_out(held_out, dictionary, config.judging, fitted=fitted, seed=config.seed)
+        name = f"untrained {dictionary.name}" if subject.is_untrained else dictionary.name
+        yield dataclasses.replace(dictionary, name=name), dataclasses.replace(score, consistency=alike)
+
+
+def _fitted(subject: Subject, sites: Sequence[str], config: DictionaryConfig) -> list[Fitted]:
+    if config.rows is not None:
+        return [Fitted.read(subject, site, config.rows) for site in sites]
+    return Fitted.of_sites(subject, sites, n_windows=config.n_windows, seed=config.seed)
+
+
+def _folder(out: Path, site: str, fit: FitConfig, config: DictionaryConfig) -> Path:
+    return out / site / fit.title if config.is_stack else out

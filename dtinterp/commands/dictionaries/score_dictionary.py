@@ -1,0 +1,81 @@
+"""A dictionary on disk and its model become a report card on disk."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from dtinterp.commands.claiming import claims_out
+from dtinterp.commands.dictionaries.dissection import dissection_of
+from dtinterp.commands.dictionaries.fitting import Fitted
+from dtinterp.commands.dictionaries.held_out_rows import HeldOutRows
+from dtinterp.commands.dictionaries.scoring import Judging, score_on_held_out
+from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
+from dtinterp.foundation.artefacts.artefact import Artefact, Content, refuse_existing, write_artefact
+from dtinterp.foundation.ranges import require_at_least, require_sensible
+
+KIND = "dictionary-score"
+
+
+@dataclass(frozen=True)
+class ScoreConfig:
+    """On which rows a dictionary is judged, and how."""
+
+    split: Literal["held-out", "train"] = "held-out"
+    """windows of episodes that the model never saw, or of those that it was trained on"""
+    n_windows: int = 1024
+    """windows on which it is judged"""
+    n_fitted_windows: int = 4096
+    """training windows whose rows count as seen by the fit: as many as it was fitted to, with the same seed"""
+    judging: Judging = field(default_factory=Judging)
+    """how the model is made to act on reconstructions, and pass marks"""
+    untrained: bool = False
+    """judge it in a model of the same shape that never saw a window: the control"""
+    seed: int = 0
+    """seed of windows, intervals and episodes"""
+    rows: Path | None = None
+    """folder of the harvest that it was fitted to, in place of training windows"""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot be meant."""
+        require_at_least(self, 1, "n_windows")
+        require_at_least(self, 0, "n_fitted_windows")
+        require_sensible(self)
+
+
+@claims_out
+def score_dictionary(
+    config: ScoreConfig,
+    dictionary: Path = Path("results/dictionary"),
+    out: Path = Path("results/dictionary-score"),
+    *,
+    model: Path = MODEL,
+    demonstrations: Path = DEMONSTRATIONS,
+    replace: bool = False,
+) -> Artefact:
+    """Judge a dictionary anew, as fit-dictionary does: on other windows, by other marks, or one that was imported.
+
+    Args:
+        config: on which rows, and how.
+        dictionary: folder of the dictionary.
+        out: folder to write.
+        model: folder of the model that the dictionary was fitted to.
+        demonstrations: folder of the demonstrations that the model was trained on.
+        replace: write it anew where it exists.
+    """
+    refuse_existing(out, replace=replace)
+    subject = load_subject(model, demonstrations, untrained=config.untrained)
+    dissection = dissection_of(subject, dictionary)
+    judged = dissection.dictionary
+    draw = subject.held_out_windows if config.split == "held-out" else subject.train_windows
+    rows = HeldOutRows.at(subject, judged.site, draw(config.n_windows, seed=config.seed))
+    fitted = (
+        Fitted.of(subject, judged.site, n_windows=config.n_fitted_windows, seed=config.seed)
+        if config.rows is None
+        else Fitted.read(subject, judged.site, config.rows)
+    )
+    score = score_on_held_out(rows, judged, config.judging, fitted=fitted, seed=config.seed)
+    read = None if config.rows is None else str(config.rows)
+    settings = {"name": judged.name, "site": judged.site, **asdict(config), "rows": read}
+    content = Content(KIND, settings, {}, asdict(score))
+    parents = (*dissection.artefacts, *fitted.source)
+    return write_artefact(out, content, parents=parents, seed=config.seed, replace=replace)

@@ -1,0 +1,1 @@
+"""Commands that certify, explain and compare classes of observations."""

@@ -1,0 +1,130 @@
+"""Certified classes and a dictionary become what the features say about them, on disk."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from jaxtyping import Float32
+from torch import Tensor
+
+from dtinterp.commands.claiming import claims_out
+from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, SHIPPED_DICTIONARY, load_subject
+from dtinterp.dictionary.dictionary import Dictionary, encode_dense
+from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
+from dtinterp.dictionary.storage import gate_record, load_dictionary
+from dtinterp.equivalence.behaviour.quotient import representatives
+from dtinterp.equivalence.exhaustive_contexts import refuse_plays
+from dtinterp.equivalence.explain.class_features import class_features, dimensions
+from dtinterp.equivalence.explain.prediction import in_components, predict, raw_cosine
+from dtinterp.equivalence.explain.representations import (
+    near_as_heads_read,
+    near_in_the_embedding,
+    same_active_features,
+    same_code,
+)
+from dtinterp.equivalence.explain.similarity import learn_similarity
+from dtinterp.equivalence.explain.storage import CLASSES, ClassesExplanation
+from dtinterp.equivalence.report import EquivalenceReport
+from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
+from dtinterp.equivalence.storage import load_equivalence
+from dtinterp.equivalence.swaps.trials import embedded
+from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artefact, refuse_existing, write_artefact
+from dtinterp.foundation.ranges import require_at_least, require_sensible
+from dtinterp.foundation.seeding import numpy_generator
+from dtinterp.model.network.transformer import DecisionTransformer
+
+N_COMPONENTS = 8
+"""Principal components that embeddings are compared in, as a dictionary with eight active features would."""
+
+
+@dataclass(frozen=True)
+class ExplainConfig:
+    """How features are held against certified classes."""
+
+    n_draws: int = 200
+    """resamples of the frames for intervals, and relabellings of them for p-values"""
+    n_splits: int = 20
+    """random halves of the frames that similarities are learned on"""
+    seed: int = 0
+    """seed of all of them"""
+
+    def __post_init__(self) -> None:
+        """Refuse nothing drawn."""
+        require_at_least(self, 1, "n_draws", "n_splits")
+        require_sensible(self)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Folders that belong together."""
+
+    equivalence: Path = Path("results/equivalence")
+    """certified classes, as certify wrote them"""
+    dictionary: Path = SHIPPED_DICTIONARY
+    """a dictionary of the model's observation embedding"""
+    model: Path = MODEL
+    """the model"""
+    demonstrations: Path = DEMONSTRATIONS
+    """the demonstrations that it was trained on"""
+
+
+@claims_out
+def explain_classes(
+    config: ExplainConfig, places: Places, out: Path = Path("results/explanation"), *, replace: bool = False
+) -> Artefact:
+    """Say what the members of each class share, and how well features tell which observations are interchangeable.
+
+    Args:
+        config: intervals and controls.
+        places: the classes, and what they rest on.
+        out: folder to write.
+        replace: write it anew where it exists.
+    """
+    refuse_existing(out, replace=replace)
+    subject = load_subject(places.model, places.demonstrations)
+    trained = subject.trained.artefact
+    report = load_equivalence(places.equivalence, parent=trained)
+    refuse_plays(report.config, str(places.equivalence))
+    parents = (
+        *subject.artefacts,
+        read_artefact(places.equivalence, kind=EQUIVALENCE),
+        read_artefact(places.dictionary, kind=DICTIONARY),
+    )
+    features = load_dictionary(places.dictionary, parent=trained)
+    found = _explained(subject.model, report, features, subject.items, config)
+    tensors = {"frame_id": report.chosen.frame_id, "label": report.partition.label}
+    metrics = {**asdict(found), **gate_record(places.dictionary)}
+    content = Content(CLASSES, asdict(config), tensors, metrics)
+    return write_artefact(out, content, parents=parents, seed=config.seed, replace=replace)
+
+
+def _explained(
+    model: DecisionTransformer,
+    report: EquivalenceReport,
+    dictionary: Dictionary,
+    items: Float32[Tensor, "table item"],
+    config: ExplainConfig,
+) -> ClassesExplanation:
+    frames, relation = report.chosen.frame_id, report.relation
+    x = embedded(model, items[frames])
+    distances = (
+        raw_cosine(x, frames),
+        near_in_the_embedding(x, frames),
+        in_components(x, N_COMPONENTS, frames),
+        near_as_heads_read(model, x, frames),
+        same_active_features(dictionary, x, frames),
+        same_code(dictionary, x, frames),
+    )
+    rng = numpy_generator(config.seed, "explanation/controls")
+    epsilon, codes = report.config.epsilon, encode_dense(dictionary, x)
+    return ClassesExplanation(
+        predictions=predict(relation, distances, epsilon=epsilon, n_draws=config.n_draws, generator=rng),
+        learned=learn_similarity(
+            (relation.maximum <= epsilon).numpy(),
+            codes.double().numpy(),
+            beside={each.name: each.maximum.double().numpy() for each in distances},
+            n_splits=config.n_splits,
+            generator=rng,
+        ),
+        dimensions=dimensions(x, representatives(report.partition, relation).tolist()),
+        classes=class_features(report.partition, codes),
+    )

@@ -1,0 +1,77 @@
+"""The models that a training kept become, on disk, when observations merged to them and when they split."""
+
+from pathlib import Path
+
+from dtinterp.commands.claiming import claims_out
+from dtinterp.commands.equivalence.handling import HERE_ALONE, Handling
+from dtinterp.commands.subject import DEMONSTRATIONS, Subject, load_subject
+from dtinterp.equivalence.history_storage import save_history
+from dtinterp.equivalence.over_training import Ground, HistoryConfig, follow
+from dtinterp.equivalence.tables import moments_table
+from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
+from dtinterp.foundation.artefacts.writing import write_text
+from dtinterp.foundation.errors import UserError
+from dtinterp.model.storage import TrainedModel, load_model
+from dtinterp.model.validation import validation_windows
+from dtinterp.report.figures.history import history_figure
+from dtinterp.report.style import CONFIG
+
+PREFIX = "step-"
+
+
+@claims_out
+def follow_classes(
+    steps: Path,
+    /,
+    config: HistoryConfig,
+    out: Path = Path("results/history"),
+    *,
+    demonstrations: Path = DEMONSTRATIONS,
+    handling: Handling = HERE_ALONE,
+    replace: bool = False,
+) -> Artefact:
+    """Follow the classes of observations through a training: when they merge, when they split, beside the loss.
+
+    The models are those that `train-model --n-checkpoints` keeps, and the one that training began with. The figure goes
+    to OUT.html. An interrupted call goes on where it stopped when it is called again.
+
+    Args:
+        steps: folder with the models that a training kept, NAME.steps.
+        config: which observations and contexts.
+        out: folder to write; unfinished work stands beside it.
+        demonstrations: folder of the demonstrations that they were trained on.
+        handling: who does the work, and a table for notebooks.
+        replace: write it anew where it exists.
+    """
+    refuse_existing(out, replace=replace)
+    kept = _kept(steps)
+    subject = load_subject(steps / f"{PREFIX}{max(kept):06d}", demonstrations)
+    cache = handling.cache(out, subject, config)
+    models = {0: subject.untrained, **{step: each.model for step, each in kept.items()}}
+    with cache.joined():
+        found = follow(models, _ground(subject), config, cache=cache)
+    handling.write({"moments": moments_table(found)})
+    page = history_figure(found).to_html(config=CONFIG)
+    write_text(out.with_name(f"{out.name}.html"), page)
+    written = save_history(
+        out, found, parents=(*(each.artefact for each in kept.values()), subject.demonstrations), replace=replace
+    )
+    cache.close()
+    return written
+
+
+def _kept(steps: Path) -> dict[int, TrainedModel]:
+    """Return the models of a folder by their number of steps. Raises `UserError` where they are not of one training."""
+    folders = sorted(steps.glob(f"{PREFIX}*"))
+    if not folders:
+        raise UserError(f"{steps} holds no {PREFIX}*: give the NAME.steps that train-model --n-checkpoints writes.")
+    kept = {int(folder.name.removeprefix(PREFIX)): load_model(folder) for folder in folders}
+    made_from = [(each.training, each.artefact.manifest.parents) for each in kept.values()]
+    if any(each != made_from[0] for each in made_from):
+        raise UserError(f"the models in {steps} are not of one training: give a folder that one training wrote.")
+    return kept
+
+
+def _ground(subject: Subject) -> Ground:
+    windows = validation_windows(subject.trajectories, subject.split, subject.training)
+    return Ground(subject.trajectories, subject.split.held_out, subject.items, windows)

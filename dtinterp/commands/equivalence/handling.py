@@ -1,0 +1,44 @@
+"""Long work on observations becomes a cache beside its artefact: gone on with when interrupted, spread if asked."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from dtinterp import __version__
+from dtinterp.commands.subject import Subject
+from dtinterp.equivalence.over_training import HistoryConfig
+from dtinterp.equivalence.report import EquivalenceConfig
+from dtinterp.equivalence.screen import ScreenConfig
+from dtinterp.equivalence.tables import write_tables
+from dtinterp.foundation.jobs.job_cache import JobCache, open_job_cache
+
+
+@dataclass(frozen=True)
+class Handling:
+    """Who takes part, and what is written beside the artefact."""
+
+    tables: Path | None = None
+    """folder for what was found as Parquet, for notebooks; none without"""
+    ray_address: str | None = None
+    """where Ray makes the swaps, many pieces at a time: local for the cores of this machine, or the HOST:PORT of a
+    cluster (pip install 'dtinterp[ray]'); without it they are made here"""
+
+    def cache(self, out: Path, subject: Subject, config: EquivalenceConfig | ScreenConfig | HistoryConfig) -> JobCache:
+        """Return the cache of the work that is to become `out`, begun or gone on with.
+
+        Raises `UserError` where other work is unfinished there, be it only that other code did it.
+        """
+        parents = {each.name: each.manifest.digest for each in subject.artefacts}
+        identity = {"code": __version__, **asdict(config), **parents}
+        return open_job_cache(out.with_name(f"{out.name}.unfinished"), identity, ray_address=self.ray_address)
+
+    def write(self, tables: Mapping[str, pd.DataFrame]) -> None:
+        """Write the tables, if they are asked for."""
+        if self.tables is not None:
+            write_tables(self.tables, tables)
+
+
+HERE_ALONE = Handling()
+"""No machines but this one, and no tables."""

@@ -1,0 +1,48 @@
+"""A model and its demonstrations on disk become how well it predicts the actions of held-out episodes, on disk."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from dtinterp.commands.claiming import claims_out
+from dtinterp.commands.models.train_model import counts_of
+from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
+from dtinterp.foundation.artefacts.artefact import Artefact, Content, refuse_existing, write_artefact
+from dtinterp.model.breakdown import break_down
+from dtinterp.model.validation import validation_windows
+
+KIND = "validation"
+ITS_OWN = "episodes that its training held out"
+A_NEW_SPLIT = "episodes of a split made here: it was trained elsewhere, perhaps on others like them"
+
+
+@claims_out
+def validate(
+    out: Path = Path("results/validation"),
+    *,
+    model: Path = MODEL,
+    demonstrations: Path = DEMONSTRATIONS,
+    replace: bool = False,
+) -> Artefact:
+    """Measure a model's loss and accuracy on held-out windows: overall, by slot, by return-to-go and by sampler.
+
+    They are those that train-model measures at its end. A model that was trained elsewhere held out nothing here: it is
+    measured on a split of these demonstrations, and the artefact says so.
+
+    Args:
+        out: folder to write.
+        model: folder of the model.
+        demonstrations: folder of the demonstrations that it was trained on.
+        replace: write it anew where it exists.
+    """
+    refuse_existing(out, replace=replace)
+    subject = load_subject(model, demonstrations)
+    training, is_ours = subject.training, subject.trained.training is not None
+    windows = validation_windows(subject.trajectories, subject.split, training)
+    found = break_down(subject.model, windows, subject.items, subject.trajectories, seed=training.seed)
+    metrics = {
+        "held_out": ITS_OWN if is_ours else A_NEW_SPLIT,
+        "split": counts_of(subject.split),
+        "validation": asdict(found),
+    }
+    content = Content(KIND, {"n_windows": len(windows)}, {}, metrics)
+    return write_artefact(out, content, parents=subject.artefacts, seed=training.seed, replace=replace)

@@ -1,0 +1,1 @@
+"""Evaluation of dictionaries: report cards, acceptance criteria, agreement between seeds, probes."""

@@ -1,0 +1,1 @@
+"""Tables of activation rows: read, normalised, weighted, deduplicated and paired."""

@@ -1,0 +1,1 @@
+"""Linear maps and transcoders that stand in for an MLP."""

@@ -1,0 +1,1 @@
+"""Behaviour of a policy that sees one representative of each class."""

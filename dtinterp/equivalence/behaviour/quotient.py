@@ -1,0 +1,172 @@
+"""Classes become behaviour: what a model still earns when it is shown one representative for each class.
+
+With r(a) the representative of a's class, the quotient policy sees r(a) wherever the world shows a, at every step and
+in every slot. If the classes hold what the model calls the same, it must act as before; if they lose a distinction that
+matters, return is lost. Frames that were not compared are shown as they are.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+import numpy as np
+import torch
+from jaxtyping import Int64, UInt8
+from torch import Tensor
+
+from dtinterp.demonstrations.samplers import Greedy
+from dtinterp.equivalence.partition import Partition, classes_of_count, partition_of
+from dtinterp.equivalence.places import places
+from dtinterp.equivalence.relation import Relation
+from dtinterp.foundation.statistics import Interval, central
+from dtinterp.interventions.expectation import Altered, expectation
+from dtinterp.model.network.transformer import DecisionTransformer
+from environments.graph.evaluation import Expectation
+from environments.graph.state_graph import StateGraph
+
+Judge = Callable[[Int64[Tensor, " frame"]], Expectation]
+"""Plays the model that is shown, for each compared frame, the one at the place given: exactly, in expectation."""
+
+NO_LOSS = 1e-9
+"""What rounding may make of a return."""
+
+
+@dataclass(frozen=True)
+class Quotient:
+    """A model whose observations were exchanged for their classes' representatives, beside random classes."""
+
+    name: str
+    """of the partition"""
+    n_classes: int
+    n_exchanged: int
+    """observations that are not their own representative"""
+    earned: Expectation
+    """exact: greedy, over all starts"""
+    random_return: Interval
+    """with random classes of the same sizes: the mean, the central 95% of the draws, and their number"""
+    random_success: Interval
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What a model earns on one cut of a dendrogram that is itself a control."""
+
+    n_classes: int
+    earned: Expectation
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How a model acts when it can tell only some of its observations apart; what it earns is exact."""
+
+    intact: Expectation
+    classes: Quotient
+    """by the model's own classes"""
+    untrained_classes: Quotient
+    """by an untrained model's, as many"""
+    worlds: tuple[Quotient, ...]
+    """by the world's own partitions"""
+    coarsening: tuple[Quotient, ...]
+    """by the model's dendrogram, cut into fewer and fewer classes"""
+    untrained_coarsening: tuple[Cut, ...]
+    """by an untrained model's dendrogram, cut likewise"""
+
+    @property
+    def named(self) -> tuple[Quotient, ...]:
+        """The partitions that were not made by counting."""
+        return (self.classes, self.untrained_classes, *self.worlds)
+
+    @property
+    def fewest(self) -> Quotient:
+        """The last cut of the model's dendrogram, from finer to coarser, before the first one that loses return."""
+        floor = self.intact.expected_return - NO_LOSS
+        return list(takewhile(lambda cut: cut.earned.expected_return >= floor, self.coarsening))[-1]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The one way in which all partitions are tried."""
+
+    relation: Relation
+    """which member of a class is closest to the others"""
+    judge: Judge
+    n_draws: int
+    generator: np.random.Generator
+
+    def behaviour(self, partition: Partition, worlds: Sequence[Partition], untrained: Relation) -> Behaviour:
+        """Return what is left of the behaviour under each partition, and as fewer and fewer classes are left."""
+        n_frames = len(partition.label)
+        counts = halvings(n_frames)
+        return Behaviour(
+            intact=self.judge(torch.arange(n_frames)),
+            classes=self.quotient(partition),
+            untrained_classes=self.quotient(classes_of_count(untrained, partition.n_classes)),
+            worlds=tuple(self.quotient(world) for world in worlds),
+            coarsening=tuple(self.quotient(cut) for cut in coarser_and_coarser(self.relation, counts)),
+            untrained_coarsening=tuple(self._cut(cut) for cut in coarser_and_coarser(untrained, counts)),
+        )
+
+    def quotient(self, partition: Partition) -> Quotient:
+        """Return what is left when each class is one observation to the model."""
+        chosen = representatives(partition, self.relation)
+        controls = [self._control(partition) for _ in range(self.n_draws)]
+        return Quotient(
+            name=partition.name,
+            n_classes=partition.n_classes,
+            n_exchanged=int((chosen != torch.arange(len(chosen))).sum()),
+            earned=self.judge(chosen),
+            random_return=central([control.expected_return for control in controls]),
+            random_success=central([control.success for control in controls]),
+        )
+
+    def _cut(self, partition: Partition) -> Cut:
+        return Cut(partition.n_classes, self.judge(representatives(partition, self.relation)))
+
+    def _control(self, partition: Partition) -> Expectation:
+        shuffled = torch.from_numpy(self.generator.permutation(partition.label.numpy()))
+        return self.judge(representatives(partition_of(shuffled, "random"), self.relation))
+
+
+def coarser_and_coarser(relation: Relation, counts: Sequence[int]) -> list[Partition]:
+    """Return the dendrogram cut into these numbers of classes; cuts that ties make equal are given once."""
+    cuts = {cut.n_classes: cut for cut in (classes_of_count(relation, count) for count in counts)}
+    return [cuts[count] for count in sorted(cuts, reverse=True)]
+
+
+def halvings(n_frames: int) -> list[int]:
+    """Return numbers of classes from all frames apart to all in one, each about half of the last but one."""
+    counts = {round(n_frames * 2 ** (-step / 2)) for step in range(2 * n_frames.bit_length() + 1)}
+    return sorted(counts - {0} | {1}, reverse=True)
+
+
+def judge_of(
+    model: DecisionTransformer,
+    graph: StateGraph,
+    frames: UInt8[Tensor, "frame view view 3"],
+    *,
+    target_return: float,
+) -> Judge:
+    """Return what tells the model's exact greedy expectation when chosen frames are shown as others."""
+    place = places(graph, frames)
+
+    def judge(chosen: Int64[Tensor, " frame"]) -> Expectation:
+        substitute = torch.arange(len(graph.frames))
+        substitute[place] = place[chosen]
+        return expectation(model, graph, Greedy(), target_return=target_return, altered=Altered(substitute))
+
+    return judge
+
+
+def representatives(partition: Partition, relation: Relation) -> Int64[Tensor, " frame"]:
+    """Return the place of each frame's representative: the member of its class that is closest to the one farthest off.
+
+    Distance is the relation's maximum, ties go to the smaller mean and then to the earlier, that is more visited frame.
+    """
+    chosen = torch.empty_like(partition.label)
+    for label in range(partition.n_classes):
+        members = partition.members(label)
+        farthest = relation.maximum[members][:, members].max(1).values
+        mean = relation.mean[members][:, members].mean(1)
+        best = min(range(len(members)), key=lambda place: (float(farthest[place]), float(mean[place]), place))
+        chosen[members] = members[best]
+    return chosen

@@ -1,0 +1,1 @@
+"""Classes of interchangeable observations: formed, refined by counterexamples, and verified."""

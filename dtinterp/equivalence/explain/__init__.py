@@ -1,0 +1,1 @@
+"""Why observations are interchangeable, or are not: features, similarities, feature patching."""

@@ -1,0 +1,196 @@
+"""Certified classes of several models become one table: each relation of each model against each of the world's.
+
+The p-values of one model are one family, adjusted after Holm.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.equivalence.certify import judge_of
+from dtinterp.equivalence.compared_partitions import Certified, model_partitions, world_relations
+from dtinterp.equivalence.partition import Partition, partition_of
+from dtinterp.equivalence.places import places
+from dtinterp.equivalence.report import EquivalenceReport
+from dtinterp.equivalence.truth.agreement import Agreement, compare
+from dtinterp.equivalence.truth.disagreements import Contrasts, contrasts, stakes_of
+from dtinterp.equivalence.truth.key_ball_symmetry import Reflection, reflect
+from dtinterp.equivalence.truth.variation import Variation, variation
+from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.ranges import require_at_least, require_sensible, require_share
+from dtinterp.foundation.seeding import numpy_generator
+from dtinterp.foundation.statistics import holm
+from environments.graph.state_graph import StateGraph, state_graph
+
+MATTERS = "reward bisimulation"
+"""The world's partition that confusions and distractions are named by."""
+
+
+@dataclass(frozen=True)
+class ComparisonConfig:
+    """How classes are held against the world and against each other."""
+
+    n_draws: int = 2_000
+    """random classes of equal sizes per comparison, and random halves of the observations for its interval"""
+    demonstrated_epsilon: float = 0.05
+    """bits that the demonstrated actions of two observations may be apart to be called the same"""
+    tau: float = 0.1
+    """distance |z_a - z_b| / (|z_a| + |z_b|) up to which two codes z of a dictionary are called the same"""
+    n_shown: int = 12
+    """distractions that are kept, the first by return lost, once all are priced; and as many confusions, which nobody
+    shows"""
+    n_windows: int = 512
+    """held-out windows whose mirror images are looked at"""
+    seed: int = 0
+    """seed of windows and controls"""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be compared."""
+        require_share(self, "demonstrated_epsilon")
+        require_at_least(self, 1, "n_draws", "n_windows")
+        require_at_least(self, 0, "n_shown")
+        require_share(self, "tau")
+        require_sensible(self)
+
+
+@dataclass(frozen=True)
+class Against:
+    """One relation of one model held against one of the world's partitions."""
+
+    model: str
+    relation: str
+    world: str
+    agreement: Agreement
+    variation: Variation
+    p_holm: float
+    """the agreement's p-value, adjusted for all comparisons of this model"""
+
+
+@dataclass(frozen=True)
+class Kinship:
+    """How far two models' certified classes agree on the frames that both were certified on."""
+
+    model: str
+    other: str
+    n_frames: int
+    agreement: Agreement
+    p_holm: float
+    """adjusted for all pairs of models"""
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """What one model confuses, what distracts it, and whether it tells key from ball."""
+
+    model: str
+    contrasts: Contrasts
+    reflection: Reflection
+    untrained: Reflection
+    """the same windows in an untrained model"""
+
+
+@dataclass(frozen=True)
+class ComparisonReport:
+    """Models against the world, against each other, and against their own mirror images."""
+
+    env_id: str
+    config: ComparisonConfig
+    against: tuple[Against, ...]
+    kinships: tuple[Kinship, ...]
+    portraits: tuple[Portrait, ...]
+
+
+def hold_against(
+    certified: Sequence[Certified], trajectories: Trajectories, config: ComparisonConfig
+) -> ComparisonReport:
+    """Hold each model's relations against the world's, and the models against each other.
+
+    Raises `UserError` where a report is about another world than the trajectories.
+    """
+    for each in certified:
+        if each.report.env_id != trajectories.env_id:
+            raise UserError(
+                f"{each.name} was certified in {each.report.env_id}, the demonstrations are of {trajectories.env_id}: "
+                "give results of one world."
+            )
+    graph = state_graph(trajectories.env_id)
+    rng = numpy_generator(config.seed, "comparison/controls")
+    return ComparisonReport(
+        env_id=trajectories.env_id,
+        config=config,
+        against=tuple(row for each in certified for row in _against(each, graph, trajectories, config, rng)),
+        kinships=_kinships(certified, config, rng),
+        portraits=tuple(_portrait(each, graph, trajectories, config) for each in certified),
+    )
+
+
+def _against(
+    certified: Certified,
+    graph: StateGraph,
+    trajectories: Trajectories,
+    config: ComparisonConfig,
+    rng: np.random.Generator,
+) -> list[Against]:
+    worlds = world_relations(certified, graph, trajectories, config.demonstrated_epsilon)
+    rows = [
+        Against(
+            model=certified.name,
+            relation=partition.name,
+            world=world.name,
+            agreement=compare(partition, world, n_draws=config.n_draws, generator=rng),
+            variation=variation(partition, world),
+            p_holm=1.0,
+        )
+        for partition in model_partitions(certified, tau=config.tau)
+        for world in worlds
+    ]
+    adjusted = holm(np.array([row.agreement.p_value for row in rows]))
+    return [replace(row, p_holm=float(p)) for row, p in zip(rows, adjusted, strict=True)]
+
+
+def _kinships(
+    certified: Sequence[Certified], config: ComparisonConfig, rng: np.random.Generator
+) -> tuple[Kinship, ...]:
+    rows = []
+    for index, one in enumerate(certified):
+        for other in certified[index + 1 :]:
+            mine, theirs = _on_shared_frames(one.report, other.report)
+            if len(mine.label) > 1:
+                found = compare(mine, theirs, n_draws=config.n_draws, generator=rng)
+                rows.append(Kinship(one.name, other.name, len(mine.label), found, 1.0))
+    adjusted = holm(np.array([row.agreement.p_value for row in rows]))
+    return tuple(replace(row, p_holm=float(p)) for row, p in zip(rows, adjusted, strict=True))
+
+
+def _on_shared_frames(one: EquivalenceReport, other: EquivalenceReport) -> tuple[Partition, Partition]:
+    """Return both partitions restricted to the frames that both are about, found by what they show."""
+    place = {frame.numpy().tobytes(): row for row, frame in enumerate(other.frames)}
+    pairs = [(row, place.get(frame.numpy().tobytes())) for row, frame in enumerate(one.frames)]
+    mine = torch.tensor([row for row, found in pairs if found is not None], dtype=torch.int64)
+    theirs = torch.tensor([found for _, found in pairs if found is not None], dtype=torch.int64)
+    return (
+        partition_of(one.partition.label[mine], one.partition.name),
+        partition_of(other.partition.label[theirs], other.partition.name),
+    )
+
+
+def _portrait(
+    certified: Certified, graph: StateGraph, trajectories: Trajectories, config: ComparisonConfig
+) -> Portrait:
+    report = certified.report
+    judge = judge_of(certified.model, graph, report.frames, target_return=report.config.target_return)
+    world = next(world for world in report.worlds if world.name == MATTERS)
+    found = contrasts(
+        report.relation,
+        report.partition,
+        world,
+        stakes=stakes_of(graph, places(graph, report.frames)),
+        judge=judge,
+        n_shown=config.n_shown,
+    )
+    windows, frames = certified.windows, trajectories.frames
+    reflections = (reflect(model, windows, frames) for model in (certified.model, certified.untrained))
+    return Portrait(certified.name, found, *reflections)

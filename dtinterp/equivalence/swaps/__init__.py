@@ -1,0 +1,1 @@
+"""Interchange of observations in real contexts, and what the model's answer loses by it."""

@@ -1,0 +1,1 @@
+"""The model's classes beside partitions that the world itself defines."""

@@ -1,0 +1,144 @@
+"""Two partitions become how far they agree, with an interval and with chance beside it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float64, Int64
+from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
+
+from dtinterp.equivalence.partition import Partition, classes, classes_of_count
+from dtinterp.equivalence.relation import Relation
+from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.statistics import Interval, central, holm
+
+CELLS = 2_000_000
+"""Entries of the contingency tables that are counted at once."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far a partition agrees with a reference over the same frames."""
+
+    n_classes: int
+    """of the partition"""
+    n_reference_classes: int
+    ari: Interval
+    """adjusted Rand index (Hubert and Arabie 1985, Journal of Classification 2:193): 1 if equal, 0 on average by chance
+
+    Its interval holds the central 95% over random halves of the frames, drawn without replacement, whose spread is that
+    of the whole (the delete-half jackknife, Shao and Wu 1989, Annals of Statistics 17:1176); n counts the frames. It
+    speaks of which frames were chosen, not of which contexts."""
+    ami: float
+    """adjusted mutual information (Vinh, Epps and Bailey 2010, JMLR 11:2837), with the same ends"""
+    random: Interval
+    """ARI of random classes of the partition's sizes: its mean, the central 95% of the draws, and their number"""
+    p_value: float
+    """share of the random classes that agree at least as well, the partition counted among them"""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The model's classes against one partition of the world, with a model that learned nothing as control."""
+
+    world: str
+    """name of the world's partition"""
+    trained: Agreement
+    untrained: Agreement
+    """an untrained model's classes, as many as the trained model's"""
+    untrained_at_epsilon: Agreement
+    """an untrained model's classes at the same epsilon: often a single one, since little moves it"""
+    p_holm: float = 1.0
+    """the trained model's p_value, Holm-adjusted over the partitions of the world"""
+
+
+def against_worlds(
+    worlds: Sequence[Partition],
+    partition: Partition,
+    control: Relation,
+    *,
+    epsilon: float,
+    n_draws: int,
+    generator: np.random.Generator,
+) -> tuple[Comparison, ...]:
+    """Return a model's classes at `epsilon`, and those of `control`, an untrained one, against each of the worlds."""
+
+    def agreement(ours: Partition, world: Partition) -> Agreement:
+        return compare(ours, world, n_draws=n_draws, generator=generator)
+
+    found = [
+        Comparison(
+            world=world.name,
+            trained=agreement(partition, world),
+            untrained=agreement(classes_of_count(control, partition.n_classes), world),
+            untrained_at_epsilon=agreement(classes(control, epsilon), world),
+        )
+        for world in worlds
+    ]
+    return adjusted(found)
+
+
+def adjusted(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
+    """Return the comparisons of one model with their p-values adjusted for how many partitions were looked at."""
+    together = holm(np.array([each.trained.p_value for each in comparisons]))
+    return tuple(replace(each, p_holm=float(p)) for each, p in zip(comparisons, together, strict=True))
+
+
+def compare(partition: Partition, reference: Partition, *, n_draws: int, generator: np.random.Generator) -> Agreement:
+    """Return how far `partition` agrees with `reference`, against `n_draws` random classes of equal sizes.
+
+    Raises `UserError` where the two are not about equally many frames.
+    """
+    if len(partition.label) != len(reference.label):
+        raise UserError(
+            f"{partition.name!r} has {len(partition.label)} frames and {reference.name!r} has {len(reference.label)}: "
+            "compare partitions of the same frames."
+        )
+    ours, theirs = partition.label.numpy(), reference.label.numpy()
+    ari = float(adjusted_rand_score(theirs, ours))
+    shuffled = rand_indices(np.stack([generator.permutation(ours) for _ in range(n_draws)]), theirs[None])
+    return Agreement(
+        n_classes=partition.n_classes,
+        n_reference_classes=reference.n_classes,
+        ari=central(_on_halves(ours, theirs, n_draws, generator), estimate=ari, n=len(ours)),
+        ami=float(adjusted_mutual_info_score(theirs, ours)),
+        random=central(shuffled),
+        p_value=(1 + int((shuffled >= ari).sum())) / (1 + n_draws),
+    )
+
+
+def rand_indices(
+    ours: Int64[np.ndarray, "draw frame"], theirs: Int64[np.ndarray, "other frame"]
+) -> Float64[np.ndarray, " draw"]:
+    """Return the adjusted Rand index of each row of one with that of the other, or with its only one."""
+    n_ours, n_theirs = int(ours.max()) + 1, int(theirs.max()) + 1
+    at_once = max(1, CELLS // (n_ours * n_theirs))
+    parts = []
+    for start in range(0, len(ours), at_once):
+        part = ours[start : start + at_once]
+        other = np.broadcast_to(theirs if len(theirs) == 1 else theirs[start : start + at_once], part.shape)
+        cell = (np.arange(len(part))[:, None] * n_ours + part) * n_theirs + other
+        table = np.bincount(cell.ravel(), minlength=len(part) * n_ours * n_theirs).reshape(-1, n_ours, n_theirs)
+        parts.append(_rand_index(table.astype(float)))
+    return np.concatenate(parts)
+
+
+def _rand_index(table: Float64[np.ndarray, "draw ours theirs"]) -> Float64[np.ndarray, " draw"]:
+    both, ours, theirs = (
+        (counts * (counts - 1) / 2).reshape(len(table), -1).sum(1) for counts in (table, table.sum(2), table.sum(1))
+    )
+    n = table[0].sum()
+    expected = ours * theirs / max(n * (n - 1) / 2, 1)
+    possible = (ours + theirs) / 2 - expected
+    return np.where(possible > 0, (both - expected) / np.where(possible > 0, possible, 1), 1.0)
+
+
+def _on_halves(
+    ours: Int64[np.ndarray, " frame"],
+    theirs: Int64[np.ndarray, " frame"],
+    n_draws: int,
+    generator: np.random.Generator,
+) -> Float64[np.ndarray, " draw"]:
+    half = (len(ours) + 1) // 2
+    halves = np.stack([generator.permutation(len(ours))[:half] for _ in range(n_draws)])
+    return rand_indices(ours[halves], theirs[halves])

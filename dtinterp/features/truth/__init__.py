@@ -1,0 +1,1 @@
+"""How much of the world's ground truth the features tell."""

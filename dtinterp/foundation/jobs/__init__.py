@@ -1,0 +1,1 @@
+"""Long work: interrupted, resumed, cached in pieces, and spread over machines."""

@@ -1,0 +1,1 @@
+"""The decision transformer as a network: tokens, layers, and the two paths through them."""

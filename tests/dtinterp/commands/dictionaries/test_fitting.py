@@ -1,0 +1,67 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from dtinterp.activations.storage import Source, record_harvest
+from dtinterp.commands.dictionaries.fitting import Fitted, fit_to
+from dtinterp.commands.subject import Subject, load_subject
+from dtinterp.dictionary.config import FitConfig
+from dtinterp.dictionary.kinds import Items, TopK
+from dtinterp.foundation.errors import UserError
+
+SITE = "blocks.0.hook_resid_mid"
+
+
+@pytest.fixture(scope="module")
+def subject(small_study: Path) -> Subject:
+    return load_subject(small_study / "models" / "novice", small_study / "demonstrations" / "walks")
+
+
+def _recorded(subject: Subject, path: Path, *, site: str = SITE, side: str = "train") -> Path:
+    """Write the rows of 24 training windows as `dtinterp harvest` does, in two pieces."""
+    windows = subject.train_windows(24, seed=0)
+    source = Source(subject.trained, subject.demonstrations, [windows[:10], windows[10:]], subject.items)
+    return record_harvest(path, source, site=site, settings={"side": side}, seed=0).path
+
+
+def test_the_rows_of_a_fit_are_distinct_and_know_their_frames(subject: Subject) -> None:
+    fitted = Fitted.of(subject, "hook_obs_embed", n_windows=24, seed=0)
+    windows = subject.train_windows(24, seed=0)
+    assert torch.equal(fitted.frame_id, windows.frame_id[windows.mask])
+    assert len(fitted.rows.value) == len(fitted.frame_id.unique())  # at the embedding a row is a frame
+    assert int(fitted.rows.count.sum()) == len(fitted.frame_id)
+
+
+@pytest.mark.parametrize("kind", [TopK(2), Items(2)], ids=lambda kind: type(kind).__name__)
+def test_rows_on_disk_fit_as_the_same_rows_from_the_model(subject: Subject, tmp_path: Path, kind: TopK | Items) -> None:
+    site = SITE if isinstance(kind, TopK) else "hook_obs_embed"
+    on_disk = Fitted.read(subject, site, _recorded(subject, tmp_path / "rows", site=site))
+    from_model = Fitted.of(subject, site, n_windows=24, seed=0)
+    fits = [FitConfig(kind, width=8, n_steps=5)]
+    (one,), (other,) = (fit_to(each, fits, seed=1) for each in (on_disk, from_model))
+    assert torch.equal(on_disk.frame_id, from_model.frame_id)
+    assert [each.path for each in on_disk.source] == [tmp_path / "rows"]
+    assert one.tensors.keys() == other.tensors.keys()
+    for name, tensor in one.tensors.items():
+        assert torch.equal(tensor, other.tensors[name]), name
+
+
+def test_rows_that_do_not_belong_to_the_fit_are_refused(subject: Subject, tmp_path: Path) -> None:
+    rows, judging = (_recorded(subject, tmp_path / side, side=side) for side in ("train", "held_out"))
+    with pytest.raises(UserError, match=rf"holds rows of '{SITE}', and the site is 'hook_obs_embed': give --site"):
+        Fitted.read(subject, "hook_obs_embed", rows)
+    with pytest.raises(UserError, match="holds rows of episodes that judge dictionaries: harvest with --side train"):
+        Fitted.read(subject, SITE, judging)
+    with pytest.raises(UserError, match="holds rows of the trained model"):
+        Fitted.read(replace(subject, is_untrained=True), SITE, rows)
+
+
+def test_rows_of_another_model_are_refused(subject: Subject, tmp_path: Path) -> None:
+    rows = _recorded(subject, tmp_path / "rows")
+    artefact = subject.trained.artefact
+    changed = replace(artefact, manifest=replace(artefact.manifest, seed=99))
+    other = replace(subject, trained=replace(subject.trained, artefact=changed))
+    with pytest.raises(UserError, match="was not made from"):
+        Fitted.read(other, SITE, rows)

@@ -1,0 +1,137 @@
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dtinterp.agents.storage import load_agent
+from dtinterp.commands.equivalence import handling
+from dtinterp.commands.equivalence.certify import ALONE, Company, certify
+from dtinterp.commands.subject import load_subject
+from dtinterp.equivalence.report import EquivalenceConfig
+from dtinterp.equivalence.storage import load_equivalence
+from dtinterp.foundation.artefacts.artefact import read_artefact
+from dtinterp.foundation.errors import UserError
+from dtinterp.model.storage import load_model
+
+ROOT = Path(__file__).parents[4]
+PATIENCE = 300
+"""Seconds after which a process that should have ended is said to hang."""
+SETTINGS = {"n_frames": 12, "n_contexts": 4, "n_draws": 5, "n_quotient_draws": 1, "n_rounds": 1, "n_fresh": 1}
+PROGRAM = """
+import sys
+from dtinterp.cli import main
+from dtinterp.equivalence import inside, trials
+
+trials.SWAPS_AT_ONCE, inside.CONTEXTS_AT_ONCE = 48, 2  # many small pieces
+sys.exit(main())
+"""
+
+
+def _words(folders, out):
+    settings = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()]
+    where = ["--model", folders.model, "--demonstrations", folders.demonstrations, "--out", out]
+    return [sys.executable, "-c", PROGRAM, "certify", *settings, *map(str, where)]
+
+
+def _environment():
+    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+
+
+def _run(words):
+    ended = subprocess.run(
+        words, env=_environment(), capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=ROOT
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
+def _contents(out):
+    """Return all that tells one certificate from another: the bits of its tensors, and what it says."""
+    artefact = read_artefact(out, kind="equivalence")
+    return artefact.manifest.files["tensors.safetensors"], artefact.manifest.metrics
+
+
+@pytest.fixture(scope="module")
+def whole(folders, tmp_path_factory):
+    """The certificate of a call that nothing interrupted."""
+    out = tmp_path_factory.mktemp("whole") / "classes"
+    _run(_words(folders, out))
+    return _contents(out)
+
+
+def test_classes_rest_on_the_model_and_its_demonstrations(folders, tmp_path):
+    config = EquivalenceConfig(n_frames=6, n_contexts=2, n_draws=10, n_quotient_draws=1)
+    artefact = certify(config, tmp_path / "classes", model=folders.model, demonstrations=folders.demonstrations)
+    assert load_model(folders.model).artefact.manifest.digest in artefact.manifest.parents.values()
+    report = load_equivalence(tmp_path / "classes", parent=load_model(folders.model).artefact)
+    assert len(report.partition.label) == 6
+    assert [file.name for file in tmp_path.iterdir()] == ["classes"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signal_sent", [signal.SIGINT, signal.SIGKILL])
+def test_the_same_command_goes_on_and_comes_to_the_same_bits(folders, whole, tmp_path, signal_sent):
+    out, unfinished = tmp_path / "classes", tmp_path / "classes.unfinished"
+    stopped = subprocess.Popen(_words(folders, out), env=_environment(), stderr=subprocess.DEVNULL, cwd=ROOT)
+    while len(list(unfinished.glob("*.safetensors"))) < 3:
+        assert stopped.poll() is None
+        time.sleep(0.01)
+    stopped.send_signal(signal_sent)
+    stopped.wait(PATIENCE)
+    assert not out.exists()
+    kept = {file.name: file.stat().st_mtime_ns for file in unfinished.glob("*.safetensors")}
+    assert len(kept) >= 3
+    with pytest.raises(UserError, match="unfinished work of other settings, another model"):
+        certify(EquivalenceConfig(), out, model=folders.model, demonstrations=folders.demonstrations)
+    _run(_words(folders, out))
+    assert _contents(out) == whole
+    assert [file.name for file in tmp_path.iterdir()] == ["classes"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
+def test_two_workers_of_ray_come_to_the_same_bits(folders, whole, tmp_path):
+    out = tmp_path / "classes"
+    _run([*_words(folders, out), "--ray-address", "local"])
+    assert _contents(out) == whole
+
+
+def test_an_agent_plays_on_the_classes_and_tables_are_written_where_asked(folders, tmp_path):
+    config = EquivalenceConfig(n_frames=6, n_contexts=2, n_draws=10, n_quotient_draws=1, n_episodes=4)
+    company = Company(tables=tmp_path / "tables", agent=folders.agent)
+    folder = {"model": folders.model, "demonstrations": folders.demonstrations}
+    written = certify(config, tmp_path / "classes", **folder, handling=company)
+    assert load_agent(folders.agent).artefact.manifest.digest in written.manifest.parents.values()
+    acted = load_equivalence(tmp_path / "classes").acted
+    assert {each.player for each in acted} == {"model", "agent"}
+    tables = sorted(file.stem for file in (tmp_path / "tables").iterdir())
+    assert tables == ["classes", "frames", "pairs"]
+
+
+def test_an_agent_that_is_to_play_no_episodes_is_refused(folders, tmp_path):
+    with pytest.raises(UserError, match="is to play, and n_episodes is 0: give --n-episodes, or no --agent"):
+        certify(EquivalenceConfig(), tmp_path / "classes", handling=Company(agent=folders.agent))
+
+
+def test_a_refused_call_leaves_nothing_that_stands_in_the_way_of_the_next(folders, tmp_path):
+    where = {"model": folders.model, "demonstrations": folders.demonstrations}
+    config = EquivalenceConfig(n_frames=6, n_contexts=2, n_draws=10, n_quotient_draws=1)
+    with pytest.raises(UserError, match="hook_q"):
+        certify(replace(config, site="blocks.0.attn.hook_q"), tmp_path / "classes", **where)
+    assert list(tmp_path.iterdir()) == []
+    certify(config, tmp_path / "classes", **where)
+
+
+def test_work_of_other_code_is_not_gone_on_with(folders, tmp_path, monkeypatch):
+    config, subject = EquivalenceConfig(), load_subject(folders.model, folders.demonstrations)
+    ALONE.cache(tmp_path / "classes", subject, config)
+    ALONE.cache(tmp_path / "classes", subject, config)
+    monkeypatch.setattr(handling, "__version__", "99")
+    with pytest.raises(UserError, match="another version of the code"):
+        ALONE.cache(tmp_path / "classes", subject, config)

@@ -1,0 +1,58 @@
+from dataclasses import replace
+
+import pytest
+from pydantic import TypeAdapter
+
+from dtinterp.commands.equivalence.certify import certify
+from dtinterp.commands.equivalence.explain_classes import ExplainConfig, Places, explain_classes
+from dtinterp.dictionary.storage import save_dictionary
+from dtinterp.equivalence.explain.class_features import ClassFeatures, Dimensions
+from dtinterp.equivalence.explain.prediction import Predictions
+from dtinterp.equivalence.explain.similarity import LINEAR, TREES, LearnedSimilarity
+from dtinterp.equivalence.report import EquivalenceConfig
+from dtinterp.equivalence.storage import load_equivalence
+from dtinterp.foundation.errors import UserError
+from dtinterp.model.storage import load_model
+
+SMALL = EquivalenceConfig(n_frames=16, n_contexts=2, n_draws=5, n_quotient_draws=2, n_rounds=0)
+
+
+@pytest.fixture(scope="module")
+def places(folders, axes, tmp_path_factory) -> Places:
+    root = tmp_path_factory.mktemp("explanation")
+    trained = load_model(folders.model).artefact
+    save_dictionary(root / "dictionary", axes, parents=(trained,), seed=0)
+    subject = {"model": folders.model, "demonstrations": folders.demonstrations}
+    certify(SMALL, root / "first look", **subject)
+    typical = load_equivalence(root / "first look").relation.maximum.median().item()
+    certify(replace(SMALL, epsilon=typical), root / "classes", **subject)
+    return Places(root / "classes", root / "dictionary", folders.model, folders.demonstrations)
+
+
+def test_what_features_say_of_classes_rests_on_all_that_it_was_made_from(places, tmp_path):
+    artefact = explain_classes(ExplainConfig(n_draws=5, n_splits=2), places, tmp_path / "explanation")
+    assert len(artefact.manifest.parents) == 4
+    found = artefact.manifest.metrics
+    assert found["gate"] == "not judged: no report card"
+    predicted = TypeAdapter(Predictions).validate_python(found["predictions"])
+    report = load_equivalence(places.equivalence)
+    assert predicted.n_pairs == 16 * 15 // 2
+    assert predicted.n_interchangeable == int((report.relation.maximum <= report.config.epsilon).triu(1).sum())
+    names = {each.name for each in predicted.distances}
+    assert {"raw cosine", "near in the embedding", "same active features", "same code"} < names
+    learned = TypeAdapter(LearnedSimilarity).validate_python(found["learned"])
+    assert set(learned.auroc) == {LINEAR, TREES, *names}
+    assert TypeAdapter(Dimensions).validate_python(found["dimensions"]).embeddings > 1
+    listed = TypeAdapter(list[ClassFeatures]).validate_python(found["classes"])
+    assert [each.n_members for each in listed] == sorted(n for n in report.partition.sizes.tolist() if n > 1)[::-1]
+
+
+def test_classes_of_another_model_are_refused(places, folders, tmp_path):
+    strange = Places(places.equivalence, places.dictionary, folders.root / "nothing", folders.demonstrations)
+    with pytest.raises(UserError, match="holds no model"):
+        explain_classes(ExplainConfig(), strange, tmp_path / "explanation")
+
+
+def test_nothing_drawn_is_refused():
+    with pytest.raises(UserError, match="n_splits is 0, expected at least 1"):
+        ExplainConfig(n_splits=0)

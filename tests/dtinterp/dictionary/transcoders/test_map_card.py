@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+import torch
+
+from dtinterp.dictionary.rows.pairs import Pairs
+from dtinterp.dictionary.transcoders.fit import fit_map
+from dtinterp.dictionary.transcoders.map_card import load_map, load_map_card, map_card, save_map
+from dtinterp.dictionary.transcoders.map_config import MapConfig
+from dtinterp.dictionary.transcoders.maps import Linear, SkipTranscoder, apply_map
+from dtinterp.foundation.artefacts.artefact import Content, write_artefact
+from dtinterp.foundation.errors import UserError
+
+D, N = 6, 200
+
+
+@pytest.fixture
+def pairs():
+    inputs = torch.randn(N, D, generator=torch.Generator().manual_seed(0))
+    matrix = torch.randn(D, D, generator=torch.Generator().manual_seed(1))
+    return Pairs(inputs, (inputs @ matrix).relu(), site="blocks.0.mlp")
+
+
+def _fit(pairs, config=None):
+    config = MapConfig(SkipTranscoder(2), width=12, n_steps=30) if config is None else config
+    return fit_map(pairs, config, generator=torch.Generator().manual_seed(0))
+
+
+def _card(row_map, pairs, fitted=None):
+    fitted = pairs.inputs[: N // 2] if fitted is None else fitted
+    rng = np.random.default_rng(0)
+    cluster = torch.arange(N) // 4
+    return map_card(row_map, pairs.inputs, pairs.outputs, fitted=fitted, cluster=cluster, generator=rng)
+
+
+def test_errors_are_what_a_slow_loop_computes(pairs):
+    row_map = _fit(pairs)
+    card, made, mean = _card(row_map, pairs), apply_map(row_map, pairs.inputs), pairs.outputs.mean(dim=0)
+    error = spread = cosine = unseen_error = unseen_spread = 0.0
+    for row in range(N):
+        y, guess = pairs.outputs[row].double(), made[row].double()
+        own, about = float((y - guess).square().sum()), float((y - mean).square().sum())
+        error, spread = error + own, spread + about
+        cosine += float(y @ guess / (y.norm() * guess.norm())) if y.norm() > 0 else 0.0
+        if row >= N // 2:
+            unseen_error, unseen_spread = unseen_error + own, unseen_spread + about
+    assert card.fvu.estimate == pytest.approx(error / spread)
+    assert card.mse.estimate == pytest.approx(error / N)
+    assert card.cosine.estimate == pytest.approx(cosine / N)
+    assert card.fvu_unseen is not None
+    assert card.fvu_unseen.estimate == pytest.approx(unseen_error / unseen_spread)
+    assert card.fvu.n == N // 4
+
+
+def test_a_linear_map_is_counted_as_what_it_is(pairs):
+    card = _card(_fit(pairs, MapConfig(Linear())), pairs)
+    assert (card.l0.estimate, card.dead_share, card.width) == (0, 0, 0)
+
+
+def test_what_cannot_tell_learning_from_memory_is_warned_of(pairs):
+    card = _card(_fit(pairs, MapConfig(SkipTranscoder(2), width=512, n_steps=2)), pairs, fitted=pairs.inputs)
+    assert card.fvu_unseen is None
+    assert "width 512 exceeds the 200 distinct inputs" in card.warnings[0]
+    assert "every held-out input is one of the fit" in card.warnings[1]
+
+
+def test_what_is_written_is_read_back(pairs, tmp_path):
+    row_map = _fit(pairs)
+    card = _card(row_map, pairs)
+    save_map(tmp_path / "map", row_map, card, parents=[], seed=0)
+    read = load_map(tmp_path / "map")
+    assert (read.kind, read.site, read.name) == (row_map.kind, "blocks.0.mlp", row_map.name)
+    assert torch.equal(apply_map(read, pairs.inputs), apply_map(row_map, pairs.inputs))
+    assert load_map_card(tmp_path / "map") == card
+
+
+def test_counts_that_disagree_are_refused(pairs):
+    with pytest.raises(UserError, match="There are 200 inputs, 200 outputs and 3 cluster labels"):
+        map_card(
+            _fit(pairs),
+            pairs.inputs,
+            pairs.outputs,
+            fitted=pairs.inputs,
+            cluster=torch.arange(3),
+            generator=np.random.default_rng(0),
+        )
+
+
+def test_outputs_without_variance_are_refused(pairs):
+    flat = Pairs(pairs.inputs, pairs.outputs[:1].repeat(N, 1), pairs.site)
+    with pytest.raises(UserError, match="The 200 rows to judge on are all alike and have no variance"):
+        _card(_fit(pairs), flat)
+
+
+def test_one_unseen_input_has_no_error_of_its_own(pairs):
+    card = _card(_fit(pairs), pairs, fitted=pairs.inputs[1:])
+    assert card.fvu_unseen is None
+    assert "the outputs of the 1 held-out inputs that are none of the fit are all alike" in card.warnings[-1]
+
+
+@pytest.mark.parametrize(
+    ("config", "tensors", "sentence"),
+    [
+        ({}, {"b_in": None}, "map lacks b_in: fit it again"),
+        ({}, {"W_skip": torch.zeros(4)}, "map has damaged W_skip: fit it again"),
+        ({"kind": {"type": "Wormhole"}}, {}, "map is of kind Wormhole, expected one of Linear, Transcoder, SkipTra"),
+        ({"kind": {"type": "Transcoder", "k": "x"}}, {}, r"k is 'x' \(.*\) in .*map, where it cannot be"),
+        ({"site": 3}, {}, r"site is 3 \(.*\) in .*map, where it cannot be: fit it again"),
+    ],
+    ids=str,
+)
+def test_a_sealed_map_that_cannot_be_gets_one_sentence(config, tensors, sentence, tmp_path):
+    parts = {
+        "W_enc": (3, 4),
+        "b_enc": (4,),
+        "W_dec": (4, 3),
+        "b_dec": (3,),
+        "b_in": (3,),
+        "scale_in": (),
+        "scale_out": (),
+    }
+    whole = {name: torch.ones(shape) for name, shape in parts.items()} | tensors
+    told = {"name": "x", "site": "blocks.0.mlp", "kind": {"type": "Transcoder", "k": 2}} | config
+    content = Content("mlp-map", told, {name: each for name, each in whole.items() if each is not None}, {})
+    write_artefact(tmp_path / "map", content, parents=(), seed=0)
+    with pytest.raises(UserError, match=sentence):
+        load_map(tmp_path / "map")
