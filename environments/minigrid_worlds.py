@@ -19,7 +19,7 @@ from torch import Tensor
 
 from environments.families.facts import fact_names, facts_of_states
 from environments.families.families import make
-from environments.families.rules import ReachGoal, parameter_row
+from environments.grid.rules import ReachGoal, parameter_row
 from environments.grid.state import concatenated
 from environments.grid.world_spec import WorldSpec
 from environments.twin.dynamics import require_actions

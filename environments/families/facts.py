@@ -8,9 +8,9 @@ from minigrid.core.constants import OBJECT_TO_IDX, STATE_TO_IDX
 from torch import Tensor
 
 from environments.facts import CARRIED, FACTS
-from environments.families.rules import DoneBeside, Fetch, MatchMemory, OpenDoor, OpenRedThenBlue, PickUpTarget, PutNear
 from environments.grid.cells import Thing, cell_of_code, code_of, codes_of
 from environments.grid.observation import cells_in_view, look, pitch_of
+from environments.grid.rules import DoneBeside, Fetch, MatchMemory, OpenDoor, OpenRedThenBlue, PickUpTarget, PutNear
 from environments.grid.state import State
 from environments.grid.world_spec import WorldSpec
 

@@ -28,7 +28,8 @@ from minigrid.envs.unlockpickup import UnlockPickupEnv
 from minigrid.minigrid_env import MiniGridEnv
 
 from environments.errors import WorldError
-from environments.families.rules import (
+from environments.grid.cells import Thing, code_of, thing_of
+from environments.grid.rules import (
     DoneBeside,
     Fetch,
     MatchMemory,
@@ -39,7 +40,6 @@ from environments.families.rules import (
     ReachGoal,
     Rule,
 )
-from environments.grid.cells import Thing, code_of, thing_of
 from environments.memory import MovableMemoryEnv
 from environments.registration import TWIN_PREFIX, twin_ids
 

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Bool, Int32, Int64
 from torch import Tensor
 
-from environments.families.rules import N_PARAMETERS, DoneBeside, MatchMemory, Parameter, PickUpTarget
 from environments.grid.cells import EMPTY, N_CODES, THING_OF_CODE, WALL, Thing, cell_of_code, code_of, codes_of
+from environments.grid.rules import N_PARAMETERS, DoneBeside, MatchMemory, Parameter, PickUpTarget
 from environments.grid.state import State
 from environments.grid.world_spec import WorldSpec
 

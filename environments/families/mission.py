@@ -5,8 +5,8 @@ from jaxtyping import Int64
 from minigrid.core.constants import COLOR_TO_IDX, OBJECT_TO_IDX
 from torch import Tensor
 
-from environments.families.rules import DoneBeside, Fetch, PickUpTarget, PutNear, Rule
 from environments.grid.cells import cell_of_code
+from environments.grid.rules import DoneBeside, Fetch, PickUpTarget, PutNear, Rule
 from environments.grid.state import State
 from environments.grid.world_spec import WorldSpec
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from environments.families.rules import Rule
+from environments.grid.rules import Rule
 
 LONGEST = 2**15 - 1
 """The longest time limit: the time is a fact, and facts have 16 bits."""

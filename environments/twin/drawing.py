@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import torch
 
 from environments.families.legality import require_legal
-from environments.families.rules import parameter_row
 from environments.grid.cells import EMPTY, THING_OF_CODE, WALL, Thing, cell_of_code, code_of, codes_of
+from environments.grid.rules import parameter_row
 from environments.grid.state import State
 from environments.grid.world_spec import WorldSpec
 from environments.twin.layouts import CPU

@@ -9,9 +9,9 @@ from minigrid.core.actions import Actions
 from minigrid.core.constants import DIR_TO_VEC
 from torch import Tensor
 
-from environments.families.rules import MatchMemory, Moment, check_ending
 from environments.grid.cells import N_CODES, cell_of_code, codes_of
 from environments.grid.interaction import EVENT_SHIFT, HAND_SHIFT, MOVES_SHIFT, interaction_table
+from environments.grid.rules import MatchMemory, Moment, check_ending
 from environments.grid.state import State
 from environments.grid.world_spec import WorldSpec
 

@@ -10,8 +10,8 @@ from minigrid.core.constants import IDX_TO_COLOR, IDX_TO_OBJECT, OBJECT_TO_IDX, 
 from torch import Tensor
 
 from environments.families.legality import is_legal, require_legal
-from environments.families.rules import Parameter, PickUpTarget, parameter_row
 from environments.grid.cells import COLOURS, EMPTY, THING_OF_CODE, WALL, Thing, cell_of_code, code_of, codes_of
+from environments.grid.rules import Parameter, PickUpTarget, parameter_row
 from environments.grid.state import State
 from environments.grid.world_spec import WorldSpec
 from environments.twin.layouts import CPU

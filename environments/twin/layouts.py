@@ -10,8 +10,8 @@ from torch import Tensor
 
 from environments.families.families import family_of, make
 from environments.families.legality import require_legal
-from environments.families.rules import parameter_row
 from environments.grid.cells import WALL, cell_of_code, code_of, thing_of
+from environments.grid.rules import parameter_row
 from environments.grid.state import State, concatenated
 from environments.grid.world_spec import WorldSpec
 

@@ -8,8 +8,8 @@ from minigrid.core.world_object import Box, WorldObj
 from minigrid.minigrid_env import MiniGridEnv
 
 from environments.families.families import family_of
-from environments.families.rules import DoneBeside, Fetch, OpenDoor, OpenRedThenBlue, PickUpTarget, PutNear, Rule
 from environments.grid.cells import THING_OF_CODE, Thing, codes_of, thing_of
+from environments.grid.rules import DoneBeside, Fetch, OpenDoor, OpenRedThenBlue, PickUpTarget, PutNear, Rule
 from environments.grid.state import State
 
 

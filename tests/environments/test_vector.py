@@ -13,7 +13,7 @@ from minigrid.core.constants import IDX_TO_COLOR, IDX_TO_OBJECT
 
 from environments.families.families import TWIN_IDS, make
 from environments.families.mission import mission_of
-from environments.families.rules import DoneBeside, Fetch, PickUpTarget, PutNear
+from environments.grid.rules import DoneBeside, Fetch, PickUpTarget, PutNear
 from environments.registration import SUPPORTED_IDS
 from environments.twin.layouts import draw_layouts, spec_of, state_of
 from environments.vector import TwinVectorEnv, VectorObservation

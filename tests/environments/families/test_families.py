@@ -14,7 +14,7 @@ from minigrid.envs.empty import EmptyEnv
 from environments.errors import WorldError
 from environments.families.facts import fact_names
 from environments.families.families import TWIN_IDS, family_of, make, refusal
-from environments.families.rules import (
+from environments.grid.rules import (
     DoneBeside,
     Fetch,
     MatchMemory,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from environments.families.rules import ReachGoal
+from environments.grid.rules import ReachGoal
 from environments.grid.world_spec import WorldSpec
 
 SETTING = WorldSpec("drawn", width=6, height=4, max_steps=10, rule=ReachGoal())

@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from environments.families.families import TWIN_IDS
-from environments.families.rules import ReachGoal
 from environments.grid.cells import EMPTY, THING_OF_CODE, Thing, cell_of_code, codes_of
+from environments.grid.rules import ReachGoal
 from environments.grid.world_spec import WorldSpec
 from environments.twin.drawing import draw, parse_drawing
 from environments.twin.dynamics import step

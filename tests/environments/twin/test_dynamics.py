@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from environments.families.families import MINIGRID_VERSION, TWIN_IDS
-from environments.families.rules import OpenDoor, OpenRedThenBlue, PickUpTarget
 from environments.grid.cells import EMPTY, THING_OF_CODE, Thing, cell_of_code, code_of, codes_of
+from environments.grid.rules import OpenDoor, OpenRedThenBlue, PickUpTarget
 from environments.grid.state import State
 from environments.grid.world_spec import WorldSpec
 from environments.twin.dynamics import require_actions, reward_after, step
