@@ -19,7 +19,7 @@ from dtinterp.dictionary.storage import gate_record, load_dictionary
 from dtinterp.equivalence.comparison_storage import ARTEFACT_KIND as COMPARISON
 from dtinterp.equivalence.comparison_storage import load_comparison
 from dtinterp.equivalence.exhaustive_contexts import tried_on
-from dtinterp.equivalence.model_comparison import Portrait
+from dtinterp.equivalence.model_comparison import ModelContrasts
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
 from dtinterp.equivalence.storage import load_equivalence
@@ -85,7 +85,7 @@ class OpenStudy:
     """of these dictionaries, by name, where they were searched"""
     verdicts: Mapping[str, str]
     """whether each of them passes its gate, such as `passes`, and else why not"""
-    portrait: Portrait | None
+    portrait: ModelContrasts | None
     """what the model confuses, and what distracts it; None where its classes were not compared with the world"""
     left_out: tuple[str, ...] = ()
     """one sentence for each dictionary, labels or comparison that cannot be read"""

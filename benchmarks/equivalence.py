@@ -47,7 +47,7 @@ from dtinterp.demonstrations.collect import Share, collect
 from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.chosen_frames import most_visited
-from dtinterp.equivalence.classes.scrutiny import Bench
+from dtinterp.equivalence.classes.scrutiny import CertifyInputs
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.equivalence.screen import ScreenConfig, Screening, screen
 from dtinterp.equivalence.screen_storage import load_screening
@@ -199,7 +199,7 @@ def growth(
     """
     trajectories = wanderings(ground, known_times=model.cfg.max_time)
     items = one_hot(trajectories.frames)
-    bench = Bench(model, untrained, trajectories, torch.arange(trajectories.n_steps), items)
+    bench = CertifyInputs(model, untrained, trajectories, torch.arange(trajectories.n_steps), items)
     rows = []
     for size in sorted({min(size, len(trajectories.frames)) for size in sizes}):
         found: list[Screening] = []

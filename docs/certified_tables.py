@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from tables import interval, share, table, written
 
-from dtinterp.equivalence.behaviour.quotient_rollouts import INTACT, Acted
+from dtinterp.equivalence.behaviour.quotient_rollouts import INTACT, QuotientRollout
 from dtinterp.equivalence.classes.scrutiny import Scrutiny
 from dtinterp.equivalence.classes.verification import MATES, Arm
 from dtinterp.equivalence.report import EquivalenceReport
@@ -161,7 +161,7 @@ def drawn(found: Certificates) -> str | None:
     return table(head, rows, n_words=2)
 
 
-def _changes(acted: list[Acted]) -> list[str]:
+def _changes(acted: list[QuotientRollout]) -> list[str]:
     played = {each.shown: each.played for each in acted}
     changes = (interval(played[name].change, digits=3) for name in EXCHANGES)
     return [f"{played[INTACT].mean_return.estimate:.3f}", *changes]

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from dtinterp.equivalence.comparison_storage import load_comparison
 from dtinterp.equivalence.explain.storage import ExplainedClasses, ExplainedPair, load_explained_classes, load_pair
-from dtinterp.equivalence.model_comparison import Against, ComparisonReport, Kinship, Portrait
+from dtinterp.equivalence.model_comparison import ModelAgreement, ModelComparison, ModelContrasts, WorldAgreement
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.equivalence.screen import Screening
 from dtinterp.equivalence.screen_storage import load_screening
@@ -36,7 +36,7 @@ class Shelf:
     """of those observations that could truly stand for each other"""
     plays: Mapping[str, EquivalenceReport]
     """of what the first steps of every play show"""
-    comparison: ComparisonReport
+    comparison: ModelComparison
     screenings: Mapping[str, Screening]
     explanations: Mapping[str, ExplainedClasses]
     pairs: Mapping[str, Sequence[ExplainedPair]]
@@ -46,12 +46,12 @@ class Shelf:
     """what docs/beliefs.py enumerated, by the observations that are known"""
 
     @cached_property
-    def portraits(self) -> Mapping[str, Portrait]:
+    def portraits(self) -> Mapping[str, ModelContrasts]:
         """What distracts each model."""
         found = {_called(each.model): each for each in self.comparison.portraits}
         return {name: found[name] for name in (*OURS, PUBLISHED) if name in found}
 
-    def against(self, model: str, relation: str) -> Against | None:
+    def against(self, model: str, relation: str) -> WorldAgreement | None:
         """Return how a relation of a model agrees with bisimulation; None where the two were not compared."""
         return next(
             (
@@ -62,18 +62,18 @@ class Shelf:
             None,
         )
 
-    def certified(self, model: str) -> Against:
+    def certified(self, model: str) -> WorldAgreement:
         """Return how the certified classes of a model agree with bisimulation."""
         found = self.against(model, CERTIFIED)
         assert found is not None, f"the comparison says nothing of {model}"
         return found
 
-    def kinship(self, model: str, other: str) -> Kinship:
+    def kinship(self, model: str, other: str) -> ModelAgreement:
         """Return how far the certified classes of two models agree, whichever was named first."""
         return next(row for row in self.comparison.kinships if kin(row) == {model, other})
 
 
-def kin(row: Kinship) -> set[str]:
+def kin(row: ModelAgreement) -> set[str]:
     """Return the two models that agree so far."""
     return {_called(row.model), _called(row.other)}
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tables import interval, share, table, written
 
-from dtinterp.equivalence.explain.prediction import Prediction
+from dtinterp.equivalence.explain.prediction import DistancePrediction
 from dtinterp.equivalence.explain.similarity import LINEAR, TREES
 from dtinterp.equivalence.explain.smallest_set import PairExplanation
 from dtinterp.equivalence.explain.storage import ExplainedClasses, ExplainedPair
@@ -64,7 +64,7 @@ def prediction(found: Explanations) -> str:
     return table(["distance", *columns], [*rows, ["largest p of any (Holm)", *largest]])
 
 
-def _predicted(name: str, told: Mapping[str, Prediction]) -> str:
+def _predicted(name: str, told: Mapping[str, DistancePrediction]) -> str:
     best = max(told.values(), key=lambda each: each.auroc.estimate)
     found = told[name]
     area = interval(found.auroc)

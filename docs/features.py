@@ -11,7 +11,7 @@ from tables import share
 
 from dtinterp.features.labels.storage import load_labels
 from dtinterp.features.labels.table import LabelSummary, summary_of
-from dtinterp.features.truth.assessment import Told
+from dtinterp.features.truth.assessment import DetectionSummary
 from dtinterp.features.truth.assessment import summary_of as summary_of_truth
 from dtinterp.features.truth.storage import load_truth
 
@@ -70,7 +70,7 @@ def _told(path: Path) -> str:
     )
 
 
-def _side(own: Told, control: Told) -> str:
+def _side(own: DetectionSummary, control: DetectionSummary) -> str:
     return (
         f"{own.coverage:.0%} of {own.n} ({control.coverage:.0%}) | "
         f"{own.mean_f1:.2f} ({own.mean_f1_shuffled:.2f}, {control.mean_f1:.2f})"

@@ -7,7 +7,7 @@ from tables import interval, share, table, written
 from dtinterp.equivalence.classes.screen_verification import Assay
 from dtinterp.equivalence.classes.verification import MATES, Arm
 from dtinterp.equivalence.screen import Screening
-from dtinterp.equivalence.truth.screened_agreement import Standing
+from dtinterp.equivalence.truth.screened_agreement import ScreenedAgreement
 from dtinterp.foundation.statistics import Interval
 
 MATTERS = "reward bisimulation"
@@ -100,6 +100,6 @@ def _assay(each: Screening) -> Assay:
     return each.assay
 
 
-def _standing(each: Screening) -> Standing:
+def _standing(each: Screening) -> ScreenedAgreement:
     assert each.standing is not None, "the states of this world are known"
     return each.standing

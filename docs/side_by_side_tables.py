@@ -7,7 +7,7 @@ from statistics import median
 from tables import interval, share, table, written
 
 from dtinterp.interventions.comparison_storage import load_comparison
-from dtinterp.interventions.dictionary_comparison import Comparison, LinearCost, PartShare
+from dtinterp.interventions.dictionary_comparison import DictionaryComparison, LinearCost, PartShare
 
 SHOWN = "topk-128-k8"
 """The dictionary whose errors are shown."""
@@ -56,7 +56,7 @@ def compared(studies: Sequence[Path]) -> dict[str, str]:
     }
 
 
-def _comparisons(studies: Sequence[Path]) -> Iterator[tuple[str, Comparison]]:
+def _comparisons(studies: Sequence[Path]) -> Iterator[tuple[str, DictionaryComparison]]:
     for study in studies:
         for folder in sorted(study.glob("comparison*")):
             found = load_comparison(folder)
@@ -64,7 +64,7 @@ def _comparisons(studies: Sequence[Path]) -> Iterator[tuple[str, Comparison]]:
             yield f"`{study.name}`{', untrained' * is_untrained}", found
 
 
-def _errors(model: str, found: Comparison) -> Iterator[tuple[str, ...]]:
+def _errors(model: str, found: DictionaryComparison) -> Iterator[tuple[str, ...]]:
     for place, (name, site) in enumerate(zip(found.name, found.site, strict=True)):
         if name.removeprefix(UNTRAINED) == SHOWN:
             error = found.errors(place).error.double().sort(descending=True).values
@@ -73,7 +73,7 @@ def _errors(model: str, found: Comparison) -> Iterator[tuple[str, ...]]:
             yield model, f"`{site}`", f"{error.median():.1e}", f"{error.mean():.4f}", f"{small:.0%}", f"{worst:.0%}"
 
 
-def _deciding(model: str, found: Comparison) -> tuple[str, ...]:
+def _deciding(model: str, found: DictionaryComparison) -> tuple[str, ...]:
     frames = [each for each in found.parts if _is_frame(each.part)]
     inner = sorted((each for each in found.parts if not _is_frame(each.part)), key=lambda each: -each.share.estimate)
     lost = [[each.lost for each in found.examples if _is_frame(each.part) == asked] for asked in (True, False)]
@@ -93,11 +93,11 @@ def _part(found: PartShare) -> str:
     return f"{found.part} {share(found.share)}"
 
 
-def _layers(found: Comparison) -> list[int]:
+def _layers(found: DictionaryComparison) -> list[int]:
     return sorted({each.layer for each in found.linear})
 
 
-def _linear(model: str, found: Comparison, layer: int) -> tuple[str, ...]:
+def _linear(model: str, found: DictionaryComparison, layer: int) -> tuple[str, ...]:
     costs = [each for each in found.linear if each.layer == layer and each.features]
     most: LinearCost = max(costs, key=lambda each: each.features[0].difference.estimate)
     feature = most.features[0]

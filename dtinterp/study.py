@@ -36,7 +36,7 @@ from dtinterp.foundation.artefacts.locks import locked
 from dtinterp.foundation.logbook import Logbook
 from dtinterp.foundation.ranges import require_sensible
 from dtinterp.foundation.shipped import require_shipped, shipped
-from dtinterp.interventions.dictionary_comparison import CompareConfig as ComparisonConfig
+from dtinterp.interventions.dictionary_comparison import DictionaryComparisonConfig
 from dtinterp.interventions.instruction_flip.specification import read_specification
 from dtinterp.model.config import ModelConfig, TrainConfig
 from dtinterp.model.storage import KIND as MODEL_KIND
@@ -99,7 +99,7 @@ class StudyConfig:
             dictionaries=tuple(DictionaryConfig(site, fit, seed=self.seed) for site in SITES for fit in FITS),
             features=DescribeConfig(seed=self.seed),
             labels=LabelConfig(SearchConfig(seed=self.seed)),
-            comparison=CompareConfig(ComparisonConfig(seed=self.seed)),
+            comparison=CompareConfig(DictionaryComparisonConfig(seed=self.seed)),
             equivalence=EquivalenceConfig(n_frames=self.n_frames, epsilon=self.epsilon, seed=self.seed),
         )
 

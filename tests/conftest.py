@@ -107,7 +107,7 @@ def _write_findings(folder: Path, subject: dict[str, Path]) -> None:
     from dtinterp.equivalence.report import EquivalenceConfig
     from dtinterp.features.labels.table import LabelConfig as SearchConfig
     from dtinterp.interventions.acting import ActingConfig
-    from dtinterp.interventions.dictionary_comparison import CompareConfig as ComparisonConfig
+    from dtinterp.interventions.dictionary_comparison import DictionaryComparisonConfig
     from dtinterp.interventions.instruction_flip.experiment import run_experiment
     from dtinterp.interventions.instruction_flip.report import save_report
     from dtinterp.interventions.instruction_flip.specification import Specification
@@ -137,7 +137,7 @@ def _write_findings(folder: Path, subject: dict[str, Path]) -> None:
     )
     both = tuple(sorted((folder / "dictionaries").iterdir()))
     compare_features(
-        CompareConfig(ComparisonConfig(n_draws=2), n_windows=48, n_fit_windows=64),
+        CompareConfig(DictionaryComparisonConfig(n_draws=2), n_windows=48, n_fit_windows=64),
         both,
         folder / "comparisons" / "novice",
         model=model,
@@ -157,12 +157,12 @@ def _write_reasons(folder: Path, model: Path, demonstrations: Path) -> None:
     from dtinterp.commands.equivalence import explain_pair as by_pair
     from dtinterp.commands.equivalence.compare import Compared, compare
     from dtinterp.equivalence.explain.smallest_set import PairConfig
-    from dtinterp.equivalence.model_comparison import ComparisonConfig
+    from dtinterp.equivalence.model_comparison import ModelComparisonConfig
     from dtinterp.equivalence.storage import load_equivalence
 
     classes, dictionary = folder / "equivalence" / "novice", folder / "dictionaries" / "topk-512-k4"
     compared = Compared((classes,), (model,), (), demonstrations)
-    quick = ComparisonConfig(n_draws=20, n_shown=3, n_windows=20)
+    quick = ModelComparisonConfig(n_draws=20, n_shown=3, n_windows=20)
     compare(quick, compared, folder / "agreements" / "novice")
     places = by_features.Places(classes, dictionary, model, demonstrations)
     by_features.explain_classes(

@@ -6,10 +6,10 @@ import torch
 
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.behaviour.quotient import Trial, judge_of, representatives
-from dtinterp.equivalence.behaviour.quotient_rollouts import Acted, Exchange, Stage, act_on
+from dtinterp.equivalence.behaviour.quotient_rollouts import QuotientRollout, Stage, Substitution, act_on
 from dtinterp.equivalence.chosen_frames import most_visited
 from dtinterp.equivalence.classes.certificates import certificates
-from dtinterp.equivalence.classes.scrutiny import Bench, Effort, Scrutiny, at_once, put_to_the_test
+from dtinterp.equivalence.classes.scrutiny import CertifyInputs, Effort, Scrutiny, at_once, put_to_the_test
 from dtinterp.equivalence.classes.stability import stability
 from dtinterp.equivalence.partition import classes, classes_of_count, partition_of
 from dtinterp.equivalence.places import places
@@ -29,7 +29,7 @@ N_HALVES = 20
 """Times that contexts are halved, to see how far classes depend on which were drawn."""
 
 
-def certify(bench: Bench, config: EquivalenceConfig) -> EquivalenceReport:
+def certify(bench: CertifyInputs, config: EquivalenceConfig) -> EquivalenceReport:
     """Swap observations in the bench's contexts, join those that can stand in for each other, compare with the world.
 
     Of plays, the bench's steps are all that there are. Two passes over n_frames² × n_contexts windows; swaps that the
@@ -90,7 +90,7 @@ def certify(bench: Bench, config: EquivalenceConfig) -> EquivalenceReport:
     return replace(report, acted=act_on_classes(report, bench, n_episodes=config.n_episodes))
 
 
-def act_on_classes(report: EquivalenceReport, bench: Bench, *, n_episodes: int) -> tuple[Acted, ...]:
+def act_on_classes(report: EquivalenceReport, bench: CertifyInputs, *, n_episodes: int) -> tuple[QuotientRollout, ...]:
     """Let the bench's model and agent play on the classes, on random and untrained ones, and on the world's own.
 
     The random classes are of the same sizes, an untrained model's are as many. Nothing is played for no episodes.
@@ -111,7 +111,7 @@ def act_on_classes(report: EquivalenceReport, bench: Bench, *, n_episodes: int) 
     for name, each in partitions.items():
         substitute = torch.arange(len(graph.frames))
         substitute[place] = place[representatives(each, report.relation)]
-        exchanges[name] = Exchange(each.n_classes, substitute)
+        exchanges[name] = Substitution(each.n_classes, substitute)
     return act_on(bench.model, bench.agent, exchanges, Stage(graph, n_episodes, config.target_return, config.seed))
 
 

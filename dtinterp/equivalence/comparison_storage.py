@@ -6,7 +6,13 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from dtinterp.equivalence.model_comparison import Against, ComparisonConfig, ComparisonReport, Kinship, Portrait
+from dtinterp.equivalence.model_comparison import (
+    ModelAgreement,
+    ModelComparison,
+    ModelComparisonConfig,
+    ModelContrasts,
+    WorldAgreement,
+)
 from dtinterp.equivalence.truth.disagreements import NO_CONFUSIONS
 from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.artefacts.soundness import understood
@@ -15,7 +21,7 @@ ARTEFACT_KIND = "comparison"
 
 
 def save_comparison(
-    path: Path, report: ComparisonReport, *, parents: Sequence[Artefact], replace: bool = False
+    path: Path, report: ModelComparison, *, parents: Sequence[Artefact], replace: bool = False
 ) -> Artefact:
     """Write the report to the folder `path`, all of it as metrics.
 
@@ -37,14 +43,14 @@ def save_comparison(
 
 
 @understood(ARTEFACT_KIND)
-def load_comparison(path: Path) -> ComparisonReport:
+def load_comparison(path: Path) -> ModelComparison:
     """Read the report in the folder `path`; raises `UserError` where it is missing, damaged or of another schema."""
     artefact = read_artefact(path, kind=ARTEFACT_KIND)
     metrics = artefact.manifest.metrics
-    return ComparisonReport(
+    return ModelComparison(
         env_id=str(artefact.config["env_id"]),
-        config=TypeAdapter(ComparisonConfig).validate_python(artefact.config["compare"]),
-        against=TypeAdapter(tuple[Against, ...]).validate_python(metrics["against"]),
-        kinships=TypeAdapter(tuple[Kinship, ...]).validate_python(metrics["kinships"]),
-        portraits=TypeAdapter(tuple[Portrait, ...]).validate_python(metrics["portraits"]),
+        config=TypeAdapter(ModelComparisonConfig).validate_python(artefact.config["compare"]),
+        against=TypeAdapter(tuple[WorldAgreement, ...]).validate_python(metrics["against"]),
+        kinships=TypeAdapter(tuple[ModelAgreement, ...]).validate_python(metrics["kinships"]),
+        portraits=TypeAdapter(tuple[ModelContrasts, ...]).validate_python(metrics["portraits"]),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from dtinterp.equivalence.chosen_frames import ChosenFrames
-from dtinterp.equivalence.over_training import History, HistoryConfig, Moment
+from dtinterp.equivalence.over_training import History, HistoryConfig, HistoryPoint
 from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.artefacts.soundness import understood
 
@@ -47,6 +47,6 @@ def load_history(path: Path) -> History:
         env_id=str(artefact.config["env_id"]),
         config=TypeAdapter(HistoryConfig).validate_python(artefact.config["history"]),
         chosen=ChosenFrames(tensors["frame_id"], tensors["n_visits"], **sides),
-        moments=TypeAdapter(tuple[Moment, ...]).validate_python(metrics["moments"]),
+        moments=TypeAdapter(tuple[HistoryPoint, ...]).validate_python(metrics["moments"]),
         label=tensors["label"],
     )

@@ -30,7 +30,7 @@ MATTERS = "reward bisimulation"
 
 
 @dataclass(frozen=True)
-class ComparisonConfig:
+class ModelComparisonConfig:
     """How classes are held against the world and against each other."""
 
     n_draws: int = 2_000
@@ -57,7 +57,7 @@ class ComparisonConfig:
 
 
 @dataclass(frozen=True)
-class Against:
+class WorldAgreement:
     """One relation of one model held against one of the world's partitions."""
 
     model: str
@@ -70,7 +70,7 @@ class Against:
 
 
 @dataclass(frozen=True)
-class Kinship:
+class ModelAgreement:
     """How far two models' certified classes agree on the frames that both were certified on."""
 
     model: str
@@ -82,7 +82,7 @@ class Kinship:
 
 
 @dataclass(frozen=True)
-class Portrait:
+class ModelContrasts:
     """What one model confuses, what distracts it, and whether it tells key from ball."""
 
     model: str
@@ -93,19 +93,19 @@ class Portrait:
 
 
 @dataclass(frozen=True)
-class ComparisonReport:
+class ModelComparison:
     """Models against the world, against each other, and against their own mirror images."""
 
     env_id: str
-    config: ComparisonConfig
-    against: tuple[Against, ...]
-    kinships: tuple[Kinship, ...]
-    portraits: tuple[Portrait, ...]
+    config: ModelComparisonConfig
+    against: tuple[WorldAgreement, ...]
+    kinships: tuple[ModelAgreement, ...]
+    portraits: tuple[ModelContrasts, ...]
 
 
-def hold_against(
-    certified: Sequence[Certified], trajectories: Trajectories, config: ComparisonConfig
-) -> ComparisonReport:
+def compare_models(
+    certified: Sequence[Certified], trajectories: Trajectories, config: ModelComparisonConfig
+) -> ModelComparison:
     """Hold each model's relations against the world's, and the models against each other.
 
     Raises `UserError` where a report is about another world than the trajectories.
@@ -118,7 +118,7 @@ def hold_against(
             )
     graph = state_graph(trajectories.env_id)
     rng = numpy_generator(config.seed, "comparison/controls")
-    return ComparisonReport(
+    return ModelComparison(
         env_id=trajectories.env_id,
         config=config,
         against=tuple(row for each in certified for row in _against(each, graph, trajectories, config, rng)),
@@ -131,12 +131,12 @@ def _against(
     certified: Certified,
     graph: StateGraph,
     trajectories: Trajectories,
-    config: ComparisonConfig,
+    config: ModelComparisonConfig,
     rng: np.random.Generator,
-) -> list[Against]:
+) -> list[WorldAgreement]:
     worlds = world_relations(certified, graph, trajectories, config.demonstrated_epsilon)
     rows = [
-        Against(
+        WorldAgreement(
             model=certified.name,
             relation=partition.name,
             world=world.name,
@@ -152,15 +152,15 @@ def _against(
 
 
 def _kinships(
-    certified: Sequence[Certified], config: ComparisonConfig, rng: np.random.Generator
-) -> tuple[Kinship, ...]:
+    certified: Sequence[Certified], config: ModelComparisonConfig, rng: np.random.Generator
+) -> tuple[ModelAgreement, ...]:
     rows = []
     for index, one in enumerate(certified):
         for other in certified[index + 1 :]:
             mine, theirs = _on_shared_frames(one.report, other.report)
             if len(mine.label) > 1:
                 found = compare(mine, theirs, n_draws=config.n_draws, generator=rng)
-                rows.append(Kinship(one.name, other.name, len(mine.label), found, 1.0))
+                rows.append(ModelAgreement(one.name, other.name, len(mine.label), found, 1.0))
     adjusted = holm(np.array([row.agreement.p_value for row in rows]))
     return tuple(replace(row, p_holm=float(p)) for row, p in zip(rows, adjusted, strict=True))
 
@@ -178,8 +178,8 @@ def _on_shared_frames(one: EquivalenceReport, other: EquivalenceReport) -> tuple
 
 
 def _portrait(
-    certified: Certified, graph: StateGraph, trajectories: Trajectories, config: ComparisonConfig
-) -> Portrait:
+    certified: Certified, graph: StateGraph, trajectories: Trajectories, config: ModelComparisonConfig
+) -> ModelContrasts:
     report = certified.report
     judge = judge_of(certified.model, graph, report.frames, target_return=report.config.target_return)
     world = next(world for world in report.worlds if world.name == MATTERS)
@@ -193,4 +193,4 @@ def _portrait(
     )
     windows, frames = certified.windows, trajectories.frames
     reflections = (reflect(model, windows, frames) for model in (certified.model, certified.untrained))
-    return Portrait(certified.name, found, *reflections)
+    return ModelContrasts(certified.name, found, *reflections)

@@ -64,7 +64,7 @@ class HistoryConfig:
 
 
 @dataclass(frozen=True)
-class Ground:
+class HistoryInputs:
     """What all models of a training are held to."""
 
     trajectories: Trajectories
@@ -75,7 +75,7 @@ class Ground:
 
 
 @dataclass(frozen=True)
-class Moment:
+class HistoryPoint:
     """What a model takes for the same after so many steps of training."""
 
     step: int
@@ -107,7 +107,7 @@ class History:
     env_id: str
     config: HistoryConfig
     chosen: ChosenFrames
-    moments: tuple[Moment, ...]
+    moments: tuple[HistoryPoint, ...]
     """in order of steps"""
     label: Int64[Tensor, "moment frame"]
     """classes at each moment, numbered as a `Partition`'s"""
@@ -127,7 +127,11 @@ class History:
 
 
 def follow(
-    models: Mapping[int, DecisionTransformer], ground: Ground, config: HistoryConfig, *, cache: JobCache = NO_CACHE
+    models: Mapping[int, DecisionTransformer],
+    ground: HistoryInputs,
+    config: HistoryConfig,
+    *,
+    cache: JobCache = NO_CACHE,
 ) -> History:
     """Form the classes of each model, by its number of steps, and hold them against each other and the world.
 
@@ -162,7 +166,7 @@ def follow(
 class _Follower:
     """What each moment is measured against."""
 
-    ground: Ground
+    ground: HistoryInputs
     config: HistoryConfig
     worlds: Sequence[Partition]
     partitions: Sequence[Partition]
@@ -170,13 +174,13 @@ class _Follower:
 
     def moment(
         self, place: int, step: int, model: DecisionTransformer, *, judge: Judge, trials: Trials, relation: Relation
-    ) -> Moment:
+    ) -> HistoryPoint:
         ours, last = self.partitions[place], self.partitions[-1]
         before = _together(self.partitions[place - 1]) if place else _together(ours)
         now = _together(ours)
         as_many = classes_of_count(relation, last.n_classes)
         rng = numpy_generator(self.config.seed, "equivalence/halves")
-        return Moment(
+        return HistoryPoint(
             step=step,
             validation=validate(model, self.ground.windows, self.ground.items),
             intact=judge(torch.arange(relation.n_frames)),
@@ -191,7 +195,7 @@ class _Follower:
         )
 
 
-def _contexts(ground: Ground, chosen: ChosenFrames, config: HistoryConfig, *, n_slots: int) -> Contexts:
+def _contexts(ground: HistoryInputs, chosen: ChosenFrames, config: HistoryConfig, *, n_slots: int) -> Contexts:
     return draw_contexts(
         ground.trajectories,
         ground.steps,

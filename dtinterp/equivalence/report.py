@@ -8,8 +8,8 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
-from dtinterp.equivalence.behaviour.quotient import Behaviour
-from dtinterp.equivalence.behaviour.quotient_rollouts import Acted
+from dtinterp.equivalence.behaviour.quotient import QuotientBehaviour
+from dtinterp.equivalence.behaviour.quotient_rollouts import QuotientRollout
 from dtinterp.equivalence.chosen_frames import ChosenFrames
 from dtinterp.equivalence.classes.certificates import Certificate, Later, Total, total
 from dtinterp.equivalence.classes.refinement import has_ended
@@ -17,7 +17,7 @@ from dtinterp.equivalence.classes.scrutiny import Scrutiny
 from dtinterp.equivalence.partition import Partition, check_epsilon
 from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.swaps.interchange import Swaps
-from dtinterp.equivalence.truth.agreement import Comparison
+from dtinterp.equivalence.truth.agreement import WorldComparison
 from dtinterp.foundation.artefacts.soundness import require_equally_many
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 
@@ -110,13 +110,13 @@ class EquivalenceReport:
     """what the same swaps in the same contexts did to an untrained model"""
     worlds: tuple[Partition, ...]
     """the world's own partitions of the chosen frames"""
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[WorldComparison, ...]
     """one per partition of the world"""
-    behaviour: Behaviour
+    behaviour: QuotientBehaviour
     """what the model earns when its observations are exchanged for their classes' representatives"""
     scrutiny: Scrutiny | None = None
     """what was tried beyond these swaps; None in what was written before it was tried"""
-    acted: tuple[Acted, ...] = ()
+    acted: tuple[QuotientRollout, ...] = ()
     """what players that draw their actions earn on the classes, intact first; empty where no episodes were played"""
 
     def __post_init__(self) -> None:

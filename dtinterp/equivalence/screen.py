@@ -18,12 +18,12 @@ from dtinterp.equivalence.chosen_frames import ChosenFrames, most_visited
 from dtinterp.equivalence.classes.probing import classes_of_pairs, close_pairs, raised, responses
 from dtinterp.equivalence.classes.refinement import Round
 from dtinterp.equivalence.classes.screen_verification import Assay, Rigour, assay
-from dtinterp.equivalence.classes.scrutiny import Bench
+from dtinterp.equivalence.classes.scrutiny import CertifyInputs
 from dtinterp.equivalence.partition import Partition, check_epsilon
 from dtinterp.equivalence.swaps.contexts import Contexts, draw_contexts, unlike
 from dtinterp.equivalence.swaps.trials import embedded
 from dtinterp.equivalence.swaps.within_class import Attempts, Swapper, attempt, mates, some_of
-from dtinterp.equivalence.truth.screened_agreement import Comparing, Standing, standing
+from dtinterp.equivalence.truth.screened_agreement import ScreenedAgreement, ScreenedAgreementConfig, screened_agreement
 from dtinterp.foundation.artefacts.soundness import require_equally_many
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import generator, numpy_generator
@@ -94,7 +94,7 @@ class Screening:
     rounds: tuple[Round, ...]
     assay: Assay | None
     """in contexts that nothing was chosen by; None where no class holds two, or none was tried"""
-    standing: Standing | None
+    standing: ScreenedAgreement | None
     """in the world; None where its states are not known"""
 
     def __post_init__(self) -> None:
@@ -108,7 +108,7 @@ class Screening:
         return None if self.assay is None else self.assay.arms[0].share
 
 
-def screen(bench: Bench, config: ScreenConfig) -> Screening:
+def screen(bench: CertifyInputs, config: ScreenConfig) -> Screening:
     """Sort the most visited held-out observations into classes; raises `UserError` where nothing was held out."""
     chosen = most_visited(bench.trajectories, bench.steps, config.n_frames)
     drawing = _Drawing(bench, chosen.frame_id, config)
@@ -153,7 +153,7 @@ class _Fresh:
 
 @dataclass(frozen=True)
 class _Drawing:
-    bench: Bench
+    bench: CertifyInputs
     frame_id: Int64[Tensor, " frame"]
     config: ScreenConfig
 
@@ -205,10 +205,12 @@ class _Drawing:
         )
 
 
-def _standing(bench: Bench, chosen: ChosenFrames, partition: Partition, config: ScreenConfig) -> Standing | None:
+def _standing(
+    bench: CertifyInputs, chosen: ChosenFrames, partition: Partition, config: ScreenConfig
+) -> ScreenedAgreement | None:
     env_id = bench.trajectories.env_id
     if env_id not in SUPPORTED_IDS:
         return None
-    comparing = Comparing(config.n_draws, config.n_quotient_draws, config.target_return)
+    comparing = ScreenedAgreementConfig(config.n_draws, config.n_quotient_draws, config.target_return)
     rng = numpy_generator(config.seed, "screen/controls")
-    return standing(bench, state_graph(env_id), chosen, partition, comparing=comparing, generator=rng)
+    return screened_agreement(bench, state_graph(env_id), chosen, partition, comparing=comparing, generator=rng)

@@ -11,7 +11,7 @@ from dtinterp.equivalence.classes.refinement import Round
 from dtinterp.equivalence.classes.screen_verification import Assay
 from dtinterp.equivalence.partition import Partition
 from dtinterp.equivalence.screen import ScreenConfig, Screening
-from dtinterp.equivalence.truth.screened_agreement import Standing
+from dtinterp.equivalence.truth.screened_agreement import ScreenedAgreement
 from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.artefacts.soundness import understood
 
@@ -62,6 +62,6 @@ def load_screening(path: Path) -> Screening:
         partition=Partition(tensors["label"], str(artefact.config["partition"])),
         rounds=TypeAdapter(tuple[Round, ...]).validate_python(metrics["rounds"]),
         assay=TypeAdapter(Assay | None).validate_python(metrics["assay"]),
-        standing=TypeAdapter(Standing | None).validate_python(metrics["standing"]),
+        standing=TypeAdapter(ScreenedAgreement | None).validate_python(metrics["standing"]),
         **numbers,
     )

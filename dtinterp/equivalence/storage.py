@@ -7,8 +7,8 @@ from pathlib import Path
 from pydantic import TypeAdapter
 from torch import Tensor
 
-from dtinterp.equivalence.behaviour.quotient import Behaviour
-from dtinterp.equivalence.behaviour.quotient_rollouts import Acted
+from dtinterp.equivalence.behaviour.quotient import QuotientBehaviour
+from dtinterp.equivalence.behaviour.quotient_rollouts import QuotientRollout
 from dtinterp.equivalence.chosen_frames import ChosenFrames
 from dtinterp.equivalence.classes.certificates import Certificate, Later, WorstSwap
 from dtinterp.equivalence.classes.refinement import Round
@@ -19,7 +19,7 @@ from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.report import EquivalenceConfig, EquivalenceReport
 from dtinterp.equivalence.swaps.feasible_swaps import Reachable
 from dtinterp.equivalence.swaps.interchange import Swaps
-from dtinterp.equivalence.truth.agreement import Comparison, adjusted
+from dtinterp.equivalence.truth.agreement import WorldComparison, adjusted
 from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.artefacts.soundness import require_equally_many, understood
 from dtinterp.foundation.statistics import Interval
@@ -89,10 +89,10 @@ def load_equivalence(path: Path, *, parent: Artefact | None = None) -> Equivalen
         certificates=TypeAdapter(tuple[Certificate, ...]).validate_python(metrics["certificates"]),
         untrained=Relation(frame_id=frame_id, name=str(settings["untrained"]), **_under("untrained/", tensors)),
         worlds=tuple(Partition(tensors[f"world/{name}"], name) for name in world_names),
-        comparisons=adjusted(TypeAdapter(tuple[Comparison, ...]).validate_python(metrics["comparisons"])),
-        behaviour=TypeAdapter(Behaviour).validate_python(metrics["behaviour"]),
+        comparisons=adjusted(TypeAdapter(tuple[WorldComparison, ...]).validate_python(metrics["comparisons"])),
+        behaviour=TypeAdapter(QuotientBehaviour).validate_python(metrics["behaviour"]),
         scrutiny=_scrutiny(tensors, metrics),
-        acted=TypeAdapter(tuple[Acted, ...]).validate_python(metrics.get("acted", ())),
+        acted=TypeAdapter(tuple[QuotientRollout, ...]).validate_python(metrics.get("acted", ())),
     )
     require_equally_many(classes=report.partition.n_classes, certificates=len(report.certificates))
     require_equally_many(**{"partitions of the world": len(report.worlds), "comparisons": len(report.comparisons)})

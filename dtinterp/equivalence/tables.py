@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dtinterp.equivalence.model_comparison import ComparisonReport
+from dtinterp.equivalence.model_comparison import ModelComparison
 from dtinterp.equivalence.over_training import History
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.foundation.artefacts.writing import whole_file
@@ -74,7 +74,7 @@ def frames_table(report: EquivalenceReport) -> pd.DataFrame:
     )
 
 
-def against_table(report: ComparisonReport) -> pd.DataFrame:
+def against_table(report: ModelComparison) -> pd.DataFrame:
     """Return one row per model, relation of the model, and partition of the world."""
     return pd.DataFrame(
         {

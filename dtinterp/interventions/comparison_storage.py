@@ -8,7 +8,13 @@ from pydantic import TypeAdapter
 
 from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.artefacts.soundness import understood
-from dtinterp.interventions.dictionary_comparison import CompareConfig, Comparison, Example, LinearCost, PartShare
+from dtinterp.interventions.dictionary_comparison import (
+    DictionaryComparison,
+    DictionaryComparisonConfig,
+    Example,
+    LinearCost,
+    PartShare,
+)
 
 ARTEFACT_KIND = "comparison"
 N_DECIDING = 5
@@ -17,7 +23,12 @@ TENSORS = ("error", "l0", "step", "slot", "last_step")
 
 
 def save_comparison(
-    path: Path, comparison: Comparison, config: CompareConfig, *, parents: Sequence[Artefact], replace: bool = False
+    path: Path,
+    comparison: DictionaryComparison,
+    config: DictionaryComparisonConfig,
+    *,
+    parents: Sequence[Artefact],
+    replace: bool = False,
 ) -> Artefact:
     """Write the comparison to the folder `path`. Raises `UserError` where it exists and `replace` is not given."""
     findings = _Findings(comparison.parts, comparison.examples, comparison.linear)
@@ -32,14 +43,14 @@ def save_comparison(
 
 
 @understood(ARTEFACT_KIND)
-def load_comparison(path: Path, *, parent: Artefact | None = None) -> Comparison:
+def load_comparison(path: Path, *, parent: Artefact | None = None) -> DictionaryComparison:
     """Read the comparison in the folder `path`; with `parent`, check that it was made from just that artefact.
 
     Raises `UserError` where it is missing, damaged, or of another schema or parent.
     """
     artefact = read_artefact(path, kind=ARTEFACT_KIND, parent=parent)
     settings = TypeAdapter(_Settings).validate_python(artefact.config)
-    return Comparison(
+    return DictionaryComparison(
         name=settings.name,
         site=settings.site,
         **{name: artefact.tensors[name] for name in TENSORS},
@@ -58,13 +69,13 @@ class _Findings:
 
 @dataclass(frozen=True)
 class _Settings:
-    config: CompareConfig
+    config: DictionaryComparisonConfig
     name: tuple[str, ...]
     site: tuple[str, ...]
     findings: _Findings
 
 
-def _summary(comparison: Comparison) -> dict[str, JSON]:
+def _summary(comparison: DictionaryComparison) -> dict[str, JSON]:
     """Return the numbers that a manifest shows at a glance."""
     places = enumerate(zip(comparison.site, comparison.name, strict=True))
     deciding = sorted(comparison.parts, key=lambda each: -each.share.estimate)[:N_DECIDING]

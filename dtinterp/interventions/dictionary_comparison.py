@@ -27,7 +27,7 @@ N_SHIFTS = 40
 
 
 @dataclass(frozen=True)
-class CompareConfig:
+class DictionaryComparisonConfig:
     """How dictionaries are compared."""
 
     n_draws: int = 3
@@ -95,7 +95,7 @@ class LinearCost:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class DictionaryComparison:
     """Several dictionaries on the same rows, those of all real slots of some windows."""
 
     name: tuple[str, ...]
@@ -123,7 +123,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ComparedWindows:
     """The windows that dictionaries are compared on."""
 
     model: DecisionTransformer
@@ -135,12 +135,12 @@ class Shown:
 
 def compare(
     dictionaries: Sequence[Dictionary],
-    shown: Shown,
-    config: CompareConfig,
+    shown: ComparedWindows,
+    config: DictionaryComparisonConfig,
     *,
     linear: Sequence[LinearMlp] = (),
     asked: Windows | None = None,
-) -> Comparison:
+) -> DictionaryComparison:
     """Return the comparison of dictionaries of any sites of one model.
 
     `linear` maps stand in for MLPs; they should be fitted to other windows. Examples are the windows that are `asked`
@@ -154,7 +154,7 @@ def compare(
     flips = component_flips(shown.model, shown.windows, shown.items, n_draws=config.n_draws, generator=rng)
     moments = _found(shown, flips, config) if asked is None else [_Moment(asked[n : n + 1]) for n in range(len(asked))]
     first = rows[dictionaries[0].site]
-    return Comparison(
+    return DictionaryComparison(
         name=tuple(each.name for each in dictionaries),
         site=tuple(each.site for each in dictionaries),
         error=torch.stack([each.error for each in errors]),
@@ -177,7 +177,7 @@ class _Moment:
     lost: float = 0.0
 
 
-def _found(shown: Shown, flips: ComponentFlips, config: CompareConfig) -> list[_Moment]:
+def _found(shown: ComparedWindows, flips: ComponentFlips, config: DictionaryComparisonConfig) -> list[_Moment]:
     is_right = flips.action == shown.windows.action[:, -1]
     points = starting_points(flips, is_right, config.n_examples, n_per_part=config.n_per_part)
     return [
@@ -192,7 +192,7 @@ def _found(shown: Shown, flips: ComponentFlips, config: CompareConfig) -> list[_
 
 
 @torch.no_grad()
-def _example(dictionaries: Sequence[Dictionary], shown: Shown, moment: _Moment, n_listed: int) -> Example:
+def _example(dictionaries: Sequence[Dictionary], shown: ComparedWindows, moment: _Moment, n_listed: int) -> Example:
     last = {
         site: harvest(shown.model, moment.windows, shown.items, site).value[-1]
         for site in {d.site for d in dictionaries}
@@ -212,8 +212,8 @@ def _costs(
     linear: LinearMlp,
     dictionaries: Sequence[Dictionary],
     rows: Mapping[str, Activations],
-    shown: Shown,
-    config: CompareConfig,
+    shown: ComparedWindows,
+    config: DictionaryComparisonConfig,
 ) -> list[LinearCost]:
     excess = excess_loss(shown.model, shown.windows, shown.items, linear)
     rng = numpy_generator(config.seed, f"comparison/linear {linear.layer}")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from dtinterp.equivalence.report import EquivalenceReport
-from dtinterp.equivalence.truth.agreement import Comparison
+from dtinterp.equivalence.truth.agreement import WorldComparison
 
 KEPT = 0.95
 """The share of its return that a model must still earn on its classes to be said to act as before."""
@@ -13,7 +13,7 @@ KEPT = 0.95
 class Standing:
     """How the trained model's agreement with one partition of the world stands against its controls."""
 
-    comparison: Comparison
+    comparison: WorldComparison
     beats_random: bool
     """its interval lies above the central 95% of random classes of the same sizes"""
     beats_untrained: bool
@@ -39,7 +39,7 @@ def standings(report: EquivalenceReport) -> tuple[Standing, ...]:
     return tuple(sorted(found, key=lambda each: -each.comparison.trained.ari.estimate))
 
 
-def _standing(comparison: Comparison) -> Standing:
+def _standing(comparison: WorldComparison) -> Standing:
     trained = comparison.trained
     untrained = max(comparison.untrained.ari.high, comparison.untrained_at_epsilon.ari.high)
     return Standing(

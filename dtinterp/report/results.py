@@ -16,13 +16,13 @@ from dtinterp.dictionary.evaluation.acceptance import verdict_of
 from dtinterp.dictionary.evaluation.score import DictionaryScore
 from dtinterp.equivalence.exhaustive_contexts import tried_on
 from dtinterp.equivalence.explain.storage import ExplainedClasses, ExplainedPair
-from dtinterp.equivalence.model_comparison import ComparisonReport
+from dtinterp.equivalence.model_comparison import ModelComparison
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.features.labels.table import LabelStudy
 from dtinterp.features.table import FeatureTable
 from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.dictionary_comparison import Comparison
+from dtinterp.interventions.dictionary_comparison import DictionaryComparison
 from dtinterp.interventions.instruction_flip.report import InterventionReport
 from dtinterp.model.calibration import CalibrationPoint
 from dtinterp.model.config import ModelConfig
@@ -61,9 +61,9 @@ class StudyResults:
     """of those dictionaries whose features are shown"""
     labels: Sequence[Sourced[LabelStudy]] = ()
     """statements that tell when features fire; empty where none were searched"""
-    comparison: Sourced[Comparison] | None = None
+    comparison: Sourced[DictionaryComparison] | None = None
     """the dictionaries on the same windows; None where they were not compared"""
-    agreement: Sourced[ComparisonReport] | None = None
+    agreement: Sourced[ModelComparison] | None = None
     """the classes held against the world, and against other models'; None where they were not compared"""
     pairs: Sequence[Sourced[ExplainedPair]] = ()
     """what keeps some observations apart"""

@@ -14,7 +14,7 @@ from dtinterp.features.labels.table import LabelStudy, summary_of
 from dtinterp.features.table import FeatureTable
 from dtinterp.features.truth.assessment import TruthStudy
 from dtinterp.features.truth.assessment import summary_of as summary_of_truth
-from dtinterp.interventions.dictionary_comparison import Comparison
+from dtinterp.interventions.dictionary_comparison import DictionaryComparison
 from dtinterp.interventions.instruction_flip.report import InterventionReport
 from environments.vocabulary import one_hot
 
@@ -47,7 +47,7 @@ def used(value: object) -> object:  # noqa: C901
         case TruthStudy():
             summary_of_truth(value.report)
             _ = [float(value.report.items.f1[place]) for place in range(len(value.report.items.truth))]
-        case Comparison():
+        case DictionaryComparison():
             _ = [(value.errors(place).fvu, value.name[place]) for place in range(len(value.site))]
         case InterventionReport():
             _ = (value.restored, value.refutations, value.dose.p_value, value.dose.control_share)

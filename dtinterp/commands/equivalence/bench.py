@@ -6,7 +6,7 @@ import torch
 
 from dtinterp.commands.subject import Subject
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.equivalence.classes.scrutiny import Bench
+from dtinterp.equivalence.classes.scrutiny import CertifyInputs
 from dtinterp.equivalence.exhaustive_contexts import plays
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.foundation.errors import UserError
@@ -16,13 +16,13 @@ from environments.graph.state_graph import StateGraph, state_graph
 from environments.registration import SUPPORTED_IDS
 
 
-def bench_of(subject: Subject, cache: JobCache = NO_CACHE) -> Bench:
+def bench_of(subject: Subject, cache: JobCache = NO_CACHE) -> CertifyInputs:
     """Return a subject's model and held-out steps, an untrained model beside it as control."""
     held_out = subject.split.held_out
-    return Bench(subject.model, subject.untrained, subject.trajectories, held_out, subject.items, cache)
+    return CertifyInputs(subject.model, subject.untrained, subject.trajectories, held_out, subject.items, cache)
 
 
-def bench_for(subject: Subject, config: EquivalenceConfig, cache: JobCache = NO_CACHE) -> Bench:
+def bench_for(subject: Subject, config: EquivalenceConfig, cache: JobCache = NO_CACHE) -> CertifyInputs:
     """Return the bench in whose contexts the config asks for certificates; raises `UserError` where it has none."""
     bench = bench_of(subject, cache)
     if not config.is_enumerated:
@@ -31,7 +31,7 @@ def bench_for(subject: Subject, config: EquivalenceConfig, cache: JobCache = NO_
     return moved_to(bench, plays(graph, config, known=bench.trajectories.frames))
 
 
-def graph_for(bench: Bench, contexts: str) -> StateGraph:
+def graph_for(bench: CertifyInputs, contexts: str) -> StateGraph:
     """Return the world of the bench; raises `UserError` where it cannot be enumerated, as `contexts` demands."""
     env_id = bench.trajectories.env_id
     if env_id not in SUPPORTED_IDS:
@@ -39,7 +39,7 @@ def graph_for(bench: Bench, contexts: str) -> StateGraph:
     return state_graph(env_id)
 
 
-def moved_to(bench: Bench, trajectories: Trajectories) -> Bench:
+def moved_to(bench: CertifyInputs, trajectories: Trajectories) -> CertifyInputs:
     """Return a bench on all steps of other trajectories."""
     steps, items = torch.arange(trajectories.n_steps), encoded(trajectories.frames, bench.model.cfg.n_items)
     return replace(bench, trajectories=trajectories, steps=steps, items=items)

@@ -10,7 +10,7 @@ from dtinterp.dictionary.storage import load_dictionary
 from dtinterp.equivalence.compared_partitions import Certified
 from dtinterp.equivalence.comparison_storage import save_comparison
 from dtinterp.equivalence.exhaustive_contexts import refuse_plays
-from dtinterp.equivalence.model_comparison import ComparisonConfig, hold_against
+from dtinterp.equivalence.model_comparison import ModelComparisonConfig, compare_models
 from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
 from dtinterp.equivalence.storage import load_equivalence
 from dtinterp.equivalence.tables import against_table, write_tables
@@ -46,7 +46,7 @@ class Compared:
 
 @claims_out
 def compare(
-    config: ComparisonConfig,
+    config: ModelComparisonConfig,
     compared: Compared,
     out: Path = Path("results/comparison"),
     *,
@@ -69,7 +69,7 @@ def compare(
         _certified(subject, classes, dictionary, config)
         for subject, classes, dictionary in zip(subjects, compared.equivalence, dictionaries, strict=True)
     ]
-    report = hold_against([each for each, _ in certified], subjects[0].trajectories, config)
+    report = compare_models([each for each, _ in certified], subjects[0].trajectories, config)
     if tables is not None:
         write_tables(tables, {"against": against_table(report)})
     parents = [subjects[0].demonstrations, *(parent for _, found in certified for parent in found)]
@@ -77,7 +77,7 @@ def compare(
 
 
 def _certified(
-    subject: Subject, classes: Path, dictionary: Path | None, config: ComparisonConfig
+    subject: Subject, classes: Path, dictionary: Path | None, config: ModelComparisonConfig
 ) -> tuple[Certified, list[Artefact]]:
     """Return one model as it is compared, and the artefacts that it rests on."""
     model = subject.trained.artefact

@@ -6,7 +6,7 @@ from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.equivalence.handling import HERE_ALONE, Handling
 from dtinterp.commands.subject import DEMONSTRATIONS, Subject, load_subject
 from dtinterp.equivalence.history_storage import save_history
-from dtinterp.equivalence.over_training import Ground, HistoryConfig, follow
+from dtinterp.equivalence.over_training import HistoryConfig, HistoryInputs, follow
 from dtinterp.equivalence.tables import moments_table
 from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
 from dtinterp.foundation.artefacts.writing import write_text
@@ -72,6 +72,6 @@ def _kept(steps: Path) -> dict[int, TrainedModel]:
     return kept
 
 
-def _ground(subject: Subject) -> Ground:
+def _ground(subject: Subject) -> HistoryInputs:
     windows = validation_windows(subject.trajectories, subject.split, subject.training)
-    return Ground(subject.trajectories, subject.split.held_out, subject.items, windows)
+    return HistoryInputs(subject.trajectories, subject.split.held_out, subject.items, windows)

@@ -11,7 +11,7 @@ from dtinterp.commands.equivalence.explain_pair import ExplainConfig as PairQues
 from dtinterp.commands.equivalence.explain_pair import explain_pair
 from dtinterp.equivalence.explain.similarity import is_learnable
 from dtinterp.equivalence.explain.smallest_set import PairConfig
-from dtinterp.equivalence.model_comparison import ComparisonConfig
+from dtinterp.equivalence.model_comparison import ModelComparisonConfig
 from dtinterp.equivalence.storage import load_equivalence
 from dtinterp.report.pairs import between_classes
 
@@ -45,7 +45,7 @@ def find_reasons(places: Places, out: Path, *, seed: int, once: Once) -> Reasons
     report = load_equivalence(places.equivalence)
     subject = {"model": places.model, "demonstrations": places.demonstrations}
     compared = Compared((places.equivalence,), (places.model,), (places.dictionary,), places.demonstrations)
-    once(compare)(ComparisonConfig(n_draws=N_DRAWS, seed=seed), compared, out / "agreement")
+    once(compare)(ModelComparisonConfig(n_draws=N_DRAWS, seed=seed), compared, out / "agreement")
     search = PairConfig(epsilon=report.config.epsilon, n_sets=N_SETS, n_draws=N_RESAMPLES, seed=seed)
     pairs = []
     for pair in between_classes(report, N_PAIRS):

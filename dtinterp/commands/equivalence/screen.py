@@ -9,7 +9,7 @@ from dtinterp.commands.equivalence.bench import bench_of, graph_for, moved_to
 from dtinterp.commands.equivalence.handling import HERE_ALONE, Handling
 from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.demonstrations.goal_directed import tours
-from dtinterp.equivalence.classes.scrutiny import Bench
+from dtinterp.equivalence.classes.scrutiny import CertifyInputs
 from dtinterp.equivalence.screen import ScreenConfig
 from dtinterp.equivalence.screen import screen as screen_observations
 from dtinterp.equivalence.screen_storage import save_screening
@@ -52,7 +52,7 @@ def screen(
     return written
 
 
-def _bench(subject: Subject, config: ScreenConfig, cache: JobCache) -> Bench:
+def _bench(subject: Subject, config: ScreenConfig, cache: JobCache) -> CertifyInputs:
     """Return the subject's models on its held-out steps, or on tours of its world."""
     bench = bench_of(subject, cache)
     if config.contexts == "held-out":

@@ -14,8 +14,7 @@ from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_at_least, require_each_at_least, require_sensible
 from dtinterp.interventions.comparison_storage import save_comparison
-from dtinterp.interventions.dictionary_comparison import CompareConfig as ComparisonConfig
-from dtinterp.interventions.dictionary_comparison import Shown, compare
+from dtinterp.interventions.dictionary_comparison import ComparedWindows, DictionaryComparisonConfig, compare
 from dtinterp.interventions.linear_mlp import linear_mlp
 
 
@@ -23,7 +22,7 @@ from dtinterp.interventions.linear_mlp import linear_mlp
 class CompareConfig:
     """On which windows dictionaries are compared."""
 
-    comparison: ComparisonConfig = field(default_factory=ComparisonConfig)
+    comparison: DictionaryComparisonConfig = field(default_factory=DictionaryComparisonConfig)
     """what is ablated and what is listed"""
     n_windows: int = 256
     """held-out windows"""
@@ -73,7 +72,9 @@ def compare_features(
     fitted = subject.train_windows(config.n_fit_windows, seed=config.comparison.seed)
     found = compare(
         [each.dictionary for each in dissections],
-        Shown(subject.model, windows, subject.items, subject.trajectories.episode[windows.step[windows.mask]]),
+        ComparedWindows(
+            subject.model, windows, subject.items, subject.trajectories.episode[windows.step[windows.mask]]
+        ),
         config.comparison,
         linear=[linear_mlp(subject.model, fitted, subject.items, n) for n in range(subject.model.cfg.n_layers)],
         asked=_asked(subject, config.steps) if config.steps else None,

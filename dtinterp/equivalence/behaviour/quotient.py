@@ -56,7 +56,7 @@ class Cut:
 
 
 @dataclass(frozen=True)
-class Behaviour:
+class QuotientBehaviour:
     """How a model acts when it can tell only some of its observations apart; what it earns is exact."""
 
     intact: Expectation
@@ -93,11 +93,11 @@ class Trial:
     n_draws: int
     generator: np.random.Generator
 
-    def behaviour(self, partition: Partition, worlds: Sequence[Partition], untrained: Relation) -> Behaviour:
+    def behaviour(self, partition: Partition, worlds: Sequence[Partition], untrained: Relation) -> QuotientBehaviour:
         """Return what is left of the behaviour under each partition, and as fewer and fewer classes are left."""
         n_frames = len(partition.label)
         counts = halvings(n_frames)
-        return Behaviour(
+        return QuotientBehaviour(
             intact=self.judge(torch.arange(n_frames)),
             classes=self.quotient(partition),
             untrained_classes=self.quotient(classes_of_count(untrained, partition.n_classes)),

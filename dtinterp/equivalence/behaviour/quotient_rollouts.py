@@ -33,7 +33,7 @@ TEMPERATURE = 1.0
 MODEL, AGENT = "model", "agent"
 
 
-class Shown(Generic[MemoryT]):
+class SubstitutedPolicy(Generic[MemoryT]):
     """A policy that is shown one frame for another, at every step."""
 
     def __init__(self, policy: Policy[MemoryT], substitute: Int64[Tensor, " frame"]) -> None:
@@ -50,7 +50,7 @@ class Shown(Generic[MemoryT]):
 
 
 @dataclass(frozen=True)
-class Acted:
+class QuotientRollout:
     """What one player earned at temperature 1 when it was shown one observation for each class."""
 
     player: str
@@ -74,7 +74,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Exchange:
+class Substitution:
     """A partition as a player meets it."""
 
     n_classes: int
@@ -83,8 +83,8 @@ class Exchange:
 
 
 def act_on(
-    model: DecisionTransformer, agent: RecurrentActorCritic | None, exchanges: Mapping[str, Exchange], stage: Stage
-) -> tuple[Acted, ...]:
+    model: DecisionTransformer, agent: RecurrentActorCritic | None, exchanges: Mapping[str, Substitution], stage: Stage
+) -> tuple[QuotientRollout, ...]:
     """Let the model play intact and on each exchange, and the agent too where there is one."""
     worlds = GraphWorlds(stage.graph, stage.n_episodes, generator=generator(stage.seed, "acted/starts"))
     policy = WindowPolicy(model, coded(worlds, model.cfg.n_items), target_return=stage.target_return)
@@ -95,16 +95,16 @@ def act_on(
 
 
 def _fares(
-    player: str, policy: Policy[MemoryT], worlds: GraphWorlds, exchanges: Mapping[str, Exchange], seed: int
-) -> list[Acted]:
+    player: str, policy: Policy[MemoryT], worlds: GraphWorlds, exchanges: Mapping[str, Substitution], seed: int
+) -> list[QuotientRollout]:
     def episodes(substitute: Int64[Tensor, " frame"]) -> Episodes:
         luck = generator(seed, "acted/actions")
-        return play_episodes(Shown(policy, substitute), worlds, Temperature(TEMPERATURE), generator=luck)
+        return play_episodes(SubstitutedPolicy(policy, substitute), worlds, Temperature(TEMPERATURE), generator=luck)
 
     rng = numpy_generator(seed, f"acted/bootstrap/{player}")
     intact = episodes(torch.arange(len(worlds.frames)))
-    return [Acted(player, INTACT, None, _played(intact, intact, rng))] + [
-        Acted(player, name, each.n_classes, _played(episodes(each.substitute), intact, rng))
+    return [QuotientRollout(player, INTACT, None, _played(intact, intact, rng))] + [
+        QuotientRollout(player, name, each.n_classes, _played(episodes(each.substitute), intact, rng))
         for name, each in exchanges.items()
     ]
 

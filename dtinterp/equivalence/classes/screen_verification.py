@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
-from dtinterp.equivalence.classes.scrutiny import Bench
+from dtinterp.equivalence.classes.scrutiny import CertifyInputs
 from dtinterp.equivalence.classes.verification import MATES, Arm, Bound, arms, bounds
 from dtinterp.equivalence.partition import Partition
 from dtinterp.equivalence.swaps.contexts import Contexts
@@ -42,7 +42,7 @@ class Assay:
 
 
 def assay(
-    bench: Bench,
+    bench: CertifyInputs,
     partition: Partition,
     contexts: Contexts,
     *,

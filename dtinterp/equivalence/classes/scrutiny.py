@@ -92,7 +92,7 @@ class Tested:
 
 
 @dataclass(frozen=True)
-class Bench:
+class CertifyInputs:
     """The models and the data that classes are tried on."""
 
     model: DecisionTransformer
@@ -106,7 +106,9 @@ class Bench:
     """who plays on the classes beside the model"""
 
 
-def put_to_the_test(bench: Bench, formed: Partition, relation: Relation, *, tried: Contexts, effort: Effort) -> Tested:
+def put_to_the_test(
+    bench: CertifyInputs, formed: Partition, relation: Relation, *, tried: Contexts, effort: Effort
+) -> Tested:
     """Refine classes by counterexample and bound how often they fail, each in contexts that were never used before.
 
     `tried` are the contexts that the classes were made from.
@@ -149,7 +151,7 @@ class _Verified:
 class _Trial:
     """What classes are tried with."""
 
-    bench: Bench
+    bench: CertifyInputs
     relation: Relation
     pools: Mapping[int, Pool]
     effort: Effort
@@ -217,7 +219,9 @@ def _whole(pools: Mapping[int, Pool], partition: Partition, n_used: int | None) 
     return found
 
 
-def _pools(bench: Bench, formed: Partition, relation: Relation, tried: Contexts, effort: Effort) -> Mapping[int, Pool]:
+def _pools(
+    bench: CertifyInputs, formed: Partition, relation: Relation, tried: Contexts, effort: Effort
+) -> Mapping[int, Pool]:
     rng = generator(effort.seed, "equivalence/fresh contexts")
     return {
         place: pool_of(

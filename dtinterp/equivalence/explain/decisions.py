@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Float32, Float64
 from torch import Tensor
 
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.equivalence.explain.feature_patching import Bench, Difference, as_far_as, difference
+from dtinterp.equivalence.explain.feature_patching import Difference, PatchingSetup, as_far_as, difference
 from dtinterp.equivalence.swaps.directions import where_frames_differ
 from dtinterp.equivalence.swaps.trials import moved
 
@@ -32,7 +32,7 @@ class Decided:
 
 
 def decide(
-    bench: Bench, dictionary: Dictionary, features: Sequence[int], *, context: int, generator: torch.Generator
+    bench: PatchingSetup, dictionary: Dictionary, features: Sequence[int], *, context: int, generator: torch.Generator
 ) -> tuple[Decided, ...]:
     """Return what the model decides in one context, before and after `features` are exchanged.
 
@@ -50,7 +50,7 @@ def decide(
     return tuple(Decided(*row) for row in zip(names, logits.softmax(-1), bits, strict=True))
 
 
-def most_telling(bench: Bench) -> int:
+def most_telling(bench: PatchingSetup) -> int:
     """Return the context in which the two observations, as they are, are furthest apart."""
     nothing = torch.zeros_like(bench.embedding[:1])
     logits = [bench.logits(context, nothing) for context in range(len(bench.start))]
@@ -59,7 +59,7 @@ def most_telling(bench: Bench) -> int:
 
 
 def _exchanges(
-    bench: Bench, parts: Difference, chosen: Bool[Tensor, " differing"], generator: torch.Generator
+    bench: PatchingSetup, parts: Difference, chosen: Bool[Tensor, " differing"], generator: torch.Generator
 ) -> dict[str, Float32[Tensor, " d_model"]]:
     if not chosen.any():
         return {}

@@ -32,7 +32,7 @@ from dtinterp.model.network.transformer import DecisionTransformer
 
 
 @dataclass(frozen=True)
-class Bench:
+class PatchingSetup:
     """Two observations in contexts of both."""
 
     start: tuple[Continuation, ...]
@@ -68,13 +68,13 @@ def bench(
     *,
     items: Float32[Tensor, "table item"],
     pair: Int64[Tensor, " 2"],
-) -> Bench:
+) -> PatchingSetup:
     """Return the bench of two frames, rows of the coded frame table `items`, in contexts of both."""
     single = [contexts[index : index + 1] for index in range(len(contexts))]
     start = [continuation(model, each.windows, items, int(each.slot)) for each in single]
     is_first = (contexts.frame_id == pair[0]).tolist()
     table = (items @ model.W_obs).float()
-    return Bench(tuple(start), tuple(is_first), table[pair], table - table.mean(0))
+    return PatchingSetup(tuple(start), tuple(is_first), table[pair], table - table.mean(0))
 
 
 def as_far_as(

@@ -6,7 +6,7 @@ from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.equivalence.explain.feature_patching import Bench, bench
+from dtinterp.equivalence.explain.feature_patching import PatchingSetup, bench
 from dtinterp.equivalence.explain.smallest_set import PairConfig
 from dtinterp.equivalence.swaps.contexts import Contexts, draw_contexts
 from dtinterp.foundation.seeding import generator
@@ -19,7 +19,7 @@ class Pair:
 
     contexts: Contexts
     """of the one, then of the other"""
-    bench: Bench
+    bench: PatchingSetup
     """over the same contexts"""
 
 

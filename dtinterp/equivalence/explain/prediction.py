@@ -21,7 +21,7 @@ from dtinterp.foundation.statistics import Interval, central, holm
 
 
 @dataclass(frozen=True)
-class Prediction:
+class DistancePrediction:
     """How well one distance says which pairs are interchangeable."""
 
     name: str
@@ -42,7 +42,7 @@ class Predictions:
 
     n_pairs: int
     n_interchangeable: int
-    distances: tuple[Prediction, ...]
+    distances: tuple[DistancePrediction, ...]
 
 
 def predict(
@@ -72,7 +72,7 @@ def predict(
         n_pairs=len(first),
         n_interchangeable=n_positive,
         distances=tuple(
-            Prediction(
+            DistancePrediction(
                 name=name,
                 auroc=_resampled(truth, table, n_draws, generator),
                 precision=_precision(truth[first, second], table[first, second]),

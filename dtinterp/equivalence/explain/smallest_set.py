@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.equivalence.explain.feature_patching import Bench, Difference, as_far_as, difference
+from dtinterp.equivalence.explain.feature_patching import Difference, PatchingSetup, as_far_as, difference
 from dtinterp.equivalence.partition import check_epsilon
 from dtinterp.equivalence.swaps.directions import where_frames_differ
 from dtinterp.foundation.errors import UserError
@@ -81,7 +81,7 @@ class PairExplanation:
 
 
 def explain_pair(
-    bench: Bench, dictionary: Dictionary, config: PairConfig, generator: torch.Generator
+    bench: PatchingSetup, dictionary: Dictionary, config: PairConfig, generator: torch.Generator
 ) -> PairExplanation:
     """Search for the fewest features to exchange: greedily, then all smaller sets while there are few enough.
 
@@ -129,7 +129,7 @@ class _Controls:
 
 @dataclass(frozen=True)
 class _Search:
-    bench: Bench
+    bench: PatchingSetup
     difference: Difference
     epsilon: float
 

@@ -38,7 +38,7 @@ class Agreement:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class WorldComparison:
     """The model's classes against one partition of the world, with a model that learned nothing as control."""
 
     world: str
@@ -60,14 +60,14 @@ def against_worlds(
     epsilon: float,
     n_draws: int,
     generator: np.random.Generator,
-) -> tuple[Comparison, ...]:
+) -> tuple[WorldComparison, ...]:
     """Return a model's classes at `epsilon`, and those of `control`, an untrained one, against each of the worlds."""
 
     def agreement(ours: Partition, world: Partition) -> Agreement:
         return compare(ours, world, n_draws=n_draws, generator=generator)
 
     found = [
-        Comparison(
+        WorldComparison(
             world=world.name,
             trained=agreement(partition, world),
             untrained=agreement(classes_of_count(control, partition.n_classes), world),
@@ -78,7 +78,7 @@ def against_worlds(
     return adjusted(found)
 
 
-def adjusted(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
+def adjusted(comparisons: Sequence[WorldComparison]) -> tuple[WorldComparison, ...]:
     """Return the comparisons of one model with their p-values adjusted for how many partitions were looked at."""
     together = holm(np.array([each.trained.p_value for each in comparisons]))
     return tuple(replace(each, p_holm=float(p)) for each, p in zip(comparisons, together, strict=True))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dtinterp.equivalence.behaviour.quotient import Judge, Quotient, judge_of
 from dtinterp.equivalence.chosen_frames import ChosenFrames
-from dtinterp.equivalence.classes.scrutiny import Bench
+from dtinterp.equivalence.classes.scrutiny import CertifyInputs
 from dtinterp.equivalence.partition import Partition, partition_of
 from dtinterp.equivalence.truth.agreement import Agreement, compare
 from dtinterp.equivalence.truth.world_partitions import world_partitions
@@ -19,7 +19,7 @@ from environments.graph.state_graph import StateGraph
 
 
 @dataclass(frozen=True)
-class Likeness:
+class NamedAgreement:
     """How far the classes agree with one partition of the world."""
 
     world: str
@@ -28,10 +28,10 @@ class Likeness:
 
 
 @dataclass(frozen=True)
-class Standing:
+class ScreenedAgreement:
     """What classes are worth in their world."""
 
-    likenesses: tuple[Likeness, ...]
+    likenesses: tuple[NamedAgreement, ...]
     """one per partition of the world"""
     intact: Expectation
     """what the model earns when it is shown what there is: exact, greedy, over all starts"""
@@ -40,7 +40,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Comparing:
+class ScreenedAgreementConfig:
     """How many random classes are compared with."""
 
     n_draws: int
@@ -51,15 +51,15 @@ class Comparing:
     """return asked of the model"""
 
 
-def standing(
-    bench: Bench,
+def screened_agreement(
+    bench: CertifyInputs,
     graph: StateGraph,
     chosen: ChosenFrames,
     partition: Partition,
     *,
-    comparing: Comparing,
+    comparing: ScreenedAgreementConfig,
     generator: np.random.Generator,
-) -> Standing:
+) -> ScreenedAgreement:
     """Hold the classes against each partition of the world, and let the model act on them.
 
     Raises `UserError` where the world never shows one of the observations.
@@ -67,9 +67,9 @@ def standing(
     frames = bench.trajectories.frames[chosen.frame_id]
     judge = judge_of(bench.model, graph, frames, target_return=comparing.target_return)
     worlds = world_partitions(graph, frames)
-    return Standing(
+    return ScreenedAgreement(
         likenesses=tuple(
-            Likeness(world.name, compare(partition, world, n_draws=comparing.n_draws, generator=generator))
+            NamedAgreement(world.name, compare(partition, world, n_draws=comparing.n_draws, generator=generator))
             for world in worlds
         ),
         intact=judge(torch.arange(len(frames))),

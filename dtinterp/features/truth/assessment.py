@@ -65,7 +65,7 @@ class TruthReport:
 
 
 @dataclass(frozen=True)
-class Told:
+class DetectionSummary:
     """How well truths of one sort are told by single features, on the judged side."""
 
     n: int
@@ -82,8 +82,8 @@ class Told:
 class TruthSummary:
     """The numbers of a report at a glance."""
 
-    items: Told
-    facts: Told
+    items: DetectionSummary
+    facts: DetectionSummary
     correlation: Mapping[str, Mapping[str, float | int]]
     """by set of variables: how many vary, mean absolute correlation, share of strong ones, dimension"""
     dimension: EffectiveDimension
@@ -208,8 +208,8 @@ def _rate(side: Activations, trajectories: Trajectories) -> Float32[Tensor, " it
     return one_hot(trajectories.frames)[trajectories.frame_id[side.step].long()].mean(dim=0)
 
 
-def _told(found: Detection) -> Told:
-    return Told(
+def _told(found: Detection) -> DetectionSummary:
+    return DetectionSummary(
         n=len(found.truth),
         mean_f1=_mean(found.f1),
         mean_f1_shuffled=_mean(found.control),

@@ -15,7 +15,7 @@ N_PAIRS = 5
 
 
 @dataclass(frozen=True)
-class Pair:
+class CorrelatedPair:
     """Two variables and their correlation."""
 
     one: str
@@ -34,9 +34,9 @@ class CorrelationStructure:
     dimension: float
     """`n^2 / sum_ij r_ij^2`, the participation ratio of the correlation matrix: n for independent variables, 1 where
     all are one"""
-    together: tuple[Pair, ...]
+    together: tuple[CorrelatedPair, ...]
     """those with the largest correlations"""
-    apart: tuple[Pair, ...]
+    apart: tuple[CorrelatedPair, ...]
     """those with the most negative ones"""
 
 
@@ -67,9 +67,10 @@ def correlation_structure(values: Float64[Tensor, "row variable"], names: Sequen
     pairs = matrix[above[0], above[1]]
     order = pairs.argsort(stable=True).tolist()
 
-    def named(places: list[int]) -> tuple[Pair, ...]:
+    def named(places: list[int]) -> tuple[CorrelatedPair, ...]:
         return tuple(
-            Pair(kept[int(above[0, place])], kept[int(above[1, place])], float(pairs[place])) for place in places
+            CorrelatedPair(kept[int(above[0, place])], kept[int(above[1, place])], float(pairs[place]))
+            for place in places
         )
 
     return CorrelationStructure(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from dtinterp.equivalence.behaviour.quotient import Behaviour, Cut, Quotient
+from dtinterp.equivalence.behaviour.quotient import Cut, Quotient, QuotientBehaviour
 from dtinterp.report.style import CONTROL, INK, RULE, TRAINED, styled
 
 BAND = "#e3e7ec"
@@ -13,7 +13,7 @@ LABEL_HEIGHT = 0.09
 """no more than this share of the axis"""
 
 
-def quotient_figure(behaviour: Behaviour) -> go.Figure:
+def quotient_figure(behaviour: QuotientBehaviour) -> go.Figure:
     """Draw the expected return against the number of classes: the model's, an untrained model's and random ones."""
     figure = go.Figure()
     _add_random(figure, behaviour.coarsening)
@@ -45,12 +45,12 @@ def quotient_figure(behaviour: Behaviour) -> go.Figure:
     return styled(figure, height=380)
 
 
-def _top(behaviour: Behaviour) -> float:
+def _top(behaviour: QuotientBehaviour) -> float:
     """Return the largest return that the axis shows."""
     return 1.15 * max(behaviour.intact.expected_return, 0.1)
 
 
-def _beside_the_model(behaviour: Behaviour) -> str:
+def _beside_the_model(behaviour: QuotientBehaviour) -> str:
     """Return the untrained model's label, a line lower where the model's own, of as many classes, would cover it."""
     returns = [each.earned.expected_return for each in (behaviour.classes, behaviour.untrained_classes)]
     is_covered = abs(returns[0] - returns[1]) < LABEL_HEIGHT * _top(behaviour)

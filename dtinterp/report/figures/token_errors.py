@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 from torch import Tensor
 
 from dtinterp.features.token_errors import TokenErrors
-from dtinterp.interventions.dictionary_comparison import Comparison
+from dtinterp.interventions.dictionary_comparison import DictionaryComparison
 from dtinterp.report.evidence import plural
 from dtinterp.report.style import MUTED, TRAINED, WRONG, styled
 
@@ -25,7 +25,7 @@ SPREAD = 0.06
 GOLDEN = 0.6180339887498949
 
 
-def token_error_figure(comparison: Comparison, time: Int64[Tensor, " step"]) -> go.Figure:
+def token_error_figure(comparison: DictionaryComparison, time: Int64[Tensor, " step"]) -> go.Figure:
     """Draw the error of rows against how many features they use; outliers in another colour.
 
     `time` is the env time of every step of the demonstrations: a row is named by its step, slot, env time and pads.
@@ -65,7 +65,7 @@ def thinned(errors: TokenErrors) -> Int64[Tensor, " shown"]:
     return order[torch.linspace(0, len(order) - 1, N_SHOWN).round().long()]
 
 
-def _said(comparison: Comparison, errors: TokenErrors, row: int, time: Int64[Tensor, " step"]) -> str:
+def _said(comparison: DictionaryComparison, errors: TokenErrors, row: int, time: Int64[Tensor, " step"]) -> str:
     """Say what a row is. A window that is padded begins with its episode, so pads are the slots before env time 0."""
     step, slot = int(comparison.step[row]), int(comparison.slot[row])
     pads = max(slot - int(time[step]), 0)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from dtinterp.equivalence.compared_partitions import CERTIFIED, LOOKS, UNTRAINED
-from dtinterp.equivalence.model_comparison import MATTERS, ComparisonReport, Portrait
+from dtinterp.equivalence.model_comparison import MATTERS, ModelComparison, ModelContrasts
 from dtinterp.equivalence.truth.disagreements import NO_CONFUSIONS, Contrast
 from dtinterp.equivalence.truth.key_ball_symmetry import Reflection
 from dtinterp.report.costs import distractions_ranked, loss, shown_of
@@ -53,7 +53,7 @@ def agreement_section(results: StudyResults, draw: Draw) -> Html:
     )
 
 
-def relation_table(report: ComparisonReport, name: str) -> pd.DataFrame:
+def relation_table(report: ModelComparison, name: str) -> pd.DataFrame:
     """Return one row per relation of a model, one column per partition of the world; cells are intervals."""
     rows = [row for row in report.against if row.model == name]
     found: dict[str, dict[str, object]] = {}
@@ -63,7 +63,7 @@ def relation_table(report: ComparisonReport, name: str) -> pd.DataFrame:
     return pd.DataFrame(list(found.values()))
 
 
-def _controls(report: ComparisonReport, name: str) -> str:
+def _controls(report: ModelComparison, name: str) -> str:
     """Say what the last rows of a model's relations are."""
     never = f"“{UNTRAINED}” is one of the same shape that never learnt"
     if not any(row.relation == LOOKS for row in report.against if row.model == name):
@@ -74,7 +74,7 @@ def _controls(report: ComparisonReport, name: str) -> str:
     )
 
 
-def variation_table(report: ComparisonReport) -> pd.DataFrame:
+def variation_table(report: ModelComparison) -> pd.DataFrame:
     """Return one row per model: its certified classes against the partition that matters."""
     return pd.DataFrame(
         {
@@ -91,7 +91,7 @@ def variation_table(report: ComparisonReport) -> pd.DataFrame:
     )
 
 
-def mirror_table(report: ComparisonReport) -> pd.DataFrame:
+def mirror_table(report: ModelComparison) -> pd.DataFrame:
     """Return one row per model, and one per untrained twin: what it makes of mirror images."""
     rows = [
         {
@@ -114,7 +114,7 @@ def _depths(reflection: Reflection) -> dict[str, float | None]:
     return {name: reflection.distinct[place] for name, place in depths.items()}
 
 
-def _kinships(agreement: Sourced[ComparisonReport]) -> list[Html]:
+def _kinships(agreement: Sourced[ModelComparison]) -> list[Html]:
     if not agreement.value.kinships:
         return []
     table = pd.DataFrame(
@@ -132,7 +132,7 @@ def _kinships(agreement: Sourced[ComparisonReport]) -> list[Html]:
     return [table_block(table_html(table), caption, source=source(agreement.artefact))]
 
 
-def _contrasts(portrait: Portrait, draw: Draw, name: str) -> Html:
+def _contrasts(portrait: ModelContrasts, draw: Draw, name: str) -> Html:
     found = portrait.contrasts
     return words(
         element("h3", "Distractions"),

@@ -6,7 +6,7 @@ import pandas as pd
 import torch
 
 from dtinterp.dataset.windows import window
-from dtinterp.interventions.dictionary_comparison import Comparison, Example, LinearCost
+from dtinterp.interventions.dictionary_comparison import DictionaryComparison, Example, LinearCost
 from dtinterp.report.evidence import decimal, plural, source
 from dtinterp.report.figures.markup import figure_html
 from dtinterp.report.figures.token_errors import token_error_figure
@@ -61,7 +61,7 @@ def comparison_section(results: StudyResults, draw: Draw) -> Html:
     )
 
 
-def _worst(results: StudyResults, comparison: Comparison, draw: Draw) -> list[Html]:
+def _worst(results: StudyResults, comparison: DictionaryComparison, draw: Draw) -> list[Html]:
     trajectories = results.demonstrations.value
     frame_id = trajectories.frame_id[comparison.step].long()
     blocks = []
@@ -86,7 +86,7 @@ def _worst(results: StudyResults, comparison: Comparison, draw: Draw) -> list[Ht
     return blocks
 
 
-def _parts(comparison: Comparison) -> pd.DataFrame:
+def _parts(comparison: DictionaryComparison) -> pd.DataFrame:
     deciding = sorted(comparison.parts, key=lambda each: -each.share.estimate)[:N_PARTS]
     return pd.DataFrame(
         {"part": each.part, "windows (that have it)": each.share.n, "flipped": each.share} for each in deciding
@@ -131,7 +131,7 @@ def _seen(results: StudyResults, example: Example) -> pd.DataFrame:
     )
 
 
-def _linear(results: StudyResults, comparison: Comparison) -> list[Html]:
+def _linear(results: StudyResults, comparison: DictionaryComparison) -> list[Html]:
     telling = sorted(
         (each for each in comparison.linear if each.features),
         key=lambda each: (each.layer, -each.features[0].difference.estimate),

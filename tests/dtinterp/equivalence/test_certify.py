@@ -17,7 +17,7 @@ from dtinterp.equivalence import certify as certify_module
 from dtinterp.equivalence.behaviour.quotient import Judge, judge_of, representatives
 from dtinterp.equivalence.certify import act_on_classes, certify
 from dtinterp.equivalence.classes.refinement import Round
-from dtinterp.equivalence.classes.scrutiny import Bench, put_to_the_test
+from dtinterp.equivalence.classes.scrutiny import CertifyInputs, put_to_the_test
 from dtinterp.equivalence.exhaustive_contexts import plays
 from dtinterp.equivalence.partition import classes, classes_of_count, partition_of
 from dtinterp.equivalence.places import places
@@ -47,7 +47,7 @@ def _certify(
     model: DecisionTransformer, trajectories: Trajectories, halves: Split, items: Float32[Tensor, "table item"]
 ) -> EquivalenceReport:
     untrained = DecisionTransformer(model.cfg, generator(1, "untrained"))
-    return certify(Bench(model, untrained, trajectories, halves.held_out, items), CONFIG)
+    return certify(CertifyInputs(model, untrained, trajectories, halves.held_out, items), CONFIG)
 
 
 def test_the_report_is_about_the_most_visited_held_out_frames(
@@ -114,7 +114,7 @@ def test_each_arm_is_of_its_own_model(
     wanted = torch.cat([forks, starts])
     ahead = torch.full((len(graph.frames),), FORWARD)
     model, untrained = (reflexes(ahead.index_fill(0, turned, LEFT)) for turned in (forks, starts[:2]))
-    bench = Bench(model, untrained, trajectories, halves.held_out[torch.isin(shown, wanted)], items)
+    bench = CertifyInputs(model, untrained, trajectories, halves.held_out[torch.isin(shown, wanted)], items)
     config = replace(CONFIG, n_frames=8, n_contexts=1, n_rounds=0, n_verified=0, target_return=0.7)
     report = certify(bench, config)
 
@@ -159,7 +159,7 @@ def test_what_is_reported_is_of_the_refined_classes_and_at_the_return_that_is_as
     monkeypatch.setattr(certify_module, "put_to_the_test", refined)
     monkeypatch.setattr(certify_module, "judge_of", asked)
     config = replace(CONFIG, n_frames=4, n_contexts=1, epsilon=1.0, n_rounds=0, n_verified=0, target_return=0.7)
-    report = certify(Bench(model, model, trajectories, halves.held_out, items), config)
+    report = certify(CertifyInputs(model, model, trajectories, halves.held_out, items), config)
     assert report.scrutiny is not None
     assert report.scrutiny.formed.n_classes == 1
     assert report.partition is alone
@@ -179,7 +179,7 @@ def test_players_are_tried_on_each_partition_and_lose_nothing_where_nothing_is_e
     halves: Split,
     items: Float32[Tensor, "table item"],
 ) -> None:
-    bench = Bench(model, model, trajectories, halves.held_out, items)
+    bench = CertifyInputs(model, model, trajectories, halves.held_out, items)
     assert report.acted == act_on_classes(report, bench, n_episodes=0) == ()
     acted = act_on_classes(report, bench, n_episodes=6)
     names = ["interchangeable", "random, of these sizes", "untrained, as many", *(w.name for w in report.worlds)]
@@ -193,7 +193,7 @@ def test_players_are_tried_on_each_partition_and_lose_nothing_where_nothing_is_e
 def test_where_only_reachable_contexts_count_every_swap_could_have_happened(
     model: DecisionTransformer, trajectories: Trajectories, halves: Split, items: Float32[Tensor, "table item"]
 ) -> None:
-    bench = Bench(model, model, trajectories, halves.held_out, items)
+    bench = CertifyInputs(model, model, trajectories, halves.held_out, items)
     found = certify(bench, replace(CONFIG, only_reachable=True, n_quotient_draws=1, n_verified=1))
     assert found.scrutiny is not None
     assert found.scrutiny.reachable is not None
@@ -208,7 +208,7 @@ def test_in_plays_every_context_of_every_shared_class_is_tried(
 ) -> None:
     config = replace(CONFIG, contexts="plays", horizon=2, n_frames=100, n_rounds=1, n_fresh=1, n_verified=1)
     played = plays(graph, config, known=trajectories.frames)
-    report = certify(Bench(model, model, played, torch.arange(played.n_steps), one_hot(played.frames)), config)
+    report = certify(CertifyInputs(model, model, played, torch.arange(played.n_steps), one_hot(played.frames)), config)
     assert set(report.chosen.frame_id.tolist()) == set(played.frame_id.tolist())
     assert report.scrutiny is not None
     assert report.scrutiny.bounds

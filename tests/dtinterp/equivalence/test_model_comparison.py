@@ -9,10 +9,10 @@ from sklearn.metrics import adjusted_rand_score
 from dtinterp.dataset.windows import window
 from dtinterp.equivalence.certify import certify
 from dtinterp.equivalence.chosen_frames import most_visited
-from dtinterp.equivalence.classes.scrutiny import Bench
+from dtinterp.equivalence.classes.scrutiny import CertifyInputs
 from dtinterp.equivalence.compared_partitions import Certified
 from dtinterp.equivalence.explain.representations import near_in_the_image
-from dtinterp.equivalence.model_comparison import ComparisonConfig, hold_against
+from dtinterp.equivalence.model_comparison import ModelComparisonConfig, compare_models
 from dtinterp.equivalence.partition import classes, classes_of_count, partition_of
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.equivalence.swaps.contexts import draw_contexts
@@ -32,7 +32,7 @@ CONFIG = EquivalenceConfig(
 
 def _certified(model, trajectories, halves, items, name="toy"):
     untrained = DecisionTransformer(model.cfg, generator(1, "untrained"))
-    report = certify(Bench(model, untrained, trajectories, halves.held_out, items), CONFIG)
+    report = certify(CertifyInputs(model, untrained, trajectories, halves.held_out, items), CONFIG)
     return Certified(name, model, untrained, report, items, window(trajectories, halves.held_out[:60]))
 
 
@@ -43,8 +43,8 @@ def certified(model, trajectories, halves, items):
 
 @pytest.fixture(scope="module")
 def report(certified, trajectories):
-    config = ComparisonConfig(n_draws=20, n_shown=2, n_windows=60)
-    return hold_against([certified, replace(certified, name="twin")], trajectories, config)
+    config = ModelComparisonConfig(n_draws=20, n_shown=2, n_windows=60)
+    return compare_models([certified, replace(certified, name="twin")], trajectories, config)
 
 
 def _classifier(n_classes):
@@ -176,17 +176,17 @@ def test_models_are_held_against_each_other_on_the_frames_that_both_know(certifi
     assert 1 < report.partition.n_classes < 14
     assert not torch.equal(moved.partition.label, report.partition.label)
     twin = replace(certified, name="moved", report=moved)
-    (kinship,) = hold_against([certified, twin], trajectories, ComparisonConfig(n_draws=5, n_windows=4)).kinships
+    (kinship,) = compare_models([certified, twin], trajectories, ModelComparisonConfig(n_draws=5, n_windows=4)).kinships
     assert (kinship.n_frames, kinship.agreement.ari.estimate) == (14, 1)
 
 
 def test_another_world_is_refused(certified, trajectories):
     elsewhere = replace(trajectories, env_id="MiniGrid-MemoryS7-v0")
     with pytest.raises(UserError, match="toy was certified in MiniGrid-MemoryS7FixedStartStatic-v0, the"):
-        hold_against([certified], elsewhere, ComparisonConfig())
+        compare_models([certified], elsewhere, ModelComparisonConfig())
 
 
 @pytest.mark.parametrize("settings", [{"demonstrated_epsilon": 3.0}, {"n_draws": 0}, {"n_shown": -1}, {"tau": 1.5}])
 def test_what_cannot_be_compared_is_refused(settings):
     with pytest.raises(UserError, match="expected"):
-        ComparisonConfig(**settings)
+        ModelComparisonConfig(**settings)

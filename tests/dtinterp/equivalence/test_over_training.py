@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dtinterp.dataset.windows import window
-from dtinterp.equivalence.over_training import NEVER, Ground, HistoryConfig, follow
+from dtinterp.equivalence.over_training import NEVER, HistoryConfig, HistoryInputs, follow
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.jobs.job_cache import open_job_cache
 from dtinterp.foundation.seeding import generator
@@ -17,7 +17,7 @@ CONFIG = HistoryConfig(n_frames=10, n_contexts=2, epsilon=0.1, n_halves=3)
 @pytest.fixture(scope="module")
 def ground(trajectories, halves, items):
     windows = window(trajectories, halves.held_out[:200], 10)
-    return Ground(trajectories, halves.held_out, items, windows)
+    return HistoryInputs(trajectories, halves.held_out, items, windows)
 
 
 @pytest.fixture(scope="module")

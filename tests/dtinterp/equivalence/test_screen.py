@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from dtinterp.equivalence.classes.scrutiny import Bench
+from dtinterp.equivalence.classes.scrutiny import CertifyInputs
 from dtinterp.equivalence.partition import partition_of
 from dtinterp.equivalence.screen import ScreenConfig, screen
 from dtinterp.equivalence.swaps.contexts import draw_contexts
@@ -23,7 +23,7 @@ SETTINGS = {
 
 def _screen(model, trajectories, halves, items, **settings):
     untrained = DecisionTransformer(model.cfg, generator(1, "untrained"))
-    bench = Bench(model, untrained, trajectories, halves.held_out, items)
+    bench = CertifyInputs(model, untrained, trajectories, halves.held_out, items)
     return screen(bench, ScreenConfig(**(SETTINGS | settings)))
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from dtinterp.dataset.split import Split
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.certify import certify
-from dtinterp.equivalence.classes.scrutiny import Bench
+from dtinterp.equivalence.classes.scrutiny import CertifyInputs
 from dtinterp.equivalence.report import EquivalenceConfig, EquivalenceReport
 from dtinterp.equivalence.storage import load_equivalence, save_equivalence
 from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Content, write_artefact
@@ -25,7 +25,7 @@ def report(
 ) -> EquivalenceReport:
     untrained = DecisionTransformer(model.cfg, generator(1, "untrained"))
     config = EquivalenceConfig(n_frames=6, n_contexts=2, epsilon=0.3, n_draws=5, n_quotient_draws=2, seed=3)
-    return certify(Bench(model, untrained, trajectories, halves.held_out, items), config)
+    return certify(CertifyInputs(model, untrained, trajectories, halves.held_out, items), config)
 
 
 def _parent(folder: Path, kind: str) -> Artefact:

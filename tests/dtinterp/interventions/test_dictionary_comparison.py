@@ -19,18 +19,24 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
 from dtinterp.interventions.comparison_storage import load_comparison, save_comparison
 from dtinterp.interventions.component_flips import component_flips, label_of
-from dtinterp.interventions.dictionary_comparison import N_SHIFTS, CompareConfig, Comparison, Shown, compare
+from dtinterp.interventions.dictionary_comparison import (
+    N_SHIFTS,
+    ComparedWindows,
+    DictionaryComparison,
+    DictionaryComparisonConfig,
+    compare,
+)
 from dtinterp.interventions.linear_mlp import linear_mlp
 from dtinterp.model.network.transformer import DecisionTransformer
 
 SITES = ("hook_obs_embed", "blocks.1.hook_resid_pre")
-CONFIG = CompareConfig(n_draws=2, n_examples=3, n_listed=2)
+CONFIG = DictionaryComparisonConfig(n_draws=2, n_examples=3, n_listed=2)
 
 
 @pytest.fixture
 def shown(
     model: DecisionTransformer, windows: Windows, items: Float32[Tensor, "frame item"], trajectories: Trajectories
-) -> Shown:
+) -> ComparedWindows:
     """A model that acts by what it is shown, since frames outweigh all else, and is mostly right."""
     with torch.no_grad():
         model.W_obs.mul_(4)
@@ -39,11 +45,11 @@ def shown(
     action = windows.action.clone()
     action[:-8, -1] = right[:-8]
     told = replace(windows, action=action)
-    return Shown(model, told, items, trajectories.episode[windows.step[windows.mask]])
+    return ComparedWindows(model, told, items, trajectories.episode[windows.step[windows.mask]])
 
 
 @pytest.fixture
-def dictionaries(shown: Shown) -> list[Dictionary]:
+def dictionaries(shown: ComparedWindows) -> list[Dictionary]:
     def fitted(site: str, config: FitConfig) -> Dictionary:
         rows = harvest(shown.model, shown.windows, shown.items, site).value
         return fit(rows, config, generator=torch.Generator().manual_seed(0), site=site)
@@ -52,13 +58,13 @@ def dictionaries(shown: Shown) -> list[Dictionary]:
 
 
 @pytest.fixture
-def comparison(dictionaries: Sequence[Dictionary], shown: Shown) -> Comparison:
+def comparison(dictionaries: Sequence[Dictionary], shown: ComparedWindows) -> DictionaryComparison:
     linear = linear_mlp(shown.model, shown.windows, shown.items, 0)
     return compare(dictionaries, shown, CONFIG, linear=[linear])
 
 
 def test_rows_of_all_sites_stand_in_the_same_order(
-    comparison: Comparison, dictionaries: Sequence[Dictionary], shown: Shown
+    comparison: DictionaryComparison, dictionaries: Sequence[Dictionary], shown: ComparedWindows
 ) -> None:
     assert comparison.site == SITES
     assert torch.equal(comparison.step, shown.windows.step[shown.windows.mask])
@@ -68,12 +74,14 @@ def test_rows_of_all_sites_stand_in_the_same_order(
         assert torch.equal(comparison.errors(place).l0, alone.l0)
 
 
-def test_every_row_names_the_window_that_it_stands_in(comparison: Comparison, shown: Shown) -> None:
+def test_every_row_names_the_window_that_it_stands_in(comparison: DictionaryComparison, shown: ComparedWindows) -> None:
     n_slots = shown.windows.n_slots
     assert torch.equal(comparison.last_step - comparison.step, n_slots - 1 - comparison.slot)
 
 
-def test_examples_are_right_predictions_that_an_ablation_makes_wrong(comparison: Comparison, shown: Shown) -> None:
+def test_examples_are_right_predictions_that_an_ablation_makes_wrong(
+    comparison: DictionaryComparison, shown: ComparedWindows
+) -> None:
     last = shown.windows.step[:, -1].tolist()
     for example in comparison.examples:
         assert int(shown.windows.action[last.index(example.last_step), -1]) == example.action
@@ -82,7 +90,7 @@ def test_examples_are_right_predictions_that_an_ablation_makes_wrong(comparison:
         assert all(len(seen.features) <= 2 for seen in example.seen)
 
 
-def test_examples_name_the_part_whose_ablation_leads_to_another_action(comparison: Comparison) -> None:
+def test_examples_name_the_part_whose_ablation_leads_to_another_action(comparison: DictionaryComparison) -> None:
     assert 0 < len(comparison.examples) <= CONFIG.n_examples
     names = [each.part for each in comparison.parts]
     for example in comparison.examples:
@@ -92,7 +100,7 @@ def test_examples_name_the_part_whose_ablation_leads_to_another_action(compariso
     assert max(owed.count(part) for part in owed) <= CONFIG.n_per_part
 
 
-def test_parts_decide_as_often_as_they_flip_actions(comparison: Comparison, shown: Shown) -> None:
+def test_parts_decide_as_often_as_they_flip_actions(comparison: DictionaryComparison, shown: ComparedWindows) -> None:
     rng = generator(CONFIG.seed, "comparison/donors")
     flips = component_flips(shown.model, shown.windows, shown.items, n_draws=CONFIG.n_draws, generator=rng)
     shares = {label_of(part): flips.share(place) for place, part in enumerate(flips.part)}
@@ -101,7 +109,7 @@ def test_parts_decide_as_often_as_they_flip_actions(comparison: Comparison, show
 
 
 def test_windows_that_are_asked_for_are_shown_instead(
-    dictionaries: Sequence[Dictionary], shown: Shown, comparison: Comparison
+    dictionaries: Sequence[Dictionary], shown: ComparedWindows, comparison: DictionaryComparison
 ) -> None:
     asked = compare(dictionaries, shown, CONFIG, asked=shown.windows[3:5])
     assert [each.last_step for each in asked.examples] == shown.windows.step[3:5, -1].tolist()
@@ -110,14 +118,14 @@ def test_windows_that_are_asked_for_are_shown_instead(
     assert asked.linear == ()
 
 
-def test_a_linear_map_is_judged_beside_each_dictionary(comparison: Comparison) -> None:
+def test_a_linear_map_is_judged_beside_each_dictionary(comparison: DictionaryComparison) -> None:
     assert [(each.layer, each.site) for each in comparison.linear] == [(0, SITES[0]), (0, SITES[1])]
     assert comparison.linear[0].excess == comparison.linear[1].excess
     for each in comparison.linear:
         assert len(each.by_chance) == (N_SHIFTS if each.features else 0)
 
 
-def test_a_comparison_comes_back_from_disk_as_it_was(comparison: Comparison, tmp_path: Path) -> None:
+def test_a_comparison_comes_back_from_disk_as_it_was(comparison: DictionaryComparison, tmp_path: Path) -> None:
     save_comparison(tmp_path / "comparison", comparison, CONFIG, parents=())
     found = load_comparison(tmp_path / "comparison")
     for name in ("error", "l0", "step", "slot", "last_step"):
@@ -126,6 +134,6 @@ def test_a_comparison_comes_back_from_disk_as_it_was(comparison: Comparison, tmp
         assert getattr(found, name) == getattr(comparison, name)
 
 
-def test_nothing_to_compare_is_refused(shown: Shown) -> None:
+def test_nothing_to_compare_is_refused(shown: ComparedWindows) -> None:
     with pytest.raises(UserError, match="no dictionary to compare"):
         compare([], shown, CONFIG)

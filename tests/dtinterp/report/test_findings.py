@@ -4,7 +4,7 @@ import pytest
 
 from dtinterp.equivalence.behaviour.quotient import Quotient
 from dtinterp.equivalence.report import EquivalenceReport
-from dtinterp.equivalence.truth.agreement import Agreement, Comparison
+from dtinterp.equivalence.truth.agreement import Agreement, WorldComparison
 from dtinterp.foundation.statistics import Interval
 from dtinterp.report.findings import keeps_behaviour, standings
 
@@ -21,7 +21,7 @@ def _agreement(low: float, estimate: float, high: float, *, random: float = 0.05
     )
 
 
-def _with(report: EquivalenceReport, *comparisons: Comparison) -> EquivalenceReport:
+def _with(report: EquivalenceReport, *comparisons: WorldComparison) -> EquivalenceReport:
     return replace(report, comparisons=comparisons)
 
 
@@ -42,12 +42,12 @@ WEAK = _agreement(0.0, 0.1, 0.2)
 def test_a_claim_holds_only_above_every_control(
     report: EquivalenceReport, trained: Agreement, untrained: Agreement, at_epsilon: Agreement, expected: bool
 ) -> None:
-    comparison = Comparison("optimal", trained, untrained, at_epsilon)
+    comparison = WorldComparison("optimal", trained, untrained, at_epsilon)
     assert standings(_with(report, comparison))[0].holds is expected
 
 
 def test_the_best_agreement_comes_first(report: EquivalenceReport) -> None:
-    weak, strong = Comparison("weak", WEAK, WEAK, WEAK), Comparison("strong", STRONG, WEAK, WEAK)
+    weak, strong = WorldComparison("weak", WEAK, WEAK, WEAK), WorldComparison("strong", STRONG, WEAK, WEAK)
     assert [each.comparison.world for each in standings(_with(report, weak, strong))] == ["strong", "weak"]
 
 

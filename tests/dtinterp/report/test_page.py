@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from dtinterp.equivalence.truth.agreement import Agreement, Comparison
+from dtinterp.equivalence.truth.agreement import Agreement, WorldComparison
 from dtinterp.foundation.statistics import Interval
 from dtinterp.report import page as page_module
 from dtinterp.report.page import page, render
@@ -85,7 +85,7 @@ def test_the_sections_come_in_the_order_of_the_study(visible: str) -> None:
 
 def test_a_negative_result_is_said_in_the_abstract(results: StudyResults) -> None:
     nothing = Agreement(3, 4, Interval(0.1, 0.0, 0.2, 12), 0.1, Interval(0.0, -0.3, 0.3, 20), 0.4)
-    report = replace(results.equivalence.value, comparisons=(Comparison("optimal", nothing, nothing, nothing),))
+    report = replace(results.equivalence.value, comparisons=(WorldComparison("optimal", nothing, nothing, nothing),))
     told = page(replace(results, equivalence=Sourced(report, results.equivalence.artefact)))
     assert "The classes do not demonstrably follow any partition of the world that was tried" in told
     assert "is not shown to follow “optimal”" in told

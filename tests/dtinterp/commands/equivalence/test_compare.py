@@ -6,7 +6,7 @@ import pytest
 from dtinterp.commands.equivalence.certify import Company, certify
 from dtinterp.commands.equivalence.compare import Compared, compare
 from dtinterp.equivalence.comparison_storage import load_comparison
-from dtinterp.equivalence.model_comparison import ComparisonConfig
+from dtinterp.equivalence.model_comparison import ModelComparisonConfig
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.equivalence.tables import against_table
 from dtinterp.foundation.errors import UserError
@@ -24,7 +24,7 @@ def test_a_comparison_rests_on_all_that_was_compared(folders, tmp_path):
         handling=Company(tables=tmp_path),
     )
     compared = Compared((tmp_path / "classes",), (folders.model,), (), folders.demonstrations)
-    config = ComparisonConfig(n_draws=10, n_shown=1, n_windows=20)
+    config = ModelComparisonConfig(n_draws=10, n_shown=1, n_windows=20)
     artefact = compare(config, compared, tmp_path / "comparison", tables=tmp_path / "tables")
     assert load_model(folders.model).artefact.manifest.digest in artefact.manifest.parents.values()
     assert len(artefact.manifest.parents) == 3

@@ -8,14 +8,13 @@ from dtinterp.commands.features.compare_features import CompareConfig, compare_f
 from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.comparison_storage import load_comparison
-from dtinterp.interventions.dictionary_comparison import CompareConfig as ComparisonConfig
-from dtinterp.interventions.dictionary_comparison import Comparison
+from dtinterp.interventions.dictionary_comparison import DictionaryComparison, DictionaryComparisonConfig
 
-QUICK = CompareConfig(ComparisonConfig(n_draws=2), n_windows=48, n_fit_windows=64)
+QUICK = CompareConfig(DictionaryComparisonConfig(n_draws=2), n_windows=48, n_fit_windows=64)
 
 
 @pytest.fixture(scope="module")
-def trained(small_study: Path) -> Comparison:
+def trained(small_study: Path) -> DictionaryComparison:
     return load_comparison(small_study / "comparisons" / "novice")
 
 
@@ -27,13 +26,13 @@ def untrained(small_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return out
 
 
-def test_dictionaries_of_an_untrained_model_say_so(trained: Comparison, untrained: Path) -> None:
+def test_dictionaries_of_an_untrained_model_say_so(trained: DictionaryComparison, untrained: Path) -> None:
     control = load_comparison(untrained)
     assert control.name == tuple(f"untrained {name}" for name in trained.name)
     assert {each.name for each in control.linear} == set(control.name)
 
 
-def test_the_control_is_held_against_the_same_windows(trained: Comparison, untrained: Path) -> None:
+def test_the_control_is_held_against_the_same_windows(trained: DictionaryComparison, untrained: Path) -> None:
     control = load_comparison(untrained)
     assert torch.equal(control.step, trained.step)
     assert torch.equal(control.last_step, trained.last_step)

@@ -3,7 +3,15 @@ import torch
 
 from dtinterp.agents.network import RecurrentActorCritic
 from dtinterp.agents.policy import Decision, first_observation
-from dtinterp.equivalence.behaviour.quotient_rollouts import AGENT, INTACT, MODEL, Exchange, Shown, Stage, act_on
+from dtinterp.equivalence.behaviour.quotient_rollouts import (
+    AGENT,
+    INTACT,
+    MODEL,
+    Stage,
+    SubstitutedPolicy,
+    Substitution,
+    act_on,
+)
 from dtinterp.foundation.seeding import generator
 
 
@@ -24,18 +32,18 @@ def stage(graph):
 
 @pytest.fixture(scope="module")
 def nothing(graph):
-    return Exchange(len(graph.frames), torch.arange(len(graph.frames)))
+    return Substitution(len(graph.frames), torch.arange(len(graph.frames)))
 
 
 @pytest.fixture(scope="module")
 def everything(graph):
     """All observations are shown as the first one."""
-    return Exchange(1, torch.zeros(len(graph.frames), dtype=torch.int64))
+    return Substitution(1, torch.zeros(len(graph.frames), dtype=torch.int64))
 
 
 def test_a_policy_acts_on_what_it_is_shown():
     frame_id = torch.tensor([0, 1, 2])
-    shown = Shown(Watcher(), torch.tensor([2, 2, 0]))
+    shown = SubstitutedPolicy(Watcher(), torch.tensor([2, 2, 0]))
     assert shown.act(first_observation(frame_id), shown.start(3)).logits.argmax(1).tolist() == [2, 2, 0]
 
 
@@ -64,7 +72,7 @@ def test_the_same_seed_plays_the_same_episodes(model, stage, everything):
 def test_a_player_shown_an_observation_that_changes_its_action_loses_all_that_it_earned(left_at_the_fork, forks, graph):
     """Planted: a turn to the left at the fork wins from one of two starts; a fork shown as a start is walked past."""
     frames = torch.arange(len(graph.frames))
-    blind = Exchange(len(frames) - len(forks), frames.index_fill(0, forks, int(graph.frame_id[graph.start][0])))
+    blind = Substitution(len(frames) - len(forks), frames.index_fill(0, forks, int(graph.frame_id[graph.start][0])))
     stage = Stage(graph, n_episodes=24, target_return=0.9, seed=0)
     intact, lost = act_on(left_at_the_fork, None, {"blind": blind}, stage)
     assert 0 < intact.played.success.estimate < 1

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from dtinterp.equivalence.classes.screen_verification import Rigour, assay
-from dtinterp.equivalence.classes.scrutiny import Bench
+from dtinterp.equivalence.classes.scrutiny import CertifyInputs
 from dtinterp.equivalence.partition import partition_of
 from dtinterp.equivalence.swaps.trials import try_swaps
 from dtinterp.foundation.seeding import generator
@@ -13,7 +13,9 @@ EPSILON = 0.1
 
 @pytest.fixture(scope="module")
 def bench(model, trajectories, halves, items):
-    return Bench(model, DecisionTransformer(model.cfg, generator(1, "untrained")), trajectories, halves.held_out, items)
+    return CertifyInputs(
+        model, DecisionTransformer(model.cfg, generator(1, "untrained")), trajectories, halves.held_out, items
+    )
 
 
 @pytest.fixture(scope="module")

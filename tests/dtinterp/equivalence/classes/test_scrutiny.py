@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dtinterp.equivalence.classes.scrutiny import Bench, Effort, at_once, put_to_the_test
+from dtinterp.equivalence.classes.scrutiny import CertifyInputs, Effort, at_once, put_to_the_test
 from dtinterp.equivalence.partition import classes
 from dtinterp.equivalence.swaps.interchange import summed
 from dtinterp.equivalence.swaps.trials import try_swaps
@@ -13,7 +13,9 @@ from dtinterp.model.network.transformer import DecisionTransformer
 
 @pytest.fixture(scope="module")
 def bench(model, trajectories, halves, items):
-    return Bench(model, DecisionTransformer(model.cfg, generator(1, "untrained")), trajectories, halves.held_out, items)
+    return CertifyInputs(
+        model, DecisionTransformer(model.cfg, generator(1, "untrained")), trajectories, halves.held_out, items
+    )
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,7 @@ def test_a_class_is_exact_where_every_context_was_tried(bench, trials):
     _, some = _tested(bench, trials, 0.2, n_rounds=0)
     assert not any(bound.is_exact for bound in some.bounds)
     few = bench.steps[:: len(bench.steps) // 40]
-    scarce = Bench(bench.model, bench.untrained, bench.trajectories, few, bench.items)
+    scarce = CertifyInputs(bench.model, bench.untrained, bench.trajectories, few, bench.items)
     _, every = _tested(scarce, trials, 0.2, n_rounds=0, n_verified=200)
     assert every.bounds
     assert all(bound.is_exact for bound in every.bounds)

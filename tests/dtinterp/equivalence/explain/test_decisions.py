@@ -7,7 +7,7 @@ from dtinterp.activations.sites import OBSERVATION_EMBEDDING, splice
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds import Pca
 from dtinterp.equivalence.explain.decisions import AS_IT_IS, AT_RANDOM, EXCHANGED, OTHERS, SWAPPED, decide, most_telling
-from dtinterp.equivalence.explain.feature_patching import Bench, bench, difference
+from dtinterp.equivalence.explain.feature_patching import PatchingSetup, bench, difference
 from dtinterp.equivalence.swaps.divergence import js_divergence
 
 
@@ -22,7 +22,7 @@ def both(contexts, pair):
 
 
 @pytest.fixture(scope="module")
-def ready(model, both, items, pair) -> Bench:
+def ready(model, both, items, pair) -> PatchingSetup:
     return bench(model, both, items=items, pair=pair)
 
 
@@ -107,7 +107,7 @@ def test_controls_move_the_observation_as_far_as_the_exchange_does(ready, dictio
     """The embeddings that are put there, read off where each goes in."""
     seen = []
 
-    class Watched(Bench):
+    class Watched(PatchingSetup):
         def logits(self, context, shift):
             seen.append(shift)
             return super().logits(context, shift)
@@ -134,7 +134,7 @@ def test_the_most_telling_context_is_the_one_in_which_a_swap_moves_a_decision_mo
 
 
 def test_one_decision_that_moves_far_tells_more_than_many_that_move_a_little(ready):
-    class Told(Bench):
+    class Told(PatchingSetup):
         def logits(self, context, shift):
             """Five decisions move a little in every context but the last, and one moves far in that."""
             logits = torch.zeros(1 + len(shift), 5, 7)

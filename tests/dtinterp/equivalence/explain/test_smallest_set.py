@@ -7,14 +7,14 @@ import torch
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds import Pca
-from dtinterp.equivalence.explain.feature_patching import Bench, bench, difference
+from dtinterp.equivalence.explain.feature_patching import PatchingSetup, bench, difference
 from dtinterp.equivalence.explain.smallest_set import PairConfig, PairExplanation, explain_pair
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval
 
 
 @pytest.fixture(scope="module")
-def ready(model, contexts, items) -> Bench:
+def ready(model, contexts, items) -> PatchingSetup:
     """Two frames that this model takes for different ones."""
     pair = contexts.frame_id.unique()[:2]
     ready = bench(model, contexts[torch.isin(contexts.frame_id, pair)], items=items, pair=pair)
@@ -37,7 +37,7 @@ def linear(W_enc, W_dec) -> Dictionary:
     )
 
 
-def apart(ready: Bench, n: int, seed: int = 0) -> Dictionary:
+def apart(ready: PatchingSetup, n: int, seed: int = 0) -> Dictionary:
     """A dictionary in which the two differ by n features that together say all of their difference."""
     rng = torch.Generator().manual_seed(seed)
     away = ready.embedding[1] - ready.embedding[0]
@@ -47,7 +47,7 @@ def apart(ready: Bench, n: int, seed: int = 0) -> Dictionary:
     return linear(reading.contiguous(), parts)
 
 
-def explained(ready: Bench, dictionary: Dictionary, **config) -> PairExplanation:
+def explained(ready: PatchingSetup, dictionary: Dictionary, **config) -> PairExplanation:
     return explain_pair(ready, dictionary, PairConfig(**config), torch.Generator().manual_seed(0))
 
 
@@ -71,7 +71,7 @@ def test_the_one_feature_that_says_the_whole_difference_is_found(ready):
     assert found.random_directions.estimate < 0.2
 
 
-def planted_among(ready: Bench, length: float) -> Dictionary:
+def planted_among(ready: PatchingSetup, length: float) -> Dictionary:
     """A dictionary whose first feature says all of the difference, and four others the same, so many times as long."""
     away = ready.embedding[1] - ready.embedding[0]
     W_dec = torch.cat([away[None], length * away[None].expand(4, -1)])
@@ -163,14 +163,14 @@ def test_what_cannot_be_tried_is_refused(field, value):
         PairConfig(**{field: value})
 
 
-class Distance(Bench):
+class Distance(PatchingSetup):
     """A bench whose model minds nothing but how far the exchange falls short of the whole difference."""
 
     def left(self, shift):
         return (self.embedding[1] - self.embedding[0] - shift).norm(dim=1).double()
 
 
-def misleading(junk: list[list[float]]) -> tuple[Bench, Dictionary]:
+def misleading(junk: list[list[float]]) -> tuple[PatchingSetup, Dictionary]:
     """Two features, 0 and 1, are together the whole difference; alone each is far off, and 2 is closest.
 
     With 2 the greedy search is on its way to (2, 3, 4), from which nothing can be dropped.

@@ -8,7 +8,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from dtinterp.equivalence.partition import Partition, partition_of
 from dtinterp.equivalence.truth import agreement as agreement_module
-from dtinterp.equivalence.truth.agreement import Agreement, Comparison, adjusted, compare, rand_indices
+from dtinterp.equivalence.truth.agreement import Agreement, WorldComparison, adjusted, compare, rand_indices
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator, numpy_generator
 
@@ -123,7 +123,7 @@ def test_many_indices_at_once_are_those_one_by_one(monkeypatch: pytest.MonkeyPat
 def test_p_values_are_adjusted_for_how_many_partitions_of_the_world_were_looked_at() -> None:
     same = _partition(12, 3, "same")
     one = _compare(same, same)
-    rows = [Comparison(str(p), replace(one, p_value=p), one, one) for p in (0.04, 0.01, 0.5)]
+    rows = [WorldComparison(str(p), replace(one, p_value=p), one, one) for p in (0.04, 0.01, 0.5)]
     found = adjusted(rows)
     assert [each.p_holm for each in found] == pytest.approx([0.08, 0.03, 0.5])
     assert [each.trained.p_value for each in found] == [0.04, 0.01, 0.5]

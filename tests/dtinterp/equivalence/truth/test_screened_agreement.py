@@ -4,9 +4,13 @@ import torch
 
 from dtinterp.equivalence.behaviour.quotient import judge_of
 from dtinterp.equivalence.chosen_frames import most_visited
-from dtinterp.equivalence.classes.scrutiny import Bench
+from dtinterp.equivalence.classes.scrutiny import CertifyInputs
 from dtinterp.equivalence.partition import partition_of
-from dtinterp.equivalence.truth.screened_agreement import Comparing, most_visited_members, standing
+from dtinterp.equivalence.truth.screened_agreement import (
+    ScreenedAgreementConfig,
+    most_visited_members,
+    screened_agreement,
+)
 from dtinterp.equivalence.truth.world_partitions import world_partitions
 
 
@@ -18,11 +22,11 @@ def test_a_class_is_represented_by_its_most_visited_member():
 @pytest.fixture(scope="module")
 def found(model, trajectories, halves, items, graph):
     chosen = most_visited(trajectories, halves.held_out, 20)
-    bench = Bench(model, model, trajectories, halves.held_out, items)
+    bench = CertifyInputs(model, model, trajectories, halves.held_out, items)
     partition = partition_of(torch.arange(20) // 2, "pairs")
-    comparing = Comparing(n_draws=5, n_quotient_draws=1, target_return=0.9)
+    comparing = ScreenedAgreementConfig(n_draws=5, n_quotient_draws=1, target_return=0.9)
     rng = np.random.default_rng(0)
-    return chosen, partition, standing(bench, graph, chosen, partition, comparing=comparing, generator=rng)
+    return chosen, partition, screened_agreement(bench, graph, chosen, partition, comparing=comparing, generator=rng)
 
 
 def test_the_classes_are_held_against_each_partition_of_the_world(found):

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from dtinterp.equivalence.chosen_frames import ChosenFrames
-from dtinterp.equivalence.over_training import History, HistoryConfig, Moment
+from dtinterp.equivalence.over_training import History, HistoryConfig, HistoryPoint
 from dtinterp.model.validation import Validation
 from dtinterp.report.figures.history import history_figure
 from environments.graph.evaluation import Expectation
@@ -11,7 +11,7 @@ from environments.graph.evaluation import Expectation
 def moment(step, n_merged, n_split):
     earned = Expectation(0.5, 0.5, 0.5, 10.0)
     worlds = {"same image": 0.0, "bisimulation": 0.4}
-    return Moment(step, Validation(1.5, 0.3, 100), earned, earned, 2, 3, n_merged, n_split, None, 0.5, worlds)
+    return HistoryPoint(step, Validation(1.5, 0.3, 100), earned, earned, 2, 3, n_merged, n_split, None, 0.5, worlds)
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from dtinterp.features.token_errors import TokenErrors
-from dtinterp.interventions.dictionary_comparison import Comparison
+from dtinterp.interventions.dictionary_comparison import DictionaryComparison
 from dtinterp.report.figures.token_errors import N_SHOWN, SPREAD, thinned, token_error_figure
 from dtinterp.report.results import StudyResults
 
 
-def _comparison(results: StudyResults) -> Comparison:
+def _comparison(results: StudyResults) -> DictionaryComparison:
     assert results.comparison is not None
     return results.comparison.value
 

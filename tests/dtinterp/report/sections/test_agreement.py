@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from dtinterp.equivalence.compared_partitions import CERTIFIED, LOOKS
-from dtinterp.equivalence.model_comparison import MATTERS, ComparisonReport
+from dtinterp.equivalence.model_comparison import MATTERS, ModelComparison
 from dtinterp.equivalence.truth.disagreements import NO_CONFUSIONS, Contrast
 from dtinterp.report.html import element
 from dtinterp.report.results import StudyResults
@@ -11,7 +11,7 @@ from dtinterp.report.sections.agreement import agreement_section, mirror_table, 
 
 
 @pytest.fixture
-def agreement(results: StudyResults) -> ComparisonReport:
+def agreement(results: StudyResults) -> ModelComparison:
     assert results.agreement is not None
     return results.agreement.value
 

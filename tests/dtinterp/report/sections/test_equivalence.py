@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from dtinterp.equivalence.truth.agreement import Agreement, Comparison
+from dtinterp.equivalence.truth.agreement import Agreement, WorldComparison
 from dtinterp.foundation.statistics import Interval
 from dtinterp.report.html import Html
 from dtinterp.report.results import Sourced, StudyResults
@@ -23,7 +23,7 @@ def test_the_finding_comes_before_every_figure(results: StudyResults) -> None:
 
 def test_a_claim_that_holds_and_one_that_does_not_are_told_apart(results: StudyResults) -> None:
     strong, weak = _agreement(0.6, 0.7, 0.8), _agreement(0.0, 0.02, 0.1)
-    comparisons = (Comparison("good", strong, weak, weak), Comparison("bad", weak, weak, strong))
+    comparisons = (WorldComparison("good", strong, weak, weak), WorldComparison("bad", weak, weak, strong))
     report = replace(results.equivalence.value, comparisons=comparisons)
     section = equivalence_section(replace(results, equivalence=Sourced(report, results.equivalence.artefact)), _draw)
     assert "The model follows “good”</strong>: ARI" in section
