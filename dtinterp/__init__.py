@@ -1,3 +1,5 @@
 """Decision transformers in gridworlds, taken apart and held against exact truth."""
 
-__version__ = "0.1.0"
+from dtinterp.foundation import __version__
+
+__all__ = ["__version__"]

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from dtinterp import __version__
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.agents.config import AgentConfig
 from dtinterp.agents.storage import KIND as AGENT_KIND
@@ -31,6 +30,7 @@ from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds import L1, Pca, TopK
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.features.labels.table import LabelConfig as SearchConfig
+from dtinterp.foundation import __version__
 from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.foundation.artefacts.locks import locked
 from dtinterp.foundation.logbook import Logbook

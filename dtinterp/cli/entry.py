@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
 
-from dtinterp import __version__
 from dtinterp.cli.commands import (
     COMMANDS,
     EVERYWHERE,
@@ -24,6 +23,7 @@ from dtinterp.cli.completion import SHELLS, completion
 from dtinterp.cli.light_imports import light_imports
 from dtinterp.cli.mistakes import sentence_of
 from dtinterp.cli.parsing import help_of, options_in, parsed
+from dtinterp.foundation import __version__
 from dtinterp.foundation.errors import UserError, one_line
 
 USER_MISTAKE = 2

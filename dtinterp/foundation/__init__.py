@@ -1,1 +1,3 @@
-"""What every floor stands on: errors, artefacts, seeds, the logbook and statistics."""
+"""What every floor stands on: errors, artefacts, long jobs, seeds, the logbook and statistics."""
+
+__version__ = "0.1.0"

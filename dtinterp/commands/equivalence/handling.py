@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from dtinterp import __version__
 from dtinterp.commands.subject import Subject
 from dtinterp.equivalence.over_training import HistoryConfig
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.equivalence.screen import ScreenConfig
 from dtinterp.equivalence.tables import write_tables
+from dtinterp.foundation import __version__
 from dtinterp.foundation.jobs.job_cache import JobCache, open_job_cache
 
 

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from dtinterp import __version__
+from dtinterp.foundation import __version__
 from dtinterp.foundation.artefacts.locks import note_written
 from dtinterp.foundation.artefacts.manifest import (
     CONFIG,
