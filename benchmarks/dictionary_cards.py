@@ -28,7 +28,6 @@ from dtinterp.commands.dictionaries.probe import ProbeConfig, probe
 from dtinterp.commands.dictionaries.scoring import Judging
 from dtinterp.commands.features.describe import DescribeConfig, recovered
 from dtinterp.commands.features.truth import TruthConfig, truth
-from dtinterp.commands.subject import DEMONSTRATIONS, Subject, load_subject
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds import (
     L1,
@@ -48,9 +47,10 @@ from dtinterp.dictionary.kinds import (
 from dtinterp.dictionary.storage import save_dictionary
 from dtinterp.features.truth.storage import load_truth
 from dtinterp.foundation.artefacts.artefact import read_artefact
-from dtinterp.foundation.shipped import shipped
+from dtinterp.foundation.shipped import DEMONSTRATIONS, shipped
 from dtinterp.interventions.acting import ActingConfig
 from dtinterp.model.network.frames import ONE_HOT
+from dtinterp.subject.subject import Subject, open_subject
 
 EMBEDDING, LAYER = "hook_obs_embed", "blocks.1.hook_resid_pre"
 SITES = (EMBEDDING, LAYER)
@@ -151,7 +151,7 @@ def _dictionaries(contender: Contender, arguments: argparse.Namespace) -> dict[s
         n_held_out_windows=arguments.windows,
         judging=Judging(ActingConfig(n_episodes=arguments.episodes)),
     )
-    subject = load_subject(contender.folder, DEMONSTRATIONS, untrained=contender.untrained)
+    subject = open_subject(contender.folder, DEMONSTRATIONS, untrained=contender.untrained)
     work, cards = _work(contender, arguments), []
     for site in SITES:
         fits = _fits(subject, site)

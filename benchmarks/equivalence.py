@@ -41,7 +41,6 @@ import torch
 from dtinterp.agents.policy import Decision, Observation
 from dtinterp.commands.equivalence.certify import certify_in
 from dtinterp.commands.equivalence.screen import screen as screen_folder
-from dtinterp.commands.subject import Subject, load_subject
 from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.collect import Share, collect
 from dtinterp.demonstrations.samplers import Temperature
@@ -57,6 +56,7 @@ from dtinterp.foundation.seeding import generator
 from dtinterp.model.network.continuation import BATCH
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.storage import load_model, untrained_twin
+from dtinterp.subject.subject import Subject, open_subject
 from environments.making import make_worlds
 from environments.vocabulary import one_hot
 
@@ -115,7 +115,7 @@ def main() -> None:
         arguments.sizes, arguments.steps, arguments.door_sizes = [100, 200], 20_000, [100, 200]
         arguments.models, screening = [SMALL], replace(screening, n_frames=100, n_probes=8, n_rounds=1, n_tours=2)
     torch.set_num_threads(1)
-    subject = load_subject(MODELS / SMALL, DEMONSTRATIONS)
+    subject = open_subject(MODELS / SMALL, DEMONSTRATIONS)
     large = Ground(LARGE, arguments.steps)
     grounds = [
         *(Ground(name, arguments.steps) for name in RANDOM_MEMORY),

@@ -22,12 +22,13 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from dtinterp.activations.harvest import harvest
-from dtinterp.commands.subject import DEMONSTRATIONS, load_subject
 from dtinterp.features.labels.code_length import saved_bits
 from dtinterp.features.labels.labelling import divided
 from dtinterp.features.labels.predicates import Predicates, predicates_of
 from dtinterp.features.labels.search import Conjunctions, search
 from dtinterp.features.labels.table import LabelConfig
+from dtinterp.foundation.shipped import DEMONSTRATIONS
+from dtinterp.subject.subject import open_subject
 
 MODEL = Path("checkpoints/models/memory-dt")
 SITE = "blocks.1.hook_resid_pre"
@@ -81,7 +82,7 @@ def main() -> None:
 
 
 def _statements() -> Predicates:
-    subject = load_subject(MODEL, DEMONSTRATIONS)
+    subject = open_subject(MODEL, DEMONSTRATIONS)
     windows = subject.held_out_windows(2048, seed=0)
     rows = divided(harvest(subject.model, windows, subject.items, SITE), subject.trajectories, LabelConfig()).searched
     statements = predicates_of(rows, subject.trajectories)

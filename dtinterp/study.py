@@ -24,7 +24,6 @@ from dtinterp.commands.features.label import LabelConfig, label
 from dtinterp.commands.models.train_model import train_model
 from dtinterp.commands.once import Record, open_record
 from dtinterp.commands.report import Sources, refuse_page, report, write_sources
-from dtinterp.commands.subject import AGENT, DEMONSTRATIONS
 from dtinterp.demonstrations.storage import KIND as DATA_KIND
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds import L1, Pca, TopK
@@ -35,7 +34,7 @@ from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.foundation.artefacts.locks import locked
 from dtinterp.foundation.logbook import Logbook
 from dtinterp.foundation.ranges import require_sensible
-from dtinterp.foundation.shipped import require_shipped, shipped
+from dtinterp.foundation.shipped import AGENT, DEMONSTRATIONS, require_shipped, shipped
 from dtinterp.interventions.dictionary_comparison import DictionaryComparisonConfig
 from dtinterp.interventions.instruction_flip.specification import read_specification
 from dtinterp.model.config import ModelConfig, TrainConfig

@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
-from dtinterp.commands.subject import MODEL, require_world
 from dtinterp.foundation.artefacts.artefact import JSON, Artefact, refuse_existing
 from dtinterp.foundation.artefacts.reading import read_json
+from dtinterp.foundation.shipped import MODEL
 from dtinterp.interventions.instruction_flip.experiment import run_experiment
 from dtinterp.interventions.instruction_flip.report import load_report, save_report
 from dtinterp.interventions.instruction_flip.result import TOLERANCE, differences, refuse_result, write_result
 from dtinterp.interventions.instruction_flip.specification import read_specification
 from dtinterp.model.storage import TrainedModel, load_model
+from dtinterp.subject.subject import require_world
 
 RESULT = "result.json"
 RESULTS = Path("results") / "experiments"

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Int64
 from torch import Tensor
 
+from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.demonstrations.trajectories import Trajectories
 from environments.graph.state_graph import StateGraph
 
@@ -61,8 +62,7 @@ def _is_explained(
     trajectories: Trajectories, graph: StateGraph, start: Int64[Tensor, " episode"]
 ) -> Bool[Tensor, " episode"]:
     """Return whether a walk from these states shows the frames that were seen."""
-    number = {frame.tobytes(): index for index, frame in enumerate(graph.frames)}
-    known = torch.tensor([number.get(frame.tobytes(), OVER) for frame in trajectories.frames.numpy()])
+    known = FrameTable.of_graph(graph).find(trajectories.frames)
     shown = torch.tensor(graph.frame_id, dtype=torch.int64)
     is_explained = start != OVER
     for time, state in enumerate(_walk(trajectories, graph, start)):

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from dtinterp.demonstrations.coverage import has_facts_of, visited_states
 from dtinterp.demonstrations.duplicate_episodes import episode_content
+from dtinterp.demonstrations.frame_table import ABSENT, FrameTable
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.statistics import Interval, wilson
 from environments.graph.state_graph import StateGraph, state_graph
@@ -135,5 +136,4 @@ def _visited(trajectories: Trajectories, graph: StateGraph | None) -> Bool[Tenso
 
 
 def _share_seen(reachable: UInt8[Tensor, "frame view view 3"], frames: UInt8[Tensor, "seen view view 3"]) -> float:
-    seen = {frame.tobytes() for frame in frames.numpy()}
-    return sum(frame.tobytes() in seen for frame in reachable.numpy()) / len(reachable)
+    return int((FrameTable(frames).find(reachable) != ABSENT).sum()) / len(reachable)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import torch
 
+from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.behaviour.quotient import Trial, judge_of, representatives
 from dtinterp.equivalence.behaviour.quotient_rollouts import QuotientRollout, Stage, Substitution, act_on
@@ -12,7 +13,6 @@ from dtinterp.equivalence.classes.certificates import certificates
 from dtinterp.equivalence.classes.scrutiny import CertifyInputs, Effort, Scrutiny, at_once, put_to_the_test
 from dtinterp.equivalence.classes.stability import stability
 from dtinterp.equivalence.partition import classes, classes_of_count, partition_of
-from dtinterp.equivalence.places import places
 from dtinterp.equivalence.report import EquivalenceConfig, EquivalenceReport
 from dtinterp.equivalence.swaps.contexts import draw_contexts
 from dtinterp.equivalence.swaps.feasible_swaps import Reachable, frames_that_could_stand, reachable, steps_of_equals
@@ -38,7 +38,7 @@ def certify(bench: CertifyInputs, config: EquivalenceConfig) -> EquivalenceRepor
     model, trajectories, cache = bench.model, bench.trajectories, bench.cache
     graph = state_graph(trajectories.env_id)
     if config.only_reachable:
-        table = places(graph, trajectories.frames)
+        table = FrameTable.of_graph(graph).rows_of(trajectories.frames)
         bench = replace(bench, steps=steps_of_equals(graph, trajectories, bench.steps, table=table))
     chosen = most_visited(trajectories, bench.steps, config.n_frames)
     contexts = draw_contexts(
@@ -99,7 +99,7 @@ def act_on_classes(report: EquivalenceReport, bench: CertifyInputs, *, n_episode
         return ()
     config, partition = report.config, report.partition
     graph = state_graph(report.env_id)
-    place = places(graph, report.frames)
+    place = FrameTable.of_graph(graph).rows_of(report.frames)
     shuffled = numpy_generator(config.seed, "equivalence/random classes").permutation(partition.label.numpy())
     partitions = {
         "interchangeable": partition,
@@ -133,6 +133,6 @@ def _stability(trials: Trials, config: EquivalenceConfig) -> Interval | None:
 
 
 def _reachable(trials: Trials, graph: StateGraph, trajectories: Trajectories) -> Reachable:
-    table = places(graph, trajectories.frames)
+    table = FrameTable.of_graph(graph).rows_of(trajectories.frames)
     could_stand = frames_that_could_stand(graph, trajectories, trials.contexts, table=table, frame_id=trials.frame_id)
     return reachable(trials, could_stand)

@@ -11,6 +11,7 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from dtinterp.dataset.windows import Windows
+from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.equivalence.explain.representations import (
@@ -21,7 +22,6 @@ from dtinterp.equivalence.explain.representations import (
     same_code,
 )
 from dtinterp.equivalence.partition import Partition, classes, classes_of_count, partition_of
-from dtinterp.equivalence.places import places
 from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.equivalence.swaps.trials import embedded
@@ -82,7 +82,7 @@ def world_relations(
 
     Beliefs are those of whole histories, and of windows as long as the model's. `epsilon` is in bits.
     """
-    report, place = certified.report, places(graph, certified.report.frames)
+    report, place = certified.report, FrameTable.of_graph(graph).rows_of(certified.report.frames)
     beliefs = {
         "same belief": same_beliefs(graph),
         "same belief given the window": same_window_beliefs(graph, certified.model.cfg.n_slots),

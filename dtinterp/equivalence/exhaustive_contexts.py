@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Int8, Int32, UInt8
 from torch import Tensor
 
+from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.equivalence.places import places
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.foundation.errors import UserError
 from environments.graph.exploration import CONTINUES
@@ -114,7 +114,7 @@ def _table(
 ) -> tuple[UInt8[Tensor, "frame view view 3"], Int32[Tensor, " graph_frame"]]:
     """Return the known frames and then all others of the world, and the row of each of the world's frames in it."""
     row = torch.full((len(graph.frames),), -1, dtype=torch.int32)
-    row[places(graph, known)] = torch.arange(len(known), dtype=torch.int32)
+    row[FrameTable.of_graph(graph).rows_of(known)] = torch.arange(len(known), dtype=torch.int32)
     others = row < 0
     row[others] = torch.arange(len(known), len(known) + int(others.sum()), dtype=torch.int32)
     return torch.cat([known, torch.tensor(graph.frames)[others]]), row

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
+from dtinterp.demonstrations.frame_table import ABSENT, FrameTable
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.certify import judge_of
 from dtinterp.equivalence.compared_partitions import Certified, model_partitions, world_relations
 from dtinterp.equivalence.partition import Partition, partition_of
-from dtinterp.equivalence.places import places
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.equivalence.truth.agreement import Agreement, compare
 from dtinterp.equivalence.truth.disagreements import Contrasts, contrasts, stakes_of
@@ -167,13 +166,11 @@ def _kinships(
 
 def _on_shared_frames(one: EquivalenceReport, other: EquivalenceReport) -> tuple[Partition, Partition]:
     """Return both partitions restricted to the frames that both are about, found by what they show."""
-    place = {frame.numpy().tobytes(): row for row, frame in enumerate(other.frames)}
-    pairs = [(row, place.get(frame.numpy().tobytes())) for row, frame in enumerate(one.frames)]
-    mine = torch.tensor([row for row, found in pairs if found is not None], dtype=torch.int64)
-    theirs = torch.tensor([found for _, found in pairs if found is not None], dtype=torch.int64)
+    theirs = FrameTable(other.frames).find(one.frames)
+    is_shared = theirs != ABSENT
     return (
-        partition_of(one.partition.label[mine], one.partition.name),
-        partition_of(other.partition.label[theirs], other.partition.name),
+        partition_of(one.partition.label[is_shared], one.partition.name),
+        partition_of(other.partition.label[theirs[is_shared]], other.partition.name),
     )
 
 
@@ -187,7 +184,7 @@ def _portrait(
         report.relation,
         report.partition,
         world,
-        stakes=stakes_of(graph, places(graph, report.frames)),
+        stakes=stakes_of(graph, FrameTable.of_graph(graph).rows_of(report.frames)),
         judge=judge,
         n_shown=config.n_shown,
     )

@@ -26,3 +26,9 @@ def require_shipped(path: Path, *, option: str) -> None:
             f"{path} is neither in {Path.cwd()} nor beside the package in {CHECKOUT}: "
             f"give {option}, or call this in a checkout of dtinterp."
         )
+
+
+AGENT = shipped("checkpoints/agents/memory-movable")
+MODEL = shipped("checkpoints/models/memory-dt-small-0")
+DEMONSTRATIONS = shipped("checkpoints/demonstrations/memory-movable")
+SHIPPED_DICTIONARY = shipped("checkpoints/studies/memory-dt-small-0/dictionaries/hook_obs_embed/topk-128-k8")

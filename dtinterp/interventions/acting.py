@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Float32, UInt8
 from torch import Tensor
 
 from dtinterp.activations.harvest import RowEdit, Splice
@@ -129,14 +129,6 @@ def decision_frames(graph: StateGraph) -> UInt8[Tensor, "frame view view 3"]:
     is_best = np.ones((len(graph.frames), graph.n_actions), dtype=bool)
     np.logical_and.at(is_best, graph.frame_id, graph.optimal)
     return torch.tensor(graph.frames[~is_best.any(axis=1)])
-
-
-def shows_one_of(
-    frames: UInt8[Tensor, "table view view 3"], wanted: UInt8[Tensor, "frame view view 3"]
-) -> Bool[Tensor, " table"]:
-    """Return for each frame of a table whether it is one of those that are wanted."""
-    contents = {frame.tobytes() for frame in wanted.numpy()}
-    return torch.tensor([frame.tobytes() in contents for frame in frames.numpy()], dtype=torch.bool)
 
 
 def _against(episodes: Episodes, clean: Episodes, rng: np.random.Generator) -> Played:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,20 @@ from jaxtyping import Float32, Int64
 from pydantic import TypeAdapter
 from torch import Tensor
 
+from dtinterp.activations.sites import OBSERVATION_EMBEDDING
+from dtinterp.agents.config import AgentConfig
 from dtinterp.agents.policy import Decision, Observation
+from dtinterp.commands.data.collect import CollectConfig
+from dtinterp.commands.data.collect import collect as record
+from dtinterp.commands.data.train_agent import train_agent
+from dtinterp.commands.models.train_model import train_model
 from dtinterp.dataset.windows import Windows, window
 from dtinterp.demonstrations.collect import Share, collect
 from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.model.config import ModelConfig
+from dtinterp.dictionary.dictionary import Dictionary
+from dtinterp.dictionary.kinds import Pca
+from dtinterp.model.config import ModelConfig, TrainConfig
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.published import read_published
 from dtinterp.model.storage import load_model
@@ -36,6 +45,11 @@ DOWNLOADED = ROOT.parent / "shared" / "data" / "MemoryGatedMLP.pt"
 STATIC = "MiniGrid-MemoryS7FixedStartStatic-v0"
 PATIENCE = 240
 """Seconds after which a process that should have ended is said to hang."""
+AGENT = AgentConfig("MiniGrid-MemoryS7FixedStartStatic-v0", steps=8192, n_worlds=128, n_rollout=32, d_hidden=16)
+COLLECTION = CollectConfig(("temperature=1:4000", "temperature=5:2000"), n_worlds=20)
+TRAINING = TrainConfig(
+    ModelConfig(d_model=16, n_heads=2, d_mlp=16), steps=12, batch_size=32, validate_every=6, n_checkpoints=3
+)
 
 
 class RandomPolicy:
@@ -192,3 +206,47 @@ def in_ranks() -> Callable[[str, int], Ended]:
         ]
 
     return ran
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where the small study keeps its artefacts; `root` has room for more."""
+
+    root: Path
+
+    @property
+    def agent(self) -> Path:
+        return self.root / "agent"
+
+    @property
+    def demonstrations(self) -> Path:
+        return self.root / "demonstrations"
+
+    @property
+    def model(self) -> Path:
+        return self.root / "model"
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
+    folders = Folders(tmp_path_factory.mktemp("study"))
+    train_agent(AGENT, folders.agent)
+    record(COLLECTION, folders.agent, folders.demonstrations)
+    train_model(TRAINING, folders.demonstrations, folders.model)
+    return folders
+
+
+@pytest.fixture(scope="session")
+def axes() -> Dictionary:
+    """A dictionary of the small model's observation embedding whose features are its axes."""
+    width = TRAINING.model.d_model
+    return Dictionary(
+        W_enc=torch.eye(width),
+        b_enc=torch.zeros(width),
+        W_dec=torch.eye(width),
+        b_dec=torch.zeros(width),
+        kind=Pca(width),
+        scale=torch.tensor(1.0),
+        site=OBSERVATION_EMBEDDING,
+        name="axes",
+    )

@@ -9,13 +9,13 @@ from torch import Tensor
 from dtinterp.activations.harvest import Activations, harvest
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.commands.dictionaries.fitting import Fitted, fit_to
-from dtinterp.commands.subject import Subject
 from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.storage import ARTEFACT_KIND, load_dictionary
 from dtinterp.foundation.artefacts.artefact import Artefact, read_artefact
 from dtinterp.model.network.frames import ONE_HOT, encoded
+from dtinterp.subject.subject import Subject
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.dictionaries.fitting import Fitted, fit_to_sites
 from dtinterp.commands.dictionaries.held_out_rows import HeldOutRows
 from dtinterp.commands.dictionaries.scoring import Judging, score_on_held_out
-from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.evaluation.score import DictionaryScore
@@ -20,6 +19,8 @@ from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.jobs.unfinished import unfinished_beside
 from dtinterp.foundation.ranges import require_at_least, require_sensible
+from dtinterp.foundation.shipped import MODEL
+from dtinterp.subject.subject import Subject, open_subject
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def fit_dictionary(
     out: Path = Path("results/dictionary"),
     *,
     model: Path = MODEL,
-    demonstrations: Path = DEMONSTRATIONS,
+    demonstrations: Path | None = None,
     replace: bool = False,
 ) -> tuple[Artefact, ...]:
     """Fit autoencoders or baselines to sites of a model, and score them on held-out windows.
@@ -83,10 +84,10 @@ def fit_dictionary(
         config: which rows, and how.
         out: folder to write, or to write into.
         model: folder of the model.
-        demonstrations: folder of the demonstrations that it was trained on.
+        demonstrations: folder of the demonstrations that it was trained on; none: those that it records.
         replace: write anew what exists.
     """
-    subject = load_subject(model, demonstrations, untrained=config.untrained)
+    subject = open_subject(model, demonstrations, untrained=config.untrained)
     fits = varied(config.fit, config.vary)
     sites = config.sites or (config.site,)
     for site in sites:

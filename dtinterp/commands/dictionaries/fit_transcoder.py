@@ -15,7 +15,6 @@ from dtinterp.activations.harvest import logits_with_hooks
 from dtinterp.activations.mlps import MlpRows, MlpSplice, check_layer, harvest_mlps
 from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.dictionaries.fitting import note_of
-from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.config import FitProgress, Watch
 from dtinterp.dictionary.evaluation.behaviour import ConstantRow, RowEdit, effects
@@ -30,7 +29,9 @@ from dtinterp.foundation.jobs.unfinished import unfinished_beside
 from dtinterp.foundation.logbook import progress
 from dtinterp.foundation.ranges import require_at_least, require_each_at_least, require_sensible
 from dtinterp.foundation.seeding import generator, numpy_generator
+from dtinterp.foundation.shipped import MODEL
 from dtinterp.interventions.acting import ActingConfig, Trial
+from dtinterp.subject.subject import Subject, open_subject
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def fit_transcoder(
     out: Path = Path("results/transcoders"),
     *,
     model: Path = MODEL,
-    demonstrations: Path = DEMONSTRATIONS,
+    demonstrations: Path | None = None,
     replace: bool = False,
 ) -> dict[str, str]:
     """Fit transcoders, skip-transcoders and a linear map to a model's MLPs, and let it act with each in their place.
@@ -93,10 +94,10 @@ def fit_transcoder(
         config: which MLPs, and by what.
         out: folder to write into, one artefact for each MLP and map.
         model: folder of the model.
-        demonstrations: folder of the demonstrations that it was trained on.
+        demonstrations: folder of the demonstrations that it was trained on; none: those that it records.
         replace: write them anew where they exist.
     """
-    subject = load_subject(model, demonstrations, untrained=config.untrained)
+    subject = open_subject(model, demonstrations, untrained=config.untrained)
     layers = tuple(dict.fromkeys(config.layers)) or tuple(range(subject.model.cfg.n_layers))
     fits = list(config.fits())
     for layer in layers:

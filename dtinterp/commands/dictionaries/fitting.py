@@ -9,7 +9,6 @@ from torch import Tensor
 
 from dtinterp.activations.harvest import Activations, harvest_sites
 from dtinterp.activations.storage import load_harvest
-from dtinterp.commands.subject import Subject
 from dtinterp.dictionary.config import FitConfig, FitProgress, Watch
 from dtinterp.dictionary.dictionary import Dictionary, check_rows
 from dtinterp.dictionary.fit import of_directions
@@ -22,6 +21,7 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import progress
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.network.frames import ONE_HOT
+from dtinterp.subject.subject import Subject
 
 
 @dataclass(frozen=True)

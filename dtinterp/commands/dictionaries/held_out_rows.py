@@ -8,11 +8,12 @@ from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
 from dtinterp.activations.harvest import Activations, FrameChoice, RowEdit, everywhere, harvest, logits_at_rows
-from dtinterp.commands.subject import Subject
 from dtinterp.dataset.windows import Windows
+from dtinterp.demonstrations.frame_table import ABSENT, FrameTable
 from dtinterp.dictionary.evaluation.acting import Acting
 from dtinterp.dictionary.evaluation.behaviour import ConstantRow, Decisions, LogitsWith
-from dtinterp.interventions.acting import ActingConfig, Trial, arms_of, decision_frames, shows_one_of
+from dtinterp.interventions.acting import ActingConfig, Trial, arms_of, decision_frames
+from dtinterp.subject.subject import Subject
 from environments.graph.state_graph import state_graph
 from environments.registration import SUPPORTED_IDS
 
@@ -78,7 +79,8 @@ class HeldOutRows:
         trajectories = self.subject.trajectories
         if trajectories.env_id not in SUPPORTED_IDS:
             return None
-        decides = shows_one_of(trajectories.frames, decision_frames(state_graph(trajectories.env_id)))
+        at_decisions = FrameTable(decision_frames(state_graph(trajectories.env_id)))
+        decides = at_decisions.find(trajectories.frames) != ABSENT
 
         def at_decision(windows: Windows) -> Bool[Tensor, "batch slot"]:
             return windows.mask & decides[windows.frame_id]

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from dtinterp.activations.sites import check_site, require_meaning, shape_at, sites_of
 from dtinterp.commands.claiming import claims_out
-from dtinterp.commands.subject import MODEL
 from dtinterp.dictionary.formats import read_foreign
 from dtinterp.dictionary.storage import save_dictionary
 from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.shipped import MODEL
 from dtinterp.model.storage import load_model
 
 IMPORTED = Path("results/imported-dictionary")

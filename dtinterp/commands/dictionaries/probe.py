@@ -10,7 +10,6 @@ from torch import Tensor
 from dtinterp.activations.harvest import harvest
 from dtinterp.activations.sites import check_site, stream_sites
 from dtinterp.commands.claiming import claims_out
-from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.evaluation.card import is_among
 from dtinterp.dictionary.evaluation.probes import Probe, one_each, probe_facts
@@ -19,6 +18,8 @@ from dtinterp.foundation.artefacts.artefact import Artefact, Content, refuse_exi
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import numpy_generator
+from dtinterp.foundation.shipped import MODEL
+from dtinterp.subject.subject import Subject, open_subject
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def probe(
     out: Path = Path("results/probes"),
     *,
     model: Path = MODEL,
-    demonstrations: Path = DEMONSTRATIONS,
+    demonstrations: Path | None = None,
     replace: bool = False,
 ) -> Artefact:
     """Read each fact of the world off a model's rows by logistic regression, beside shuffled labels.
@@ -59,11 +60,11 @@ def probe(
         config: which rows and facts.
         out: folder to write.
         model: folder of the model.
-        demonstrations: folder of the demonstrations that it was trained on.
+        demonstrations: folder of the demonstrations that it was trained on; none: those that it records.
         replace: write it anew where it exists.
     """
     refuse_existing(out, replace=replace)
-    subject = load_subject(model, demonstrations, untrained=config.untrained)
+    subject = open_subject(model, demonstrations, untrained=config.untrained)
     sites = config.sites or stream_sites(subject.model)
     for site in sites:
         check_site(subject.model, site)

@@ -9,9 +9,10 @@ from dtinterp.commands.dictionaries.dissection import dissection_of
 from dtinterp.commands.dictionaries.fitting import Fitted
 from dtinterp.commands.dictionaries.held_out_rows import HeldOutRows
 from dtinterp.commands.dictionaries.scoring import Judging, score_on_held_out
-from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
 from dtinterp.foundation.artefacts.artefact import Artefact, Content, refuse_existing, write_artefact
 from dtinterp.foundation.ranges import require_at_least, require_sensible
+from dtinterp.foundation.shipped import MODEL
+from dtinterp.subject.subject import open_subject
 
 KIND = "dictionary-score"
 
@@ -49,7 +50,7 @@ def score_dictionary(
     out: Path = Path("results/dictionary-score"),
     *,
     model: Path = MODEL,
-    demonstrations: Path = DEMONSTRATIONS,
+    demonstrations: Path | None = None,
     replace: bool = False,
 ) -> Artefact:
     """Judge a dictionary anew, as fit-dictionary does: on other windows, by other marks, or one that was imported.
@@ -59,11 +60,11 @@ def score_dictionary(
         dictionary: folder of the dictionary.
         out: folder to write.
         model: folder of the model that the dictionary was fitted to.
-        demonstrations: folder of the demonstrations that the model was trained on.
+        demonstrations: folder of the demonstrations that the model was trained on; none: those that it records.
         replace: write it anew where it exists.
     """
     refuse_existing(out, replace=replace)
-    subject = load_subject(model, demonstrations, untrained=config.untrained)
+    subject = open_subject(model, demonstrations, untrained=config.untrained)
     dissection = dissection_of(subject, dictionary)
     judged = dissection.dictionary
     draw = subject.held_out_windows if config.split == "held-out" else subject.train_windows

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import torch
 
-from dtinterp.commands.subject import Subject
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.classes.scrutiny import CertifyInputs
 from dtinterp.equivalence.exhaustive_contexts import plays
@@ -12,6 +11,7 @@ from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.jobs.job_cache import NO_CACHE, JobCache
 from dtinterp.model.network.frames import encoded
+from dtinterp.subject.subject import Subject
 from environments.graph.state_graph import StateGraph, state_graph
 from environments.registration import SUPPORTED_IDS
 

@@ -8,7 +8,6 @@ from dtinterp.agents.storage import TrainedAgent, load_agent
 from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.equivalence.bench import bench_for
 from dtinterp.commands.equivalence.handling import Handling
-from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.equivalence.certify import certify as certify_classes
 from dtinterp.equivalence.report import EquivalenceConfig, EquivalenceReport
 from dtinterp.equivalence.storage import save_equivalence
@@ -16,6 +15,8 @@ from dtinterp.equivalence.tables import classes_table, frames_table, pairs_table
 from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.jobs.job_cache import NO_CACHE, JobCache
+from dtinterp.foundation.shipped import MODEL
+from dtinterp.subject.subject import Subject, open_subject
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def certify(
     out: Path = Path("results/equivalence"),
     *,
     model: Path = MODEL,
-    demonstrations: Path = DEMONSTRATIONS,
+    demonstrations: Path | None = None,
     handling: Company = ALONE,
     replace: bool = False,
 ) -> Artefact:
@@ -48,14 +49,14 @@ def certify(
         config: which observations, contexts and controls.
         out: folder to write; unfinished work stands beside it.
         model: folder of the model.
-        demonstrations: folder of the demonstrations that it was trained on.
+        demonstrations: folder of the demonstrations that it was trained on; none: those that it records.
         handling: who does the work, who else plays, and tables for notebooks.
         replace: write it anew where it exists.
     """
     if handling.agent is not None and not config.n_episodes:
         raise UserError(f"{handling.agent} is to play, and n_episodes is 0: give --n-episodes, or no --agent.")
     refuse_existing(out, replace=replace)
-    subject = load_subject(model, demonstrations)
+    subject = open_subject(model, demonstrations)
     agent = None if handling.agent is None else load_agent(handling.agent)
     cache = handling.cache(out, subject, config)
     with cache.joined():

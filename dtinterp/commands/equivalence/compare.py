@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
-from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
 from dtinterp.dictionary.storage import load_dictionary
 from dtinterp.equivalence.compared_partitions import Certified
@@ -16,6 +15,8 @@ from dtinterp.equivalence.storage import load_equivalence
 from dtinterp.equivalence.tables import against_table, write_tables
 from dtinterp.foundation.artefacts.artefact import Artefact, read_artefact, refuse_existing
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.shipped import DEMONSTRATIONS, MODEL
+from dtinterp.subject.subject import Subject, open_subject
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def compare(
         replace: write it anew where it exists.
     """
     refuse_existing(out, replace=replace)
-    subjects = [load_subject(model, compared.demonstrations) for model in compared.model]
+    subjects = [open_subject(model, compared.demonstrations) for model in compared.model]
     dictionaries = compared.dictionary or (None,) * len(subjects)
     certified = [
         _certified(subject, classes, dictionary, config)

@@ -7,7 +7,6 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from dtinterp.commands.claiming import claims_out
-from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, SHIPPED_DICTIONARY, load_subject
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
 from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
 from dtinterp.dictionary.storage import gate_record, load_dictionary
@@ -30,7 +29,9 @@ from dtinterp.equivalence.swaps.trials import embedded
 from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artefact, refuse_existing, write_artefact
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import numpy_generator
+from dtinterp.foundation.shipped import DEMONSTRATIONS, MODEL, SHIPPED_DICTIONARY
 from dtinterp.model.network.transformer import DecisionTransformer
+from dtinterp.subject.subject import open_subject
 
 N_COMPONENTS = 8
 """Principal components that embeddings are compared in, as a dictionary with eight active features would."""
@@ -80,7 +81,7 @@ def explain_classes(
         replace: write it anew where it exists.
     """
     refuse_existing(out, replace=replace)
-    subject = load_subject(places.model, places.demonstrations)
+    subject = open_subject(places.model, places.demonstrations)
     trained = subject.trained.artefact
     report = load_equivalence(places.equivalence, parent=trained)
     refuse_plays(report.config, str(places.equivalence))

@@ -9,7 +9,6 @@ from torch import Tensor
 from tyro.conf import Positional
 
 from dtinterp.commands.claiming import claims_out
-from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, SHIPPED_DICTIONARY, load_subject
 from dtinterp.dictionary.storage import ARTEFACT_KIND, gate_record, load_dictionary
 from dtinterp.equivalence.explain.pairs import pair_in_contexts
 from dtinterp.equivalence.explain.smallest_set import PairConfig
@@ -19,6 +18,8 @@ from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artef
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_each_at_least, require_sensible
 from dtinterp.foundation.seeding import generator
+from dtinterp.foundation.shipped import MODEL, SHIPPED_DICTIONARY
+from dtinterp.subject.subject import open_subject
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def explain_pair(
     *,
     dictionary: Path = SHIPPED_DICTIONARY,
     model: Path = MODEL,
-    demonstrations: Path = DEMONSTRATIONS,
+    demonstrations: Path | None = None,
     replace: bool = False,
 ) -> Artefact:
     """Find the fewest features of a dictionary whose exchange makes two observations interchangeable.
@@ -55,11 +56,11 @@ def explain_pair(
         out: folder to write.
         dictionary: folder of a dictionary of the model's observation embedding.
         model: folder of the model.
-        demonstrations: folder of the demonstrations that it was trained on.
+        demonstrations: folder of the demonstrations that it was trained on; none: those that it records.
         replace: write it anew where it exists.
     """
     refuse_existing(out, replace=replace)
-    subject = load_subject(model, demonstrations)
+    subject = open_subject(model, demonstrations)
     parent = read_artefact(dictionary, kind=ARTEFACT_KIND)
     features = load_dictionary(dictionary, parent=subject.trained.artefact)
     pair, seed = _in_table(config.pair, len(subject.items)), config.search.seed

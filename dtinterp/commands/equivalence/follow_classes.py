@@ -4,7 +4,6 @@ from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.equivalence.handling import HERE_ALONE, Handling
-from dtinterp.commands.subject import DEMONSTRATIONS, Subject, load_subject
 from dtinterp.equivalence.history_storage import save_history
 from dtinterp.equivalence.over_training import HistoryConfig, HistoryInputs, follow
 from dtinterp.equivalence.tables import moments_table
@@ -15,6 +14,7 @@ from dtinterp.model.storage import TrainedModel, load_model
 from dtinterp.model.validation import validation_windows
 from dtinterp.report.figures.history import history_figure
 from dtinterp.report.style import CONFIG
+from dtinterp.subject.subject import Subject, open_subject
 
 PREFIX = "step-"
 
@@ -26,7 +26,7 @@ def follow_classes(
     config: HistoryConfig,
     out: Path = Path("results/history"),
     *,
-    demonstrations: Path = DEMONSTRATIONS,
+    demonstrations: Path | None = None,
     handling: Handling = HERE_ALONE,
     replace: bool = False,
 ) -> Artefact:
@@ -39,13 +39,13 @@ def follow_classes(
         steps: folder with the models that a training kept, NAME.steps.
         config: which observations and contexts.
         out: folder to write; unfinished work stands beside it.
-        demonstrations: folder of the demonstrations that they were trained on.
+        demonstrations: folder of the demonstrations that they were trained on; none: those that it records.
         handling: who does the work, and a table for notebooks.
         replace: write it anew where it exists.
     """
     refuse_existing(out, replace=replace)
     kept = _kept(steps)
-    subject = load_subject(steps / f"{PREFIX}{max(kept):06d}", demonstrations)
+    subject = open_subject(steps / f"{PREFIX}{max(kept):06d}", demonstrations)
     cache = handling.cache(out, subject, config)
     models = {0: subject.untrained, **{step: each.model for step, each in kept.items()}}
     with cache.joined():

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from dtinterp.commands.subject import Subject
 from dtinterp.equivalence.over_training import HistoryConfig
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.equivalence.screen import ScreenConfig
 from dtinterp.equivalence.tables import write_tables
 from dtinterp.foundation import __version__
 from dtinterp.foundation.jobs.job_cache import JobCache, open_job_cache
+from dtinterp.subject.subject import Subject
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import pandas as pd
 from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.equivalence.bench import bench_of, graph_for, moved_to
 from dtinterp.commands.equivalence.handling import HERE_ALONE, Handling
-from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.demonstrations.goal_directed import tours
 from dtinterp.equivalence.classes.scrutiny import CertifyInputs
 from dtinterp.equivalence.screen import ScreenConfig
@@ -16,6 +15,8 @@ from dtinterp.equivalence.screen_storage import save_screening
 from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
 from dtinterp.foundation.jobs.job_cache import JobCache
 from dtinterp.foundation.seeding import numpy_generator
+from dtinterp.foundation.shipped import MODEL
+from dtinterp.subject.subject import Subject, open_subject
 
 
 @claims_out
@@ -24,7 +25,7 @@ def screen(
     out: Path = Path("results/screening"),
     *,
     model: Path = MODEL,
-    demonstrations: Path = DEMONSTRATIONS,
+    demonstrations: Path | None = None,
     handling: Handling = HERE_ALONE,
     replace: bool = False,
 ) -> Artefact:
@@ -36,12 +37,12 @@ def screen(
         config: how many observations, and how hard they are tried.
         out: folder to write; unfinished work stands beside it.
         model: folder of the model.
-        demonstrations: folder of the demonstrations that it was trained on.
+        demonstrations: folder of the demonstrations that it was trained on; none: those that it records.
         handling: who does the work, and tables for notebooks.
         replace: write it anew where it exists.
     """
     refuse_existing(out, replace=replace)
-    subject = load_subject(model, demonstrations)
+    subject = open_subject(model, demonstrations)
     cache = handling.cache(out, subject, config)
     with cache.joined():
         found = screen_observations(_bench(subject, config, cache), config)

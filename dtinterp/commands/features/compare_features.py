@@ -8,14 +8,15 @@ import torch
 
 from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.dictionaries.dissection import Dissection, dissection_of
-from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.dataset.windows import Windows, window
 from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_at_least, require_each_at_least, require_sensible
+from dtinterp.foundation.shipped import MODEL
 from dtinterp.interventions.comparison_storage import save_comparison
 from dtinterp.interventions.dictionary_comparison import ComparedWindows, DictionaryComparisonConfig, compare
 from dtinterp.interventions.linear_mlp import linear_mlp
+from dtinterp.subject.subject import Subject, open_subject
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def compare_features(
     out: Path = Path("results/comparison"),
     *,
     model: Path = MODEL,
-    demonstrations: Path = DEMONSTRATIONS,
+    demonstrations: Path | None = None,
     replace: bool = False,
 ) -> Artefact:
     """Compare dictionaries of one model: errors of single tokens, and what each sees in the same windows.
@@ -62,11 +63,11 @@ def compare_features(
         dictionaries: folders of dictionaries, of any sites of the model.
         out: folder to write.
         model: folder of the model that the dictionaries were fitted to.
-        demonstrations: folder of the demonstrations that the model was trained on.
+        demonstrations: folder of the demonstrations that the model was trained on; none: those that it records.
         replace: write it anew where it exists.
     """
     refuse_existing(out, replace=replace)
-    subject = load_subject(model, demonstrations, untrained=config.untrained)
+    subject = open_subject(model, demonstrations, untrained=config.untrained)
     dissections = [_dissected(subject, path, config) for path in dictionaries]
     windows = subject.held_out_windows(config.n_windows, seed=config.comparison.seed)
     fitted = subject.train_windows(config.n_fit_windows, seed=config.comparison.seed)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.dictionaries.dissection import Dissection, dissection_of
-from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
 from dtinterp.dictionary.storage import gate_record
 from dtinterp.features.describe import DescribeConfig as FeatureConfig
 from dtinterp.features.describe import describe as describe_features
@@ -14,6 +13,8 @@ from dtinterp.features.table import FeatureTable
 from dtinterp.features.truth.recovery import ItemRecovery, item_rate, item_recovery
 from dtinterp.foundation.artefacts.artefact import JSON, Artefact, refuse_existing
 from dtinterp.foundation.ranges import require_at_least, require_sensible
+from dtinterp.foundation.shipped import MODEL
+from dtinterp.subject.subject import open_subject
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def describe(
     out: Path = Path("results/features"),
     *,
     model: Path = MODEL,
-    demonstrations: Path = DEMONSTRATIONS,
+    demonstrations: Path | None = None,
     replace: bool = False,
 ) -> Artefact:
     """Describe each feature of a dictionary: density, top frames, map over the view, alignment with the facts.
@@ -50,11 +51,11 @@ def describe(
         dictionary: folder of the dictionary.
         out: folder to write.
         model: folder of the model that the dictionary was fitted to.
-        demonstrations: folder of the demonstrations that the model was trained on.
+        demonstrations: folder of the demonstrations that the model was trained on; none: those that it records.
         replace: write it anew where it exists.
     """
     refuse_existing(out, replace=replace)
-    dissection = dissection_of(load_subject(model, demonstrations), dictionary)
+    dissection = dissection_of(open_subject(model, demonstrations), dictionary)
     return save_features(
         out,
         described(dissection, config),

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.dictionaries.dissection import Dissection, dissection_of
-from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
 from dtinterp.dictionary.storage import gate_record
 from dtinterp.features.labels.labelling import label as label_features
 from dtinterp.features.labels.storage import save_labels
@@ -13,6 +12,8 @@ from dtinterp.features.labels.table import LabelConfig as SearchConfig
 from dtinterp.features.labels.table import Labels, LabelStudy, summary_of
 from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
 from dtinterp.foundation.ranges import require_at_least, require_sensible
+from dtinterp.foundation.shipped import MODEL
+from dtinterp.subject.subject import open_subject
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def label(
     out: Path = Path("results/labels"),
     *,
     model: Path = MODEL,
-    demonstrations: Path = DEMONSTRATIONS,
+    demonstrations: Path | None = None,
     replace: bool = False,
 ) -> Artefact:
     """Search, for each feature of a dictionary, the statement about frames that tells when it fires.
@@ -52,11 +53,11 @@ def label(
         dictionary: folder of the dictionary.
         out: folder to write.
         model: folder of the model that the dictionary was fitted to.
-        demonstrations: folder of the demonstrations that the model was trained on.
+        demonstrations: folder of the demonstrations that the model was trained on; none: those that it records.
         replace: write it anew where it exists.
     """
     refuse_existing(out, replace=replace)
-    dissection = dissection_of(load_subject(model, demonstrations), dictionary)
+    dissection = dissection_of(open_subject(model, demonstrations), dictionary)
     twin = dissection.untrained_twin(n_windows=config.n_fit_windows, seed=config.search.seed)
     study = LabelStudy(_labelled(dissection, config), summary_of(_labelled(twin, config)))
     return save_labels(out, study, parents=dissection.artefacts, replace=replace, known=gate_record(dictionary))

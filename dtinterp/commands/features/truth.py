@@ -5,13 +5,14 @@ from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.dictionaries.dissection import Dissection, dissection_of
-from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
 from dtinterp.dictionary.storage import gate_record
 from dtinterp.features.labels.table import LabelConfig
 from dtinterp.features.truth.assessment import TruthReport, TruthStudy, summary_of, truth_report
 from dtinterp.features.truth.storage import save_truth
 from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
 from dtinterp.foundation.ranges import require_at_least, require_sensible
+from dtinterp.foundation.shipped import MODEL
+from dtinterp.subject.subject import open_subject
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def truth(
     out: Path = Path("results/truth"),
     *,
     model: Path = MODEL,
-    demonstrations: Path = DEMONSTRATIONS,
+    demonstrations: Path | None = None,
     replace: bool = False,
 ) -> Artefact:
     """Hold a dictionary's features against the items in view and the facts of the world.
@@ -53,11 +54,11 @@ def truth(
         dictionary: folder of the dictionary.
         out: folder to write.
         model: folder of the model that the dictionary was fitted to.
-        demonstrations: folder of the demonstrations that the model was trained on.
+        demonstrations: folder of the demonstrations that the model was trained on; none: those that it records.
         replace: write it anew where it exists.
     """
     refuse_existing(out, replace=replace)
-    dissection = dissection_of(load_subject(model, demonstrations), dictionary)
+    dissection = dissection_of(open_subject(model, demonstrations), dictionary)
     twin = dissection.untrained_twin(n_windows=config.n_fit_windows, seed=config.division.seed)
     study = TruthStudy(_held_against(dissection, config), summary_of(_held_against(twin, config)))
     known = gate_record(dictionary)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.models.calibrating import Play, calibration_of
-from dtinterp.commands.subject import DEMONSTRATIONS, MODEL
 from dtinterp.demonstrations.samplers import Sampler, parse_sampler, sampler_name
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
@@ -14,6 +13,7 @@ from dtinterp.foundation.artefacts.artefact import Artefact, Content, refuse_exi
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import progress
 from dtinterp.foundation.ranges import require_at_least, require_sensible
+from dtinterp.foundation.shipped import DEMONSTRATIONS, MODEL
 from dtinterp.interventions.expectation import Bounds
 from dtinterp.model.calibration import Calibration, Demand, demands
 from dtinterp.model.network.transformer import DecisionTransformer

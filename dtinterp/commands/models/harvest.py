@@ -11,12 +11,13 @@ from dtinterp.activations.harvest import BATCH
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING, check_site
 from dtinterp.activations.storage import Source, record_harvest
 from dtinterp.commands.claiming import claims_out
-from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, Subject, load_subject
 from dtinterp.dataset.windows import Windows, window
 from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
 from dtinterp.foundation.logbook import progress
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import generator
+from dtinterp.foundation.shipped import MODEL
+from dtinterp.subject.subject import Subject, open_subject
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def harvest(
     out: Path = Path("results/activations"),
     *,
     model: Path = MODEL,
-    demonstrations: Path = DEMONSTRATIONS,
+    demonstrations: Path | None = None,
     replace: bool = False,
 ) -> Artefact:
     """Write a model's rows at a site to disk as they come, each with the step and the slot that it belongs to.
@@ -56,11 +57,11 @@ def harvest(
         config: which rows.
         out: folder to write.
         model: folder of the model.
-        demonstrations: folder of the demonstrations that it was trained on.
+        demonstrations: folder of the demonstrations that it was trained on; none: those that it records.
         replace: write it anew where it exists.
     """
     refuse_existing(out, replace=replace)
-    subject = load_subject(model, demonstrations)
+    subject = open_subject(model, demonstrations)
     check_site(subject.model, config.site)
     source = Source(subject.trained, subject.demonstrations, _windows(subject, config), subject.items)
     return record_harvest(out, source, site=config.site, settings=asdict(config), seed=config.seed, replace=replace)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.models.train_model import counts_of
-from dtinterp.commands.subject import DEMONSTRATIONS, MODEL, load_subject
 from dtinterp.foundation.artefacts.artefact import Artefact, Content, refuse_existing, write_artefact
+from dtinterp.foundation.shipped import MODEL
 from dtinterp.model.breakdown import break_down
 from dtinterp.model.validation import validation_windows
+from dtinterp.subject.subject import open_subject
 
 KIND = "validation"
 ITS_OWN = "episodes that its training held out"
@@ -20,7 +21,7 @@ def validate(
     out: Path = Path("results/validation"),
     *,
     model: Path = MODEL,
-    demonstrations: Path = DEMONSTRATIONS,
+    demonstrations: Path | None = None,
     replace: bool = False,
 ) -> Artefact:
     """Measure a model's loss and accuracy on held-out windows: overall, by slot, by return-to-go and by sampler.
@@ -31,11 +32,11 @@ def validate(
     Args:
         out: folder to write.
         model: folder of the model.
-        demonstrations: folder of the demonstrations that it was trained on.
+        demonstrations: folder of the demonstrations that it was trained on; none: those that it records.
         replace: write it anew where it exists.
     """
     refuse_existing(out, replace=replace)
-    subject = load_subject(model, demonstrations)
+    subject = open_subject(model, demonstrations)
     training, is_ours = subject.training, subject.trained.training is not None
     windows = validation_windows(subject.trajectories, subject.split, training)
     found = break_down(subject.model, windows, subject.items, subject.trajectories, seed=training.seed)

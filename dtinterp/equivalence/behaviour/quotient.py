@@ -14,9 +14,9 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
+from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.equivalence.partition import Partition, classes_of_count, partition_of
-from dtinterp.equivalence.places import places
 from dtinterp.equivalence.relation import Relation
 from dtinterp.foundation.statistics import Interval, central
 from dtinterp.interventions.expectation import Altered, expectation
@@ -147,7 +147,7 @@ def judge_of(
     target_return: float,
 ) -> Judge:
     """Return what tells the model's exact greedy expectation when chosen frames are shown as others."""
-    place = places(graph, frames)
+    place = FrameTable.of_graph(graph).rows_of(frames)
 
     def judge(chosen: Int64[Tensor, " frame"]) -> Expectation:
         substitute = torch.arange(len(graph.frames))

@@ -4,8 +4,8 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.equivalence.partition import Partition, partition_of
-from dtinterp.equivalence.places import places
 from environments.graph.partitions import bisimulation, frame_partition, optimal_actions, same_image
 from environments.graph.state_graph import StateGraph
 
@@ -22,7 +22,7 @@ def world_partitions(graph: StateGraph, frames: UInt8[Tensor, "frame view view 3
 
     Raises `UserError` where the world never shows one of the frames.
     """
-    place = places(graph, frames)
+    place = FrameTable.of_graph(graph).rows_of(frames)
     return tuple(
         partition_of(torch.from_numpy(frame_partition(graph, label(graph))).long()[place], name)
         for name, label in STATE_LABELS.items()

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dtinterp.agents.policy import PAD_ACTION
 from dtinterp.dataset.windows import Windows
+from dtinterp.demonstrations.frame_table import ABSENT, FrameTable
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.intervene import first_frame
 from environments.facts import FACT_VALUES, FACTS
@@ -156,7 +157,5 @@ def _windows(frame_id: Int64[Tensor, "batch frame"], *, n_slots: int, target_ret
 
 def _interned(frames: UInt8[Tensor, "frame view view 3"], frame: UInt8[Tensor, "view view 3"]) -> tuple[Tensor, int]:
     """Return a table that holds the frame, and the frame's row in it."""
-    equal = (frames == frame).flatten(1).all(dim=1).nonzero()
-    if len(equal):
-        return frames, int(equal[0])
-    return torch.cat([frames, frame[None]]), len(frames)
+    row = int(FrameTable(frames).find(frame[None]))
+    return (frames, row) if row != ABSENT else (torch.cat([frames, frame[None]]), len(frames))

@@ -252,7 +252,7 @@ def test_a_closed_pipe_ends_in_silence():
 
 def test_commands_work_from_another_folder_on_what_ships_beside_the_package(tmp_path):
     program = "import sys; from dtinterp.cli import main; sys.exit(main(['study', '--help']))"
-    shown = "from dtinterp.commands.subject import MODEL; print(MODEL.is_dir(), MODEL.is_absolute())"
+    shown = "from dtinterp.foundation.shipped import MODEL; print(MODEL.is_dir(), MODEL.is_absolute())"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     for code, words in ((program, b"usage: dtinterp study"), (shown, b"True True")):
         ended = subprocess.run(

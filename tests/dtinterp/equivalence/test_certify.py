@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dtinterp.dataset.split import Split
 from dtinterp.dataset.windows import window
+from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence import certify as certify_module
@@ -20,7 +21,6 @@ from dtinterp.equivalence.classes.refinement import Round
 from dtinterp.equivalence.classes.scrutiny import CertifyInputs, put_to_the_test
 from dtinterp.equivalence.exhaustive_contexts import plays
 from dtinterp.equivalence.partition import classes, classes_of_count, partition_of
-from dtinterp.equivalence.places import places
 from dtinterp.equivalence.report import EquivalenceConfig, EquivalenceReport
 from dtinterp.equivalence.swaps.contexts import Contexts
 from dtinterp.foundation.errors import UserError
@@ -110,7 +110,7 @@ def test_each_arm_is_of_its_own_model(
 ) -> None:
     """Planted: one model tells forks from starts, and wins from half of these; its control tells two starts apart."""
     starts = torch.tensor(graph.frame_id[graph.start]).long().unique()
-    shown = places(graph, trajectories.frames)[trajectories.frame_id[halves.held_out].long()]
+    shown = FrameTable.of_graph(graph).rows_of(trajectories.frames)[trajectories.frame_id[halves.held_out].long()]
     wanted = torch.cat([forks, starts])
     ahead = torch.full((len(graph.frames),), FORWARD)
     model, untrained = (reflexes(ahead.index_fill(0, turned, LEFT)) for turned in (forks, starts[:2]))
@@ -119,7 +119,7 @@ def test_each_arm_is_of_its_own_model(
     report = certify(bench, config)
 
     ours, theirs = report.partition, classes_of_count(report.untrained, report.partition.n_classes)
-    is_fork = torch.isin(places(graph, report.frames), forks)
+    is_fork = torch.isin(FrameTable.of_graph(graph).rows_of(report.frames), forks)
     assert len(is_fork) == len(wanted) > ours.n_classes == 2
     assert torch.equal(ours.label == ours.label[is_fork][0], is_fork)
     assert not torch.equal(ours.label, theirs.label)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from dtinterp.dataset.windows import window
+from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
 from dtinterp.dictionary.kinds import TopK
 from dtinterp.equivalence.certify import certify
@@ -17,7 +18,6 @@ from dtinterp.equivalence.compared_partitions import (
 )
 from dtinterp.equivalence.explain.representations import near_in_the_image, relative_distance
 from dtinterp.equivalence.partition import classes_of_count, partition_of
-from dtinterp.equivalence.places import places
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.equivalence.swaps.trials import embedded
 from dtinterp.equivalence.truth.agreement import compare
@@ -95,7 +95,7 @@ def test_what_the_world_makes_of_the_frames_ends_with_beliefs_and_demonstrated_a
     found = world_relations(certified, graph, trajectories, 0.05)
     names = [each.name for each in found]
     assert names[3:] == ["same belief", "same belief given the window", "same demonstrated actions"]
-    place = places(graph, certified.report.frames)
+    place = FrameTable.of_graph(graph).rows_of(certified.report.frames)
     label = torch.from_numpy(same_window_beliefs(graph, certified.model.cfg.n_slots)).long()[place]
     assert torch.equal(found[4].label, partition_of(label, "by hand").label)
 

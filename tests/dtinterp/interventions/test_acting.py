@@ -10,7 +10,7 @@ from dtinterp.dictionary.fit import fit
 from dtinterp.dictionary.kinds import Identity
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions import acting
-from dtinterp.interventions.acting import ActingConfig, Trial, arms_of, decision_frames, shows_one_of
+from dtinterp.interventions.acting import ActingConfig, Trial, arms_of, decision_frames
 from environments.vocabulary import one_hot
 
 STATIC = "MiniGrid-MemoryS7FixedStartStatic-v0"
@@ -116,11 +116,6 @@ def test_the_fork_is_where_no_action_is_always_best(graph):
     for frame, content in enumerate(graph.frames):
         best = [set(np.nonzero(graph.optimal[state])[0]) for state in np.nonzero(graph.frame_id == frame)[0]]
         assert (content.tobytes() in found) == (not set.intersection(*best))
-
-
-def test_frames_are_found_by_what_they_show(graph):
-    table = torch.tensor(graph.frames)
-    assert shows_one_of(table, table[[3, 5]]).nonzero().flatten().tolist() == [3, 5]
 
 
 def test_a_negative_number_of_episodes_is_refused():

@@ -5,14 +5,14 @@ import torch
 
 from dtinterp.activations.harvest import harvest
 from dtinterp.commands.dictionaries.dissection import Dissection, dissection_of
-from dtinterp.commands.subject import load_subject
 from dtinterp.dictionary.dictionary import reconstruct
 from dtinterp.foundation.errors import UserError
+from dtinterp.subject.subject import open_subject
 
 
 @pytest.fixture(scope="module")
 def dissection(small_study: Path) -> Dissection:
-    subject = load_subject(small_study / "models" / "novice", small_study / "demonstrations" / "walks")
+    subject = open_subject(small_study / "models" / "novice", small_study / "demonstrations" / "walks")
     return dissection_of(subject, small_study / "dictionaries" / "topk-512-k4")
 
 

@@ -17,7 +17,6 @@ from dtinterp.commands.dictionaries.fit_dictionary import DictionaryConfig, fit_
 from dtinterp.commands.dictionaries.scoring import Judging
 from dtinterp.commands.features.describe import DescribeConfig, describe
 from dtinterp.commands.models.harvest import HarvestConfig, harvest
-from dtinterp.commands.subject import load_subject
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds import Items, JumpReLU, Kind, TopK
@@ -29,6 +28,7 @@ from dtinterp.foundation.artefacts.artefact import Artefact, Content, write_arte
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.acting import ActingConfig
 from dtinterp.model.storage import load_model
+from dtinterp.subject.subject import open_subject
 
 
 class Subject(TypedDict):
@@ -125,8 +125,8 @@ def test_the_control_is_not_taken_for_a_dictionary_of_the_trained_model(tmp_path
     config = replace(_small(FitConfig(TopK(2), width=8, n_steps=4)), untrained=True)
     fit_dictionary(config, tmp_path / "control", **subject)
     with pytest.raises(UserError, match=r"control was fitted to an untrained model of the shape of .*novice"):
-        dissection_of(load_subject(**subject), tmp_path / "control")
-    control = dissection_of(load_subject(**subject, untrained=True), tmp_path / "control")
+        dissection_of(open_subject(**subject), tmp_path / "control")
+    control = dissection_of(open_subject(**subject, untrained=True), tmp_path / "control")
     assert control.dictionary.of_untrained
 
 

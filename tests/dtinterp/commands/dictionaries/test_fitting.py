@@ -6,17 +6,17 @@ import torch
 
 from dtinterp.activations.storage import Source, record_harvest
 from dtinterp.commands.dictionaries.fitting import Fitted, fit_to
-from dtinterp.commands.subject import Subject, load_subject
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds import Items, TopK
 from dtinterp.foundation.errors import UserError
+from dtinterp.subject.subject import Subject, open_subject
 
 SITE = "blocks.0.hook_resid_mid"
 
 
 @pytest.fixture(scope="module")
 def subject(small_study: Path) -> Subject:
-    return load_subject(small_study / "models" / "novice", small_study / "demonstrations" / "walks")
+    return open_subject(small_study / "models" / "novice", small_study / "demonstrations" / "walks")
 
 
 def _recorded(subject: Subject, path: Path, *, site: str = SITE, side: str = "train") -> Path:

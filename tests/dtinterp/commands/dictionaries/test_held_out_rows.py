@@ -5,10 +5,11 @@ import torch
 
 from dtinterp.activations.harvest import logits_at_rows
 from dtinterp.commands.dictionaries.held_out_rows import Answers, HeldOutRows
-from dtinterp.commands.subject import load_subject
 from dtinterp.dataset.windows import window
+from dtinterp.demonstrations.frame_table import ABSENT, FrameTable
 from dtinterp.dictionary.evaluation.behaviour import ConstantRow
-from dtinterp.interventions.acting import ActingConfig, Trial, arms_of, decision_frames, shows_one_of
+from dtinterp.interventions.acting import ActingConfig, Trial, arms_of, decision_frames
+from dtinterp.subject.subject import open_subject
 from environments.graph.state_graph import state_graph
 
 SITE = "blocks.0.hook_resid_pre"
@@ -18,9 +19,10 @@ ACTING = ActingConfig(n_episodes=3)
 @pytest.fixture(scope="module")
 def held_out(small_study):
     """Windows that end at decision points, and as many others."""
-    subject = load_subject(small_study / "models" / "novice", small_study / "demonstrations" / "walks")
+    subject = open_subject(small_study / "models" / "novice", small_study / "demonstrations" / "walks")
     trajectories = subject.trajectories
-    decides = shows_one_of(trajectories.frames, decision_frames(state_graph(trajectories.env_id)))
+    at_decisions = FrameTable(decision_frames(state_graph(trajectories.env_id)))
+    decides = at_decisions.find(trajectories.frames) != ABSENT
     steps = decides[trajectories.frame_id.long()].nonzero().flatten()[:12]
     others = torch.arange(0, trajectories.n_steps, trajectories.n_steps // 12)[:12]
     return HeldOutRows.at(subject, SITE, window(trajectories, torch.cat([steps, others])))

@@ -8,12 +8,13 @@ import torch
 from dtinterp.commands.dictionaries.fitting import Fitted
 from dtinterp.commands.dictionaries.held_out_rows import HeldOutRows
 from dtinterp.commands.dictionaries.scoring import Judging, concepts, score_on_held_out
-from dtinterp.commands.subject import load_subject
 from dtinterp.dataset.windows import window
+from dtinterp.demonstrations.frame_table import ABSENT, FrameTable
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.fit import fit
 from dtinterp.dictionary.kinds import Identity, Pca
-from dtinterp.interventions.acting import ActingConfig, decision_frames, shows_one_of
+from dtinterp.interventions.acting import ActingConfig, decision_frames
+from dtinterp.subject.subject import open_subject
 from environments.graph.state_graph import state_graph
 from environments.vocabulary import CHANNELS
 
@@ -24,9 +25,10 @@ ACTING = ActingConfig(n_episodes=3)
 @pytest.fixture(scope="module")
 def held_out(small_study):
     """Windows that end at decision points, and as many others."""
-    subject = load_subject(small_study / "models" / "novice", small_study / "demonstrations" / "walks")
+    subject = open_subject(small_study / "models" / "novice", small_study / "demonstrations" / "walks")
     trajectories = subject.trajectories
-    decides = shows_one_of(trajectories.frames, decision_frames(state_graph(trajectories.env_id)))
+    at_decisions = FrameTable(decision_frames(state_graph(trajectories.env_id)))
+    decides = at_decisions.find(trajectories.frames) != ABSENT
     steps = decides[trajectories.frame_id.long()].nonzero().flatten()[:12]
     others = torch.arange(0, trajectories.n_steps, trajectories.n_steps // 12)[:12]
     return HeldOutRows.at(subject, SITE, window(trajectories, torch.cat([steps, others])))

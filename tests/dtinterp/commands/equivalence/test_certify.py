@@ -12,12 +12,12 @@ import pytest
 from dtinterp.agents.storage import load_agent
 from dtinterp.commands.equivalence import handling
 from dtinterp.commands.equivalence.certify import ALONE, Company, certify
-from dtinterp.commands.subject import load_subject
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.equivalence.storage import load_equivalence
 from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.storage import load_model
+from dtinterp.subject.subject import open_subject
 
 ROOT = Path(__file__).parents[4]
 PATIENCE = 300
@@ -129,7 +129,7 @@ def test_a_refused_call_leaves_nothing_that_stands_in_the_way_of_the_next(folder
 
 
 def test_work_of_other_code_is_not_gone_on_with(folders, tmp_path, monkeypatch):
-    config, subject = EquivalenceConfig(), load_subject(folders.model, folders.demonstrations)
+    config, subject = EquivalenceConfig(), open_subject(folders.model, folders.demonstrations)
     ALONE.cache(tmp_path / "classes", subject, config)
     ALONE.cache(tmp_path / "classes", subject, config)
     monkeypatch.setattr(handling, "__version__", "99")

@@ -11,7 +11,7 @@ from dtinterp.commands.models.train_model import train_model
 from dtinterp.equivalence.history_storage import load_history
 from dtinterp.equivalence.over_training import HistoryConfig
 from dtinterp.foundation.errors import UserError
-from tests.dtinterp.commands.conftest import COLLECTION, TRAINING
+from tests.dtinterp.conftest import COLLECTION, TRAINING
 
 CONFIG = HistoryConfig(n_frames=6, n_contexts=2, n_halves=2)
 

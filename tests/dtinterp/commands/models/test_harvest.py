@@ -3,13 +3,13 @@ import torch
 
 from dtinterp.activations.storage import load_harvest
 from dtinterp.commands.models.harvest import HarvestConfig, harvest
-from dtinterp.commands.subject import load_subject
 from dtinterp.foundation.errors import UserError
+from dtinterp.subject.subject import open_subject
 
 
 @pytest.fixture(scope="session")
 def subject(folders):
-    return load_subject(folders.model, folders.demonstrations)
+    return open_subject(folders.model, folders.demonstrations)
 
 
 def harvested(folders, config, name):

@@ -3,13 +3,13 @@ import torch
 from pydantic import TypeAdapter
 
 from dtinterp.commands.models.validate import A_NEW_SPLIT, ITS_OWN, KIND, validate
-from dtinterp.commands.subject import load_subject
 from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.breakdown import Breakdown
 from dtinterp.model.published import Published
 from dtinterp.model.storage import load_model, save_published
 from dtinterp.model.validation import validation_windows
+from dtinterp.subject.subject import open_subject
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +25,7 @@ def test_it_is_what_the_training_itself_measured_at_its_end(folders, validated):
 
 
 def test_a_validation_rests_on_the_model_and_its_demonstrations(folders, validated):
-    subject = load_subject(folders.model, folders.demonstrations)
+    subject = open_subject(folders.model, folders.demonstrations)
     assert set(validated.manifest.parents.values()) == {each.manifest.digest for each in subject.artefacts}
     n_windows = read_artefact(validated.path, kind=KIND).config["n_windows"]
     assert n_windows == len(validation_windows(subject.trajectories, subject.split, load_model(folders.model).assumed))
@@ -37,7 +37,7 @@ def test_a_model_that_was_trained_elsewhere_is_measured_on_a_split_made_here(fol
     made = validate(tmp_path / "validation", model=tmp_path / "imported", demonstrations=folders.demonstrations)
     assert made.manifest.metrics["held_out"] == A_NEW_SPLIT
     found = TypeAdapter(Breakdown).validate_python(made.manifest.metrics["validation"])
-    subject = load_subject(tmp_path / "imported", folders.demonstrations)
+    subject = open_subject(tmp_path / "imported", folders.demonstrations)
     windows = validation_windows(subject.trajectories, subject.split, subject.training)
     with torch.no_grad():
         likeliest = subject.model(windows, subject.items)[:, -1].argmax(-1)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from dtinterp.equivalence.places import places
+from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.equivalence.swaps.feasible_swaps import frames_that_could_stand, reachable, steps_of_equals
 from dtinterp.equivalence.swaps.trials import try_swaps
 from dtinterp.foundation.errors import UserError
@@ -9,7 +9,7 @@ from dtinterp.foundation.errors import UserError
 
 @pytest.fixture(scope="module")
 def table(graph, trajectories):
-    return places(graph, trajectories.frames)
+    return FrameTable.of_graph(graph).rows_of(trajectories.frames)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Two folders become the subject of a study: a model, and the demonstrations that it was trained on."""
+"""The subject of a study: a model, the demonstrations that it was trained on, and what follows from the two."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,22 +11,20 @@ from torch import Tensor
 
 from dtinterp.dataset.split import Split
 from dtinterp.dataset.windows import Windows, window
+from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.foundation.artefacts.artefact import Artefact
+from dtinterp.foundation.artefacts.artefact import Artefact, label_at, require_made_from
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
-from dtinterp.foundation.shipped import shipped
+from dtinterp.foundation.shipped import DEMONSTRATIONS
 from dtinterp.model.config import TrainConfig
 from dtinterp.model.network.frames import encoded
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.split import split_of
 from dtinterp.model.storage import TrainedModel, load_model, untrained_twin
-
-AGENT = shipped("checkpoints/agents/memory-movable")
-MODEL = shipped("checkpoints/models/memory-dt-small-0")
-DEMONSTRATIONS = shipped("checkpoints/demonstrations/memory-movable")
-SHIPPED_DICTIONARY = shipped("checkpoints/studies/memory-dt-small-0/dictionaries/hook_obs_embed/topk-128-k8")
+from environments.graph.state_graph import StateGraph, state_graph
+from environments.registration import SUPPORTED_IDS
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,17 @@ class Subject:
     def items(self) -> Float32[Tensor, "frame item"]:
         """The demonstrations' frame table, coded as the model reads it."""
         return encoded(self.trajectories.frames, self.model.cfg.n_items)
+
+    @cached_property
+    def table(self) -> FrameTable:
+        """The demonstrations' distinct frames."""
+        return FrameTable(self.trajectories.frames, self.trajectories.env_id)
+
+    @property
+    def graph(self) -> StateGraph | None:
+        """All states of the world; None where they cannot be enumerated. Computed once for each world."""
+        env_id = self.trajectories.env_id
+        return state_graph(env_id) if env_id in SUPPORTED_IDS else None
 
     @cached_property
     def split(self) -> Split:
@@ -82,20 +91,38 @@ class Subject:
         return window(self.trajectories, chosen, self.model.cfg.n_slots)
 
 
-def load_subject(model: Path, demonstrations: Path, *, untrained: bool = False) -> Subject:
-    """Read both folders; raises `UserError` where a model of ours was trained on other demonstrations.
+def open_subject(model: Path, demonstrations: Path | None = None, *, untrained: bool = False) -> Subject:
+    """Open a model and the demonstrations that it was trained on, without which it is not studied.
 
-    One that was trained elsewhere is studied on any demonstrations of its world whose actions and times it knows, and
-    refused on others. With `untrained`, the subject is a model of the same shape that never saw a window.
+    Where no demonstrations are given, those that the model's manifest records are sought in the folders beside it and
+    among those that ship. A model that was trained elsewhere is studied on any demonstrations of its world whose
+    actions and times it knows, by default on those that ship. With `untrained`, the subject is a model of the same
+    shape that never saw a window. Raises `UserError` where something is missing, damaged, or of another model.
     """
-    trajectories, parent = load_trajectories(demonstrations)
     trained = load_model(model)
+    trajectories, parent = load_trajectories(demonstrations or _recorded(trained))
     if trained.training is not None:
-        trained = load_model(model, parent=parent)
+        require_made_from(trained.artefact, parent)
     else:
         require_world(trained, trajectories.env_ids)
-        _require_known(trained, trajectories, demonstrations)
+        _require_known(trained, trajectories, parent.path)
     return Subject(trained, trajectories, parent, untrained)
+
+
+def _recorded(trained: TrainedModel) -> Path:
+    """Return the folder of the demonstrations that a model's manifest records."""
+    if trained.training is None:
+        return DEMONSTRATIONS
+    parents = trained.artefact.manifest.parents
+    near = trained.artefact.path.absolute().parents
+    beside = [folder for up in near[:2] for pattern in ("*", "demonstrations/*") for folder in sorted(up.glob(pattern))]
+    for folder in (*beside, *sorted(DEMONSTRATIONS.parent.glob("*"))):
+        label = label_at(folder)
+        if label is not None and label.digest in parents.values():
+            return folder
+    raise UserError(
+        f"{trained.artefact.path} was trained on {', '.join(parents)}, which is not beside it: give --demonstrations."
+    )
 
 
 def require_world(trained: TrainedModel, env_ids: Sequence[str]) -> None:
