@@ -93,14 +93,8 @@ app: setup
 
 docs: setup browser
 	$(BIN)/python docs/commands.py
-	$(BIN)/python docs/zoo.py
-	$(BIN)/python docs/features.py
-	$(BIN)/python docs/dictionaries.py
-	$(BIN)/python docs/equivalence.py
-	$(BIN)/python docs/curves.py
-	$(BIN)/python docs/model.py
-	$(BIN)/python docs/sizes.py
-	$(BIN)/python docs/pictures.py
+	$(BIN)/python docs/results.py
+	$(BIN)/python docs/figures.py
 
 bench: $(LENS)/.installed
 	@for file in benchmarks/*.py; do echo $$file; PYTHONPATH=$(LENS) $(BIN)/python $$file || exit 1; done

@@ -5,7 +5,7 @@
     python benchmarks/dictionary_cards.py --without l1-128-c1            all but one
     python benchmarks/dictionary_cards.py --measures dictionaries        no maps, probes and truths
 
-The numbers go to benchmarks/results/dictionary_cards.json, of which docs/dictionaries.py makes tables. FOLDER is what
+The numbers go to benchmarks/results/dictionary_cards.json, of which docs/results.py makes tables. FOLDER is what
 `dtinterp import-model` made of the published checkpoint; without it that model is left out. What stands under --work
 already is not made again, so an interrupted run goes on; models and measures that are not asked for keep their numbers.
 Nothing is asserted.

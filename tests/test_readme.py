@@ -4,11 +4,11 @@ import re
 import runpy
 import subprocess
 import sys
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -102,20 +102,20 @@ def _script(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return runpy.run_path(str(ROOT / "docs" / f"{name}.py"))
 
 
-@pytest.mark.parametrize("name", ["zoo", "features", "dictionaries", "equivalence", "model", "sizes"])
+@pytest.mark.parametrize("name", sorted(page.stem for page in (ROOT / "docs" / "results").glob("*.md")))
 def test_the_tables_of_a_page_are_what_ships(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    documentation = _script(name, monkeypatch)
-    assert documentation["PAGE"].read_text(encoding="utf-8") == documentation["page"]()
+    documentation = _script("results", monkeypatch)
+    assert (documentation["FOLDER"] / f"{name}.md").read_text(encoding="utf-8") == documentation["page"](name)
 
 
 def test_every_picture_has_a_script_that_draws_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    script = _script("pictures", monkeypatch)
+    script = _script("figures", monkeypatch)
     drawn = {*script["FIGURES"], *script["SHOTS"], *script["NOT_SHIPPED"]}
     assert {picture.stem for picture in (ROOT / "docs" / "figures").glob("*.webp")} == drawn
 
 
 def test_dictionaries_that_differ_in_their_seed_alone_are_one_family(monkeypatch: pytest.MonkeyPatch) -> None:
-    families = _script("dictionary_families", monkeypatch)["families"]
+    families = _script("tables/dictionaries", monkeypatch)["families"]
     names = {"topk-128-k8": "passes", "topk-128-k8-m1": "fails: L0", "matryoshka-128-k8-n4": "not judged: return"}
     cards = [{"site": "hook", "dictionary": name, "verdict": verdict} for name, verdict in names.items()]
     found = families({"one": {"dictionaries": cards}, "other": {"dictionaries": cards[:1]}})
@@ -126,11 +126,7 @@ def test_dictionaries_that_differ_in_their_seed_alone_are_one_family(monkeypatch
     ]
 
 
-def test_a_table_that_no_artefact_holds_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    documentation = _script("equivalence", monkeypatch)
-    shelf = documentation["open_shelf"](ROOT)
-    nobody_played = {name: replace(report, acted=()) for name, report in shelf.certificates.items()}
-    ours = tuple(each for each in shelf.comparison.portraits if each.model != "memory-gated-mlp")
-    bare = replace(shelf, certificates=nobody_played, comparison=replace(shelf.comparison, portraits=ours))
-    found = documentation["tables"](bare)
-    assert [name for name, table in found.items() if table is None] == ["drawn actions", "published"]
+def test_columns_of_numbers_stand_on_the_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    markdown = _script("tables/cells", monkeypatch)["markdown"]
+    table = pd.DataFrame([{"model": "one", "return": "**0.89** (2%)"}, {"model": "2nd", "return": None}])
+    assert markdown(table) == "| model | return |\n|---|---:|\n| one | **0.89** (2%) |\n| 2nd |  |\n"

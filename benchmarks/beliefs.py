@@ -1,8 +1,6 @@
-"""The movable world becomes what windows of its frames leave possible: benchmarks/results/beliefs.json.
+"""What windows of frames leave possible in the movable world, enumerated in half a minute.
 
-    python docs/beliefs.py
-
-It enumerates, in half a minute; docs/equivalence.py makes a table of what it writes.
+python benchmarks/beliefs.py               benchmarks/results/beliefs.json
 """
 
 import json
@@ -22,7 +20,7 @@ from dtinterp.equivalence.truth.belief_partition import (
 from environments.graph.partitions import bisimulation, frame_partition
 from environments.graph.state_graph import StateGraph, state_graph
 
-RESULTS = Path(__file__).parents[1] / "benchmarks" / "results" / "beliefs.json"
+OUTPUT = Path(__file__).parent / "results" / "beliefs.json"
 WORLD = "MiniGrid-MemoryS7FixedStart-v0"
 N_SLOTS = (1, 2, 5, 9, 10, 20, 51)
 """Of windows; ours have ten, the published model's nine, and 51 hold a whole episode."""
@@ -49,5 +47,6 @@ def _row(
 
 
 if __name__ == "__main__":
-    found = {"world": WORLD, "command": "python docs/beliefs.py", "rows": measured(state_graph(WORLD), N_SLOTS)}
-    RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    found = {"world": WORLD, "command": "python benchmarks/beliefs.py", "rows": measured(state_graph(WORLD), N_SLOTS)}
+    print(*found["rows"], sep="\n")
+    OUTPUT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

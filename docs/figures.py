@@ -1,6 +1,6 @@
-"""What ships becomes the pictures of docs/: figures, and pages of the dashboard, in a headless Chromium.
+"""The figures of docs/figures: plots of what ships and pages of the dashboard, drawn in a headless Chromium.
 
-python docs/pictures.py [NAME ...]
+python docs/figures.py [NAME ...]
 """
 
 import itertools
@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
+import curves
 import plotly.graph_objects as go
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
-from sizes import tried
+from tables.models import tried
+from tables.shelf import CHECKPOINTS, COMPARISONS, LARGEST, ROOT, STUDIES
 
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.equivalence.history_storage import load_history
@@ -27,8 +29,7 @@ from dtinterp.report.figures.history import history_figure
 from dtinterp.report.figures.sizes import sizes_figure
 from dtinterp.report.figures.token_errors import token_error_figure
 
-ROOT = Path(__file__).parents[1]
-CHECKPOINTS, FOLDER = ROOT / "checkpoints", ROOT / "docs" / "figures"
+FOLDER = Path(__file__).parent / "figures"
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
 WIDTH = 1200
 """Pixels of a figure; it knows its height."""
@@ -53,17 +54,20 @@ def model_sizes() -> go.Figure:
 
 def token_errors() -> go.Figure:
     """Return the error of single tokens in all dictionaries of memory-dt's study."""
-    found = load_comparison(CHECKPOINTS / "studies" / "memory-dt" / "comparison")
+    found = load_comparison(STUDIES / LARGEST / "comparison")
     trajectories, _ = load_trajectories(CHECKPOINTS / "demonstrations" / "memory-movable")
     return token_error_figure(found, trajectories.time)
 
 
 def class_history() -> go.Figure:
     """Return when observations merged and split in a training."""
-    return history_figure(load_history(CHECKPOINTS / "comparisons" / "training"))
+    return history_figure(load_history(COMPARISONS / "training"))
 
 
 FIGURES: Mapping[str, Callable[[], go.Figure]] = {
+    "agents": curves.agents,
+    "models": curves.models,
+    "calibrations": curves.achieved,
     "model-sizes": model_sizes,
     "token-errors": token_errors,
     "class-history": class_history,
