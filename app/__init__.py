@@ -1,1 +1,1 @@
-"""Artefacts into pages: the Streamlit dashboard, a window onto what the study has written."""
+"""The Streamlit dashboard: a window onto what the study has written."""

@@ -1,4 +1,4 @@
-"""The dashboard, started from any folder: `python -m app`, with options of `streamlit run` after it."""
+"""Start of the dashboard from any folder: `python -m app`, with options of `streamlit run` after it."""
 
 import sys
 from pathlib import Path

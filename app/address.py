@@ -1,4 +1,4 @@
-"""The address of the page becomes the state of its widgets, and back: a link leads to what its sender saw."""
+"""The address of the page and the state of its widgets: a link leads to what its sender saw."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""An open study becomes what is worked out while somebody waits: which features keep two observations apart."""
+"""What is computed while somebody waits: which features keep two observations apart."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
-from app.library import OpenStudy, ReplacedError
+from app.catalogue import OpenStudy, ReplacedError
 from dtinterp.equivalence.explain.decisions import Decided, decide
 from dtinterp.equivalence.explain.pairs import Pair, pair_in_contexts
 from dtinterp.equivalence.explain.smallest_set import PairConfig, PairExplanation, explain_pair

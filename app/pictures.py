@@ -1,4 +1,4 @@
-"""Frames become pictures that streamlit can show."""
+"""Pictures of observations as streamlit shows them, and the dashboard's style sheet."""
 
 from jaxtyping import UInt8
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""The artefacts below some folders, by their manifests, and one sentence for each that cannot be read."""
+"""Artefacts below some folders, by their manifests, and one sentence for each that cannot be read."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Certified classes become a page: what the model takes for the same, why, and what that costs."""
+"""The page on certified classes: what the model treats as equivalent, why, and what that costs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -6,16 +6,16 @@ from pathlib import Path
 import streamlit as st
 
 from app.address import ASKED, COMPARISON, read_address, settle, write_address
-from app.library import OpenStudy, Study, open_standing, open_study, studies
-from app.panels.classes import settle_frame, show_classes
-from app.panels.contrasts import show_contrasts
-from app.panels.head import show_head
-from app.panels.left_out import plain, show_left_out
-from app.panels.overview import show_overview
-from app.panels.pair import show_pair
-from app.panels.tree import chosen_level
+from app.catalogue import OpenStudy, Study, open_standing, open_study, studies
 from app.pictures import STYLE
 from app.shelf import FOLDERS, VARIABLE, folders, shelve
+from app.views import View
+from app.widgets.classes import settle_frame, show_classes
+from app.widgets.contrasts import show_contrasts
+from app.widgets.head import plain, show_head, show_left_out
+from app.widgets.overview import show_overview
+from app.widgets.pair import show_pair
+from app.widgets.tree import chosen_level
 from dtinterp.foundation.errors import UserError
 
 VIEWS: Mapping[str, Callable[[OpenStudy], None]] = {
@@ -89,3 +89,6 @@ def _none_in(roots: Sequence[Path]) -> str:
         )
     listed = " or ".join(f"{plain(str(root))}/" for root in roots)
     return f"No certified classes stand in {listed}: `dtinterp certify` makes them."
+
+
+VIEW = View(title="Equivalence", order=10, icon=":material/compare:", show=show)

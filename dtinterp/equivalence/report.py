@@ -137,6 +137,11 @@ class EquivalenceReport:
         return tuple(total(certificate, self._later) for certificate in self.certificates)
 
     @property
+    def ranked(self) -> tuple[WorldComparison, ...]:
+        """The comparisons with the world, the best agreement first."""
+        return tuple(sorted(self.comparisons, key=lambda each: -each.trained.ari.estimate))
+
+    @property
     def is_refined_to_the_end(self) -> bool:
         """Whether the refinement ended because nothing was found, or nothing was left, before its rounds were used up.
 

@@ -62,6 +62,11 @@ class FactValue:
             )
         return f"{self.fact} = {names[self.value]}"
 
+    @property
+    def plain_words(self) -> str:
+        """The same without underscores, such as `correct turn = left`."""
+        return self.label.replace("_", " ")
+
 
 @dataclass(frozen=True)
 class Alignment:
@@ -138,3 +143,9 @@ class FeatureTable:
     def n_features(self) -> int:
         """How many features it describes."""
         return len(self.density)
+
+    def telling(self, n: int) -> Int64[Tensor, " chosen"]:
+        """Return the `n` features whose best correlation with a fact exceeds their own control most, no dead ones."""
+        excess = self.alignment.correlation.abs().amax(dim=1) - self.alignment.control
+        order = excess.argsort(descending=True, stable=True)
+        return order[self.density[order] > 0][:n]

@@ -43,6 +43,12 @@ class TokenErrors:
         """Rows above the limit."""
         return int((self.error > self.limit).sum())
 
+    def thinned(self, n: int) -> Int64[Tensor, " shown"]:
+        """Return rows that are no outliers, at even ranks of their error, `n` at most."""
+        order = self.error.argsort(stable=True)
+        order = order[self.error[order] <= self.limit]
+        return order if len(order) <= n else order[torch.linspace(0, len(order) - 1, n).round().long()]
+
     def worst(self, frame_id: Int64[Tensor, " row"], n: int) -> Int64[Tensor, " found"]:
         """Return the worst row of each of the `n` worst frames, worst first, be they outliers or not."""
         found: dict[int, int] = {}

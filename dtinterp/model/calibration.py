@@ -1,13 +1,15 @@
-"""A model and the returns asked of it become the returns it achieves."""
+"""Calibration of a model: the return it achieves for each return asked of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from pydantic import TypeAdapter
 
 from dtinterp.agents.items import FrameItems
 from dtinterp.demonstrations.evaluate import Evaluation
 from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval
 from dtinterp.model.network.transformer import DecisionTransformer
@@ -36,6 +38,25 @@ def calibrate(
     """Return one point per return asked for; a model that clones behaviour has one, since nothing is asked."""
     targets = targets if model.cfg.return_to_go else [0.0 for _ in targets[:1]]
     return [CalibrationPoint(target, judge(WindowPolicy(model, items, target_return=target))) for target in targets]
+
+
+def recorded_calibration(model: Artefact) -> Mapping[str, Sequence[CalibrationPoint]]:
+    """Return the calibration that a model's artefact records, by sampler; empty where it records none."""
+    recorded = model.manifest.metrics.get("calibration", {})
+    return TypeAdapter(dict[str, tuple[CalibrationPoint, ...]]).validate_python(recorded)
+
+
+def extremes(points: Sequence[CalibrationPoint]) -> tuple[CalibrationPoint, CalibrationPoint]:
+    """Return the point of the lowest return asked for, and the one at which the model does best.
+
+    Best is most success, then the largest return, then the least asked for.
+    """
+    return min(points, key=lambda point: point.target_return), max(points, key=_merit)
+
+
+def _merit(point: CalibrationPoint) -> tuple[float, float, float]:
+    evaluation = point.evaluation
+    return evaluation.success.estimate, round(evaluation.mean_return.estimate, 3), -point.target_return
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.dictionary_comparison import DictionaryComparison
 from dtinterp.interventions.instruction_flip.report import InterventionReport
-from dtinterp.model.calibration import CalibrationPoint
+from dtinterp.model.calibration import CalibrationPoint, recorded_calibration
 from dtinterp.model.config import ModelConfig
 
 ValueT = TypeVar("ValueT")
@@ -132,7 +132,7 @@ class StudyResults:
     @property
     def calibration(self) -> Mapping[str, Sequence[CalibrationPoint]]:
         """What the model achieves for each return asked of it, by sampler; empty where it was never calibrated."""
-        return calibration_of(self.model.artefact)
+        return recorded_calibration(self.model.artefact)
 
     @cached_property
     def demonstrated(self) -> Quality:
@@ -152,9 +152,3 @@ class StudyResults:
         single = (self.comparison, self.agreement, self.explained, self.intervention)
         optional = [*self.pairs, *(each for each in single if each is not None)]
         return (self.agent, *(each.artefact for each in (*sourced, *optional)))
-
-
-def calibration_of(model: Artefact) -> Mapping[str, Sequence[CalibrationPoint]]:
-    """Return the calibration that a model's artefact records, by sampler; empty where it records none."""
-    recorded = model.manifest.metrics.get("calibration", {})
-    return TypeAdapter(dict[str, tuple[CalibrationPoint, ...]]).validate_python(recorded)

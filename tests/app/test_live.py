@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.library import OpenStudy, open_study, studies
+from app.catalogue import OpenStudy, open_study, studies
 from app.live import N_DRAWS, N_SETS, Question, answer, decisions
 from app.shelf import shelve
 from dtinterp.commands.equivalence.explain_pair import ExplainConfig, explain_pair

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from app.library import OpenStudy, open_study, studies
+from app.catalogue import OpenStudy, open_study, studies
 from app.pictures import ICON, address_of, album, gallery, title_of
 from app.shelf import shelve
 

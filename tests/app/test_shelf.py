@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.library import open_standing, open_study, studies
+from app.catalogue import open_standing, open_study, studies
 from app.shelf import MOST_BYTES, Shelf, Shelved, folders, is_as_shelved, shelve
 from dtinterp.foundation.artefacts.artefact import Content, read_artefact, write_artefact
 from dtinterp.foundation.artefacts.manifest import as_json, sha256

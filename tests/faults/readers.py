@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from app.library import studies
+from app.catalogue import studies
 from app.shelf import shelve
 from dtinterp.activations.storage import load_harvest
 from dtinterp.agents.items import FrameItems

@@ -12,8 +12,8 @@ from dtinterp.commands.equivalence.explain_pair import explain_pair
 from dtinterp.equivalence.explain.similarity import is_learnable
 from dtinterp.equivalence.explain.smallest_set import PairConfig
 from dtinterp.equivalence.model_comparison import ModelComparisonConfig
+from dtinterp.equivalence.ordering import between_classes
 from dtinterp.equivalence.storage import load_equivalence
-from dtinterp.report.pairs import between_classes
 
 Once: TypeAlias = Callable[[Callable[..., object]], Callable[..., object]]
 

@@ -29,6 +29,8 @@ Judge = Callable[[Int64[Tensor, " frame"]], Expectation]
 
 NO_LOSS = 1e-9
 """What rounding may make of a return."""
+KEPT = 0.95
+"""The share of its return that a model must still earn on its classes to be said to act as before."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,13 @@ class QuotientBehaviour:
     def named(self) -> tuple[Quotient, ...]:
         """The partitions that were not made by counting."""
         return (self.classes, self.untrained_classes, *self.worlds)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the model acts on its classes as on its observations, and on no control's classes so well."""
+        earned = self.classes.earned.expected_return
+        controls = (self.untrained_classes.earned.expected_return, self.classes.random_return.high)
+        return earned >= KEPT * self.intact.expected_return and earned > max(controls)
 
     @property
     def fewest(self) -> Quotient:

@@ -51,6 +51,21 @@ class WorldComparison:
     p_holm: float = 1.0
     """the trained model's p_value, Holm-adjusted over the partitions of the world"""
 
+    @property
+    def beats_random(self) -> bool:
+        """Whether the trained model's interval lies above the central 95% of random classes of the same sizes."""
+        return self.trained.ari.low > self.trained.random.high
+
+    @property
+    def beats_untrained(self) -> bool:
+        """Whether the trained model's interval lies above both untrained models' intervals."""
+        return self.trained.ari.low > max(self.untrained.ari.high, self.untrained_at_epsilon.ari.high)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the model's classes may be said to follow this partition."""
+        return self.beats_random and self.beats_untrained
+
 
 def against_worlds(
     worlds: Sequence[Partition],

@@ -1,10 +1,11 @@
-"""Activations and facts become how well each feature tells each fact value."""
+"""Facts of the world: which of them each feature tells, and which all visits of some frames share."""
 
 import torch
-from jaxtyping import Bool, Float32, Int16
+from jaxtyping import Bool, Float32, Int16, Int64
 from scipy.stats import rankdata
 from torch import Tensor
 
+from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.features.table import Alignment, FactValue
 from dtinterp.foundation.errors import UserError
 
@@ -67,3 +68,21 @@ def auroc_of(
     n_true = holds.sum(dim=0).double()
     rank_sum = rank.T @ holds.double()  # feature fact_value
     return ((rank_sum - n_true * (n_true + 1) / 2) / (n_true * (len(holds) - n_true))).float()
+
+
+def shared_facts(trajectories: Trajectories, frame_id: Int64[Tensor, " member"]) -> tuple[FactValue, ...]:
+    """Return the facts that have one value at all steps that show one of the frames, in the facts' order.
+
+    The steps are those of the demonstrations: a fact may be shared by their choice of ways, and not by necessity.
+    """
+    is_member = torch.zeros(len(trajectories.frames), dtype=torch.bool)
+    is_member[frame_id] = True
+    facts = trajectories.facts[is_member[trajectories.frame_id.long()]]  # visit fact
+    if len(facts) == 0:
+        return ()
+    lowest, highest = facts.amin(dim=0).tolist(), facts.amax(dim=0).tolist()
+    return tuple(
+        FactValue(name, low)
+        for name, low, high in zip(trajectories.fact_names, lowest, highest, strict=True)
+        if low == high
+    )

@@ -68,7 +68,7 @@ class Join:
 
 
 def joins_of(tree: Float64[np.ndarray, "merge 4"], order: Sequence[int]) -> list[Join]:
-    """Return every join of a tree as scipy writes it, with the leaves standing in `order`."""
+    """Return every join of a tree as scipy writes it, with the leaves comparison in `order`."""
     place = {leaf: float(rank) for rank, leaf in enumerate(order)}
     joins: list[Join] = []
     for left, right, height, _ in tree.tolist():

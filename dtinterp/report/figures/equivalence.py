@@ -4,13 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
-import torch
-from jaxtyping import Int64
-from torch import Tensor
 
-from dtinterp.equivalence.chosen_frames import ChosenFrames
 from dtinterp.equivalence.levels import Level
-from dtinterp.equivalence.partition import Partition
+from dtinterp.equivalence.ordering import class_order, frame_order
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.equivalence.truth.agreement import Agreement
 from dtinterp.report.figures.calibration import error_bars
@@ -18,22 +14,6 @@ from dtinterp.report.style import CONTROL, CONTROL_2, DIVERGENCE_SCALE, INK, RUL
 
 ROW_HEIGHT = 92
 """Pixels of the agreement figure per partition of the world."""
-
-
-def class_order(partition: Partition, chosen: ChosenFrames) -> Int64[Tensor, " class"]:
-    """Return the classes by size, the largest first; of equal ones the more visited first."""
-    visits = torch.zeros(partition.n_classes, dtype=torch.int64)
-    visits.index_add_(0, partition.label, chosen.n_visits)
-    order = np.lexsort((-visits.numpy(), -partition.sizes.numpy()))
-    return torch.from_numpy(order)
-
-
-def frame_order(partition: Partition, chosen: ChosenFrames) -> Int64[Tensor, " frame"]:
-    """Return the places of the frames, class after class in `class_order`, most visited first inside each."""
-    rank = torch.empty(partition.n_classes, dtype=torch.int64)
-    rank[class_order(partition, chosen)] = torch.arange(partition.n_classes)
-    order = np.lexsort((-chosen.n_visits.numpy(), rank[partition.label].numpy()))
-    return torch.from_numpy(order)
 
 
 def divergence_figure(report: EquivalenceReport) -> go.Figure:

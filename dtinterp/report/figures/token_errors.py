@@ -5,7 +5,6 @@ from math import ceil
 
 import numpy as np
 import plotly.graph_objects as go
-import torch
 from jaxtyping import Int64
 from plotly.subplots import make_subplots
 from torch import Tensor
@@ -46,7 +45,7 @@ def token_error_figure(comparison: DictionaryComparison, time: Int64[Tensor, " s
         row, column = place // n_columns + 1, place % n_columns + 1
         errors = comparison.errors(place)
         is_outlier = errors.error > errors.limit
-        for rows, colour in ((thinned(errors), TRAINED), (is_outlier.nonzero().squeeze(1), WRONG)):
+        for rows, colour in ((errors.thinned(N_SHOWN), TRAINED), (is_outlier.nonzero().squeeze(1), WRONG)):
             said = [_said(comparison, errors, int(one), time) for one in rows]
             _add(figure, errors, rows, said=said, colour=colour, at=(row, column))
     figure.update_xaxes(type="log", title_text="active features", dtick=1)
@@ -54,15 +53,6 @@ def token_error_figure(comparison: DictionaryComparison, time: Int64[Tensor, " s
     figure.update_yaxes(title_text="error", col=1)
     figure.update_annotations(font_size=12, font_color=MUTED)
     return styled(figure, height=120 + 250 * ceil(n / n_columns), showlegend=False)
-
-
-def thinned(errors: TokenErrors) -> Int64[Tensor, " shown"]:
-    """Return rows that are no outliers, at even ranks of their error, `N_SHOWN` at most."""
-    order = errors.error.argsort(stable=True)
-    order = order[errors.error[order] <= errors.limit]
-    if len(order) <= N_SHOWN:
-        return order
-    return order[torch.linspace(0, len(order) - 1, N_SHOWN).round().long()]
 
 
 def _said(comparison: DictionaryComparison, errors: TokenErrors, row: int, time: Int64[Tensor, " step"]) -> str:

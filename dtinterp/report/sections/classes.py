@@ -4,13 +4,13 @@ from dataclasses import replace
 
 from dtinterp.dataset.windows import window
 from dtinterp.equivalence.classes.certificates import Certificate, Total, WorstSwap
+from dtinterp.equivalence.ordering import class_order
+from dtinterp.features.truth.alignment import shared_facts
 from dtinterp.report.evidence import bits, cite, count, plural, source
-from dtinterp.report.figures.equivalence import class_order
 from dtinterp.report.filmstrip import Draw, filmstrip, slot_name
 from dtinterp.report.html import Html, element, join, words
 from dtinterp.report.layout import details, figure_block, paragraph
 from dtinterp.report.results import StudyResults
-from dtinterp.report.shared_facts import in_plain_words, shared_facts
 
 N_MEMBERS = 24
 """Pictures of a class that are shown at once; the others fold out."""
@@ -72,7 +72,7 @@ def _card(results: StudyResults, label: int, draw: Draw) -> Html:
         _certificate(results, report.certificates[label], report.totals[label]),
         element(
             "p",
-            join(element("span", in_plain_words(fact), class_="fact") for fact in facts) or "no fact is common to all",
+            join(element("span", fact.plain_words, class_="fact") for fact in facts) or "no fact is common to all",
             class_="facts",
         ),
         class_="card class",

@@ -1,12 +1,13 @@
 """An equivalence report becomes the heart of the page: the finding, its controls, and the classes as pictures."""
 
+from dtinterp.equivalence.ordering import class_order
+from dtinterp.equivalence.truth.agreement import WorldComparison
 from dtinterp.report.caveats import caveats
 from dtinterp.report.evidence import bits, cite, count, number, plural, source, verb
-from dtinterp.report.figures.equivalence import agreement_figure, class_order, divergence_figure
+from dtinterp.report.figures.equivalence import agreement_figure, divergence_figure
 from dtinterp.report.figures.markup import figure_html
 from dtinterp.report.figures.quotient import quotient_figure
 from dtinterp.report.filmstrip import Draw
-from dtinterp.report.findings import Standing, keeps_behaviour, standings
 from dtinterp.report.html import Content, Html, element, words
 from dtinterp.report.layout import details, figure_block, listing, paragraph, section, table_block, table_html
 from dtinterp.report.results import StudyResults
@@ -23,7 +24,7 @@ def equivalence_section(results: StudyResults, draw: Draw) -> Html:
         "What the model takes for the same",
         _finding(results),
         element("div", *map(paragraph, caveats(report)), class_="warning"),
-        listing([_verdict(standing, results) for standing in standings(report)], class_="verdicts"),
+        listing([_verdict(comparison, results) for comparison in report.ranked], class_="verdicts"),
         figure_block(
             figure_html(
                 agreement_figure(report),
@@ -134,7 +135,7 @@ def _behaviour(results: StudyResults) -> Html:
     behaviour = report.behaviour
     conclusion = (
         "Greedily from the starts, the model acts on its classes as on its observations"
-        if keeps_behaviour(report)
+        if report.behaviour.is_kept
         else "It is not shown that the model, greedily from the starts, acts on its classes as on its observations"
     )
     return words(
@@ -149,13 +150,13 @@ def _behaviour(results: StudyResults) -> Html:
     )
 
 
-def _verdict(standing: Standing, results: StudyResults) -> Html:
-    comparison, artefact = standing.comparison, results.equivalence.artefact
+def _verdict(comparison: WorldComparison, results: StudyResults) -> Html:
+    artefact = results.equivalence.artefact
     trained = comparison.trained
-    conclusion = "follows" if standing.holds else "is not shown to follow"
+    conclusion = "follows" if comparison.holds else "is not shown to follow"
     reasons = {
-        "no better than random classes": not standing.beats_random,
-        "no better than an untrained model": not standing.beats_untrained,
+        "no better than random classes": not comparison.beats_random,
+        "no better than an untrained model": not comparison.beats_untrained,
     }
     shortfall = " and ".join(reason for reason, holds in reasons.items() if holds)
     return words(

@@ -1,8 +1,6 @@
 """Feature tables become cards: where a feature is active, what it looks at, what it tells."""
 
 import pandas as pd
-from jaxtyping import Int64
-from torch import Tensor
 
 from dtinterp.features.item_maps import VALUES, on_view
 from dtinterp.features.labels.table import VERDICTS, LabelStudy, summary_of
@@ -14,7 +12,6 @@ from dtinterp.report.html import Html, element, join, words
 from dtinterp.report.layout import column, paragraph, section, table_block, table_html
 from dtinterp.report.pictures import map_picture, standalone
 from dtinterp.report.results import Sourced, StudyResults
-from dtinterp.report.shared_facts import in_plain_words
 
 N_CARDS = 9
 """Features shown of each dictionary."""
@@ -64,13 +61,6 @@ def _cited(results: StudyResults, each: Sourced[LabelStudy]) -> Html:
     return words(cite(labels.name, each.artefact), element("small", labels.site, class_="below"), mark)
 
 
-def telling_features(table: FeatureTable, n: int) -> Int64[Tensor, " feature"]:
-    """Return the `n` features whose best correlation with a fact exceeds their own control most, dead ones left out."""
-    excess = table.alignment.correlation.abs().amax(dim=1) - table.alignment.control
-    order = excess.argsort(descending=True, stable=True)
-    return order[table.density[order] > 0][:n]
-
-
 def _labels(results: StudyResults) -> list[Html]:
     """Say how many features have a label that says when they fire, and how many controls have one."""
     if not results.labels:
@@ -91,7 +81,7 @@ def _labels(results: StudyResults) -> list[Html]:
 
 def _table(results: StudyResults, table: Sourced[FeatureTable], draw: Draw) -> Html:
     scored = results.described(table.value)
-    chosen = telling_features(table.value, N_CARDS).tolist()
+    chosen = table.value.telling(N_CARDS).tolist()
     n_alive = int((table.value.density > 0).sum())
     memory = "⚠ wider than its distinct inputs: these features may be mere memory."
     return element(
@@ -132,7 +122,7 @@ def _meaning(table: FeatureTable, feature: int) -> Html:
     base = float(alignment.base_rate[best])
     return element(
         "p",
-        element("strong", in_plain_words(alignment.fact_values[best])),
+        element("strong", alignment.fact_values[best].plain_words),
         words(
             f" r = {decimal(correlation, 2)} ",
             element("span", f"(control {control:.2f})", class_="range"),

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from dtinterp.model.calibration import CalibrationPoint
+from dtinterp.model.calibration import CalibrationPoint, extremes
 from dtinterp.report.evidence import cite, count, percentage, plural, source
 from dtinterp.report.figures.calibration import calibration_figure
 from dtinterp.report.figures.markup import figure_html
 from dtinterp.report.html import Html
 from dtinterp.report.layout import figure_block, paragraph, section
 from dtinterp.report.results import StudyResults
-from dtinterp.report.sections.opening import extremes
 
 
 def model_section(results: StudyResults) -> Html:

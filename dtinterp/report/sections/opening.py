@@ -1,11 +1,8 @@
 """All results become the head of the page: what was asked, and the answer in numbers."""
 
-from collections.abc import Sequence
-
-from dtinterp.model.calibration import CalibrationPoint
+from dtinterp.model.calibration import extremes
 from dtinterp.report.caveats import WEAK_CONTROL, caveats
 from dtinterp.report.evidence import bits, cite, count, number, percentage, plural
-from dtinterp.report.findings import keeps_behaviour, standings
 from dtinterp.report.html import Content, Html, element, join, words
 from dtinterp.report.layout import paragraph
 from dtinterp.report.results import StudyResults
@@ -31,23 +28,9 @@ def opening(results: StudyResults) -> Html:
     )
 
 
-def extremes(points: Sequence[CalibrationPoint]) -> tuple[CalibrationPoint, CalibrationPoint]:
-    """Return the point of the lowest return asked for, and the one at which the model does best.
-
-    Best is most success, then the largest return, then the least asked for.
-    """
-    lowest = min(points, key=lambda point: point.target_return)
-    return lowest, max(points, key=_merit)
-
-
-def _merit(point: CalibrationPoint) -> tuple[float, float, float]:
-    evaluation = point.evaluation
-    return evaluation.success.estimate, round(evaluation.mean_return.estimate, 3), -point.target_return
-
-
 def _tiles(results: StudyResults) -> list[Html]:
     report, artefact = results.equivalence.value, results.equivalence.artefact
-    best = standings(report)[0].comparison
+    best = report.ranked[0]
     worst = max(report.totals, key=lambda each: each.maximum)
     tiles = [
         _tile(
@@ -156,7 +139,7 @@ def _on_behaviour(results: StudyResults) -> list[Content]:
     behaviour = report.behaviour
     lead = (
         "The classes cost it nothing on its greedy way: "
-        if keeps_behaviour(report)
+        if report.behaviour.is_kept
         else "It is not shown that the classes cost it nothing on its greedy way: "
     )
     return [
@@ -173,10 +156,10 @@ def _on_behaviour(results: StudyResults) -> list[Content]:
 
 def _on_agreement(results: StudyResults) -> list[Content]:
     artefact = results.equivalence.artefact
-    ranked = standings(results.equivalence.value)
-    supported = [standing for standing in ranked if standing.holds]
+    ranked = results.equivalence.value.ranked
+    supported = [comparison for comparison in ranked if comparison.holds]
     if not supported:
-        best = ranked[0].comparison
+        best = ranked[0]
         return [
             element("strong", "The classes do not demonstrably follow any partition of the world that was tried: "),
             f"the best agreement, with “{best.world}”, is an ARI of ",
@@ -185,8 +168,8 @@ def _on_agreement(results: StudyResults) -> list[Content]:
             cite(number(max((best.untrained.ari, best.untrained_at_epsilon.ari), key=lambda ari: ari.high)), artefact),
             ".",
         ]
-    best = supported[0].comparison
-    others = [standing.comparison.world for standing in ranked if not standing.holds]
+    best = supported[0]
+    others = [comparison.world for comparison in ranked if not comparison.holds]
     rest = (
         f" Not shown: agreement with {' and '.join(f'“{world}”' for world in others)} beyond the controls."
         if others

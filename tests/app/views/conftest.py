@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.library import OpenStudy, open_study, studies
+from app.catalogue import OpenStudy, open_study, studies
 from app.shelf import shelve
 
 MAIN = Path(__file__).parents[3] / "app" / "main.py"

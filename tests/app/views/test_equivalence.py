@@ -5,17 +5,16 @@ import pytest
 import streamlit
 import torch
 
-from app.library import OpenStudy
-from app.panels.exchange import gate_line
-from app.panels.left_out import plain
+from app.catalogue import OpenStudy
+from app.widgets.exchange import gate_line
+from app.widgets.head import plain
 from dtinterp.dataset.windows import window
 from dtinterp.equivalence.levels import epsilons, level_at
+from dtinterp.equivalence.ordering import frame_order, nearest_beyond
 from dtinterp.equivalence.truth.disagreements import NO_CONFUSIONS
 from dtinterp.report.caveats import caveats
 from dtinterp.report.evidence import bits, count
-from dtinterp.report.figures.equivalence import frame_order
 from dtinterp.report.filmstrip import slot_name
-from dtinterp.report.pairs import nearest_beyond
 from tests.app.views.conftest import button, metrics, open_page, subheaders, warnings
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from app.library import OpenStudy
+from app.catalogue import OpenStudy
 from tests.app.views.conftest import button, metrics, open_page, subheaders, warnings
 
 

@@ -26,3 +26,7 @@ def test_a_number_that_a_fact_does_not_have_is_refused_in_a_sentence(value: int)
     expected = rf"the fact 'carrying' is {value} somewhere .*, expected 0 to 3 \(nothing, key, ball, box\): collect"
     with pytest.raises(UserError, match=expected):
         _ = FactValue("carrying", value).label
+
+
+def test_facts_are_told_in_plain_words() -> None:
+    assert FactValue("correct_turn", 0).plain_words == "correct turn = left"

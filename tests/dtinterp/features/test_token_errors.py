@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -44,3 +45,12 @@ def test_even_errors_have_no_outliers_whatever_their_size() -> None:
 def test_rows_that_are_all_the_same_are_refused(dictionary: Dictionary) -> None:
     with pytest.raises(UserError, match="all 3 rows are the same"):
         token_errors(dictionary, torch.ones(3, 32))
+
+
+def test_rows_that_are_no_outliers_are_thinned_evenly() -> None:
+    error = torch.cat([torch.rand(5000, generator=torch.Generator().manual_seed(0)), torch.tensor([50.0, 60.0])])
+    errors = TokenErrors(error, torch.ones(5002, dtype=torch.int64))
+    shown = errors.thinned(300)
+    assert len(shown) == 300
+    assert float(errors.error[shown].max()) < 50
+    np.testing.assert_allclose(errors.error[shown].sort().values, np.linspace(0, 1, 300), atol=0.03)

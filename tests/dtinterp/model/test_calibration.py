@@ -9,7 +9,7 @@ from dtinterp.demonstrations.evaluate import Evaluation
 from dtinterp.demonstrations.joining import join
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval
-from dtinterp.model.calibration import Calibration, CalibrationPoint, Demand, calibrate, demands
+from dtinterp.model.calibration import Calibration, CalibrationPoint, Demand, calibrate, demands, extremes
 
 
 def achieved(share: float, low: float = 0.0, high: float = 1.0) -> Evaluation:
@@ -74,3 +74,20 @@ def test_the_error_of_a_calibration_is_the_mean_distance_of_what_was_asked_for()
     assert error.low == pytest.approx(0.25 * 0.05 + 0.75 * 0.0)
     assert error.high == pytest.approx(0.25 * 0.2 + 0.75 * 0.3)
     assert error.n == 20
+
+
+def point(target, share, paid):
+    success, mean_return = Interval(share, 0.0, 1.0, 8), Interval(paid, 0.0, 1.0, 8)
+    return CalibrationPoint(target, replace(achieved(share), success=success, mean_return=mean_return))
+
+
+def test_extremes_are_the_lowest_return_and_the_most_success():
+    shares = {0.5: 0.4, 0.9: 0.95, 0.0: 0.1, 0.95: 0.9}
+    low, high = extremes([point(target, share, 0.5) for target, share in shares.items()])
+    assert (low.target_return, high.target_return) == (0.0, 0.9)
+
+
+def test_of_equal_success_the_best_return_is_told_for_the_least_asked():
+    paid = {0.5: 0.5, 0.892: 0.892, 0.95: 0.892, 0.0: 0.0}
+    low, high = extremes([point(target, 1.0, each) for target, each in paid.items()])
+    assert (low.target_return, high.target_return) == (0.0, 0.892)

@@ -7,8 +7,8 @@ from dtinterp.commands.equivalence.explain_classes import Places
 from dtinterp.commands.equivalence.reasons import find_reasons
 from dtinterp.equivalence.comparison_storage import load_comparison
 from dtinterp.equivalence.explain.storage import load_explained_classes, load_pair
+from dtinterp.equivalence.ordering import between_classes
 from dtinterp.equivalence.storage import load_equivalence
-from dtinterp.report.pairs import between_classes
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from dtinterp.commands.models.train_model import FOLLOWED, N_EPISODES, TARGETS, 
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.breakdown import Breakdown
+from dtinterp.model.calibration import recorded_calibration
 from dtinterp.model.storage import load_model
-from dtinterp.report.results import calibration_of as recorded_calibration
 
 ROOT = Path(__file__).parents[4]
 STATIC = "MiniGrid-MemoryS7FixedStartStatic-v0"

@@ -2,14 +2,24 @@
 
 import itertools
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from dtinterp.equivalence.behaviour.quotient import Trial, coarser_and_coarser, halvings, judge_of, representatives
+from dtinterp.equivalence.behaviour.quotient import (
+    Quotient,
+    Trial,
+    coarser_and_coarser,
+    halvings,
+    judge_of,
+    representatives,
+)
 from dtinterp.equivalence.partition import Partition, classes_of_count, partition_of
 from dtinterp.equivalence.relation import Relation
+from dtinterp.equivalence.storage import load_equivalence
+from dtinterp.foundation.statistics import Interval
 from environments.graph.evaluation import Expectation, evaluate_frames
 
 N_FRAMES = 8
@@ -174,3 +184,35 @@ def test_the_quotient_of_a_reflex_is_the_reflex_to_representatives(left_at_the_f
         assert numbers(judge(chosen)) == pytest.approx(numbers(by_hand))
         outcomes.add(round(by_hand.expected_return, 6))
     assert outcomes == {0, 0.223, 0.446}  # both forks hidden, one, none
+
+
+@pytest.mark.parametrize(
+    ("classes", "untrained", "random", "expected"),
+    [
+        (0.892, 0.4, 0.3, True),
+        (0.86, 0.4, 0.3, True),
+        (0.8, 0.4, 0.3, False),
+        (0.892, 0.892, 0.3, False),
+        (0.892, 0.4, 0.892, False),
+    ],
+    ids=["all of it", "nearly all", "too little", "untrained classes do as well", "random classes do as well"],
+)
+def test_behaviour_is_kept_only_if_nearly_all_is_earned_and_no_control_earns_as_much(
+    small_study: Path, classes: float, untrained: float, random: float, expected: bool
+) -> None:
+    behaviour = load_equivalence(small_study / "equivalence" / "novice").behaviour
+
+    def earning(quotient: Quotient, earned: float) -> Quotient:
+        return replace(
+            quotient,
+            earned=replace(quotient.earned, expected_return=earned),
+            random_return=Interval(random, 0.0, random, 10),
+        )
+
+    planted = replace(
+        behaviour,
+        intact=replace(behaviour.intact, expected_return=0.892),
+        classes=earning(behaviour.classes, classes),
+        untrained_classes=earning(behaviour.untrained_classes, untrained),
+    )
+    assert planted.is_kept is expected

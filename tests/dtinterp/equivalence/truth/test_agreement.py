@@ -11,6 +11,7 @@ from dtinterp.equivalence.truth import agreement as agreement_module
 from dtinterp.equivalence.truth.agreement import Agreement, WorldComparison, adjusted, compare, rand_indices
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator, numpy_generator
+from dtinterp.foundation.statistics import Interval
 
 
 def _partition(n_frames: int, n_classes: int, name: str) -> Partition:
@@ -127,3 +128,35 @@ def test_p_values_are_adjusted_for_how_many_partitions_of_the_world_were_looked_
     found = adjusted(rows)
     assert [each.p_holm for each in found] == pytest.approx([0.08, 0.03, 0.5])
     assert [each.trained.p_value for each in found] == [0.04, 0.01, 0.5]
+
+
+def _agreement(low: float, estimate: float, high: float, *, random: float = 0.05) -> Agreement:
+    chance = Interval(0.0, -random, random, 200)
+    return Agreement(
+        n_classes=4,
+        n_reference_classes=5,
+        ari=Interval(estimate, low, high, 40),
+        ami=estimate,
+        random=chance,
+        p_value=0.01,
+    )
+
+
+STRONG = _agreement(0.6, 0.7, 0.8)
+WEAK = _agreement(0.0, 0.1, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("trained", "untrained", "at_epsilon", "expected"),
+    [
+        (STRONG, WEAK, WEAK, True),
+        (_agreement(0.15, 0.7, 0.8), WEAK, WEAK, False),
+        (STRONG, WEAK, _agreement(0.5, 0.6, 0.65), False),
+        (_agreement(0.04, 0.1, 0.2), _agreement(0.0, 0.0, 0.0), _agreement(0.0, 0.0, 0.0), False),
+    ],
+    ids=["above all", "overlaps the untrained", "overlaps the untrained at epsilon", "overlaps chance"],
+)
+def test_a_claim_holds_only_above_every_control(
+    trained: Agreement, untrained: Agreement, at_epsilon: Agreement, expected: bool
+) -> None:
+    assert WorldComparison("optimal", trained, untrained, at_epsilon).holds is expected

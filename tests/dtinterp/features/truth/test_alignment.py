@@ -3,9 +3,10 @@ import pytest
 import torch
 from sklearn.metrics import precision_score, recall_score, roc_auc_score
 
+from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.features.table import Alignment, FactValue
 from dtinterp.features.truth import alignment as module
-from dtinterp.features.truth.alignment import align
+from dtinterp.features.truth.alignment import align, shared_facts
 from dtinterp.foundation.errors import UserError
 
 NAMES = ("instruction", "x", "top_target")
@@ -107,3 +108,24 @@ def test_facts_that_never_change_are_refused() -> None:
 def test_rows_without_facts_are_refused():
     with pytest.raises(UserError, match="these demonstrations carry no facts to describe features by: give some"):
         align(_value(), _facts()[:, :0], ())
+
+
+def test_shared_facts_are_those_that_a_slow_loop_finds(trajectories: Trajectories) -> None:
+    for frames in ([0], [0, 1], [2, 5, 7]):
+        visits = [step for step in range(trajectories.n_steps) if int(trajectories.frame_id[step]) in frames]
+        expected = []
+        for column, name in enumerate(trajectories.fact_names):
+            values = {int(trajectories.facts[step, column]) for step in visits}
+            if len(values) == 1:
+                expected.append(FactValue(name, values.pop()))
+        assert shared_facts(trajectories, torch.tensor(frames)) == tuple(expected)
+
+
+def test_more_frames_never_share_more_facts(trajectories: Trajectories) -> None:
+    few = shared_facts(trajectories, torch.tensor([0]))
+    many = shared_facts(trajectories, torch.tensor([0, 1, 2, 3]))
+    assert set(many) <= set(few)
+
+
+def test_frames_that_no_step_shows_share_nothing(trajectories: Trajectories) -> None:
+    assert shared_facts(trajectories, torch.tensor([], dtype=torch.int64)) == ()

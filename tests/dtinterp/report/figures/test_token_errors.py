@@ -5,9 +5,8 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from dtinterp.features.token_errors import TokenErrors
 from dtinterp.interventions.dictionary_comparison import DictionaryComparison
-from dtinterp.report.figures.token_errors import N_SHOWN, SPREAD, thinned, token_error_figure
+from dtinterp.report.figures.token_errors import SPREAD, token_error_figure
 from dtinterp.report.results import StudyResults
 
 
@@ -47,12 +46,3 @@ def test_points_stand_at_the_error_and_near_the_l0_of_their_row(results: StudyRe
         "step 1, slot 2 (t = 0, 1 pad)",
         "step 2, slot 3 (t = 5, 0 pads)",
     ]
-
-
-def test_outliers_are_all_drawn_and_the_rest_is_thinned_evenly() -> None:
-    error = torch.cat([torch.rand(5000, generator=torch.Generator().manual_seed(0)), torch.tensor([50.0, 60.0])])
-    errors = TokenErrors(error, torch.ones(5002, dtype=torch.int64))
-    shown = thinned(errors)
-    assert len(shown) == N_SHOWN
-    assert float(errors.error[shown].max()) < 50
-    np.testing.assert_allclose(errors.error[shown].sort().values, np.linspace(0, 1, N_SHOWN), atol=0.03)

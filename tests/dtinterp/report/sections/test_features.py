@@ -8,8 +8,7 @@ from dtinterp.features.labels.table import VERDICTS
 from dtinterp.features.table import FeatureTable
 from dtinterp.report.html import Html
 from dtinterp.report.results import ScoredDictionary, Sourced, StudyResults
-from dtinterp.report.sections.features import features_section, label_table, telling_features
-from dtinterp.report.shared_facts import in_plain_words
+from dtinterp.report.sections.features import features_section, label_table
 
 
 def _draw(frame: int) -> Html:
@@ -23,7 +22,7 @@ def _excess(table: FeatureTable) -> list[float]:
 
 def test_the_features_shown_beat_their_own_control_most(results: StudyResults) -> None:
     table = results.features[0].value
-    chosen = telling_features(table, 5).tolist()
+    chosen = table.telling(5).tolist()
     excess = _excess(table)
     alive = [feature for feature in range(table.n_features) if table.density[feature] > 0]
     rest = [excess[feature] for feature in alive if feature not in chosen]
@@ -34,7 +33,7 @@ def test_the_features_shown_beat_their_own_control_most(results: StudyResults) -
 def test_dead_features_are_never_shown(results: StudyResults) -> None:
     table = results.features[0].value
     dead = replace(table, density=torch.zeros_like(table.density))
-    assert len(telling_features(dead, 5)) == 0
+    assert len(dead.telling(5)) == 0
 
 
 def test_features_of_a_dictionary_that_may_have_memorised_carry_a_warning(results: StudyResults) -> None:
@@ -43,11 +42,11 @@ def test_features_of_a_dictionary_that_may_have_memorised_carry_a_warning(result
 
 def test_a_card_shows_top_frames_and_the_fact_beside_its_control(results: StudyResults) -> None:
     table = results.features[0].value
-    feature = int(telling_features(table, 1)[0])
+    feature = int(table.telling(1)[0])
     section = features_section(results, _draw)
     card = section[section.index(f"Feature {feature}<") :].split("</article>")[0]
     assert f"<frame {int(table.top.frame[feature, 0])}>" in card
-    assert in_plain_words(table.alignment.fact_values[int(table.alignment.best[feature])]) in card
+    assert table.alignment.fact_values[int(table.alignment.best[feature])].plain_words in card
     assert f"(control {float(table.alignment.control[feature]):.2f})" in card
 
 

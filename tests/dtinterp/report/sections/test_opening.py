@@ -1,27 +1,5 @@
-from dataclasses import replace
-
-from dtinterp.foundation.statistics import Interval
-from dtinterp.model.calibration import CalibrationPoint
 from dtinterp.report.results import StudyResults
-from dtinterp.report.sections.opening import extremes, opening
-
-
-def _point(results: StudyResults, target: float, share: float, achieved: float) -> CalibrationPoint:
-    evaluation = results.calibration["greedy"][0].evaluation
-    success, mean_return = Interval(share, 0.0, 1.0, 8), Interval(achieved, 0.0, 1.0, 8)
-    return CalibrationPoint(target, replace(evaluation, success=success, mean_return=mean_return))
-
-
-def test_extremes_are_the_lowest_return_and_the_most_success(results: StudyResults) -> None:
-    shares = {0.5: 0.4, 0.9: 0.95, 0.0: 0.1, 0.95: 0.9}
-    low, high = extremes([_point(results, target, share, 0.5) for target, share in shares.items()])
-    assert (low.target_return, high.target_return) == (0.0, 0.9)
-
-
-def test_of_equal_success_the_best_return_is_told_for_the_least_asked(results: StudyResults) -> None:
-    achieved = {0.5: 0.5, 0.892: 0.892, 0.95: 0.892, 0.0: 0.0}
-    low, high = extremes([_point(results, target, 1.0, paid) for target, paid in achieved.items()])
-    assert (low.target_return, high.target_return) == (0.0, 0.892)
+from dtinterp.report.sections.opening import opening
 
 
 def test_every_number_of_the_abstract_leads_to_an_artefact(results: StudyResults) -> None:

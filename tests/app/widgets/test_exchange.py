@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from app.library import OpenStudy, open_study, studies
+from app.catalogue import OpenStudy, open_study, studies
 from app.live import Answer, Question, answer
-from app.panels.exchange import control_table, feature_table, gate_line, verdict
 from app.shelf import shelve
+from app.widgets.exchange import control_table, feature_table, gate_line, verdict
 from dtinterp.dictionary.dictionary import encode_dense
 from dtinterp.equivalence.explain.smallest_set import PairExplanation
 from dtinterp.foundation.statistics import Interval

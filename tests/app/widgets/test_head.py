@@ -1,11 +1,11 @@
 from streamlit.testing.v1 import AppTest
 
-from app.panels.left_out import LONGEST, plain
+from app.widgets.head import LONGEST, plain
 
 
 def _shown(n_sentences: int) -> list[str]:
     def script(n_sentences: int) -> None:
-        from app.panels.left_out import show_left_out
+        from app.widgets.head import show_left_out
 
         show_left_out([f"number {each} is damaged" for each in range(n_sentences)])
 

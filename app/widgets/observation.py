@@ -1,21 +1,21 @@
-"""One observation becomes its picture, its class-mates, its certificate and the window of the worst swap."""
+"""One observation: its picture, its class, its certificate and the window of the worst swap."""
 
 import streamlit as st
 
 from app.address import compare_frames
-from app.library import OpenStudy
+from app.catalogue import OpenStudy
 from app.pictures import album, gallery, title_of
 from dtinterp.dataset.windows import window
 from dtinterp.equivalence.classes.certificates import Certificate, Total, WorstSwap
 from dtinterp.equivalence.classes.verification import Bound
 from dtinterp.equivalence.levels import Level
+from dtinterp.equivalence.ordering import nearest, nearest_beyond, worst_swap
+from dtinterp.features.truth.alignment import shared_facts
 from dtinterp.foundation.statistics import Interval
 from dtinterp.report.evidence import bits, count, plural
 from dtinterp.report.figures.equivalence import neighbours_figure
 from dtinterp.report.filmstrip import filmstrip, slot_name
 from dtinterp.report.html import element, join
-from dtinterp.report.pairs import nearest, nearest_beyond, worst_swap
-from dtinterp.report.shared_facts import in_plain_words, shared_facts
 from dtinterp.report.style import CONFIG
 
 
@@ -79,9 +79,7 @@ def _show_facts(opened: OpenStudy, place: int) -> None:
     st.caption(title_of(trajectories.frames, int(chosen.frame_id[place])).partition(": ")[2])
     facts = shared_facts(trajectories, chosen.frame_id[place : place + 1])
     st.caption("At every demonstrated step that shows it:")
-    st.html(
-        element("div", join(element("span", in_plain_words(fact), class_="fact") for fact in facts), class_="facts")
-    )
+    st.html(element("div", join(element("span", fact.plain_words, class_="fact") for fact in facts), class_="facts"))
 
 
 def _show_class(opened: OpenStudy, level: Level, place: int) -> None:

@@ -1,4 +1,4 @@
-"""Classes of observations become a grid of pictures that can be clicked."""
+"""A grid of observations, class by class, that can be clicked."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.library import OpenStudy, open_study, studies
-from app.panels.comparison import comparison_table
+from app.catalogue import OpenStudy, open_study, studies
 from app.shelf import shelve
+from app.widgets.comparison import comparison_table
 from dtinterp.equivalence.levels import level_at
 from dtinterp.equivalence.partition import partition_of
 

@@ -1,11 +1,11 @@
-"""One observation's class and the world's own classes become where they agree and where they don't."""
+"""One observation's class beside the world's own classes."""
 
 import pandas as pd
 import streamlit as st
 
-from app.library import OpenStudy
-from app.panels.observation import show_window
+from app.catalogue import OpenStudy
 from app.pictures import album, gallery
+from app.widgets.observation import show_window
 from dtinterp.equivalence.levels import Level
 from dtinterp.equivalence.partition import Partition
 from dtinterp.report.evidence import plural

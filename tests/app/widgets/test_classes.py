@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from app.library import OpenStudy, open_study, studies
-from app.panels.classes import groups
+from app.catalogue import OpenStudy, open_study, studies
 from app.shelf import shelve
+from app.widgets.classes import groups
 from dtinterp.equivalence.levels import epsilons, level_at
 from dtinterp.report.colours import class_colours
 

@@ -1,12 +1,11 @@
-"""An equivalence report becomes the figures and tables on all observations together."""
+"""Figures and tables on all observations together."""
 
 import streamlit as st
 
-from app.library import OpenStudy
+from app.catalogue import OpenStudy
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.report.figures.equivalence import agreement_figure, divergence_figure
 from dtinterp.report.figures.quotient import quotient_figure
-from dtinterp.report.findings import keeps_behaviour, standings
 from dtinterp.report.style import CONFIG
 from dtinterp.report.tables import agreement_table, certificate_table, in_words, quotient_table
 
@@ -17,11 +16,11 @@ def show_overview(opened: OpenStudy) -> None:
     st.markdown(_behaviour(report))
     st.plotly_chart(quotient_figure(report.behaviour), theme=None, config=CONFIG, key="quotient")
     st.dataframe(in_words(quotient_table(report)), hide_index=True)
-    for standing in standings(report):
-        verdict = "follow" if standing.holds else "are **not** shown to follow"
-        trained, untrained = standing.comparison.trained, standing.comparison.untrained
+    for comparison in report.ranked:
+        verdict = "follow" if comparison.holds else "are **not** shown to follow"
+        trained, untrained = comparison.trained, comparison.untrained
         st.markdown(
-            f"- The classes {verdict} “{standing.comparison.world}”: ARI {trained.ari}, random classes "
+            f"- The classes {verdict} “{comparison.world}”: ARI {trained.ari}, random classes "
             f"{trained.random}, untrained {untrained.ari}"
         )
     st.plotly_chart(agreement_figure(report), theme=None, config=CONFIG, key="agreement")
@@ -32,7 +31,7 @@ def show_overview(opened: OpenStudy) -> None:
 
 def _behaviour(report: EquivalenceReport) -> str:
     behaviour = report.behaviour
-    conclusion = "acts" if keeps_behaviour(report) else "is **not** shown to act"
+    conclusion = "acts" if report.behaviour.is_kept else "is **not** shown to act"
     return (
         f"Greedily from the starts, the model {conclusion} on its classes as on its observations: shown one "
         "representative of each, it earns "

@@ -1,9 +1,9 @@
-"""A report and a slider become the classes at one epsilon, and the tree that they are cut from."""
+"""The slider over epsilon, and the tree that classes are cut from."""
 
 import streamlit as st
 
 from app.address import settle
-from app.library import OpenStudy
+from app.catalogue import OpenStudy
 from app.pictures import title_of
 from dtinterp.equivalence.levels import Level, epsilons, level_at
 from dtinterp.report.evidence import plural

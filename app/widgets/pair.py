@@ -1,19 +1,18 @@
-"""Two observations become what tells them apart: in the table of swaps, in the world, and in features."""
+"""Two observations and what tells them apart: by swaps, in the world, and in features."""
 
 import pandas as pd
 import streamlit as st
 
 from app.address import settle
-from app.library import OpenStudy
-from app.panels.exchange import show_exchange
-from app.panels.observation import show_swap
-from app.panels.tree import chosen_level
+from app.catalogue import OpenStudy
 from app.pictures import album, title_of
+from app.widgets.exchange import show_exchange
+from app.widgets.observation import show_swap
+from app.widgets.tree import chosen_level
 from dtinterp.equivalence.levels import Level
+from dtinterp.equivalence.ordering import frame_order, nearest_beyond, worst_swap
 from dtinterp.report.evidence import bits, count
-from dtinterp.report.figures.equivalence import frame_order
 from dtinterp.report.html import element
-from dtinterp.report.pairs import nearest_beyond, worst_swap
 
 
 def show_pair(opened: OpenStudy) -> None:

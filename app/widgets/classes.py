@@ -1,20 +1,20 @@
-"""Classes at one epsilon become an atlas beside one observation of it."""
+"""Classes at one epsilon: slider, tree and atlas beside one observation."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
 from app.address import settle
-from app.atlas import Group, Picture, show_atlas
-from app.library import OpenStudy
-from app.panels.comparison import show_comparison
-from app.panels.observation import show_observation
-from app.panels.tree import choose_level, show_tree
+from app.catalogue import OpenStudy
 from app.pictures import address_of, title_of
+from app.widgets.atlas import Group, Picture, show_atlas
+from app.widgets.comparison import show_comparison
+from app.widgets.observation import show_observation
+from app.widgets.tree import choose_level, show_tree
 from dtinterp.equivalence.levels import Level
+from dtinterp.equivalence.ordering import class_order, frame_order
 from dtinterp.report.colours import class_colours
 from dtinterp.report.evidence import plural
-from dtinterp.report.figures.equivalence import class_order, frame_order
 from dtinterp.report.style import CONTROL_2
 
 ATLAS_HEIGHT = 820

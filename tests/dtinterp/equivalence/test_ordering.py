@@ -1,7 +1,41 @@
-import pytest
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
 
+import pytest
+import torch
+
+from dtinterp.equivalence.classes.certificates import certificates
+from dtinterp.equivalence.ordering import between_classes, class_order, frame_order, nearest, nearest_beyond, worst_swap
+from dtinterp.equivalence.partition import partition_of
 from dtinterp.equivalence.report import EquivalenceReport
-from dtinterp.report.pairs import between_classes, nearest, nearest_beyond, worst_swap
+from dtinterp.equivalence.storage import load_equivalence
+
+
+@pytest.fixture(scope="module")
+def report(small_study: Path) -> EquivalenceReport:
+    return load_equivalence(small_study / "equivalence" / "novice")
+
+
+@pytest.fixture(scope="module")
+def mixed(report: EquivalenceReport) -> EquivalenceReport:
+    """The report with planted classes: five of three, two, two, four and one observations."""
+    partition = partition_of(torch.tensor([0, 1, 0, 2, 1, 3, 3, 3, 0, 2, 4, 3]), "planted")
+    return replace(report, partition=partition, certificates=certificates(report.swaps, partition))
+
+
+def test_classes_come_largest_first_and_among_equals_the_more_visited(mixed: EquivalenceReport) -> None:
+    visits = [int(mixed.chosen.n_visits[mixed.partition.members(label)].sum()) for label in range(5)]
+    order = class_order(mixed.partition, mixed.chosen).tolist()
+    assert order == sorted(range(5), key=lambda label: (-len(mixed.partition.members(label)), -visits[label]))
+
+
+def test_frames_stand_class_after_class(mixed: EquivalenceReport) -> None:
+    order = frame_order(mixed.partition, mixed.chosen)
+    labels = mixed.partition.label[order].tolist()
+    assert list(dict.fromkeys(labels)) == class_order(mixed.partition, mixed.chosen).tolist()
+    assert sorted(order.tolist()) == list(range(12))
+    assert sum(one != other for one, other in pairwise(labels)) == 4
 
 
 def test_the_worst_swap_of_two_is_the_larger_of_both_directions(report: EquivalenceReport) -> None:

@@ -1,11 +1,11 @@
-"""A model's portrait becomes what distracts it, ranked by what it costs, with pictures."""
+"""Pairs that distract the model, ranked by what they cost, with pictures."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
 from app.address import compare_frames
-from app.library import OpenStudy
+from app.catalogue import OpenStudy
 from app.pictures import album, gallery
 from dtinterp.equivalence.truth.disagreements import NO_CONFUSIONS, Contrast
 from dtinterp.report.costs import NOTHING, distractions_ranked, loss

@@ -1,12 +1,32 @@
-"""Two observations become the swap that told them apart most."""
+"""In which order classes and observations are shown, and which others an observation is compared with."""
 
 from itertools import pairwise
 
+import numpy as np
 import torch
+from jaxtyping import Int64
+from torch import Tensor
 
+from dtinterp.equivalence.chosen_frames import ChosenFrames
 from dtinterp.equivalence.classes.certificates import WorstSwap
+from dtinterp.equivalence.partition import Partition
 from dtinterp.equivalence.report import EquivalenceReport
-from dtinterp.report.figures.equivalence import class_order
+
+
+def class_order(partition: Partition, chosen: ChosenFrames) -> Int64[Tensor, " class"]:
+    """Return the classes by size, the largest first; of equal ones the more visited first."""
+    visits = torch.zeros(partition.n_classes, dtype=torch.int64)
+    visits.index_add_(0, partition.label, chosen.n_visits)
+    order = np.lexsort((-visits.numpy(), -partition.sizes.numpy()))
+    return torch.from_numpy(order)
+
+
+def frame_order(partition: Partition, chosen: ChosenFrames) -> Int64[Tensor, " frame"]:
+    """Return the places of the frames, class after class in `class_order`, most visited first inside each."""
+    rank = torch.empty(partition.n_classes, dtype=torch.int64)
+    rank[class_order(partition, chosen)] = torch.arange(partition.n_classes)
+    order = np.lexsort((-chosen.n_visits.numpy(), rank[partition.label].numpy()))
+    return torch.from_numpy(order)
 
 
 def worst_swap(report: EquivalenceReport, place: int, other: int) -> WorstSwap:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.library import OpenStudy, open_study, studies
-from app.panels.contrasts import said
+from app.catalogue import OpenStudy, open_study, studies
 from app.shelf import shelve
+from app.widgets.contrasts import said
 from dtinterp.equivalence.comparison_storage import load_comparison, save_comparison
 from dtinterp.equivalence.truth.disagreements import Contrast
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.library import OpenStudy, ReplacedError, Study, open_standing, open_study, studies
+from app.catalogue import OpenStudy, ReplacedError, Study, open_standing, open_study, studies
 from app.shelf import shelve
 from dtinterp.demonstrations.storage import save_trajectories
 from dtinterp.dictionary.storage import load_dictionary, save_dictionary
