@@ -1,4 +1,4 @@
-"""A model, windows and interventions become the logits that the model would have given."""
+"""Interventions on a model's windows: which row of each is edited, and the logits that result."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,9 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
-from dtinterp.activations.sites import OBSERVATION_EMBEDDING, SlotEdit, check_site, require_meaning, splice
+from dtinterp.activations.sites import OBSERVATION_EMBEDDING, SlotEdit, check_site, splice
 from dtinterp.dataset.windows import Windows
-from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.edits import AblateFeature, AddFeature, Edit, SetFeature, apply_edit
+from dtinterp.interventions.edits.edit import Edit
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.policy import Hook
 
@@ -61,8 +60,9 @@ def last_frame(windows: Windows) -> Int64[Tensor, " batch"]:
 
 def hooks(model: DecisionTransformer, windows: Windows, interventions: Sequence[Intervention]) -> list[Hook]:
     """Return the hooks that make the interventions while the model runs on just these windows."""
-    for intervention in interventions:
-        _check(model, intervention)
+    for each in interventions:
+        check_site(model, each.site)
+        each.edit.require_site(model, each.site, found_at=each.found_at)
     tokens = model.cfg.observation_tokens
     return [splice(each.site, at_slot(each.edit, each.slot(windows)), tokens) for each in interventions]
 
@@ -74,19 +74,6 @@ def at_slot(edit: Edit, slot: Int64[Tensor, " batch"]) -> SlotEdit:
         n_windows, n_slots, _ = vectors.shape
         rows = vectors[torch.arange(n_windows), slot.clamp(min=0)]  # batch d_model
         is_chosen = torch.arange(n_slots, device=slot.device) == slot[:, None]  # batch slot
-        return torch.where(is_chosen[..., None], apply_edit(edit, rows)[:, None], vectors)
+        return torch.where(is_chosen[..., None], edit.apply(rows)[:, None], vectors)
 
     return change
-
-
-def _check(model: DecisionTransformer, intervention: Intervention) -> None:
-    check_site(model, intervention.site)
-    match intervention.edit:
-        case SetFeature(dictionary) | AddFeature(dictionary) | AblateFeature(dictionary):
-            if dictionary.site != intervention.site:
-                raise UserError(
-                    f"the dictionary {dictionary.name!r} was fitted at {dictionary.site}, the intervention is at "
-                    f"{intervention.site}: intervene at the dictionary's site."
-                )
-        case _:
-            require_meaning(model, intervention.found_at, intervention.site)

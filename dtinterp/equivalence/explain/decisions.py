@@ -9,8 +9,8 @@ from torch import Tensor
 
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.equivalence.explain.feature_patching import Difference, PatchingSetup, as_far_as, difference
-from dtinterp.equivalence.swaps.directions import where_frames_differ
 from dtinterp.equivalence.swaps.trials import moved
+from dtinterp.interventions.controls import directions_of_differences
 
 AS_IT_IS = "as it is"
 SWAPPED = "the other in its place"
@@ -68,7 +68,7 @@ def _exchanges(
     if not chosen.all():
         others = as_far_as(shift, parts.shift(_others(chosen, generator)[None]))
         found |= {OTHERS: others[0]} if len(others) else {}
-    directions = where_frames_differ(bench.deviation, 1, generator)
+    directions = directions_of_differences(bench.deviation, 1, generator)
     return found | {AT_RANDOM: as_far_as(shift, directions)[0]}
 
 

@@ -13,10 +13,10 @@ from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.equivalence.explain.feature_patching import Difference, PatchingSetup, as_far_as, difference
 from dtinterp.equivalence.partition import check_epsilon
-from dtinterp.equivalence.swaps.directions import where_frames_differ
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.statistics import Interval, wilson
+from dtinterp.interventions.controls import directions_of_differences
 
 AT_ONCE = 1024
 """Sets that are tried together."""
@@ -187,7 +187,7 @@ class _Search:
         shift = self.difference.shift(found.is_chosen[None])[0]
         directions = torch.randn(n, len(shift), generator=generator)
         others = self.difference.shift(self._other_sets(found, n, generator))
-        differences = where_frames_differ(self.bench.deviation, n, generator)
+        differences = directions_of_differences(self.bench.deviation, n, generator)
         return _Controls(
             random_directions=self._share_enough(as_far_as(shift, directions)),
             random_features=self._share_enough(others),

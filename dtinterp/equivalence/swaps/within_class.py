@@ -11,9 +11,9 @@ from torch import Tensor
 from dtinterp.dataset.windows import concatenate
 from dtinterp.equivalence.partition import Partition
 from dtinterp.equivalence.swaps.contexts import Contexts
-from dtinterp.equivalence.swaps.directions import where_frames_differ
 from dtinterp.equivalence.swaps.trials import moved
 from dtinterp.foundation.jobs.job_cache import NO_CACHE, JobCache, numbered
+from dtinterp.interventions.controls import directions_of_differences
 from dtinterp.model.network.continuation import continuation
 from dtinterp.model.network.transformer import DecisionTransformer
 
@@ -147,7 +147,7 @@ def norm_matched(theirs: Draft, embedding: Float32[Tensor, "frame d_model"], gen
 
     def draft(place: int) -> StandIns:
         matched = theirs(place)
-        direction = where_frames_differ(deviation, len(matched), generator)  # swap d_model
+        direction = directions_of_differences(deviation, len(matched), generator)  # swap d_model
         distance = (matched.embedding - embedding[place]).norm(dim=1, keepdim=True)
         return StandIns(matched.place, embedding[place] + distance * direction)
 

@@ -15,7 +15,9 @@ from dtinterp.demonstrations.evaluate import Episodes, play_episodes
 from dtinterp.demonstrations.samplers import Greedy, Sampler, parse_sampler
 from dtinterp.foundation.seeding import generator
 from dtinterp.foundation.statistics import Interval, wilson
-from dtinterp.interventions.edits import Edit, PlaceboDirection, SetDirection, coefficient_of, edit_of
+from dtinterp.interventions.edits.directions import SetDirection
+from dtinterp.interventions.edits.edit import Edit
+from dtinterp.interventions.edits.placebo import PlaceboDirection
 from dtinterp.interventions.instruction_flip.dose import Dial
 from dtinterp.interventions.instruction_flip.specification import Specification
 from dtinterp.interventions.intervene import Intervention, first_frame, intervene
@@ -46,7 +48,7 @@ class PatchedPolicy:
         """
         pushed = self.policy.act(observation, memory).memory
         shared = _shared(pushed.windows, [each.edit for each in self.interventions])
-        chosen = [replace(each, edit=edit_of(each.edit, shared.first)) for each in self.interventions]
+        chosen = [replace(each, edit=each.edit.of_rows(shared.first)) for each in self.interventions]
         logits = intervene(self.policy.model, pushed.windows[shared.first], self.policy.items.table, chosen)
         return Decision(logits[:, -1][shared.member], pushed)
 
@@ -151,9 +153,8 @@ def _shared(windows: Windows, edits: Sequence[Edit]) -> _Shared:
     """Tell which worlds have the same window and the same coefficients."""
     member = distinct(windows).member
     for edit in edits:
-        coefficient = coefficient_of(edit)
-        if isinstance(coefficient, Tensor):
-            kinds = torch.stack([member, coefficient.unique(return_inverse=True)[1]], dim=1)
+        if edit.coefficients is not None:
+            kinds = torch.stack([member, edit.coefficients.unique(return_inverse=True)[1]], dim=1)
             member = kinds.unique(dim=0, return_inverse=True)[1]
     first = torch.full((int(member.max()) + 1,), len(member))
     return _Shared(first.scatter_reduce(0, member, torch.arange(len(member)), reduce="amin"), member)

@@ -64,11 +64,5 @@ def instruction_direction(
     )
 
 
-def random_directions(n_draws: int, d_model: int, generator: torch.Generator) -> Float32[Tensor, "draw d_model"]:
-    """Return directions drawn uniformly from the unit sphere."""
-    drawn = torch.randn(n_draws, d_model, generator=generator)
-    return drawn / drawn.norm(dim=1, keepdim=True)
-
-
 def _items(thing: str, cells: Sequence[Cell]) -> list[int]:
     return [item_index(f"{thing} ({x},{y})") for x, y in cells]

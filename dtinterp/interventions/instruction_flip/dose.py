@@ -10,7 +10,8 @@ from torch import Tensor
 from dtinterp.activations.harvest import harvest
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval, wilson
-from dtinterp.interventions.edits import PlaceboDirection, SetDirection
+from dtinterp.interventions.edits.directions import SetDirection
+from dtinterp.interventions.edits.placebo import PlaceboDirection
 from dtinterp.interventions.instruction_flip.scenarios import Scenarios, logit_difference
 from dtinterp.interventions.instruction_flip.specification import Specification
 from dtinterp.interventions.intervene import Intervention, first_frame, intervene

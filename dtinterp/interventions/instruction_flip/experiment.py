@@ -7,8 +7,9 @@ from torch import Tensor
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING, require_meaning
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
+from dtinterp.interventions.controls import random_directions
 from dtinterp.interventions.instruction_flip.closed_loop import play_arms
-from dtinterp.interventions.instruction_flip.directions import instruction_direction, random_directions
+from dtinterp.interventions.instruction_flip.directions import instruction_direction
 from dtinterp.interventions.instruction_flip.dose import dial, measure_dose, project_first_frames
 from dtinterp.interventions.instruction_flip.report import InterventionReport
 from dtinterp.interventions.instruction_flip.scenarios import (

@@ -9,8 +9,9 @@ from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds import Pca
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.edits import AblateDirection, AblateFeature, AddDirection, SetDirection
-from dtinterp.interventions.instruction_flip.directions import random_directions
+from dtinterp.interventions.controls import random_directions
+from dtinterp.interventions.edits.directions import AblateDirection, AddDirection, SetDirection
+from dtinterp.interventions.edits.features import AblateFeature
 from dtinterp.interventions.instruction_flip.scenarios import Scenarios, decision_points
 from dtinterp.interventions.intervene import ABSENT, Intervention, first_frame, hooks, intervene, last_frame
 from dtinterp.model.network.transformer import DecisionTransformer

@@ -20,7 +20,7 @@ from dtinterp.demonstrations.evaluate import play_episodes
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.foundation.artefacts.artefact import Content, write_artefact
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.edits import SetDirection
+from dtinterp.interventions.edits.directions import SetDirection
 from dtinterp.interventions.instruction_flip.directions import instruction_direction
 from dtinterp.interventions.instruction_flip.scenarios import (
     INSTRUCTION_CELL,

@@ -10,9 +10,9 @@ from dtinterp.agents.items import FrameItems
 from dtinterp.agents.policy import first_observation, next_observation
 from dtinterp.demonstrations.evaluate import play_episodes
 from dtinterp.demonstrations.samplers import Greedy
-from dtinterp.interventions.edits import AddDirection, SetDirection
+from dtinterp.interventions.controls import random_directions
+from dtinterp.interventions.edits.directions import AddDirection, SetDirection
 from dtinterp.interventions.instruction_flip.closed_loop import PatchedPolicy, play_arms
-from dtinterp.interventions.instruction_flip.directions import random_directions
 from dtinterp.interventions.instruction_flip.dose import Dial
 from dtinterp.interventions.instruction_flip.scenarios import FORWARD
 from dtinterp.interventions.instruction_flip.specification import Specification

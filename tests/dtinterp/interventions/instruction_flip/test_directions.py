@@ -5,7 +5,7 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.instruction_flip.directions import instruction_direction, random_directions
+from dtinterp.interventions.instruction_flip.directions import instruction_direction
 from dtinterp.model.network.transformer import DecisionTransformer
 from environments.vocabulary import item_index
 
@@ -83,15 +83,3 @@ def test_noise_does_not_separate_keys_from_balls(W_obs: Tensor) -> None:
 def test_equal_embeddings_have_no_instruction() -> None:
     with pytest.raises(UserError, match="keys and balls have equal embeddings at these cells"):
         instruction_direction(torch.ones(980, 4), CELLS)
-
-
-def test_random_directions_have_length_one_and_no_preference() -> None:
-    drawn = random_directions(4000, 8, torch.Generator().manual_seed(0))
-    torch.testing.assert_close(drawn.norm(dim=1), torch.ones(4000))
-    assert drawn.mean(dim=0).norm() < 0.05
-    torch.testing.assert_close(drawn.T @ drawn / 4000, torch.eye(8) / 8, atol=0.01, rtol=0)
-
-
-def test_equal_generators_draw_equal_directions() -> None:
-    first, second = (random_directions(3, 5, torch.Generator().manual_seed(4)) for _ in range(2))
-    assert torch.equal(first, second)

@@ -8,7 +8,8 @@ from transformer_lens.hook_points import HookPoint
 
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import wilson
-from dtinterp.interventions.instruction_flip.directions import instruction_direction, random_directions
+from dtinterp.interventions.controls import random_directions
+from dtinterp.interventions.instruction_flip.directions import instruction_direction
 from dtinterp.interventions.instruction_flip.dose import Dial, DoseCurves, dial, measure_dose, project_first_frames
 from dtinterp.interventions.instruction_flip.scenarios import Scenarios
 from dtinterp.interventions.instruction_flip.specification import Specification
