@@ -14,17 +14,15 @@ from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.equivalence.explain.representations import (
-    near_as_heads_read,
-    near_in_the_embedding,
-    near_in_the_image,
-    same_active_features,
-    same_code,
-)
+from dtinterp.equivalence.explain.distances.active_features import same_active_features
+from dtinterp.equivalence.explain.distances.codes import same_code
+from dtinterp.equivalence.explain.distances.distance import compared_frames
+from dtinterp.equivalence.explain.distances.embedding import near_in_the_embedding
+from dtinterp.equivalence.explain.distances.heads import near_as_heads_read
+from dtinterp.equivalence.explain.distances.image import near_in_the_image
 from dtinterp.equivalence.partition import Partition, classes, classes_of_count, partition_of
 from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.report import EquivalenceReport
-from dtinterp.equivalence.swaps.trials import embedded
 from dtinterp.equivalence.truth.belief_partition import same_beliefs, same_window_beliefs
 from dtinterp.equivalence.truth.demonstrated import demonstrated
 from dtinterp.model.network.transformer import DecisionTransformer
@@ -57,16 +55,15 @@ def model_partitions(certified: Certified, *, tau: float) -> tuple[Partition, ..
     The controls come last, as many classes again.
     """
     report = certified.report
-    frame_id, items = report.chosen.frame_id, certified.items[report.chosen.frame_id]
-    x = embedded(certified.model, items)
-    relations = [near_in_the_embedding(x, frame_id), near_as_heads_read(certified.model, x, frame_id)]
+    frames = compared_frames(certified.model, certified.items, report.chosen.frame_id, certified.dictionary)
+    relations = [near_in_the_embedding(frames), near_as_heads_read(frames)]
     if report.scrutiny is not None:
         relations.insert(0, replace(report.relation, maximum=report.scrutiny.at_once, name="same decision at once"))
     by_code: list[tuple[Relation, float]] = []
     if certified.dictionary is not None:
-        by_code.append((same_code(certified.dictionary, x, frame_id), tau))
-        by_code.append((same_active_features(certified.dictionary, x, frame_id), 0.0))
-    controls = [replace(near_in_the_image(items, frame_id), name=LOOKS), replace(report.untrained, name=UNTRAINED)]
+        by_code.append((same_code(frames), tau))
+        by_code.append((same_active_features(frames), 0.0))
+    controls = [replace(near_in_the_image(frames), name=LOOKS), replace(report.untrained, name=UNTRAINED)]
     return (
         replace(report.partition, name=CERTIFIED),
         *(_cut(each, report.partition.n_classes) for each in (*relations, *(each for each, _ in by_code))),

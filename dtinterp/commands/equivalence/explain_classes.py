@@ -7,34 +7,26 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from dtinterp.commands.claiming import claims_out
-from dtinterp.dictionary.dictionary import Dictionary, encode_dense
+from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
 from dtinterp.dictionary.storage import gate_record, load_dictionary
 from dtinterp.equivalence.behaviour.quotient import representatives
 from dtinterp.equivalence.exhaustive_contexts import refuse_plays
 from dtinterp.equivalence.explain.class_features import class_features, dimensions
-from dtinterp.equivalence.explain.prediction import in_components, predict, raw_cosine
-from dtinterp.equivalence.explain.representations import (
-    near_as_heads_read,
-    near_in_the_embedding,
-    same_active_features,
-    same_code,
-)
+from dtinterp.equivalence.explain.distances import DISTANCES
+from dtinterp.equivalence.explain.distances.distance import compared_frames
+from dtinterp.equivalence.explain.prediction import predict
 from dtinterp.equivalence.explain.similarity import learn_similarity
 from dtinterp.equivalence.explain.storage import CLASSES, ClassesExplanation
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
 from dtinterp.equivalence.storage import load_equivalence
-from dtinterp.equivalence.swaps.trials import embedded
 from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artefact, refuse_existing, write_artefact
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import numpy_generator
 from dtinterp.foundation.shipped import DEMONSTRATIONS, MODEL, SHIPPED_DICTIONARY
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.subject.subject import open_subject
-
-N_COMPONENTS = 8
-"""Principal components that embeddings are compared in, as a dictionary with eight active features would."""
 
 
 @dataclass(frozen=True)
@@ -105,18 +97,10 @@ def _explained(
     items: Float32[Tensor, "table item"],
     config: ExplainConfig,
 ) -> ClassesExplanation:
-    frames, relation = report.chosen.frame_id, report.relation
-    x = embedded(model, items[frames])
-    distances = (
-        raw_cosine(x, frames),
-        near_in_the_embedding(x, frames),
-        in_components(x, N_COMPONENTS, frames),
-        near_as_heads_read(model, x, frames),
-        same_active_features(dictionary, x, frames),
-        same_code(dictionary, x, frames),
-    )
+    relation, frames = report.relation, compared_frames(model, items, report.chosen.frame_id, dictionary)
+    distances = [distance(frames) for distance in DISTANCES]
     rng = numpy_generator(config.seed, "explanation/controls")
-    epsilon, codes = report.config.epsilon, encode_dense(dictionary, x)
+    epsilon, codes = report.config.epsilon, frames.codes()
     return ClassesExplanation(
         predictions=predict(relation, distances, epsilon=epsilon, n_draws=config.n_draws, generator=rng),
         learned=learn_similarity(
@@ -126,6 +110,6 @@ def _explained(
             n_splits=config.n_splits,
             generator=rng,
         ),
-        dimensions=dimensions(x, representatives(report.partition, relation).tolist()),
+        dimensions=dimensions(frames.embedding, representatives(report.partition, relation).tolist()),
         classes=class_features(report.partition, codes),
     )

@@ -1,4 +1,4 @@
-"""Distances of observations inside a model become predictions of which swaps it will not notice, and these are judged.
+"""How well distances between observations predict which of them are interchangeable.
 
 A pair of frames is *interchangeable* where no decision moved by more than ε bits in any swap tried. A distance predicts
 that as well as its area under the ROC curve: the chance that it is smaller for a pair that is interchangeable than for
@@ -10,10 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Float64, Int64
-from torch import Tensor
+from jaxtyping import Bool, Float64
 
-from dtinterp.equivalence.explain.representations import relation_of, relative_distance
 from dtinterp.equivalence.relation import Relation
 from dtinterp.features.truth.alignment import auroc_of
 from dtinterp.foundation.errors import UserError
@@ -87,19 +85,6 @@ def auroc(is_positive: Bool[np.ndarray, " pair"], distance: Float64[np.ndarray, 
     """Return the chance that a positive pair is closer than a negative one, ties counted half; NaN without either."""
     closeness, holds = torch.from_numpy(-distance).float(), torch.from_numpy(is_positive)
     return auroc_of(closeness[:, None], holds[:, None]).item()
-
-
-def raw_cosine(x: Float32[Tensor, "frame d_model"], frame_id: Int64[Tensor, " frame"]) -> Relation:
-    """Return half of one minus the cosine of embeddings as they are, between 0 and 1."""
-    unit = torch.nn.functional.normalize(x.double(), dim=1)
-    return relation_of((1 - unit @ unit.T) / 2, frame_id, "raw cosine")
-
-
-def in_components(x: Float32[Tensor, "frame d_model"], k: int, frame_id: Int64[Tensor, " frame"]) -> Relation:
-    """Return the relative distances of embeddings in their first k principal components, frames weighing alike."""
-    centred = (x - x.mean(0)).double()
-    components = torch.linalg.svd(centred, full_matrices=False).Vh[:k]  # k d_model
-    return relation_of(relative_distance(centred @ components.T), frame_id, f"first {k} principal components")
 
 
 def _resampled(

@@ -16,7 +16,8 @@ from dtinterp.equivalence.compared_partitions import (
     model_partitions,
     world_relations,
 )
-from dtinterp.equivalence.explain.representations import near_in_the_image, relative_distance
+from dtinterp.equivalence.explain.distances.distance import compared_frames, relative_distance
+from dtinterp.equivalence.explain.distances.image import near_in_the_image
 from dtinterp.equivalence.partition import classes_of_count, partition_of
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.equivalence.swaps.trials import embedded
@@ -101,18 +102,18 @@ def test_what_the_world_makes_of_the_frames_ends_with_beliefs_and_demonstrated_a
 
 
 def test_classes_by_looks_know_nothing_but_looks(certified, partitions):
-    chosen = certified.report.chosen.frame_id
-    expected = classes_of_count(near_in_the_image(certified.items[chosen], chosen), partitions[LOOKS].n_classes)
+    frames = compared_frames(certified.model, certified.items, certified.report.chosen.frame_id)
+    expected = classes_of_count(near_in_the_image(frames), partitions[LOOKS].n_classes)
     assert torch.equal(partitions[LOOKS].label, expected.label)
     other = replace(certified, model=certified.untrained)
     assert torch.equal(next(p for p in model_partitions(other, tau=TAU) if p.name == LOOKS).label, expected.label)
 
 
-def test_looks_go_a_long_way_and_relabelled_looks_go_nowhere(graph, trajectories, items):
+def test_looks_go_a_long_way_and_relabelled_looks_go_nowhere(model, graph, trajectories, items):
     """Why an untrained model stands above chance: frames that look alike are often bisimilar."""
     truth = world_partitions(graph, trajectories.frames)[2]
-    rng, frames = numpy_generator(0, "looks"), torch.arange(len(items))
-    looks = classes_of_count(near_in_the_image(items, frames), truth.n_classes)
+    rng, frames = numpy_generator(0, "looks"), compared_frames(model, items, torch.arange(len(items)))
+    looks = classes_of_count(near_in_the_image(frames), truth.n_classes)
     found = compare(looks, truth, n_draws=200, generator=rng)
     assert found.ari.estimate > found.random.high + 0.2
     relabelled = []

@@ -11,7 +11,8 @@ from dtinterp.equivalence.certify import certify
 from dtinterp.equivalence.chosen_frames import most_visited
 from dtinterp.equivalence.classes.scrutiny import CertifyInputs
 from dtinterp.equivalence.compared_partitions import Certified
-from dtinterp.equivalence.explain.representations import near_in_the_image
+from dtinterp.equivalence.explain.distances.distance import compared_frames
+from dtinterp.equivalence.explain.distances.image import near_in_the_image
 from dtinterp.equivalence.model_comparison import ModelComparisonConfig, compare_models
 from dtinterp.equivalence.partition import classes, classes_of_count, partition_of
 from dtinterp.equivalence.report import EquivalenceConfig
@@ -109,7 +110,7 @@ def test_untrained_models_agree_with_the_truth_above_chance_but_on_average_no_mo
     models = [DecisionTransformer(shape, generator(seed, "untrained")) for seed in range(6)]
     found = [agreement(_relation(model, items, trajectories, halves, frame_id)) for model in models]
     assert all(each.ari.estimate > each.random.high for each in found)
-    looks = agreement(near_in_the_image(items[frame_id], frame_id)).ari.estimate
+    looks = agreement(near_in_the_image(compared_frames(models[0], items, frame_id))).ari.estimate
     assert sum(each.ari.estimate for each in found) / len(found) <= looks
 
 

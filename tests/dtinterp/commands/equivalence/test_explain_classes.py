@@ -7,6 +7,8 @@ from dtinterp.commands.equivalence.certify import certify
 from dtinterp.commands.equivalence.explain_classes import ExplainConfig, Places, explain_classes
 from dtinterp.dictionary.storage import save_dictionary
 from dtinterp.equivalence.explain.class_features import ClassFeatures, Dimensions
+from dtinterp.equivalence.explain.distances import DISTANCES
+from dtinterp.equivalence.explain.distances.distance import relation_of, relative_distance
 from dtinterp.equivalence.explain.prediction import Predictions
 from dtinterp.equivalence.explain.similarity import LINEAR, TREES, LearnedSimilarity
 from dtinterp.equivalence.report import EquivalenceConfig
@@ -45,6 +47,16 @@ def test_what_features_say_of_classes_rests_on_all_that_it_was_made_from(places,
     assert TypeAdapter(Dimensions).validate_python(found["dimensions"]).embeddings > 1
     listed = TypeAdapter(list[ClassFeatures]).validate_python(found["classes"])
     assert [each.n_members for each in listed] == sorted(n for n in report.partition.sizes.tolist() if n > 1)[::-1]
+
+
+def test_a_new_distance_stands_in_the_table_of_predictions(places, tmp_path, monkeypatch):
+    def toy(frames):
+        return relation_of(relative_distance(frames.embedding[:, :1]), frames.frame_id, "first number")
+
+    monkeypatch.setattr("dtinterp.commands.equivalence.explain_classes.DISTANCES", (*DISTANCES, toy))
+    artefact = explain_classes(ExplainConfig(n_draws=2, n_splits=2), places, tmp_path / "explanation")
+    predicted = TypeAdapter(Predictions).validate_python(artefact.manifest.metrics["predictions"])
+    assert [each.name for each in predicted.distances][len(DISTANCES) :] == ["first number"]
 
 
 def test_classes_of_another_model_are_refused(places, folders, tmp_path):

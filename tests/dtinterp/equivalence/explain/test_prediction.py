@@ -3,8 +3,7 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from dtinterp.equivalence.explain.prediction import auroc, in_components, predict, raw_cosine
-from dtinterp.equivalence.explain.representations import near_in_the_embedding
+from dtinterp.equivalence.explain.prediction import auroc, predict
 from dtinterp.equivalence.relation import Relation
 from dtinterp.foundation.errors import UserError
 
@@ -61,21 +60,3 @@ def test_p_values_are_corrected_for_how_many_distances_were_tried():
 def test_where_nothing_or_everything_is_interchangeable_there_is_nothing_to_predict(epsilon):
     with pytest.raises(UserError, match="of 780 pairs are within"):
         judged(drawn(), drawn(1), epsilon=epsilon)
-
-
-def test_raw_cosine_is_that_of_two_vectors_at_a_time():
-    x = torch.randn(5, 8, generator=torch.Generator().manual_seed(0)) + 1
-    table = raw_cosine(x, torch.arange(5)).maximum
-    for a in range(5):
-        for b in range(5):
-            cosine = float(x[a] @ x[b] / x[a].norm() / x[b].norm())
-            assert table[a, b].item() == pytest.approx((1 - cosine) / 2, abs=1e-6)
-
-
-def test_in_all_their_components_embeddings_are_as_far_apart_as_they_are():
-    x = torch.randn(12, 6, generator=torch.Generator().manual_seed(0))
-    frames = torch.arange(12)
-    torch.testing.assert_close(in_components(x, 6, frames).maximum, near_in_the_embedding(x, frames).maximum)
-    fewer = in_components(x, 2, frames)
-    assert fewer.name == "first 2 principal components"
-    assert not torch.allclose(fewer.maximum, near_in_the_embedding(x, frames).maximum)
