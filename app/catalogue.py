@@ -23,10 +23,9 @@ from dtinterp.equivalence.model_comparison import ModelContrasts
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
 from dtinterp.equivalence.storage import load_equivalence
-from dtinterp.features.labels.storage import ARTEFACT_KIND as LABELS
-from dtinterp.features.labels.storage import load_labels
-from dtinterp.features.labels.table import Labels
+from dtinterp.features.labels.table import LABELS, Labels
 from dtinterp.foundation.artefacts.artefact import Artefact, read_artefact, require_made_from
+from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.config import ModelConfig
 from dtinterp.model.storage import KIND as MODEL
@@ -152,7 +151,7 @@ def open_study(study: Study) -> OpenStudy:
     left_out: list[str] = []
     embedded = [pair for pair in _readable(study.dictionaries, _load_dictionary, left_out) if _reads_observations(pair)]
     embedded.sort(key=lambda pair: (not isinstance(pair[0].kind, TopK), pair[0].width))  # as explain-pair prefers them
-    labels = _readable(study.labels, lambda path: load_labels(path, parent=model).labels, left_out)
+    labels = _readable(study.labels, lambda path: load(path, LABELS, parent=model).labels, left_out)
     compared = [] if study.comparison is None else [study.comparison]
     portraits = _readable(compared, lambda path: load_comparison(path).portraits, left_out)
     return OpenStudy(
@@ -229,7 +228,7 @@ def _study(entry: Shelved, parents: Mapping[str, Shelved], shelf: Sequence[Shelv
         model=parents[MODEL],
         demonstrations=parents[DEMONSTRATIONS],
         dictionaries=of(DICTIONARY, parents[MODEL]),
-        labels=of(LABELS, parents[MODEL]),
+        labels=of(LABELS.name, parents[MODEL]),
         comparison=next(iter(of(COMPARISON, entry)), None),
     )
 

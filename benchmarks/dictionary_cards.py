@@ -45,8 +45,9 @@ from dtinterp.dictionary.kinds import (
     TopK,
 )
 from dtinterp.dictionary.storage import save_dictionary
-from dtinterp.features.truth.storage import load_truth
+from dtinterp.features.truth.assessment import TRUTH
 from dtinterp.foundation.artefacts.artefact import read_artefact
+from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.shipped import DEMONSTRATIONS, shipped
 from dtinterp.interventions.acting import ActingConfig
 from dtinterp.model.network.frames import ONE_HOT
@@ -215,7 +216,7 @@ def _truths(contender: Contender, arguments: argparse.Namespace) -> dict[str, ob
                 config = TruthConfig(n_windows=arguments.fitted_windows, n_fit_windows=arguments.fitted_windows)
                 truth(config, work / site / name, out, model=contender.folder, demonstrations=DEMONSTRATIONS)
             if out.exists():
-                found.append({"dictionary": name, "site": site, **truth_numbers(load_truth(out))})
+                found.append({"dictionary": name, "site": site, **truth_numbers(load(out, TRUTH))})
     return {"truth": found}
 
 

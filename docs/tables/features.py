@@ -7,11 +7,10 @@ from statistics import median
 
 import pandas as pd
 
-from dtinterp.features.labels.storage import load_labels
-from dtinterp.features.labels.table import VERDICTS, LabelSummary, summary_of
-from dtinterp.features.truth.assessment import DetectionSummary
+from dtinterp.features.labels.table import LABELS, VERDICTS, LabelSummary, summary_of
+from dtinterp.features.truth.assessment import TRUTH, DetectionSummary
 from dtinterp.features.truth.assessment import summary_of as summary_of_truth
-from dtinterp.features.truth.storage import load_truth
+from dtinterp.foundation.artefacts.codec import load
 from dtinterp.interventions.comparison_storage import load_comparison
 from dtinterp.interventions.dictionary_comparison import DictionaryComparison, LinearCost, PartShare
 from tables.cells import interval, share, written
@@ -85,7 +84,7 @@ def linear_maps() -> pd.DataFrame:
 
 
 def _labelled(model: str, site: str, path: Path) -> dict[str, str]:
-    study = load_labels(path)
+    study = load(path, LABELS)
     found: LabelSummary = summary_of(study.labels)
     heads = ("good, of judged", "shuffled", "untrained")
     shares = (found.share, found.shuffled_share, study.untrained.share)
@@ -102,7 +101,7 @@ def _verdicts() -> Iterator[dict[str, str]]:
         for site, title in SITES.items():
             folder = study / "labels" / site / SHOWN
             if folder.exists():
-                found = load_labels(folder)
+                found = load(folder, LABELS)
                 own, control = summary_of(found.labels), found.untrained
                 yield {
                     "model": study.name,
@@ -122,7 +121,7 @@ def _shuffled(found: LabelSummary) -> str:
 
 
 def _truths(model: str, site: str, path: Path) -> dict[str, str]:
-    study = load_truth(path)
+    study = load(path, TRUTH)
     own, control = summary_of_truth(study.report), study.untrained
     assert control is not None, f"{path} was made before there was a control"
     size = own.dimension

@@ -10,10 +10,9 @@ from pydantic import PositiveInt
 from dtinterp.agents.config import AgentConfig
 from dtinterp.agents.network import RecurrentActorCritic
 from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Content, read_artefact, write_artefact
-from dtinterp.foundation.artefacts.soundness import understood
+from dtinterp.foundation.artefacts.soundness import settings_of, understood
 from dtinterp.foundation.devices import device_of
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.settings import settings_of
 
 KIND = "agent"
 AGAIN = "train it again"
@@ -43,11 +42,10 @@ def save_agent(
 ) -> Artefact:
     """Write the network, how it was trained, the agent that it began as if it did, and how it fares."""
     shape = {"n_items": network.embed.in_features, "n_actions": network.policy_head.out_features}
-    content = Content(KIND, {"training": asdict(config), "shape": shape}, network.state_dict(), metrics)
+    device = device_of(config.device).type
+    content = Content(KIND, {"training": asdict(config), "shape": shape}, network.state_dict(), metrics, device)
     parents = () if start is None else (start.artefact,)
-    return write_artefact(
-        path, content, parents=parents, seed=config.seed, replace=replace, device=device_of(config.device).type
-    )
+    return write_artefact(path, content, parents=parents, seed=config.seed, replace=replace)
 
 
 @understood(KIND)

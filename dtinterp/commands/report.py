@@ -16,11 +16,10 @@ from dtinterp.equivalence.comparison_storage import load_comparison as load_agre
 from dtinterp.equivalence.explain.storage import CLASSES, PAIR, load_explained_classes, load_pair
 from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
 from dtinterp.equivalence.storage import load_equivalence
-from dtinterp.features.labels.storage import ARTEFACT_KIND as LABELS
-from dtinterp.features.labels.storage import load_labels
-from dtinterp.features.storage import ARTEFACT_KIND as FEATURES
-from dtinterp.features.storage import load_features
+from dtinterp.features.labels.table import LABELS
+from dtinterp.features.table import FEATURES
 from dtinterp.foundation.artefacts.artefact import Artefact, read_artefact
+from dtinterp.foundation.artefacts.codec import read
 from dtinterp.foundation.artefacts.reading import read_json
 from dtinterp.foundation.artefacts.writing import write_text
 from dtinterp.foundation.errors import UserError
@@ -100,12 +99,8 @@ def load_results(sources: Sources) -> StudyResults:
         demonstrations=Sourced(trajectories, demonstrations),
         model=Sourced(trained.config.model, model),
         dictionaries=tuple(_dictionary(path, model) for path in sources.dictionaries),
-        features=tuple(
-            Sourced(load_features(path), read_artefact(path, kind=FEATURES, parent=model)) for path in sources.features
-        ),
-        labels=tuple(
-            Sourced(load_labels(path), read_artefact(path, kind=LABELS, parent=model)) for path in sources.labels
-        ),
+        features=tuple(Sourced(*read(path, FEATURES, parent=model)) for path in sources.features),
+        labels=tuple(Sourced(*read(path, LABELS, parent=model)) for path in sources.labels),
         comparison=sources.comparison
         and Sourced(
             load_comparison(sources.comparison), read_artefact(sources.comparison, kind=COMPARISON, parent=model)

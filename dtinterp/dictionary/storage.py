@@ -13,9 +13,8 @@ from dtinterp.dictionary.evaluation.score import DictionaryScore
 from dtinterp.dictionary.kinds import Kind
 from dtinterp.dictionary.stored import AGAIN, kind_of, require_parts
 from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Content, read_artefact, write_artefact
-from dtinterp.foundation.artefacts.soundness import understood
+from dtinterp.foundation.artefacts.soundness import settings_of, understood
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.settings import settings_of
 
 ARTEFACT_KIND = "dictionary"
 NO_CARD = "not judged: no report card"

@@ -7,8 +7,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from dtinterp.foundation.artefacts.soundness import settings_of
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.settings import settings_of
 
 AGAIN = "fit it again"
 KindT = TypeVar("KindT")

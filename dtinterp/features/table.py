@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
+from dtinterp.foundation.artefacts.codec import ArtefactKind, Beside
 from dtinterp.foundation.artefacts.soundness import require_equally_many
 from dtinterp.foundation.errors import UserError
 from environments.facts import FACT_VALUES
@@ -149,3 +150,12 @@ class FeatureTable:
         excess = self.alignment.correlation.abs().amax(dim=1) - self.alignment.control
         order = excess.argsort(descending=True, stable=True)
         return order[self.density[order] > 0][:n]
+
+
+FEATURES = ArtefactKind(
+    "features",
+    FeatureTable,
+    places={"alignment": "config"},
+    tensors={"": "table.", "top": "top.", "maps": "maps.", "alignment": "alignment."},
+    beside=lambda table: Beside(metrics={"n_features": table.n_features, "n_dead": int((table.density == 0).sum())}),
+)

@@ -7,9 +7,8 @@ from pathlib import Path
 import torch
 
 from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Content, read_artefact, write_artefact
-from dtinterp.foundation.artefacts.soundness import understood
+from dtinterp.foundation.artefacts.soundness import settings_of, understood
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.settings import settings_of
 from dtinterp.model.config import ModelConfig, TrainConfig
 from dtinterp.model.network.shapes import weight_shapes
 from dtinterp.model.network.transformer import DecisionTransformer
@@ -32,9 +31,8 @@ def save_model(
     replace: bool = False,
 ) -> Artefact:
     """Write a model trained on the demonstrations `parent`."""
-    content = Content(KIND, asdict(config), model.state_dict(), metrics)
-    device = model.W_obs.device.type
-    return write_artefact(path, content, parents=(parent,), seed=config.seed, replace=replace, device=device)
+    content = Content(KIND, asdict(config), model.state_dict(), metrics, device=model.W_obs.device.type)
+    return write_artefact(path, content, parents=(parent,), seed=config.seed, replace=replace)
 
 
 def save_published(path: Path, published: Published, *, replace: bool = False) -> Artefact:

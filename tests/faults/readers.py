@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,10 +38,11 @@ from dtinterp.equivalence.explain.storage import load_explained_classes, load_pa
 from dtinterp.equivalence.history_storage import load_history
 from dtinterp.equivalence.screen_storage import load_screening
 from dtinterp.equivalence.storage import load_equivalence
-from dtinterp.features.labels.storage import load_labels
-from dtinterp.features.storage import load_features
-from dtinterp.features.truth.storage import load_truth
+from dtinterp.features.labels.table import LABELS
+from dtinterp.features.table import FEATURES
+from dtinterp.features.truth.assessment import TRUTH
 from dtinterp.foundation.artefacts.artefact import Content, read_artefact, write_artefact
+from dtinterp.foundation.artefacts.codec import ArtefactKind, load
 from dtinterp.foundation.artefacts.reading import read_json
 from dtinterp.foundation.jobs.job_cache import open_job_cache
 from dtinterp.foundation.jobs.resume import Training, resume, suspend
@@ -87,6 +89,11 @@ def copy_of(source: Path) -> Callable[[Path], object]:
 def using(load: Callable[[Path], object]) -> Callable[[Path], object]:
     """Return what reads and then uses what was read."""
     return lambda path: used(load(path))
+
+
+def of(kind: ArtefactKind[Any]) -> Callable[[Path], object]:
+    """Return what reads an artefact of a kind."""
+    return lambda path: load(path, kind)
 
 
 def demonstrations() -> Trajectories:
@@ -192,9 +199,9 @@ def artefact_readers() -> list[Reader]:
         "agent": (AGENT, load_agent, ("collect", "--agent", *TO)),
         "dictionary": (dictionary, load_dictionary, ("describe", "--dictionary", *TO)),
         "report card": (dictionary, load_score, ()),
-        "features": (STUDY / "features" / "blocks.1.hook_resid_pre", load_features, ()),
-        "labels": (STUDY / "labels" / EMBEDDED / "pca-8", load_labels, ()),
-        "truth": (STUDY / "truth" / EMBEDDED / "pca-8", load_truth, ()),
+        "features": (STUDY / "features" / "blocks.1.hook_resid_pre", of(FEATURES), ()),
+        "labels": (STUDY / "labels" / EMBEDDED / "pca-8", of(LABELS), ()),
+        "truth": (STUDY / "truth" / EMBEDDED / "pca-8", of(TRUTH), ()),
         "comparison": (STUDY / "comparison", load_comparison, ()),
         "agreement": (STUDY / "agreement", load_agreement, ()),
         "equivalence": (

@@ -8,10 +8,10 @@ from dtinterp.commands.dictionaries.dissection import Dissection, dissection_of
 from dtinterp.dictionary.storage import gate_record
 from dtinterp.features.describe import DescribeConfig as FeatureConfig
 from dtinterp.features.describe import describe as describe_features
-from dtinterp.features.storage import save_features
 from dtinterp.features.table import FeatureTable
 from dtinterp.features.truth.recovery import ItemRecovery, item_rate, item_recovery
 from dtinterp.foundation.artefacts.artefact import JSON, Artefact, refuse_existing
+from dtinterp.foundation.artefacts.codec import Beside, save
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.shipped import MODEL
 from dtinterp.subject.subject import open_subject
@@ -56,13 +56,13 @@ def describe(
     """
     refuse_existing(out, replace=replace)
     dissection = dissection_of(open_subject(model, demonstrations), dictionary)
-    return save_features(
+    return save(
         out,
         described(dissection, config),
         parents=dissection.artefacts,
         seed=config.seed,
         replace=replace,
-        known=_known(dictionary, recovered(dissection, config)),
+        beside=Beside(metrics=_known(dictionary, recovered(dissection, config))),
     )
 
 

@@ -7,10 +7,10 @@ from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.dictionaries.dissection import Dissection, dissection_of
 from dtinterp.dictionary.storage import gate_record
 from dtinterp.features.labels.labelling import label as label_features
-from dtinterp.features.labels.storage import save_labels
 from dtinterp.features.labels.table import LabelConfig as SearchConfig
 from dtinterp.features.labels.table import Labels, LabelStudy, summary_of
 from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
+from dtinterp.foundation.artefacts.codec import Beside, save
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.shipped import MODEL
 from dtinterp.subject.subject import open_subject
@@ -60,7 +60,8 @@ def label(
     dissection = dissection_of(open_subject(model, demonstrations), dictionary)
     twin = dissection.untrained_twin(n_windows=config.n_fit_windows, seed=config.search.seed)
     study = LabelStudy(_labelled(dissection, config), summary_of(_labelled(twin, config)))
-    return save_labels(out, study, parents=dissection.artefacts, replace=replace, known=gate_record(dictionary))
+    beside = Beside(metrics=gate_record(dictionary))
+    return save(out, study, parents=dissection.artefacts, seed=config.search.seed, replace=replace, beside=beside)
 
 
 def _labelled(dissection: Dissection, config: LabelConfig) -> Labels:

@@ -1,6 +1,6 @@
 """A dictionary on disk becomes how much of the world's truth its features tell, on disk."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
@@ -8,8 +8,8 @@ from dtinterp.commands.dictionaries.dissection import Dissection, dissection_of
 from dtinterp.dictionary.storage import gate_record
 from dtinterp.features.labels.table import LabelConfig
 from dtinterp.features.truth.assessment import TruthReport, TruthStudy, summary_of, truth_report
-from dtinterp.features.truth.storage import save_truth
 from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
+from dtinterp.foundation.artefacts.codec import Beside, save
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.shipped import MODEL
 from dtinterp.subject.subject import open_subject
@@ -61,8 +61,8 @@ def truth(
     dissection = dissection_of(open_subject(model, demonstrations), dictionary)
     twin = dissection.untrained_twin(n_windows=config.n_fit_windows, seed=config.division.seed)
     study = TruthStudy(_held_against(dissection, config), summary_of(_held_against(twin, config)))
-    known = gate_record(dictionary)
-    return save_truth(out, study, config.division, parents=dissection.artefacts, replace=replace, known=known)
+    beside = Beside({"config": asdict(config.division)}, gate_record(dictionary))
+    return save(out, study, parents=dissection.artefacts, seed=config.division.seed, replace=replace, beside=beside)
 
 
 def _held_against(dissection: Dissection, config: TruthConfig) -> TruthReport:

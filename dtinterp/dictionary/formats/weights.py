@@ -11,8 +11,8 @@ from torch import Tensor
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds import Kind
 from dtinterp.foundation.artefacts.reading import parse_object, read_bytes, read_tensors
+from dtinterp.foundation.artefacts.soundness import settings_of
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.settings import settings_of
 
 SETTINGS_BYTES = 2**20
 """A hundred times what any of these libraries writes."""

@@ -16,10 +16,9 @@ from dtinterp.dictionary.evaluation.card import Inputs, inputs_of, is_among, req
 from dtinterp.dictionary.stored import AGAIN, kind_of, require_parts
 from dtinterp.dictionary.transcoders.maps import MAP_KINDS, RowMap, apply_map, encode_map
 from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artefact, write_artefact
-from dtinterp.foundation.artefacts.soundness import understood
+from dtinterp.foundation.artefacts.soundness import settings_of, understood
 from dtinterp.foundation.bootstrap import resample
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.settings import settings_of
 from dtinterp.foundation.statistics import Interval
 
 ARTEFACT_KIND = "mlp-map"

@@ -1,12 +1,13 @@
 """What a label says and what it is worth become one value per dictionary, with its verdicts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
+from dtinterp.foundation.artefacts.codec import ArtefactKind, Beside
 from dtinterp.foundation.artefacts.soundness import require_equally_many
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_sensible
@@ -203,3 +204,16 @@ def summary_of(labels: Labels) -> LabelSummary:
         n_searched=labels.searched.n_inputs,
         n_judged=labels.judged.n_inputs,
     )
+
+
+LABELS = ArtefactKind(
+    "labels",
+    LabelStudy,
+    places={
+        "labels": "config",
+        "untrained": "metrics.untrained",
+        **{f"labels.{side}.n_inputs": f"config.n_inputs.{side}" for side in ("searched", "judged", "shuffled")},
+    },
+    tensors={"labels": ""},
+    beside=lambda study: Beside(metrics={"trained": asdict(summary_of(study.labels))}),
+)

@@ -25,6 +25,7 @@ from dtinterp.features.truth.structure import (
     correlation_structure,
     effective_dimension,
 )
+from dtinterp.foundation.artefacts.codec import ArtefactKind, Beside
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
 from environments.vocabulary import ITEMS, one_hot
@@ -95,7 +96,7 @@ class TruthStudy:
     """A dictionary's report, and how one of the same make fares in a model that was never trained."""
 
     report: TruthReport
-    untrained: TruthSummary | None
+    untrained: TruthSummary | None = None
     """None in artefacts that were made before there was this control"""
 
 
@@ -225,3 +226,19 @@ def _numbers(structure: CorrelationStructure) -> dict[str, float | int]:
 
 def _mean(values: Float32[Tensor, " truth"]) -> float:
     return float(values.double().mean()) if len(values) else 0.0
+
+
+TRUTH = ArtefactKind(
+    "truth",
+    TruthStudy,
+    places={
+        "report": "config.findings",
+        "report.name": "config.name",
+        "report.site": "config.site",
+        "report.items.truth": "config.findings.items",
+        "report.facts.truth": "config.findings.facts",
+        "untrained": "metrics.untrained?",
+    },
+    tensors={"report": ""},
+    beside=lambda study: Beside(metrics=asdict(summary_of(study.report))),
+)

@@ -48,6 +48,8 @@ class Content:
     config: Mapping[str, JSON]
     tensors: Mapping[str, Tensor]
     metrics: Mapping[str, JSON]
+    device: str = "cpu"
+    """where it was computed"""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,6 @@ def write_artefact(
     parents: Sequence[Artefact],
     seed: int,
     replace: bool = False,
-    device: str = "cpu",
 ) -> Artefact:
     """Write `content` to the folder `path` and return it as read back.
 
@@ -85,7 +86,7 @@ def write_artefact(
     where `refuse_existing` does.
     """
     with drafted(path, replace=replace) as draft:
-        return draft.finish(content, parents=parents, seed=seed, device=device)
+        return draft.finish(content, parents=parents, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,9 @@ class Draft:
     """what was grown here under a name of `TENSOR_FILES` becomes part of the artefact"""
     path: Path
 
-    def finish(self, content: Content, *, parents: Sequence[Artefact], seed: int, device: str = "cpu") -> Artefact:
+    def finish(self, content: Content, *, parents: Sequence[Artefact], seed: int) -> Artefact:
         """Add `content`, seal the folder, read it back and rename it into place."""
-        _fill(self.folder, content, parents=parents, seed=seed, device=device)
+        _fill(self.folder, content, parents=parents, seed=seed)
         written = read_artefact(self.folder, kind=content.kind)
         note_written(self.path, written.manifest.digest)
         put_in_place(self.folder, self.path)
@@ -118,13 +119,13 @@ def drafted(path: Path, *, replace: bool = False) -> Iterator[Draft]:
         yield Draft(folder, path)
 
 
-def read_artefact(path: Path, *, kind: str, parent: Artefact | None = None) -> Artefact:
-    """Read the artefact of `kind` at `path` and check every hash.
+def read_artefact(path: Path, *, kind: str, formerly: Sequence[str] = (), parent: Artefact | None = None) -> Artefact:
+    """Read the artefact of `kind`, which was `formerly` called otherwise, at `path` and check every hash.
 
     With `parent`, also check that it was made from just that artefact. Raises `UserError` where it is missing, damaged,
     of another kind, schema or parent.
     """
-    tries = (_read_at_once(path, kind) for _ in range(TRIES))
+    tries = (_read_at_once(path, (kind, *formerly)) for _ in range(TRIES))
     artefact = next((found for found in tries if found is not None), None)
     if artefact is None:
         raise UserError(f"{path} is replaced again and again while it is read: wait for whoever writes it.")
@@ -182,7 +183,7 @@ def refuse_existing(path: Path, *, replace: bool, beside: Sequence[str] = ()) ->
         raise UserError(f"{path} cannot be written, since {ground} is no writable folder: give another --out.")
 
 
-def _read_at_once(path: Path, kind: str) -> Artefact | None:
+def _read_at_once(path: Path, names: Sequence[str]) -> Artefact | None:
     """Open all files of an artefact, then hash and read these, whatever has their names by then.
 
     Returns None where it was replaced before all were open.
@@ -194,9 +195,9 @@ def _read_at_once(path: Path, kind: str) -> Artefact | None:
         except (FileNotFoundError, NotADirectoryError):
             if standing(path).is_dir():  # it was renamed before it could be entered
                 return None
-            raise _no_artefact(folder, kind) from None
+            raise _no_artefact(folder, names[0]) from None
         try:
-            manifest = parse_manifest(_manifest_bytes(folder, place, kind), folder, kind=kind)
+            manifest = parse_manifest(_manifest_bytes(folder, place, names[0]), folder, kinds=names)
             contents = {
                 name: stack.enter_context(opened(folder / name, within=place, advice=RESTORE))
                 for name in manifest.files
@@ -242,7 +243,7 @@ def _is_still_there(folder: Path, place: int) -> bool:
         return False
 
 
-def _fill(folder: Path, content: Content, *, parents: Sequence[Artefact], seed: int, device: str) -> None:
+def _fill(folder: Path, content: Content, *, parents: Sequence[Artefact], seed: int) -> None:
     (folder / CONFIG).write_bytes(as_json(finite(content.config)))
     (folder / TENSORS).write_bytes(save({name: _owned(tensor) for name, tensor in content.tensors.items()}))
     files = sorted(folder.iterdir())
@@ -254,7 +255,7 @@ def _fill(folder: Path, content: Content, *, parents: Sequence[Artefact], seed: 
         seed=seed,
         code=__version__,
         packages={name: version(name) for name in RECORDED_PACKAGES},
-        device=device,
+        device=content.device,
         metrics=finite(content.metrics),
     )
     (folder / MANIFEST).write_bytes(seal(manifest))

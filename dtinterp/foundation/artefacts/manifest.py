@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -50,8 +50,8 @@ def seal(manifest: Manifest) -> bytes:
     return as_json({**asdict(manifest), "digest": manifest.digest})
 
 
-def parse_manifest(text: bytes, folder: Path, *, kind: str) -> Manifest:
-    """Return the manifest of a folder that is expected to hold an artefact of `kind`.
+def parse_manifest(text: bytes, folder: Path, *, kinds: Sequence[str]) -> Manifest:
+    """Return the manifest of a folder that is expected to hold an artefact of the first of `kinds`, or its older names.
 
     Raises `UserError` where the text is damaged, or of another schema or kind.
     """
@@ -65,8 +65,10 @@ def parse_manifest(text: bytes, folder: Path, *, kind: str) -> Manifest:
         raise UserError(
             f"{file} is damaged (its hash differs from the one it records): restore it, or make the artefact again."
         )
-    if entries["kind"] != kind:
-        raise UserError(f"{folder} is of kind {entries['kind']}, expected {kind}: give the path of one of that kind.")
+    if entries["kind"] not in kinds:
+        raise UserError(
+            f"{folder} is of kind {entries['kind']}, expected {kinds[0]}: give the path of one of that kind."
+        )
     return Manifest(**entries)
 
 

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from functools import cache, wraps
 from pathlib import Path
+from reprlib import repr as short
 from typing import Any, Concatenate, ParamSpec, TypeVar, get_args, get_type_hints
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from dtinterp.foundation.errors import UserError
@@ -68,6 +69,25 @@ def understanding(path: Path, kind: str, *, advice: str = MAKE_AGAIN) -> Iterato
         raise UserError(f"{path} is no {kind} that this version understands ({reason}): {advice}.") from None
 
 
+def settings_of(kind: type[Value], value: object, what: str, *, advice: str) -> Value:
+    """Return what JSON says as settings of a kind; `what` names where it stands.
+
+    Raises `UserError` for the first thing that is missing or cannot be, with `advice`.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as mistakes:
+        raise UserError(f"{first_mistake(mistakes)} in {what}, where it cannot be: {advice}.") from None
+
+
+def first_mistake(mistakes: ValidationError, place: Sequence[object] = ()) -> str:
+    """Return the first thing that is wrong with what stands at a place, where in it, and what was found there."""
+    first: Mapping[str, Any] = mistakes.errors(include_url=False, include_context=False)[0]
+    where = ".".join(map(str, (*place, *first["loc"]))) or "the whole"
+    found = "is missing" if first["type"] == "missing" else f"is {short(first['input'])} ({first['msg'].rstrip('.')})"
+    return f"{where} {found}"
+
+
 def require_sound(value: object) -> None:
     """Raise TypeError where an array in a dataclass is not what its annotation says, ValueError where it is not finite.
 
@@ -82,6 +102,8 @@ def require_sound(value: object) -> None:
         case tuple() | list():
             for part in value:
                 require_sound(part)
+        case Mapping():
+            require_sound(list(value.values()))
         case _ if is_dataclass(value) and not isinstance(value, type):
             _require_annotated(value)
 
@@ -102,12 +124,13 @@ def require_within(name: str, values: Tensor, low: int | float, high: int | floa
 
 
 @cache
-def _hints(kind: type) -> Mapping[str, Any]:
+def hints_of(kind: type) -> Mapping[str, Any]:
+    """Return the types of a dataclass's fields."""
     return get_type_hints(kind)
 
 
 def _require_annotated(value: Any) -> None:
-    hints, axes = _hints(type(value)), {}
+    hints, axes = hints_of(type(value)), {}
     for name in (field.name for field in fields(value)):
         part = getattr(value, name)
         if not isinstance(part, Tensor):
@@ -160,9 +183,7 @@ def _spoken(hint: Any, axes: Mapping[str, int]) -> str:
 def _reason(misfit: Exception) -> str:
     match misfit:
         case ValidationError():
-            first: Mapping[str, Any] = misfit.errors(include_url=False, include_context=False)[0]
-            place: Sequence[object] = first["loc"]
-            return f"{'.'.join(map(str, place)) or 'its config'}: {first['msg']}"
+            return first_mistake(misfit)
         case KeyError():
             return f"it lacks {', '.join(map(str, misfit.args))}"
         case StopIteration():

@@ -14,11 +14,10 @@ from dtinterp.equivalence.explain.storage import CLASSES, PAIR, load_explained_c
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
 from dtinterp.equivalence.storage import load_equivalence
-from dtinterp.features.labels.storage import ARTEFACT_KIND as LABELS
-from dtinterp.features.labels.storage import load_labels
-from dtinterp.features.storage import ARTEFACT_KIND as FEATURES
-from dtinterp.features.storage import load_features
+from dtinterp.features.labels.table import LABELS
+from dtinterp.features.table import FEATURES
 from dtinterp.foundation.artefacts.artefact import read_artefact
+from dtinterp.foundation.artefacts.codec import read
 from dtinterp.interventions.comparison_storage import ARTEFACT_KIND as COMPARISON
 from dtinterp.interventions.comparison_storage import load_comparison
 from dtinterp.interventions.instruction_flip.report import ARTEFACT_KIND as INTERVENTION
@@ -42,8 +41,8 @@ def results(small_study: Path) -> StudyResults:
         model=Sourced(trained.config.model, trained.artefact),
         equivalence=Sourced(load_equivalence(classes), read_artefact(classes, kind=EQUIVALENCE)),
         dictionaries=tuple(_scored(small_study / "dictionaries" / name) for name in ("pca-4", "topk-512-k4")),
-        features=(Sourced(load_features(features), read_artefact(features, kind=FEATURES)),),
-        labels=(Sourced(load_labels(labels), read_artefact(labels, kind=LABELS)),),
+        features=(Sourced(*read(features, FEATURES)),),
+        labels=(Sourced(*read(labels, LABELS)),),
         comparison=Sourced(load_comparison(compared), read_artefact(compared, kind=COMPARISON)),
         agreement=Sourced(load_agreement(against), read_artefact(against, kind=AGREEMENT)),
         pairs=(Sourced(load_pair(pair), read_artefact(pair, kind=PAIR)),),

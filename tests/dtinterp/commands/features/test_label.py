@@ -6,9 +6,9 @@ from pydantic import TypeAdapter
 
 from dtinterp.commands.features.label import LabelConfig, label
 from dtinterp.dictionary.storage import gate_record
-from dtinterp.features.labels.storage import load_labels
-from dtinterp.features.labels.table import LabelSummary, summary_of
+from dtinterp.features.labels.table import LABELS, LabelSummary, summary_of
 from dtinterp.foundation.artefacts.artefact import read_artefact
+from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.errors import UserError
 
 
@@ -18,7 +18,7 @@ def folder(small_study: Path) -> Path:
 
 
 def test_every_feature_has_a_verdict_and_so_has_the_untrained_control(folder: Path) -> None:
-    study = load_labels(folder)
+    study = load(folder, LABELS)
     for summary in (summary_of(study.labels), study.untrained):
         assert sum(summary.n_features.values()) == 512
         assert summary.n_searched > summary.n_judged > 0
@@ -27,7 +27,7 @@ def test_every_feature_has_a_verdict_and_so_has_the_untrained_control(folder: Pa
 def test_the_metrics_say_what_the_labels_do(folder: Path) -> None:
     metrics = read_artefact(folder, kind="labels").manifest.metrics
     recorded = TypeAdapter(LabelSummary).validate_python(metrics["trained"])
-    assert recorded == summary_of(load_labels(folder).labels)
+    assert recorded == summary_of(load(folder, LABELS).labels)
 
 
 def test_the_verdict_on_the_dictionary_stands_with_its_labels(folder: Path, small_study: Path) -> None:

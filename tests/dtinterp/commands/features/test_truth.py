@@ -5,8 +5,9 @@ import pytest
 from dtinterp.commands.features.truth import TruthConfig, truth
 from dtinterp.dictionary.storage import gate_record
 from dtinterp.features.labels.table import LabelConfig
-from dtinterp.features.truth.storage import load_truth
+from dtinterp.features.truth.assessment import TRUTH
 from dtinterp.foundation.artefacts.artefact import read_artefact
+from dtinterp.foundation.artefacts.codec import load
 
 
 def test_truth_is_told_of_a_dictionary_on_disk_and_of_its_untrained_twin(small_study: Path, tmp_path: Path) -> None:
@@ -19,7 +20,7 @@ def test_truth_is_told_of_a_dictionary_on_disk_and_of_its_untrained_twin(small_s
     )
     recorded = read_artefact(tmp_path / "truth", kind="truth").manifest.metrics["gate"]
     assert recorded == gate_record(small_study / "dictionaries" / "topk-512-k4")["gate"]
-    study = load_truth(tmp_path / "truth")
+    study = load(tmp_path / "truth", TRUTH)
     report, control = study.report, study.untrained
     assert control is not None
     assert control.subspace is not None

@@ -12,9 +12,9 @@ from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.evaluation.matching import identifiable
 from dtinterp.dictionary.kinds import L1
 from dtinterp.features.labels.table import LabelConfig
-from dtinterp.features.truth.assessment import TruthReport, TruthStudy, subspace, summary_of, truth_report
+from dtinterp.features.truth.assessment import TRUTH, TruthReport, TruthStudy, subspace, summary_of, truth_report
 from dtinterp.features.truth.recovery import item_directions
-from dtinterp.features.truth.storage import load_truth, save_truth
+from dtinterp.foundation.artefacts.codec import load, save
 from dtinterp.foundation.errors import UserError
 
 SITE = "hook_obs_embed"
@@ -87,8 +87,8 @@ def _writing(W_dec: Tensor) -> Dictionary:
 
 def test_a_report_comes_back_from_disk_as_it_was(report: TruthReport, tmp_path: Path) -> None:
     study = TruthStudy(report, summary_of(replace(report, name="control", subspace=None)))
-    save_truth(tmp_path / "truth", study, CONFIG, parents=())
-    back = load_truth(tmp_path / "truth")
+    save(tmp_path / "truth", study, seed=0)
+    back = load(tmp_path / "truth", TRUTH)
     assert back.untrained == study.untrained
     found = back.report
     for side in ("items", "facts"):
@@ -100,8 +100,8 @@ def test_a_report_comes_back_from_disk_as_it_was(report: TruthReport, tmp_path: 
 
 
 def test_a_report_without_a_control_comes_back_without_one(report: TruthReport, tmp_path: Path) -> None:
-    save_truth(tmp_path / "truth", TruthStudy(report, None), CONFIG, parents=())
-    assert load_truth(tmp_path / "truth").untrained is None
+    save(tmp_path / "truth", TruthStudy(report, None), seed=0)
+    assert load(tmp_path / "truth", TRUTH).untrained is None
 
 
 def test_the_summary_has_the_means_of_the_report(report: TruthReport) -> None:

@@ -45,7 +45,7 @@ def write(folder, entries):
 
 
 def read(folder, *, kind):
-    return parse_manifest((folder / MANIFEST).read_bytes(), folder, kind=kind)
+    return parse_manifest((folder / MANIFEST).read_bytes(), folder, kinds=(kind,))
 
 
 def sealed(entries):

@@ -71,7 +71,7 @@ def test_numbers_that_are_none_are_told() -> None:
     ("fails", "reason"),
     [
         (lambda _: {}["label"], r"it lacks label"),
-        (lambda _: TypeAdapter(int).validate_python("x"), "its config: Input should be a valid integer"),
+        (lambda _: TypeAdapter(int).validate_python("x"), "the whole is 'x' .Input should be a valid integer"),
         (lambda _: next(iter(())), "it lacks a parent that it needs"),
         (lambda _: torch.zeros(2) @ torch.zeros(3), "inconsistent tensor size"),
         (lambda _: [][3], "list index out of range"),

@@ -10,7 +10,8 @@ from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.storage import save_dictionary
 from dtinterp.features.describe import describe
-from dtinterp.features.storage import load_features, save_features
+from dtinterp.features.table import FEATURES
+from dtinterp.foundation.artefacts.codec import Beside, load, save
 from dtinterp.foundation.errors import UserError
 
 
@@ -38,8 +39,8 @@ def test_a_saved_table_comes_back_to_the_bit(
     W_obs = torch.ones(items.shape[1], dead.d_model) if has_embedding else None
     table = describe(dead, activations, trajectories=trajectories, items=items, W_obs=W_obs)
     parent = save_dictionary(tmp_path / "dictionary", dead, parents=(), seed=0)
-    artefact = save_features(tmp_path / "features", table, parents=[parent], seed=0, known={"gate": "passes"})
-    _assert_equal(table, load_features(tmp_path / "features", parent=parent))
+    artefact = save(tmp_path / "features", table, parents=[parent], seed=0, beside=Beside(metrics={"gate": "passes"}))
+    _assert_equal(table, load(tmp_path / "features", FEATURES, parent=parent))
     assert artefact.manifest.metrics == {"n_features": 24, "n_dead": int((table.density == 0).sum()), "gate": "passes"}
 
 
@@ -48,6 +49,6 @@ def test_a_table_of_another_dictionary_is_refused(
 ) -> None:
     table = describe(dead, activations, trajectories=trajectories, items=items)
     parent = save_dictionary(tmp_path / "dictionary", dead, parents=(), seed=0)
-    save_features(tmp_path / "features", table, parents=(), seed=0)
+    save(tmp_path / "features", table, seed=0)
     with pytest.raises(UserError, match="was not made from"):
-        load_features(tmp_path / "features", parent=parent)
+        load(tmp_path / "features", FEATURES, parent=parent)
