@@ -75,7 +75,7 @@ def test_a_file_with_many_tensors_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_documented_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = Path(__file__).parents[4] / "docs" / "dictionaries.md"
+    page = Path(__file__).parents[4] / "docs" / "your-own-activations.md"
     example = page.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
     (tmp_path / "example.py").write_text(example)
     monkeypatch.chdir(tmp_path)
