@@ -38,7 +38,7 @@ from dtinterp.foundation.logbook import Logbook
 from dtinterp.foundation.seeding import generator
 from environments.graph.starts import exhaustive_layouts
 from environments.making import make_worlds
-from environments.vector import TwinVectorEnv
+from environments.twin.vector import TwinVectorEnv
 from environments.vocabulary import ITEMS, one_hot
 
 ENV_ID = "MiniGrid-MemoryS7FixedStart-v0"

@@ -28,14 +28,14 @@ import numpy as np
 import torch
 
 import environments
-from environments.families.families import make
 from environments.graph.enumeration import enumerate_states
-from environments.graph.exploration import explore
 from environments.graph.starts import exhaustive_layouts
 from environments.graph.state_graph import graph_of
 from environments.grid.observation import observe
-from environments.twin.episodes import Episodes
+from environments.registration import make
+from environments.twin.episodes import BatchedEpisodes
 from environments.twin.layouts import Layouts, draw_layouts
+from tests.environments.stepping import explore
 
 WORLDS = {"MiniGrid-MemoryS7-v0": 200, "MiniGrid-DoorKey-8x8-v0": 100}
 """Ids with the factor over MiniGrid that is aimed at, at batch 4,096."""
@@ -123,7 +123,7 @@ def _minigrid_rate(env_id: str, n_repeats: int) -> Rate:
 
 
 def _twin_rate(layouts: Layouts, batch: int, *, device: str, n_repeats: int) -> Rate:
-    episodes = Episodes(layouts, batch, generator=torch.Generator().manual_seed(0), device=device)
+    episodes = BatchedEpisodes(layouts, batch, generator=torch.Generator().manual_seed(0), device=device)
     generator = torch.Generator().manual_seed(1)
     actions = [torch.randint(N_ACTIONS, (batch,), generator=generator).to(device) for _ in range(16)]
     turn = iter(range(10**9))
@@ -175,7 +175,7 @@ def _most_bytes(env_id: str, n_worlds: int, device: str) -> int:
     """Take a few steps with their observations, and return the most memory that this process, or its device, held."""
     torch.set_num_threads(1)
     layouts = draw_layouts(env_id, range(N_LAYOUTS))
-    episodes = Episodes(layouts, n_worlds, generator=torch.Generator().manual_seed(0), device=device)
+    episodes = BatchedEpisodes(layouts, n_worlds, generator=torch.Generator().manual_seed(0), device=device)
     for action in range(3):
         episodes.step(torch.full((n_worlds,), action, device=device))
         observe(episodes.state, layouts.spec)

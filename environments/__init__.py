@@ -1,4 +1,4 @@
-"""MiniGrid's memory tasks into worlds whose every state is known; importing this package registers their ids."""
+"""Gridworlds whose every state is known; importing this package registers their ids with gymnasium."""
 
 from environments.registration import register_worlds
 

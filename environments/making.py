@@ -1,14 +1,14 @@
-"""An environment id into worlds, whoever steps them."""
+"""Worlds of any environment id, stepped by the twin where it knows the rules."""
 
 import torch
 
-from environments.families.families import make, refusal
+from environments.families.registry import refusal
 from environments.graph.starts import exhaustive_layouts
 from environments.minigrid_worlds import MiniGridWorlds
-from environments.registration import SUPPORTED_IDS
+from environments.registration import SUPPORTED_IDS, make
 from environments.twin.layouts import draw_layouts
+from environments.twin.vector import TwinVectorEnv
 from environments.twin_worlds import TwinWorlds
-from environments.vector import TwinVectorEnv
 from environments.worlds import Worlds
 
 N_LAYOUTS = 1024

@@ -1,4 +1,4 @@
-"""MiniGrid's memory task into the study's variants: where the agent starts, and whether objects can be carried."""
+"""Variants of MiniGrid's memory task: where the agent starts, and whether objects can be carried."""
 
 import numpy as np
 from minigrid.envs.memory import MemoryEnv

@@ -1,4 +1,4 @@
-"""An environment id into worlds that MiniGrid itself steps, behind the same protocol as the twin.
+"""Worlds that MiniGrid itself steps, behind the same protocol as the twin.
 
 This is for worlds that the twin refuses, such as those with moving obstacles; gymnasium's vector environment holds
 them.
@@ -18,10 +18,10 @@ from minigrid.minigrid_env import MiniGridEnv
 from torch import Tensor
 
 from environments.families.facts import fact_names, facts_of_states
-from environments.families.families import make
-from environments.grid.rules import ReachGoal, parameter_row
+from environments.families.reach_goal import ReachGoal
 from environments.grid.state import concatenated
-from environments.grid.world_spec import WorldSpec
+from environments.grid.world_spec import WorldSpec, parameter_row
+from environments.registration import make
 from environments.twin.dynamics import require_actions
 from environments.twin.layouts import state_beside
 from environments.worlds import Outcome

@@ -1,9 +1,16 @@
-"""The study's environment classes into gymnasium ids, beside those that MiniGrid registers itself."""
+"""Environment ids: MiniGrid's and ours, which of them the twin steps, and MiniGrid's own environment of each."""
+
+from difflib import get_close_matches
+from importlib.util import find_spec
 
 import gymnasium
 import minigrid  # noqa: F401 -- registers MiniGrid's own ids
+from minigrid.minigrid_env import MiniGridEnv
 
-from environments.errors import WorldError
+
+class WorldError(ValueError):
+    """A world that is not there, or a value that it does not have; the sentence names it and what was expected."""
+
 
 _MEMORY_S7 = {"size": 7, "max_steps": 50}
 
@@ -24,7 +31,6 @@ _MINIGRID_IDS = (
 
 SUPPORTED_IDS: tuple[str, ...] = (*_OWN_ENTRY_POINTS, *_MINIGRID_IDS)
 """Every environment id whose state graph can be enumerated."""
-
 
 TWIN_PREFIX = "twin/"
 """What stands before the id under which `gymnasium.make_vec` makes the batched twin of MiniGrid's environments."""
@@ -56,3 +62,35 @@ def require_supported(env_id: str) -> None:
     """Raise WorldError unless `env_id` is one of SUPPORTED_IDS."""
     if env_id not in SUPPORTED_IDS:
         raise WorldError(f"The environment id {env_id!r} is not supported; choose one of {', '.join(SUPPORTED_IDS)}.")
+
+
+def make(env_id: str, **options: int) -> MiniGridEnv:
+    """Return MiniGrid's environment of this id, without wrappers.
+
+    Raises WorldError for an id that is not MiniGrid's, for one that needs packages which are missing, and for a view
+    that MiniGrid does not have.
+    """
+    known = [known_id for known_id in gymnasium.registry if not known_id.startswith(TWIN_PREFIX)]
+    if env_id not in known:
+        nearest = get_close_matches(env_id, known, n=1, cutoff=0)[0]
+        raise WorldError(
+            f"There is no environment {env_id!r}; the nearest id is {nearest!r}, docs/worlds.md has them all."
+        )
+    _require_view(options.get("agent_view_size", _USUAL_VIEW))
+    if env_id.startswith("MiniGrid-WFC-") and not all(map(find_spec, _WFC_PACKAGES)):
+        raise WorldError(
+            f"{env_id} needs {' and '.join(_WFC_PACKAGES)}; install them with `pip install 'minigrid[wfc]'`."
+        )
+    env = gymnasium.make(env_id, disable_env_checker=True, **options).unwrapped
+    if not isinstance(env, MiniGridEnv):
+        raise WorldError(f"{env_id!r} is a {type(env).__name__}, not a MiniGrid environment.")
+    return env
+
+
+def _require_view(size: int) -> None:
+    if size < 3 or size % 2 == 0:
+        raise WorldError(f"agent_view_size is {size}; the agent sees a square of an odd number of cells, at least 3.")
+
+
+_USUAL_VIEW = 7
+_WFC_PACKAGES = ("imageio", "networkx")

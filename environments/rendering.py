@@ -1,4 +1,4 @@
-"""Frames and states into pictures, drawn with MiniGrid's own tiles."""
+"""Pictures of frames and states, drawn with MiniGrid's own tiles."""
 
 import base64
 import struct

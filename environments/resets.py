@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from environments.families.families import make
+from environments.registration import make
 
 N_RESETS = 32
 """Seeds looked at, from 0 on. A BabyAI level has time limit 0 until its first reset, which draws it with a mission."""

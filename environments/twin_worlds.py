@@ -1,4 +1,4 @@
-"""Layouts into worlds for agents: the batched twin behind the `Worlds` protocol, with interned frames."""
+"""Worlds that the batched twin steps, behind the `Worlds` protocol, with interned frames."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from environments.graph.enumeration import MAX_STATES, enumerate_states
 from environments.grid.interning import FrameInterner
 from environments.grid.observation import look
 from environments.grid.state import State
-from environments.twin.episodes import Advance, Episodes
+from environments.twin.episodes import Advance, BatchedEpisodes
 from environments.twin.layouts import Layouts
 from environments.worlds import Outcome
 
@@ -45,7 +45,7 @@ class TwinWorlds:
         states.
         """
         self._spec = layouts.spec
-        self.episodes = Episodes(layouts, n_worlds, generator=generator, device=device)
+        self.episodes = BatchedEpisodes(layouts, n_worlds, generator=generator, device=device)
         self.env_id = self._spec.env_id
         self.n_worlds = n_worlds
         self.n_actions = len(Actions)
@@ -81,13 +81,13 @@ class TwinWorlds:
         Raises ValueError for an action that the world does not have.
         """
         advance = self.episodes.step(action)
-        verdict, frame_id = advance.verdict, self._show()
+        result, frame_id = advance.result, self._show()
         return Outcome(
             frame_id=frame_id,
-            reward=verdict.reward,
-            terminated=verdict.terminated,
-            truncated=verdict.truncated,
-            success=verdict.success,
+            reward=result.reward,
+            terminated=result.terminated,
+            truncated=result.truncated,
+            success=result.success,
             cut_frame_id=self._cut(advance, frame_id),
         )
 
@@ -98,9 +98,10 @@ class TwinWorlds:
         return torch.cat([facts[:, :-1], since, facts[:, -1:]], dim=1)
 
     def put(self, state: State, *, episode: Int64[Tensor, " world"] | None = None) -> Int64[Tensor, " world"]:
-        """Go on from another state of the same worlds and return the ids of the frames shown; see `Episodes.put`.
+        """Go on from another state of the same worlds and return the ids of the frames shown.
 
-        Whether the target was in sight before is not part of a state, so it counts as not seen until it is.
+        See `BatchedEpisodes.put`. Whether the target was in sight before is not part of a state, so it counts as not
+        seen until it is.
         """
         self.episodes.put(state, episode=episode)
         self._since_target = torch.full_like(self.state.time, -1)
@@ -119,7 +120,7 @@ class TwinWorlds:
 
     def _cut(self, advance: Advance, frame_id: Int64[Tensor, " world"]) -> Int64[Tensor, " world"]:
         """Return the ids of the frames now shown, but of the last frame where the time limit cut an episode short."""
-        is_cut = (advance.verdict.truncated & ~advance.verdict.terminated)[advance.ended]
+        is_cut = (advance.result.truncated & ~advance.result.terminated)[advance.ended]
         if not is_cut.any():
             return frame_id
         last = self._table.intern(look(advance.final[is_cut.nonzero()[:, 0]], self._spec))

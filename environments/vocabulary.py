@@ -1,4 +1,4 @@
-"""Frames into vectors over items, one item per thing that one cell can hold, and back; the usual frame has 980."""
+"""One-hot vectors of frames, and back: one item per thing that one cell can hold, 980 in the usual frame."""
 
 import torch
 from jaxtyping import Float, UInt8

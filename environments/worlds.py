@@ -1,4 +1,4 @@
-"""Actions into outcomes, for many episodes of one world at once."""
+"""The protocol of worlds that run side by side, and worlds that step by looking up a state graph."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float32, Int16, Int64, Shaped, UInt8
 from torch import Tensor
 
-from environments.graph.exploration import CONTINUES, SUCCESS
+from environments.graph.enumeration import CONTINUES, SUCCESS
 from environments.graph.state_graph import StateGraph
 from environments.twin.dynamics import require_actions, reward_after
 

@@ -139,7 +139,7 @@ def _guarded(name: str, action: Callable[[], None]) -> int:
 
 def _is_mistake(error: Exception) -> bool:
     """Return whether it is a user's mistake, or one about a world; it may be raised before any world is imported."""
-    worlds = sys.modules.get("environments.errors")
+    worlds = sys.modules.get("environments.registration")
     return isinstance(error, UserError if worlds is None else (UserError, worlds.WorldError))
 
 

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Int8, Int32
 
 from dtinterp.demonstrations.trajectories import Trajectories
-from environments.graph.exploration import CONTINUES, FAILURE, SUCCESS
+from environments.graph.enumeration import CONTINUES, FAILURE, SUCCESS
 from environments.graph.shortest import NO_WAY, optimal_actions, steps_to_success
 from environments.graph.state_graph import StateGraph
 from environments.twin.dynamics import reward_after

@@ -16,7 +16,7 @@ from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.foundation.errors import UserError
-from environments.graph.exploration import CONTINUES
+from environments.graph.enumeration import CONTINUES
 from environments.graph.state_graph import StateGraph, state_graph
 from environments.vocabulary import ACTIONS
 

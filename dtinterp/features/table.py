@@ -8,7 +8,7 @@ from torch import Tensor
 from dtinterp.foundation.artefacts.codec import ArtefactKind, Beside
 from dtinterp.foundation.artefacts.soundness import require_equally_many
 from dtinterp.foundation.errors import UserError
-from environments.facts import FACT_VALUES
+from environments.families.registry import FACT_VALUES
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""A world into its state graph, and the graph into partitions of its states and frames."""
+"""The state graph of a world, and what follows from it: partitions, beliefs, exact returns."""

@@ -1,4 +1,4 @@
-"""Windows into beliefs: the states of the world that everything in a window is consistent with.
+"""Beliefs: the states of the world that everything in a window is consistent with.
 
 A policy that acts on windows can do no better than one that acts on the belief and the window's newest frame, so
 windows with the same belief are what an ideal observer treats as equivalent.
@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Int32, Int64
 
+from environments.graph.enumeration import CONTINUES, number_rows
 from environments.graph.evaluation import PAD
-from environments.graph.exploration import CONTINUES
-from environments.graph.numbering import number_rows
 from environments.graph.state_graph import StateGraph
 
 

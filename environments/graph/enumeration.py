@@ -1,4 +1,4 @@
-"""Layouts into every state that can be reached from them and every move between them, frontier by frontier.
+"""Enumeration of every state that can be reached from a world's layouts, and of every move between them.
 
 The batched twin takes all seven actions in all states of a frontier at once; what is new among the results is the next
 frontier. The step counter is no part of a state.
@@ -8,16 +8,24 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float64, Int8, Int32, Int64, UInt8
+from jaxtyping import Bool, Float64, Int8, Int32, Int64, Shaped, UInt8
 from minigrid.core.actions import Actions
 from torch import Tensor
 
-from environments.graph.exploration import CONTINUES, FAILURE, NOWHERE, SUCCESS
 from environments.grid.cells import codes_of
 from environments.grid.state import State, concatenated
 from environments.grid.world_spec import WorldSpec
 from environments.twin.dynamics import step
 from environments.twin.layouts import Layouts
+
+CONTINUES, SUCCESS, FAILURE = 0, 1, 2
+"""What an action leads to: the episode goes on, ends with reward, or ends without."""
+
+NOWHERE = -1
+"""The next state where the episode ends."""
+
+UNREACHABLE = -1
+"""The number of steps where no sequence of actions leads to a state."""
 
 MAX_STATES = 1_000_000
 """States after which an enumeration gives up, unless it is told otherwise."""
@@ -61,6 +69,12 @@ def enumerate_states(layouts: Layouts, *, max_states: int = MAX_STATES) -> Enume
         start=start,
         start_probability=start_probability,
     )
+
+
+def number_rows(rows: Shaped[np.ndarray, "row ..."]) -> Int32[np.ndarray, " row"]:
+    """Return a number for each row; equal rows share one, and a row unlike all before it gets the next one from 0."""
+    numbers: dict[bytes, int] = {}
+    return np.array([numbers.setdefault(row.tobytes(), len(numbers)) for row in rows], dtype=np.int32)
 
 
 class _Atlas:
@@ -116,11 +130,11 @@ def _moves(
     n_actions = len(Actions)
     action: Int64[Tensor, " move"] = torch.arange(n_actions).repeat(len(frontier))
     tried = frontier[torch.arange(len(frontier)).repeat_interleave(n_actions)]
-    after, verdict = step(tried, action, atlas.spec)
-    going_on: Bool[Tensor, " move"] = ~verdict.terminated
+    after, result = step(tried, action, atlas.spec)
+    going_on: Bool[Tensor, " move"] = ~result.terminated
     next_state = np.full(len(action), NOWHERE, dtype=np.int32)
     next_state[going_on.numpy()] = atlas.number(after[going_on.nonzero()[:, 0]])
-    ending = torch.where(verdict.success, SUCCESS, FAILURE)
+    ending = torch.where(result.success, SUCCESS, FAILURE)
     outcome = torch.where(going_on, CONTINUES, ending).to(torch.int8).numpy()
     return next_state.reshape(-1, n_actions), outcome.reshape(-1, n_actions)
 
@@ -131,3 +145,19 @@ def _merged(
     """Return each start once, in order of number, with the sum of its layouts' probabilities."""
     distinct, which = np.unique(start, return_inverse=True)
     return distinct.astype(np.int32), np.bincount(which, weights=probability)
+
+
+def steps_to_reach(enumeration: Enumeration, states: State) -> Int32[np.ndarray, " row"]:
+    """Return the fewest steps from a start of the world to each state, or UNREACHABLE.
+
+    A state is reached if an action can still be taken in it, so in fewer steps than the time limit. What the step
+    counters of the states say does not matter. Raises ValueError for states whose grids have another size.
+    """
+    if states.grid.shape[1] != enumeration.states.grid.shape[1]:
+        raise ValueError(
+            f"The states have {states.grid.shape[1] - 1} cells; those of {enumeration.spec.env_id} have "
+            f"{enumeration.spec.n_cells}."
+        )
+    within_limit = np.where(enumeration.depth < enumeration.spec.max_steps, enumeration.depth, UNREACHABLE)
+    depth = dict(zip(state_keys(enumeration.states), within_limit.tolist(), strict=True))
+    return np.array([depth.get(key, UNREACHABLE) for key in state_keys(states)], dtype=np.int32)

@@ -1,4 +1,4 @@
-"""A state graph and a policy into the policy's exact expected return and chance of success, with no episode played.
+"""Exact expected return and chance of success of a policy on a state graph, with no episode played.
 
 Probability flows through the graph one step at a time, from the starts to the time limit. What flows is the
 distribution over states, or, for a policy that remembers, over pairs of a state and what the policy remembers.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int32
 
-from environments.graph.exploration import CONTINUES, SUCCESS
+from environments.graph.enumeration import CONTINUES, SUCCESS
 from environments.graph.state_graph import StateGraph
 
 MAX_SITUATIONS = 2_000_000

@@ -1,4 +1,4 @@
-"""A state graph into partitions of its states and of its frames: meanings that "equivalent observations" can have.
+"""Partitions of a world's states and frames: meanings that "equivalent observations" can have.
 
 A partition of n things is a label for each of them, numbered from 0 in order of first appearance.
 """
@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Int32
 
-from environments.graph.exploration import NOWHERE, SUCCESS
-from environments.graph.numbering import number_rows
+from environments.graph.enumeration import NOWHERE, SUCCESS, number_rows
 from environments.graph.state_graph import StateGraph
 
 

@@ -1,9 +1,9 @@
-"""The moves of a world into the fewest steps to success from each state, and the actions that begin a shortest way."""
+"""Fewest steps to success from each state, and the actions that begin a shortest way."""
 
 import numpy as np
 from jaxtyping import Bool, Int8, Int32
 
-from environments.graph.exploration import CONTINUES, SUCCESS
+from environments.graph.enumeration import CONTINUES, SUCCESS
 
 NO_WAY = -1
 """The number of steps where success cannot be reached."""

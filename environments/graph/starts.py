@@ -1,4 +1,4 @@
-"""An environment into every start that its random choices can make, each with its exact probability."""
+"""Every start that the random choices of an environment can make, each with its exact probability."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast

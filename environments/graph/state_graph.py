@@ -1,4 +1,4 @@
-"""An environment id into its state graph: every state, what it shows, where actions lead, and which are best."""
+"""The state graph of a world: every state, what it shows, where actions lead, and which are best."""
 
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -6,11 +6,9 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Bool, Float64, Int8, Int16, Int32, UInt8
 
-from environments.facts import FACTS
 from environments.families.facts import fact_names, facts_of_states
-from environments.graph.enumeration import MAX_STATES, Enumeration, enumerate_states
-from environments.graph.exploration import CONTINUES, NOWHERE
-from environments.graph.numbering import number_rows
+from environments.families.memory import MEMORY_FACTS
+from environments.graph.enumeration import CONTINUES, MAX_STATES, NOWHERE, Enumeration, enumerate_states, number_rows
 from environments.graph.shortest import optimal_actions, steps_to_success
 from environments.graph.starts import exhaustive_layouts
 from environments.grid.observation import observe, overview
@@ -47,7 +45,7 @@ class StateGraph:
     """The fewest actions to success, the last one included; -1 where there is no way."""
     optimal: Bool[np.ndarray, "state action"]
     """The actions with which some shortest way to success begins."""
-    fact_names: tuple[str, ...] = FACTS
+    fact_names: tuple[str, ...] = MEMORY_FACTS
     """What the columns of `facts` are."""
 
     def __post_init__(self) -> None:

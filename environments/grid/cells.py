@@ -1,4 +1,4 @@
-"""What can lie in one cell of a grid into numbers: a code of eight bits, and a cell of 32 bits that is drawn from it.
+"""What can lie in one cell of a grid, as a code of eight bits and as a cell of 32 bits that is drawn from it.
 
 A cell holds, from its lowest byte upwards, MiniGrid's object, colour and state, which are what a frame shows, and the
 code. The highest bit of a code says that nobody sees through the thing, so an opaque cell is a negative number.

@@ -1,4 +1,4 @@
-"""An action, the cell in front and the hand into what becomes of them: MiniGrid's rules for one agent and one cell.
+"""What an action does to the cell in front and to the hand: MiniGrid's rules for one agent and one cell.
 
 Every function takes what lies in front of the agent and what it carries. There are few of either, so the rules are
 tabulated once, and a batch of worlds looks its actions up.

@@ -1,4 +1,4 @@
-"""Cells in view into frame ids: a growing table of distinct frames, numbered in order of discovery, on any device."""
+"""A growing table of distinct frames, numbered in order of discovery, on any device."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""States into what the agent sees, as MiniGrid encodes it: from its own eyes, or the whole grid from above."""
+"""What the agent sees, as MiniGrid encodes it: from its own eyes, or the whole grid from above."""
 
 from functools import lru_cache
 

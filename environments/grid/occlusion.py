@@ -1,4 +1,4 @@
-"""Opaque cells of a view into the cells that are seen: MiniGrid's occlusion, a whole row of the view at a time.
+"""Which cells of a view are seen behind opaque ones: MiniGrid's occlusion, a whole row of the view at a time.
 
 MiniGrid lets sight spread from the agent row by row: within a row sideways through transparent cells, and from each of
 these into the next row, straight and aslant (`Grid.process_vis`). What a row passes on depends only on which of its

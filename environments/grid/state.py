@@ -1,4 +1,4 @@
-"""Layouts into the worlds that they begin: the state of many episodes at once."""
+"""The state of many episodes of one world at once."""
 
 from dataclasses import dataclass, fields
 

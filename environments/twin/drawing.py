@@ -1,4 +1,4 @@
-"""Text drawings into states, and back: a world that can be read, written by hand, and kept beside a test.
+"""Text drawings of states: a world that can be read, written by hand, and kept beside a test.
 
     #   #   #   #   #
     #   >   .   Kg  #
@@ -20,9 +20,8 @@ import torch
 
 from environments.families.legality import require_legal
 from environments.grid.cells import EMPTY, THING_OF_CODE, WALL, Thing, cell_of_code, code_of, codes_of
-from environments.grid.rules import parameter_row
 from environments.grid.state import State
-from environments.grid.world_spec import WorldSpec
+from environments.grid.world_spec import WorldSpec, parameter_row
 from environments.twin.layouts import CPU
 
 ARROWS = ">v<^"

@@ -1,4 +1,4 @@
-"""Actions into the next state and what it pays, for many worlds at once, exactly as MiniGrid's `step` does it."""
+"""One step of many worlds at once, exactly as MiniGrid's `step` takes it."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,14 +10,14 @@ from minigrid.core.constants import DIR_TO_VEC
 from torch import Tensor
 
 from environments.grid.cells import N_CODES, cell_of_code, codes_of
-from environments.grid.interaction import EVENT_SHIFT, HAND_SHIFT, MOVES_SHIFT, interaction_table
-from environments.grid.rules import MatchMemory, Moment, check_ending
+from environments.grid.interaction import EVENT_SHIFT, GOAL, HAND_SHIFT, MOVES_SHIFT, NO_EVENT, interaction_table
 from environments.grid.state import State
+from environments.grid.transition import Transition
 from environments.grid.world_spec import WorldSpec
 
 
 @dataclass(frozen=True)
-class Verdict:
+class StepResult:
     """What one step brought. An episode can be truncated in the very step in which it terminates, as in MiniGrid."""
 
     reward: Float32[Tensor, " world"]
@@ -31,7 +31,7 @@ class Verdict:
         return self.terminated | self.truncated
 
 
-def step(state: State, action: Shaped[Tensor, "..."], spec: WorldSpec) -> tuple[State, Verdict]:
+def step(state: State, action: Shaped[Tensor, "..."], spec: WorldSpec) -> tuple[State, StepResult]:
     """Take one action in every world. The state is used up: its grid is written in place and belongs to the next one.
 
     Raises ValueError as `require_actions` does.
@@ -53,7 +53,7 @@ def step(state: State, action: Shaped[Tensor, "..."], spec: WorldSpec) -> tuple[
         time=state.time + 1,
         parameters=state.parameters,
     )
-    moment = Moment(
+    transition = Transition(
         action=action,
         parameters=state.parameters,
         event=effect >> EVENT_SHIFT,
@@ -65,7 +65,7 @@ def step(state: State, action: Shaped[Tensor, "..."], spec: WorldSpec) -> tuple[
         grid=after.grid,
         height=spec.height,
     )
-    return after, _judge(moment, after.time, spec)
+    return after, _result(transition, after.time, spec)
 
 
 def require_actions(
@@ -90,13 +90,15 @@ def require_actions(
     return action
 
 
-def _judge(moment: Moment, time: Int64[Tensor, " world"], spec: WorldSpec) -> Verdict:
-    ending = check_ending(spec.rule, moment)
-    return Verdict(
-        reward=reward_after(time, spec.max_steps) * ending.success,
-        terminated=ending.terminated,
+def _result(transition: Transition, time: Int64[Tensor, " world"], spec: WorldSpec) -> StepResult:
+    """Goals and lava count in every world, and the rule has the last word."""
+    ruled = spec.rule.ending(transition)
+    success = ruled.success | ((transition.event == GOAL) & ~ruled.terminated)
+    return StepResult(
+        reward=reward_after(time, spec.max_steps) * success,
+        terminated=ruled.terminated | (transition.event != NO_EVENT),
         truncated=time >= spec.max_steps,
-        success=ending.success,
+        success=success,
     )
 
 
@@ -119,12 +121,11 @@ class _Tables:
 
 @lru_cache
 def _tables(spec: WorldSpec, device: torch.device) -> _Tables:
-    pickup_toggles = isinstance(spec.rule, MatchMemory) and spec.rule.pickup_toggles
     turned = torch.arange(4)[:, None].repeat(1, len(Actions))
     turned[:, Actions.left] = torch.tensor([3, 0, 1, 2])
     turned[:, Actions.right] = torch.tensor([1, 2, 3, 0])
     return _Tables(
-        effect=interaction_table(device, pickup_toggles=pickup_toggles),
+        effect=interaction_table(device, pickup_toggles=spec.rule.pickup_toggles),
         cell=cell_of_code(device),
         stride=torch.tensor([int(x) * spec.height + int(y) for x, y in DIR_TO_VEC], device=device),
         turned=turned.flatten().to(device),

@@ -1,4 +1,4 @@
-"""One world and a small change into another: things placed, moved, recoloured or removed, and states from arrays."""
+"""Edits of one world: things placed, moved, recoloured or removed, and states read from pictures."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,9 +11,8 @@ from torch import Tensor
 
 from environments.families.legality import is_legal, require_legal
 from environments.grid.cells import COLOURS, EMPTY, THING_OF_CODE, WALL, Thing, cell_of_code, code_of, codes_of
-from environments.grid.rules import Parameter, PickUpTarget, parameter_row
 from environments.grid.state import State
-from environments.grid.world_spec import WorldSpec
+from environments.grid.world_spec import Parameter, WorldSpec, parameter_row
 from environments.twin.layouts import CPU
 
 
@@ -106,7 +105,7 @@ def _follow(parameters: Int64[Tensor, " parameter"], edit: Edit, *, state: State
         case Move(to_x=x, to_y=y) if Parameter.DOOR in spec.rule.parameters:
             used = parameters[: len(spec.rule.parameters)]
             used[used == cell] = spec.cell(x, y)
-        case Recolour(colour=colour) if isinstance(spec.rule, PickUpTarget):
+        case Recolour(colour=colour) if spec.rule.follows_recolouring:
             thing = _thing_at(state, cell)
             if code_of(thing) == int(parameters[0]):
                 parameters[0] = code_of(replace(thing, colour=colour))

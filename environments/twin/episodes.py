@@ -1,4 +1,4 @@
-"""Layouts into endless episodes in many worlds: a world whose episode ends begins its next one in the same step."""
+"""Endless episodes in many worlds: a world whose episode ends begins its next one in the same step."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from environments.families.legality import require_legal
 from environments.grid.state import State
-from environments.twin.dynamics import Verdict, step
+from environments.twin.dynamics import StepResult, step
 from environments.twin.layouts import Layouts
 
 _GOLDEN_GAMMA = 0x9E3779B97F4A7C15 - 2**64
@@ -21,14 +21,14 @@ _SECOND_FACTOR = 0x94D049BB133111EB - 2**64
 class Advance:
     """What one step of every world brought, and how the episodes that it ended looked at their end."""
 
-    verdict: Verdict
+    result: StepResult
     ended: Int64[Tensor, " ended"]
     """The worlds whose episodes ended."""
     final: State
     """Their last states, in the same order; by now these worlds have begun their next episodes."""
 
 
-class Episodes:
+class BatchedEpisodes:
     """Worlds that start over by themselves.
 
     The layout of episode k of world w is drawn by a hash of w's key and k, so it does not depend on what a policy does:
@@ -82,11 +82,11 @@ class Episodes:
 
         Raises ValueError for actions that MiniGrid does not have, or for another number of them than of worlds.
         """
-        self._state, verdict = step(self._state, action, self.spec)
-        ended = verdict.ended.nonzero()[:, 0]
+        self._state, result = step(self._state, action, self.spec)
+        ended = result.ended.nonzero()[:, 0]
         final = self._state[ended]
         self._begin_next(ended)
-        return Advance(verdict, ended, final)
+        return Advance(result, ended, final)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return copies of the states and of how far each world has come."""

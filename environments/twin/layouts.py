@@ -1,4 +1,4 @@
-"""Seeds into layouts: everything random about an episode, made by MiniGrid itself, ready to be stepped in batches."""
+"""Layouts: everything random about an episode, made by MiniGrid itself, ready to be stepped in batches."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from jaxtyping import Float64, Int64
 from minigrid.minigrid_env import MiniGridEnv
 from torch import Tensor
 
-from environments.families.families import family_of, make
 from environments.families.legality import require_legal
+from environments.families.registry import family_of
 from environments.grid.cells import WALL, cell_of_code, code_of, thing_of
-from environments.grid.rules import parameter_row
 from environments.grid.state import State, concatenated
-from environments.grid.world_spec import WorldSpec
+from environments.grid.world_spec import WorldSpec, parameter_row
+from environments.registration import make
 
 CPU = torch.device("cpu")
 

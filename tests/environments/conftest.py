@@ -13,12 +13,12 @@ from minigrid.core.world_object import WorldObj
 from minigrid.minigrid_env import MiniGridEnv
 
 from environments.families.facts import fact_names, facts_of_states
-from environments.families.families import TWIN_IDS, make
 from environments.grid.cells import THING_OF_CODE, WALL, Thing, cell_of_code, code_of, codes_of, thing_of
 from environments.grid.observation import observe
 from environments.grid.state import State, concatenated
 from environments.grid.world_spec import WorldSpec
-from environments.twin.dynamics import Verdict, step
+from environments.registration import make, twin_ids
+from environments.twin.dynamics import StepResult, step
 from environments.twin.layouts import spec_of, state_of
 from tests.environments.minigrid_states import put_state, world_object
 from tests.environments.wanderer import Wanderer, read_facts
@@ -40,7 +40,7 @@ def module_of(env_id: str) -> str:
     return creator.__module__.rpartition(".")[2].removesuffix("_v1")
 
 
-FAMILIES = [FamilyOfIds(name, tuple(ids)) for name, ids in groupby(sorted(TWIN_IDS, key=module_of), key=module_of)]
+FAMILIES = [FamilyOfIds(name, tuple(ids)) for name, ids in groupby(sorted(twin_ids(), key=module_of), key=module_of)]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -171,12 +171,12 @@ def assert_twin_agrees(watched: Watched) -> None:
     names = [str(move) for move in moves]
     before = state_of_scenes([move.before for move in moves])
     assert_scenes(before, [move.before for move in moves], [f"before {name}" for name in names], spec)
-    stepped, verdict = step(before, torch.tensor([move.action for move in moves]), spec)
+    stepped, result = step(before, torch.tensor([move.action for move in moves]), spec)
     rewards, terminated, truncated = (np.array(column) for column in zip(*(move.told for move in moves), strict=True))
-    assert_column("reward", verdict.reward.numpy(), rewards.astype(np.float32), names)
-    assert_column("success", verdict.success.numpy(), rewards > 0, names)
-    assert_column("terminated", verdict.terminated.numpy(), terminated, names)
-    assert_column("truncated", verdict.truncated.numpy(), truncated, names)
+    assert_column("reward", result.reward.numpy(), rewards.astype(np.float32), names)
+    assert_column("success", result.success.numpy(), rewards > 0, names)
+    assert_column("terminated", result.terminated.numpy(), terminated, names)
+    assert_column("truncated", result.truncated.numpy(), truncated, names)
     assert_scenes(stepped, [move.after for move in moves], [f"after {name}" for name in names], spec)
 
 
@@ -236,20 +236,20 @@ class Beside:
         self.is_running = np.ones(len(self.envs), dtype=bool)
         assert_frames(observe(self.state, self.spec).numpy(), images, self.names)
 
-    def step(self, actions: Sequence[int]) -> Verdict:
+    def step(self, actions: Sequence[int]) -> StepResult:
         """Step both and assert that they agree, in the worlds whose episodes have not ended."""
         taken = torch.tensor(list(actions)) * torch.tensor(self.is_running)  # whose episode ended turns on the spot
         time = self.state.time.tolist()
-        self.state, verdict = step(self.state, taken, self.spec)
+        self.state, result = step(self.state, taken, self.spec)
         for world in np.flatnonzero(self.is_running).tolist():
             observation, reward, *over = self.envs[world].step(int(actions[world]))[:4]
             names = [f"after {self.names[world]}, step {time[world]}, action {actions[world]}"]
             for name, told in (("reward", np.float32(reward)), ("terminated", over[0]), ("truncated", over[1])):
-                assert_column(name, getattr(verdict, name)[[world]].numpy(), np.array([told]), names)
+                assert_column(name, getattr(result, name)[[world]].numpy(), np.array([told]), names)
             scene = read_scene(self.envs[world], self.state.parameters[world].tolist(), observation["image"], {})
             assert_scenes(self.state[torch.tensor([world])], [scene], names, self.spec)
             self.is_running[world] = not any(over)
-        return verdict
+        return result
 
 
 # ------------------------------------------------------------------------------------------------------- fixtures

@@ -7,10 +7,16 @@ from minigrid.core.grid import Grid
 from minigrid.core.world_object import Box, WorldObj
 from minigrid.minigrid_env import MiniGridEnv
 
-from environments.families.families import family_of
+from environments.families.done_beside import DoneBeside
+from environments.families.fetch import Fetch
+from environments.families.pick_up import PickUpTarget
+from environments.families.put_near import PutNear
+from environments.families.red_blue_doors import OpenRedThenBlue
+from environments.families.registry import family_of
+from environments.families.unlock import OpenDoor
 from environments.grid.cells import THING_OF_CODE, Thing, codes_of, thing_of
-from environments.grid.rules import DoneBeside, Fetch, OpenDoor, OpenRedThenBlue, PickUpTarget, PutNear, Rule
 from environments.grid.state import State
+from environments.grid.world_spec import Rule
 
 
 def world_object(thing: Thing) -> WorldObj | None:

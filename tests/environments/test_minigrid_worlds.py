@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from environments.families.families import make
 from environments.minigrid_worlds import MiniGridWorlds
+from environments.registration import make
 from environments.worlds import Worlds
 
 MOVING = "MiniGrid-Dynamic-Obstacles-5x5-v0"

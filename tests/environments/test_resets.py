@@ -5,8 +5,7 @@ import pytest
 from gymnasium.spaces import Dict
 from minigrid.core.mission import MissionSpace
 
-from environments.families.families import make
-from environments.registration import SUPPORTED_IDS
+from environments.registration import SUPPORTED_IDS, make
 from environments.resets import beginnings
 
 MINIGRID_IDS = [name for name in gymnasium.registry if name.startswith("MiniGrid-") and "WFC" not in name]

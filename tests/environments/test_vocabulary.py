@@ -5,9 +5,9 @@ import pytest
 import torch
 from minigrid.wrappers import FullyObsWrapper, OneHotPartialObsWrapper
 
-from environments.families.families import make
 from environments.graph.state_graph import state_graph
 from environments.grid.observation import observe
+from environments.registration import make
 from environments.twin.layouts import spec_of, state_of
 from environments.vocabulary import (
     ACTIONS,

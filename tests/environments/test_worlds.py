@@ -10,11 +10,12 @@ import torch
 from minigrid.core.constants import OBJECT_TO_IDX
 from minigrid.envs.memory import MemoryEnv
 
-from environments.facts import FACTS, facts_of
-from environments.graph.exploration import CONTINUES, FAILURE, SUCCESS
+from environments.families.memory import MEMORY_FACTS
+from environments.graph.enumeration import CONTINUES, FAILURE, SUCCESS
 from environments.graph.shortest import optimal_actions, steps_to_success
 from environments.graph.state_graph import StateGraph, state_graph
 from environments.worlds import N_DRAWN_STARTS, GraphWorlds, Worlds
+from tests.environments.wanderer import facts_of
 
 MOVABLE = "MiniGrid-MemoryS7FixedStart-v0"
 STATIC = "MiniGrid-MemoryS7FixedStartStatic-v0"
@@ -124,7 +125,7 @@ def test_that_comparison_meets_success_failure_and_the_time_limit() -> None:
 
 def test_the_best_path_returns_0_892_in_every_world() -> None:
     worlds = _worlds(MOVABLE, 32)
-    turn = worlds.facts()[:, FACTS.index("correct_turn")].long()
+    turn = worlds.facts()[:, MEMORY_FACTS.index("correct_turn")].long()
     forward = torch.full_like(turn, 2)
     *_, last = [worlds.step(action) for action in (*[forward] * 4, turn, forward)]
     torch.testing.assert_close(last.reward, torch.full((32,), 0.892))
@@ -190,7 +191,7 @@ def test_graph_worlds_are_worlds() -> None:
     worlds: Worlds = _worlds(STATIC, 2)
     assert isinstance(worlds, Worlds)
     assert (worlds.env_id, worlds.n_worlds, worlds.n_actions, worlds.max_steps) == (STATIC, 2, 7, 50)
-    assert worlds.fact_names == FACTS
+    assert worlds.fact_names == MEMORY_FACTS
 
 
 @pytest.mark.parametrize("action", [-1, 7])

@@ -7,13 +7,15 @@ from itertools import pairwise
 from typing import cast
 
 import numpy as np
+from jaxtyping import Int16
 from minigrid.core.actions import Actions
 from minigrid.core.constants import COLOR_TO_IDX, DIR_TO_VEC, OBJECT_TO_IDX
-from minigrid.core.world_object import Door, WorldObj
+from minigrid.core.world_object import Ball, Door, Key, WorldObj
 from minigrid.envs.memory import MemoryEnv
 from minigrid.minigrid_env import MiniGridEnv
 
-from environments.facts import FACTS, facts_of
+from environments.families.memory import MEMORY_FACTS
+from environments.grid.facts import CARRIED
 
 Place = tuple[int, int]
 
@@ -121,7 +123,7 @@ def _actions_along(way: list[Place], env: MiniGridEnv) -> list[int]:
 def read_facts(env: MiniGridEnv) -> dict[str, int]:
     """The facts of an environment's present state, from its own objects and its own names for them."""
     if isinstance(env, MemoryEnv):
-        facts = dict(zip(FACTS, facts_of(env).tolist(), strict=True))
+        facts = dict(zip(MEMORY_FACTS, facts_of(env).tolist(), strict=True))
         return {**facts, "time": env.step_count}
     view, is_seen = env.gen_obs_grid()
     size = env.agent_view_size
@@ -209,3 +211,28 @@ def _own_facts(env: MiniGridEnv) -> dict[str, int]:
         case "UnlockEnv":
             return {"door_is_locked": int(own["door"].is_locked)}
     return {}
+
+
+def facts_of(env: MemoryEnv) -> Int16[np.ndarray, " fact"]:
+    """The facts of a memory environment as its own objects have them, in the order of MEMORY_FACTS, with time 0."""
+    column, corridor = env.success_pos[0], env.height // 2
+    top, bottom = env.grid.get(column, corridor - 2), env.grid.get(column, corridor + 2)
+    assert top is not None
+    assert bottom is not None
+    is_top_correct = env.success_pos[1] < corridor
+    view, _ = env.gen_obs_grid()  # it holds the grid's own objects
+    visible = [cell for cell in view.grid if isinstance(cell, Key | Ball)]
+    facts = {
+        "instruction": ("key", "ball").index((top if is_top_correct else bottom).type),
+        "top_target": ("key", "ball").index(top.type),
+        "correct_turn": 0 if is_top_correct else 1,
+        "x": env.agent_pos[0],
+        "y": env.agent_pos[1],
+        "direction": env.agent_dir,
+        "carrying": 0 if env.carrying is None else CARRIED.index(env.carrying.type),
+        "instruction_visible": any(seen is not top and seen is not bottom for seen in visible),
+        "keys_visible": sum(isinstance(seen, Key) for seen in visible),
+        "balls_visible": sum(isinstance(seen, Ball) for seen in visible),
+        "time": 0,
+    }
+    return np.array([facts[name] for name in MEMORY_FACTS], dtype=np.int16)

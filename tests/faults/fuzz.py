@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from dtinterp.foundation.errors import UserError
-from environments.errors import WorldError
+from environments.registration import WorldError
 from tests.faults.mutations import Files, Mutated, mutated
 from tests.faults.readers import Reader, readers
 

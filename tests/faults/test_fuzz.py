@@ -81,6 +81,6 @@ def test_what_is_wrong_with_an_answer_is_noticed(tmp_path: Path) -> None:
 
 
 def _refuse(sentence: str) -> str:
-    from environments.errors import WorldError
+    from environments.registration import WorldError
 
     raise WorldError(sentence)

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from dtinterp.demonstrations.minari.format import METADATA_FILE, OWN_METADATA, OwnMetadata
 from dtinterp.foundation.artefacts.reading import parse_json, read_json
 from dtinterp.foundation.errors import UserError
-from environments.families.families import make
+from environments.registration import make
 from environments.vocabulary import ACTIONS, CHANNELS, VIEW
 
 IMAGE = "image"

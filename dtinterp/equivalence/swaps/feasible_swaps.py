@@ -17,8 +17,8 @@ from dtinterp.equivalence.swaps.contexts import Contexts
 from dtinterp.equivalence.swaps.trials import Trials
 from dtinterp.foundation.errors import UserError
 from environments.graph.beliefs import WindowsOfGraph, beliefs
+from environments.graph.enumeration import CONTINUES
 from environments.graph.evaluation import PAD
-from environments.graph.exploration import CONTINUES
 from environments.graph.state_graph import StateGraph
 
 CHUNK = 512

@@ -24,8 +24,7 @@ from itertools import chain
 import numpy as np
 from jaxtyping import Int32
 
-from environments.graph.exploration import CONTINUES, NOWHERE
-from environments.graph.numbering import number_rows
+from environments.graph.enumeration import CONTINUES, NOWHERE, number_rows
 from environments.graph.partitions import bisimulation
 from environments.graph.state_graph import StateGraph
 

@@ -29,7 +29,7 @@ from torch import Tensor
 from dtinterp.equivalence.behaviour.quotient import Judge
 from dtinterp.equivalence.partition import Partition
 from dtinterp.equivalence.relation import Relation
-from environments.graph.exploration import CONTINUES, NOWHERE, SUCCESS
+from environments.graph.enumeration import CONTINUES, NOWHERE, SUCCESS
 from environments.graph.state_graph import StateGraph
 
 NO_CONFUSIONS = (

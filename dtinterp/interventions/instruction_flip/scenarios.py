@@ -15,7 +15,8 @@ from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.frame_table import ABSENT, FrameTable
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.intervene import first_frame
-from environments.facts import FACT_VALUES, FACTS
+from environments.families.memory import MEMORY_FACTS
+from environments.families.registry import FACT_VALUES
 from environments.graph.state_graph import StateGraph
 from environments.vocabulary import ACTIONS, CHANNELS, one_hot
 
@@ -120,7 +121,7 @@ def _start(graph: StateGraph, instruction: str, left: str) -> int:
         "direction": FACT_VALUES["direction"].index("east"),
     }
     facts = graph.facts[graph.start]
-    agrees = np.all([facts[:, FACTS.index(name)] == value for name, value in wanted.items()], axis=0)
+    agrees = np.all([facts[:, MEMORY_FACTS.index(name)] == value for name, value in wanted.items()], axis=0)
     starts = np.unique(graph.start[agrees])
     if len(starts) != 1:
         raise UserError(

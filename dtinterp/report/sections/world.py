@@ -12,7 +12,8 @@ from dtinterp.report.layout import figure_block, paragraph, section, table_block
 from dtinterp.report.pictures import frame_picture, in_words, standalone
 from dtinterp.report.results import StudyResults
 from dtinterp.report.tables import demonstration_table
-from environments.facts import FACT_VALUES, FACTS
+from environments.families.memory import MEMORY_FACTS
+from environments.families.registry import FACT_VALUES
 from environments.graph.state_graph import StateGraph, state_graph
 from environments.rendering import png_data_uri, render_state
 
@@ -86,7 +87,7 @@ def _start(graph: StateGraph, state: int) -> Html:
 
 def _start_name(graph: StateGraph, state: int) -> str:
     """Return the configuration's name, such as `Key,Key-Ball`."""
-    facts = dict(zip(FACTS, graph.facts[state].tolist(), strict=True))
+    facts = dict(zip(MEMORY_FACTS, graph.facts[state].tolist(), strict=True))
     words_of = FACT_VALUES["instruction"][facts["instruction"]], FACT_VALUES["top_target"][facts["top_target"]]
     return configuration_names()[CONFIGURATIONS.index(words_of)]
 

@@ -14,7 +14,7 @@ from dtinterp.commands.models.train_model import train_model
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import SEEDS
 from dtinterp.model.config import TrainConfig
-from environments.errors import WorldError
+from environments.registration import WorldError
 
 HOSTILE = (math.nan, math.inf, -math.inf, -1, -1e30, 10**12)
 ALLOWED = {"target_return": {-1}, **{name: {10**12} for name in SEEDS}}

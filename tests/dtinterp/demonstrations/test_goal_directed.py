@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from dtinterp.demonstrations.goal_directed import ASTRAY, HOMEWARD, tours
-from environments.graph.exploration import SUCCESS
+from environments.graph.enumeration import SUCCESS
 
 
 @pytest.fixture(scope="module")

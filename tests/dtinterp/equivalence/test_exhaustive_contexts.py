@@ -10,7 +10,7 @@ from dtinterp.equivalence.exhaustive_contexts import plays, refuse_plays, tried_
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.equivalence.swaps.contexts import Contexts
 from dtinterp.foundation.errors import UserError
-from environments.graph.exploration import CONTINUES
+from environments.graph.enumeration import CONTINUES
 
 CONFIG = EquivalenceConfig(contexts="plays", horizon=2, target_return=0.892)
 

@@ -16,15 +16,17 @@ from minigrid.envs.redbluedoors import RedBlueDoorEnv
 from minigrid.envs.unlock import UnlockEnv
 from minigrid.minigrid_env import MiniGridEnv
 
-from environments.facts import FACT_VALUES, FACTS, facts_of
 from environments.families.facts import fact_names, facts_of_states, target_is_visible
-from environments.families.families import TWIN_IDS, family_of, make
+from environments.families.memory import MEMORY_FACTS
+from environments.families.registry import FACT_VALUES, family_of
 from environments.grid.cells import codes_of
 from environments.grid.observation import look
 from environments.grid.state import State
 from environments.grid.world_spec import WorldSpec
+from environments.registration import make, twin_ids
 from environments.twin.dynamics import step
 from environments.twin.layouts import draw_layouts, spec_of, state_of
+from tests.environments.wanderer import facts_of
 
 ACTIONS = (2, 1, 2, 3, 2, 0, 5, 2, 3, 1, 2, 4, 2, 0, 2, 5, 2, 1, 2, 2)
 
@@ -41,7 +43,7 @@ def test_memory_worlds_have_the_facts_of_minigrids_environment(env_id: str) -> N
             assert facts[-1] == env.step_count
             if env.step(action)[2]:
                 break
-    assert fact_names(spec) == FACTS
+    assert fact_names(spec) == MEMORY_FACTS
 
 
 def _target(env: MiniGridEnv) -> tuple[str, str]:
@@ -113,7 +115,7 @@ ONE_OF_EACH_FAMILY = (
 def test_every_rule_is_among_the_worlds_of_the_next_test() -> None:
     """MiniGrid's own step is two entries, and those that pick up a box or a ball share one rule."""
     families = {id(family_of(make(env_id))) for env_id in ONE_OF_EACH_FAMILY}
-    assert families >= {id(family_of(make(env_id))) for env_id in TWIN_IDS if "WFC" not in env_id}
+    assert families >= {id(family_of(make(env_id))) for env_id in twin_ids() if "WFC" not in env_id}
 
 
 @pytest.mark.parametrize("env_id", ONE_OF_EACH_FAMILY)
@@ -247,7 +249,7 @@ def test_a_target_box_that_was_opened_is_still_the_target() -> None:
     assert (before[:, 0] == OBJECT_TO_IDX["box"]).any()
     state = layouts.start.clone()
     state = replace(state, position=state.parameters[:, 1] - 8, direction=torch.zeros_like(state.direction))
-    state, verdict = step(state, torch.full((60,), 5), layouts.spec)
-    assert not verdict.ended.any()
+    state, result = step(state, torch.full((60,), 5), layouts.spec)
+    assert not result.ended.any()
     assert (codes_of(state.grid.gather(1, state.parameters[:, 1:2])) == 0).any()
     assert torch.equal(facts_of_states(state, layouts.spec)[:, columns], before)

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from environments.families.families import TWIN_IDS
 from environments.families.legality import is_legal, require_legal
 from environments.graph.enumeration import enumerate_states
 from environments.graph.starts import exhaustive_layouts
 from environments.grid.cells import THING_OF_CODE, Thing, cell_of_code, code_of, codes_of
 from environments.grid.state import concatenated
+from environments.registration import twin_ids
 from environments.twin.dynamics import step
 from environments.twin.layouts import draw_layouts
 
@@ -19,7 +19,7 @@ KEY = code_of(Thing("key", "red"))
 PUT_NEAR = draw_layouts("MiniGrid-PutNear-6x6-N2-v0", [0])
 
 
-@pytest.mark.parametrize("env_id", TWIN_IDS)
+@pytest.mark.parametrize("env_id", twin_ids())
 @pytest.mark.filterwarnings("ignore:.*out of date")
 def test_layouts_of_minigrid_and_what_follows_from_them_are_legal(env_id: str) -> None:
     layouts, rng = draw_layouts(env_id, range(6)), torch.Generator().manual_seed(0)
@@ -27,8 +27,8 @@ def test_layouts_of_minigrid_and_what_follows_from_them_are_legal(env_id: str) -
     for _ in range(40):
         assert is_legal(state, layouts.spec)[goes_on].all()
         drawn = torch.multinomial(torch.tensor([0.12, 0.1, 0.4, 0.14, 0.12, 0.12]), 6, replacement=True, generator=rng)
-        state, verdict = step(state, drawn * goes_on, layouts.spec)
-        goes_on &= ~verdict.ended
+        state, result = step(state, drawn * goes_on, layouts.spec)
+        goes_on &= ~result.ended
 
 
 @pytest.mark.parametrize(

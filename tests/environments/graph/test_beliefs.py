@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from environments.graph.beliefs import WindowsOfGraph, belief_of_label, beliefs, same_belief
+from environments.graph.enumeration import CONTINUES, number_rows
 from environments.graph.evaluation import PAD
-from environments.graph.exploration import CONTINUES
-from environments.graph.numbering import number_rows
 from environments.graph.partitions import is_refined_by
 from environments.graph.state_graph import StateGraph, state_graph
 

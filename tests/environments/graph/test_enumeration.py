@@ -12,14 +12,26 @@ from minigrid.core.actions import Actions
 from minigrid.envs.memory import MemoryEnv
 from minigrid.minigrid_env import MiniGridEnv
 
-from environments.families.families import TWIN_IDS, make
-from environments.graph.enumeration import enumerate_states, state_keys
-from environments.graph.exploration import CONTINUES, FAILURE, NOWHERE, SUCCESS, explore
+from environments.graph.enumeration import (
+    CONTINUES,
+    FAILURE,
+    NOWHERE,
+    SUCCESS,
+    UNREACHABLE,
+    enumerate_states,
+    number_rows,
+    state_keys,
+    steps_to_reach,
+)
 from environments.graph.starts import exhaustive_layouts
 from environments.graph.state_graph import layout_graph
+from environments.grid.cells import Thing
 from environments.grid.state import State
+from environments.registration import make, twin_ids
 from environments.twin.dynamics import step
+from environments.twin.editing import Move, Place, Recolour, edited
 from environments.twin.layouts import draw_layouts, state_of
+from tests.environments.stepping import explore
 
 STEPPED = ("MiniGrid-MemoryS7-v0", "MiniGrid-MemoryS7FixedStartStatic-v0", "MiniGrid-MemoryS9-v0")
 
@@ -117,7 +129,7 @@ def _moves(env: MiniGridEnv, state: State, put: Callable, scene_of: Callable) ->
 
 def test_every_family_has_a_graph_that_minigrid_made_too_or_is_named() -> None:
     too_large = {"blockedunlockpickup", "lockedroom", "playground"}
-    modules = {load_env_creator(str(gymnasium.spec(env_id).entry_point)).__module__ for env_id in TWIN_IDS}
+    modules = {load_env_creator(str(gymnasium.spec(env_id).entry_point)).__module__ for env_id in twin_ids()}
     names = {module.rpartition(".")[2].removesuffix("_v1") for module in modules}
     assert {*SMALL, *too_large} == names
 
@@ -127,9 +139,9 @@ def test_states_are_distinct_and_moves_lead_to_what_a_step_makes() -> None:
     keys = state_keys(found.states)
     assert len(set(keys)) == len(keys) == len(found.next_state)
     for action in range(7):
-        after, verdict = step(found.states.clone(), torch.full((len(keys),), action), found.spec)
+        after, result = step(found.states.clone(), torch.full((len(keys),), action), found.spec)
         reached = [keys[state] if state != NOWHERE else None for state in found.next_state[:, action]]
-        made = [None if over else key for key, over in zip(state_keys(after), verdict.terminated.tolist(), strict=True)]
+        made = [None if over else key for key, over in zip(state_keys(after), result.terminated.tolist(), strict=True)]
         assert reached == made
 
 
@@ -160,7 +172,80 @@ def test_too_many_states_are_refused() -> None:
 
 @pytest.mark.parametrize("env_id", ["MiniGrid-DoorKey-5x5-v0", "MiniGrid-KeyCorridorS3R1-v0", "MiniGrid-Unlock-v0"])
 def test_worlds_of_other_families_have_graphs_too(env_id: str) -> None:
-    assert env_id in TWIN_IDS
+    assert env_id in twin_ids()
     graph = layout_graph(draw_layouts(env_id, [1]))
     assert (graph.steps_to_success[graph.start] > 0).all()
     assert graph.facts.shape == (graph.n_states, len(graph.fact_names))
+
+
+# ------------------------------------------------------------------------------ whether a state can come about
+
+
+def test_every_state_of_a_world_is_reached_at_its_depth() -> None:
+    found = enumerate_states(exhaustive_layouts("MiniGrid-MemoryS7FixedStart-v0"))
+    assert np.array_equal(steps_to_reach(found, found.states), found.depth)
+
+
+def test_a_moved_key_is_reachable_where_keys_can_be_carried_and_nowhere_else() -> None:
+    steps = []
+    for env_id in ("MiniGrid-MemoryS7FixedStart-v0", "MiniGrid-MemoryS7FixedStartStatic-v0"):
+        layouts = exhaustive_layouts(env_id)
+        moved = edited(layouts.start[torch.tensor([0])], Move(1, 2, 2, 2), layouts.spec)
+        steps.append(int(steps_to_reach(enumerate_states(layouts), moved)[0]))
+    assert steps[0] > 0
+    assert steps[1] == UNREACHABLE
+
+
+def test_a_colour_that_the_world_does_not_have_is_out_of_reach() -> None:
+    layouts = draw_layouts("MiniGrid-DoorKey-5x5-v0", [0])
+    found = enumerate_states(layouts)
+    state = found.states[torch.tensor([0])]
+    key = next((x, y) for x in range(5) for y in range(5) if _is_key(state, layouts.spec.cell(x, y)))
+    assert steps_to_reach(found, edited(state, Recolour(*key, "red"), layouts.spec)).tolist() == [UNREACHABLE]
+    free = next(cell for cell in range(25) if int(state.grid[0, cell]) == 1 and cell != int(state.position))
+    place = Place(*layouts.spec.place(free), Thing("ball", "red"))
+    assert steps_to_reach(found, edited(state, place, layouts.spec)).tolist() == [UNREACHABLE]
+
+
+def _is_key(state: State, cell: int) -> bool:
+    return (int(state.grid[0, cell]) & 255) == 5
+
+
+def test_states_of_another_size_are_refused() -> None:
+    found = enumerate_states(draw_layouts("MiniGrid-Empty-5x5-v0", [0]))
+    with pytest.raises(ValueError, match=r"The states have 36 cells; those of MiniGrid-Empty-5x5-v0 have 25"):
+        steps_to_reach(found, draw_layouts("MiniGrid-Empty-6x6-v0", [0]).start)
+
+
+def test_what_takes_longer_than_the_time_limit_is_out_of_reach() -> None:
+    """A world with a longer limit has the same states, and says how far each of them is."""
+    hasty, patient = (
+        enumerate_states(draw_layouts("MiniGrid-DoorKey-5x5-v0", [0], max_steps=max_steps)) for max_steps in (20, 250)
+    )
+    depth = steps_to_reach(patient, hasty.states)
+    assert depth.max() > 20
+    assert np.array_equal(steps_to_reach(hasty, hasty.states), np.where(depth < 20, depth, UNREACHABLE))
+
+
+# --------------------------------------------------------------------------------------- numbers of distinct rows
+
+
+def test_equal_rows_share_a_number() -> None:
+    rows = np.random.default_rng(0).integers(0, 2, (60, 2, 2))
+    numbers = number_rows(rows)
+    for first, second in np.ndindex(60, 60):
+        assert (numbers[first] == numbers[second]) == np.array_equal(rows[first], rows[second])
+
+
+def test_numbers_follow_first_appearance() -> None:
+    assert number_rows(np.array([[7], [3], [7], [9], [3]])).tolist() == [0, 1, 0, 2, 1]
+
+
+def test_numbering_numbers_changes_nothing() -> None:
+    numbers = number_rows(np.random.default_rng(1).integers(0, 5, (40, 1)))
+    assert np.array_equal(number_rows(numbers[:, None]), numbers)
+
+
+def test_rows_may_lie_apart_in_memory() -> None:
+    rows = np.array([[1, 0, 2, 0], [1, 5, 2, 5]])[:, ::2]
+    assert number_rows(rows).tolist() == [0, 0]

@@ -6,9 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from environments.facts import FACTS
-from environments.graph.exploration import NOWHERE, SUCCESS
-from environments.graph.numbering import number_rows
+from environments.families.memory import MEMORY_FACTS
+from environments.graph.enumeration import NOWHERE, SUCCESS, number_rows
 from environments.graph.partitions import (
     bisimulation,
     frame_partition,
@@ -89,7 +88,9 @@ def test_each_bisimulation_class_is_one_pair_of_mirror_images(env_id: str, n_cla
     first, second = np.argsort(label, kind="stable").reshape(-1, 2).T
     assert np.array_equal(graph.overview[first], _mirrored(graph.overview[second]))
     assert np.array_equal(graph.frames[graph.frame_id[first]], _mirrored(graph.frames[graph.frame_id[second]]))
-    unlike = {FACTS[column] for column in np.flatnonzero((graph.facts[first] != graph.facts[second]).any(axis=0))}
+    unlike = {
+        MEMORY_FACTS[column] for column in np.flatnonzero((graph.facts[first] != graph.facts[second]).any(axis=0))
+    }
     assert unlike <= {"instruction", "top_target", "carrying", "keys_visible", "balls_visible"}
 
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from environments.families.families import TWIN_IDS
-from environments.graph.exploration import CONTINUES, FAILURE, NOWHERE, SUCCESS
+from environments.graph.enumeration import CONTINUES, FAILURE, NOWHERE, SUCCESS
 from environments.graph.shortest import NO_WAY, optimal_actions, steps_to_success
 from environments.graph.state_graph import StateGraph, layout_graph, state_graph
+from environments.registration import twin_ids
 from environments.twin.layouts import draw_layouts
 
 IDS = ["MiniGrid-MemoryS7FixedStart-v0", "MiniGrid-MemoryS7FixedStartStatic-v0"]
@@ -89,7 +89,7 @@ def test_every_state_of_the_movable_world_has_a_way_to_success() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*out of date")
-@pytest.mark.parametrize("env_id", [env_id for env_id in TWIN_IDS if env_id not in {*TOO_LARGE, *LARGE}])
+@pytest.mark.parametrize("env_id", [env_id for env_id in twin_ids() if env_id not in {*TOO_LARGE, *LARGE}])
 @pytest.mark.parametrize("seed", [3, 4, 5])
 def test_optimal_actions_succeed_in_minigrid_as_early_as_the_graph_says(
     env_id: str, seed: int, watch: Callable, agrees: Callable

@@ -10,8 +10,8 @@ import torch
 from minigrid.core.constants import OBJECT_TO_IDX
 from minigrid.envs.memory import MemoryEnv
 
-from environments.facts import FACTS
-from environments.graph.exploration import NOWHERE, SUCCESS
+from environments.families.memory import MEMORY_FACTS
+from environments.graph.enumeration import NOWHERE, SUCCESS
 from environments.graph.state_graph import StateGraph, state_graph
 from environments.vocabulary import one_hot
 
@@ -64,7 +64,7 @@ def test_six_actions_lead_from_every_start_to_success(env_id: str) -> None:
 def test_the_only_best_way_is_four_forwards_then_the_correct_turn(env_id: str) -> None:
     graph = state_graph(env_id)
     for start in graph.start:
-        state, turn = start, graph.facts[start, FACTS.index("correct_turn")]
+        state, turn = start, graph.facts[start, MEMORY_FACTS.index("correct_turn")]
         for action in (2, 2, 2, 2, turn, 2):
             assert np.flatnonzero(graph.optimal[state]).tolist() == [action]
             last, state = state, graph.next_state[state, action]
@@ -94,7 +94,7 @@ def test_a_walk_in_the_graph_is_a_walk_in_minigrid(env_id: str, seed: int) -> No
     for action in np.random.default_rng(seed).choice(7, size=200, p=[0.15, 0.15, 0.35, 0.15, 0.1, 0.05, 0.05]):
         assert np.array_equal(graph.frames[graph.frame_id[state]], observation["image"])
         assert np.array_equal(graph.overview[state], _overview(env))
-        carried = ["nothing", "key", "ball"][graph.facts[state, FACTS.index("carrying")]]
+        carried = ["nothing", "key", "ball"][graph.facts[state, MEMORY_FACTS.index("carrying")]]
         assert carried == ("nothing" if env.carrying is None else env.carrying.type)
         observation, reward, terminated, _, _ = env.step(int(action))
         assert graph.outcome[state, action] == (0 if not terminated else 1 if reward else 2)
@@ -113,7 +113,7 @@ def test_frames_are_distinct_and_numbered_in_order_of_discovery() -> None:
 
 
 def test_time_is_left_to_the_worlds() -> None:
-    assert not state_graph(STATIC).facts[:, FACTS.index("time")].any()
+    assert not state_graph(STATIC).facts[:, MEMORY_FACTS.index("time")].any()
 
 
 def test_a_graph_is_enumerated_once() -> None:

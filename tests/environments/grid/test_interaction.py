@@ -7,7 +7,6 @@ import torch
 from minigrid.core.actions import Actions
 from minigrid.minigrid_env import MiniGridEnv
 
-from environments.families.families import make
 from environments.grid.cells import EMPTY, THING_OF_CODE, Thing, code_of, thing_of
 from environments.grid.interaction import (
     EVENT_SHIFT,
@@ -21,6 +20,7 @@ from environments.grid.interaction import (
     pick_up,
     toggle,
 )
+from environments.registration import make
 from environments.twin.layouts import state_of
 
 CPU = torch.device("cpu")

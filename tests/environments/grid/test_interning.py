@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from environments.graph.numbering import number_rows
+from environments.graph.enumeration import number_rows
 from environments.grid.cells import Thing, cell_of_code, code_of
 from environments.grid.interning import FrameInterner
 from environments.grid.observation import look, observe

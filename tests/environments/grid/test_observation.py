@@ -5,9 +5,9 @@ import pytest
 import torch
 from minigrid.wrappers import FullyObsWrapper
 
-from environments.families.families import make
 from environments.grid.cells import Thing, cell_of_code, code_of
 from environments.grid.observation import cells_in_view, frames_of, look, observe, overview, pitch_of
+from environments.registration import make
 from environments.twin.layouts import draw_layouts, spec_of, state_of
 from environments.vocabulary import decode, one_hot
 

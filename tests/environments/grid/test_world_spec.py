@@ -2,15 +2,15 @@
 
 import pytest
 
-from environments.grid.rules import ReachGoal
+from environments.families.reach_goal import ReachGoal
 from environments.grid.world_spec import WorldSpec
 
-SETTING = WorldSpec("drawn", width=6, height=4, max_steps=10, rule=ReachGoal())
+SPEC = WorldSpec("drawn", width=6, height=4, max_steps=10, rule=ReachGoal())
 
 
 def test_places_and_cells_are_inverse() -> None:
-    assert [SETTING.cell(*SETTING.place(cell)) for cell in range(SETTING.n_cells)] == list(range(24))
-    assert SETTING.place(4) == (1, 0)
+    assert [SPEC.cell(*SPEC.place(cell)) for cell in range(SPEC.n_cells)] == list(range(24))
+    assert SPEC.place(4) == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -33,4 +33,4 @@ def test_what_no_world_can_be_is_refused(change: dict[str, int], complaint: str)
 
 def test_a_cell_outside_is_refused() -> None:
     with pytest.raises(ValueError, match=r"There is no cell \(6, 0\) in a grid of 6 by 4"):
-        SETTING.cell(6, 0)
+        SPEC.cell(6, 0)

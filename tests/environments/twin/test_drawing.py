@@ -5,15 +5,15 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from environments.families.families import TWIN_IDS
+from environments.families.reach_goal import ReachGoal
 from environments.grid.cells import EMPTY, THING_OF_CODE, Thing, cell_of_code, codes_of
-from environments.grid.rules import ReachGoal
 from environments.grid.world_spec import WorldSpec
+from environments.registration import twin_ids
 from environments.twin.drawing import draw, parse_drawing
 from environments.twin.dynamics import step
 from environments.twin.layouts import draw_layouts
 
-SETTING = WorldSpec("drawn", width=5, height=4, max_steps=20, rule=ReachGoal())
+SPEC = WorldSpec("drawn", width=5, height=4, max_steps=20, rule=ReachGoal())
 
 ROOM = """
 #  #      #  #  #
@@ -26,22 +26,22 @@ time 3
 
 
 def test_a_drawing_says_what_is_where() -> None:
-    state = parse_drawing(ROOM, SETTING)
+    state = parse_drawing(ROOM, SPEC)
     codes = codes_of(state.grid[0]).tolist()
-    assert THING_OF_CODE[codes[SETTING.cell(3, 1)]] == Thing("door", "yellow", "locked")
-    assert THING_OF_CODE[codes[SETTING.cell(1, 2)]] == Thing("box", "red", contents=Thing("key", "yellow"))
-    assert SETTING.place(int(state.position)) == (1, 1)
+    assert THING_OF_CODE[codes[SPEC.cell(3, 1)]] == Thing("door", "yellow", "locked")
+    assert THING_OF_CODE[codes[SPEC.cell(1, 2)]] == Thing("box", "red", contents=Thing("key", "yellow"))
+    assert SPEC.place(int(state.position)) == (1, 1)
     assert int(state.direction) == 0
     assert THING_OF_CODE[int(state.hand)] == Thing("ball", "blue")
     assert int(state.time) == 3
 
 
 def test_a_drawn_world_can_be_stepped() -> None:
-    state = parse_drawing(ROOM, SETTING)
+    state = parse_drawing(ROOM, SPEC)
     for action in (2, 1):
-        state, verdict = step(state, torch.tensor([action]), SETTING)
-    state, verdict = step(state, torch.tensor([2]), SETTING)
-    assert verdict.success.item()
+        state, result = step(state, torch.tensor([action]), SPEC)
+    state, result = step(state, torch.tensor([2]), SPEC)
+    assert result.success.item()
 
 
 @pytest.mark.parametrize("line", ["", "parameters", "parameters 5", "parameters 1 2 3", "parameters 36 36"])
@@ -53,7 +53,7 @@ def test_a_drawing_must_say_what_the_rule_goes_by(line: str) -> None:
         parse_drawing("\n".join([*drawing[:-1], line]), layouts.spec)
 
 
-@pytest.mark.parametrize("env_id", TWIN_IDS[::2])
+@pytest.mark.parametrize("env_id", twin_ids()[::2])
 @pytest.mark.filterwarnings("ignore:.*out of date")
 def test_any_layout_is_read_back_as_it_was_drawn(env_id: str) -> None:
     layouts = draw_layouts(env_id, [1])
@@ -67,19 +67,19 @@ def test_any_layout_is_read_back_as_it_was_drawn(env_id: str) -> None:
     derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 def test_anything_that_a_cell_can_hold_is_read_back(codes: list[int], direction: int) -> None:
-    state = parse_drawing(ROOM, SETTING)
-    inner = [SETTING.cell(x, y) for x in (1, 2, 3) for y in (1, 2)]
+    state = parse_drawing(ROOM, SPEC)
+    inner = [SPEC.cell(x, y) for x in (1, 2, 3) for y in (1, 2)]
     state.grid[0, inner] = cell_of_code(torch.device("cpu"))[codes]
     state.direction[0] = direction
     if THING_OF_CODE[codes[0]].can_be_entered:
-        again = parse_drawing(draw(state, SETTING), SETTING)
+        again = parse_drawing(draw(state, SPEC), SPEC)
         assert torch.equal(again.grid, state.grid)
         assert torch.equal(again.direction, state.direction)
 
 
 def test_an_agent_on_an_open_door_is_drawn_after_the_door() -> None:
-    state = parse_drawing(ROOM.replace(">  ", "Og^"), SETTING)
-    assert "Og^" in draw(state, SETTING)
+    state = parse_drawing(ROOM.replace(">  ", "Og^"), SPEC)
+    assert "Og^" in draw(state, SPEC)
     assert THING_OF_CODE[int(codes_of(state.grid[0, int(state.position)]))] == Thing("door", "green", "open")
 
 
@@ -113,7 +113,7 @@ def test_an_agent_on_an_open_door_is_drawn_after_the_door() -> None:
 )
 def test_what_shows_no_world_is_refused(old: str, new: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        parse_drawing(ROOM.replace(old, new, 1), SETTING)
+        parse_drawing(ROOM.replace(old, new, 1), SPEC)
 
 
 def test_only_one_world_fits_into_a_drawing() -> None:

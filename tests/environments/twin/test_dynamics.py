@@ -13,11 +13,14 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from environments.families.families import MINIGRID_VERSION, TWIN_IDS
+from environments.families.pick_up import PickUpTarget
+from environments.families.red_blue_doors import OpenRedThenBlue
+from environments.families.registry import MINIGRID_VERSION
+from environments.families.unlock import OpenDoor
 from environments.grid.cells import EMPTY, THING_OF_CODE, Thing, cell_of_code, code_of, codes_of
-from environments.grid.rules import OpenDoor, OpenRedThenBlue, PickUpTarget
 from environments.grid.state import State
 from environments.grid.world_spec import WorldSpec
+from environments.registration import twin_ids
 from environments.twin.dynamics import require_actions, reward_after, step
 from environments.twin.layouts import draw_layouts, state_of
 
@@ -99,7 +102,7 @@ def _happenings(move) -> set[str]:
     return {name for name, is_so in zip(HAPPENINGS, (*facts, truncated), strict=True) if is_so}
 
 
-@pytest.mark.parametrize("env_id", TWIN_IDS[::9])
+@pytest.mark.parametrize("env_id", twin_ids()[::9])
 @pytest.mark.parametrize("agent_view_size", [3, 5, 9])
 def test_walks_are_the_same_with_a_view_of_another_size(
     env_id: str,
@@ -292,6 +295,6 @@ def test_worlds_in_a_batch_do_not_touch_each_other() -> None:
 
 def test_every_rule_and_family_of_ids_is_among_those_compared() -> None:
     registered = {env_id for env_id in gymnasium.registry if env_id.startswith("MiniGrid-")}
-    left_out = {env_id for env_id in registered - set(TWIN_IDS) if "Dynamic" not in env_id and "WFC" not in env_id}
+    left_out = {env_id for env_id in registered - set(twin_ids()) if "Dynamic" not in env_id and "WFC" not in env_id}
     assert not left_out
-    assert len(TWIN_IDS) == len(set(TWIN_IDS))
+    assert len(twin_ids()) == len(set(twin_ids()))

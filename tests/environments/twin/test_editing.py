@@ -9,10 +9,10 @@ import pytest
 import torch
 from minigrid.minigrid_env import MiniGridEnv
 
-from environments.families.families import TWIN_IDS
 from environments.grid.cells import COLOURS, THING_OF_CODE, Thing, cell_of_code, code_of, codes_of
 from environments.grid.observation import overview
 from environments.grid.state import State, concatenated
+from environments.registration import twin_ids
 from environments.twin.editing import Edit, Move, Place, Recolour, Remove, each_edit, edited, state_of_image
 from environments.twin.layouts import CPU, Layouts, draw_layouts
 
@@ -67,7 +67,7 @@ def test_an_edit_that_cannot_be_is_refused(edit: Edit, complaint: str, memory: L
         edited(memory.start, edit, memory.spec)
 
 
-@pytest.mark.parametrize("env_id", TWIN_IDS)
+@pytest.mark.parametrize("env_id", twin_ids())
 @pytest.mark.filterwarnings("ignore:.*out of date")
 def test_every_listed_edit_can_be_made_and_leads_elsewhere(env_id: str) -> None:
     layouts, rng = draw_layouts(env_id, [2]), np.random.default_rng(0)
@@ -121,12 +121,12 @@ def _edit_minigrid(env: MiniGridEnv, edit: Edit, world_object: Callable) -> None
             thing.color = colour
 
 
-@pytest.mark.parametrize("env_id", TWIN_IDS[::3])
+@pytest.mark.parametrize("env_id", twin_ids()[::3])
 @pytest.mark.filterwarnings("ignore:.*out of date")
 def test_an_edited_world_goes_on_as_minigrids_does_after_the_same_edit(
     env_id: str, beside: Callable, world_object: Callable
 ) -> None:
-    rng = np.random.default_rng(TWIN_IDS.index(env_id))
+    rng = np.random.default_rng(twin_ids().index(env_id))
     worlds = beside(env_id, 2)
     worlds.reset(range(2))
     after = []
@@ -214,7 +214,7 @@ def test_a_world_keeps_the_doors_and_targets_that_its_rule_goes_by(memory: Layou
         edited(pickup.start, Place(free.x, free.y, target), pickup.spec)
 
 
-@pytest.mark.parametrize("env_id", TWIN_IDS)
+@pytest.mark.parametrize("env_id", twin_ids())
 @pytest.mark.filterwarnings("ignore:.*out of date")
 def test_a_picture_from_above_is_turned_back_into_its_state(env_id: str) -> None:
     """Boxes are emptied first, since no picture shows what is in them."""

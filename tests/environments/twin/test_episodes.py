@@ -7,7 +7,7 @@ import torch
 from environments.grid.cells import Thing, code_of
 from environments.grid.state import State
 from environments.twin.dynamics import step
-from environments.twin.episodes import Episodes, uniform_hash
+from environments.twin.episodes import BatchedEpisodes, uniform_hash
 from environments.twin.layouts import Layouts, draw_layouts
 
 FORWARD, DONE = 2, 6
@@ -27,7 +27,7 @@ def _alike(state: State, other: State) -> bool:
 
 
 def test_a_world_whose_episode_ends_is_at_its_next_start_at_once(layouts: Layouts) -> None:
-    episodes = Episodes(layouts, 6, generator=_generator())
+    episodes = BatchedEpisodes(layouts, 6, generator=_generator())
     for _ in range(6):
         assert not len(episodes.step(torch.full((6,), DONE)).ended)
     advance = episodes.step(torch.full((6,), DONE))
@@ -40,7 +40,7 @@ def test_a_world_whose_episode_ends_is_at_its_next_start_at_once(layouts: Layout
 def test_starts_do_not_depend_on_what_is_done(layouts: Layouts) -> None:
     starts = []
     for seed in (1, 2):
-        episodes, rng = Episodes(layouts, 3, generator=_generator()), np.random.default_rng(seed)
+        episodes, rng = BatchedEpisodes(layouts, 3, generator=_generator()), np.random.default_rng(seed)
         seen: list[list[int]] = [[int(layout)] for layout in episodes.layout]
         for _ in range(100):
             for world in episodes.step(torch.tensor(rng.integers(0, 3, 3))).ended.tolist():
@@ -53,7 +53,7 @@ def test_starts_do_not_depend_on_what_is_done(layouts: Layouts) -> None:
 
 
 def test_reset_begins_the_same_first_episodes(layouts: Layouts) -> None:
-    episodes = Episodes(layouts, 8, generator=_generator())
+    episodes = BatchedEpisodes(layouts, 8, generator=_generator())
     first = episodes.layout.tolist()
     for _ in range(9):
         episodes.step(torch.full((8,), FORWARD))
@@ -64,7 +64,7 @@ def test_reset_begins_the_same_first_episodes(layouts: Layouts) -> None:
 
 def test_the_pool_of_layouts_stays_as_it_was(layouts: Layouts) -> None:
     before = layouts.start.clone()
-    episodes = Episodes(layouts, 8, generator=_generator())
+    episodes = BatchedEpisodes(layouts, 8, generator=_generator())
     for action in np.random.default_rng(0).integers(0, 7, (50, 8)):
         episodes.step(torch.tensor(action))
     assert _alike(layouts.start, before)
@@ -73,13 +73,13 @@ def test_the_pool_of_layouts_stays_as_it_was(layouts: Layouts) -> None:
 def test_layouts_are_drawn_as_often_as_their_probability_says(layouts: Layouts) -> None:
     start = layouts.start[torch.arange(3)]
     lopsided = Layouts(layouts.spec, start, torch.tensor([0.5, 0.0, 0.5], dtype=torch.float64))
-    drawn = Episodes(lopsided, 4000, generator=_generator()).layout.bincount(minlength=3)
+    drawn = BatchedEpisodes(lopsided, 4000, generator=_generator()).layout.bincount(minlength=3)
     assert drawn[1] == 0
     assert abs(int(drawn[0]) - 2000) < 150
 
 
 def test_other_worlds_have_other_starts(layouts: Layouts) -> None:
-    drawn = Episodes(layouts, 400, generator=_generator()).layout
+    drawn = BatchedEpisodes(layouts, 400, generator=_generator()).layout
     assert len(drawn.unique()) == len(layouts)
 
 
@@ -104,7 +104,7 @@ def test_a_hash_is_splitmix64_in_unbounded_integers() -> None:
 
 
 def test_a_state_can_be_kept_and_gone_back_to(layouts: Layouts) -> None:
-    episodes = Episodes(layouts, 4, generator=_generator())
+    episodes = BatchedEpisodes(layouts, 4, generator=_generator())
     kept = episodes.state.clone()
     ways = []
     for _ in range(2):
@@ -117,8 +117,8 @@ def test_a_state_can_be_kept_and_gone_back_to(layouts: Layouts) -> None:
 
 def test_bad_calls_are_refused(layouts: Layouts) -> None:
     with pytest.raises(ValueError, match=r"number of worlds is 0; at least 1"):
-        Episodes(layouts, 0, generator=_generator())
-    episodes = Episodes(layouts, 4, generator=_generator())
+        BatchedEpisodes(layouts, 0, generator=_generator())
+    episodes = BatchedEpisodes(layouts, 4, generator=_generator())
     with pytest.raises(ValueError, match=r"There are 3 actions for 4 worlds"):
         episodes.step(torch.zeros(3, dtype=torch.int64))
     with pytest.raises(ValueError, match=r"An action is 9; actions are 0 to 6"):
@@ -130,7 +130,7 @@ def test_bad_calls_are_refused(layouts: Layouts) -> None:
 @pytest.mark.parametrize("kind", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64])
 def test_actions_of_any_integer_type_do_the_same(kind: torch.dtype, layouts: Layouts) -> None:
     rng = np.random.default_rng(0)
-    ours, theirs = (Episodes(layouts, 8, generator=_generator()) for _ in range(2))
+    ours, theirs = (BatchedEpisodes(layouts, 8, generator=_generator()) for _ in range(2))
     for action in torch.tensor(rng.integers(0, 7, (20, 8))):
         ours.step(action.to(kind))
         theirs.step(action)
@@ -151,7 +151,7 @@ def test_actions_of_any_integer_type_do_the_same(kind: torch.dtype, layouts: Lay
 def test_actions_that_are_no_row_of_integers_are_refused(
     action: torch.Tensor, complaint: str, layouts: Layouts
 ) -> None:
-    episodes = Episodes(layouts, 4, generator=_generator())
+    episodes = BatchedEpisodes(layouts, 4, generator=_generator())
     before = episodes.state.clone()
     with pytest.raises(ValueError, match=complaint):
         episodes.step(action)
@@ -176,7 +176,7 @@ def test_actions_that_are_no_row_of_integers_are_refused(
 def test_states_in_which_minigrid_could_not_be_do_not_get_in(
     field: str, value: int, complaint: str, layouts: Layouts
 ) -> None:
-    episodes = Episodes(layouts, 4, generator=_generator())
+    episodes = BatchedEpisodes(layouts, 4, generator=_generator())
     state = episodes.state.clone()
     getattr(state, field)[2] = value
     with pytest.raises(ValueError, match=complaint):
@@ -186,7 +186,7 @@ def test_states_in_which_minigrid_could_not_be_do_not_get_in(
 
 
 def test_gone_back_to_a_kept_state_with_its_episode_the_same_episodes_follow(layouts: Layouts) -> None:
-    episodes = Episodes(layouts, 4, generator=_generator())
+    episodes = BatchedEpisodes(layouts, 4, generator=_generator())
     for _ in range(9):
         episodes.step(torch.full((4,), DONE))
     kept, episode, layout = episodes.state.clone(), episodes.episode.clone(), episodes.layout.clone()
@@ -200,7 +200,7 @@ def test_gone_back_to_a_kept_state_with_its_episode_the_same_episodes_follow(lay
 
 
 def test_the_next_episodes_can_be_begun_before_the_present_ones_end(layouts: Layouts) -> None:
-    ours, theirs = (Episodes(layouts, 8, generator=_generator()) for _ in range(2))
+    ours, theirs = (BatchedEpisodes(layouts, 8, generator=_generator()) for _ in range(2))
     for _ in range(3):
         ours.step(torch.full((8,), FORWARD))
         ours.begin_next()

@@ -8,8 +8,8 @@ import pytest
 import torch
 from minigrid.minigrid_env import MiniGridEnv
 
-from environments.families.families import make
-from environments.twin.episodes import Advance, Episodes
+from environments.registration import make
+from environments.twin.episodes import Advance, BatchedEpisodes
 from environments.twin.layouts import Layouts, draw_layouts, spec_of, uniform
 
 FORWARD, DONE = 2, 6
@@ -97,7 +97,7 @@ class Deep:
     """Many episodes of the twin, and MiniGrid's environments, put where the twin's next episodes begin."""
 
     def __init__(self, layouts: Layouts, tools: Tools) -> None:
-        self.episodes = Episodes(layouts, N_DEEP_WORLDS, generator=torch.Generator().manual_seed(0))
+        self.episodes = BatchedEpisodes(layouts, N_DEEP_WORLDS, generator=torch.Generator().manual_seed(0))
         self.envs = [_without_observations(make(layouts.spec.env_id)) for _ in range(N_DEEP_WORLDS)]
         self._starts = [layouts.start[torch.tensor([layout])] for layout in range(len(layouts))]
         self._tools, self._where = tools, None
@@ -118,7 +118,7 @@ class Deep:
         for name, column in _told(told, after, self.episodes.spec.height).items():
             self._tools.same_column(name, ours[name], column, where)
         self._begin(advance.ended.tolist())
-        return int(advance.verdict.success.sum())
+        return int(advance.result.success.sum())
 
     def compare_all(self, sample: list[int]) -> None:
         """Compare everything in some of the worlds; those whose episodes have just ended are at their next start."""
@@ -136,15 +136,15 @@ def _told(told: list[tuple], after: list[tuple], height: int) -> dict[str, np.nd
     """What MiniGrid said, and where its agents are."""
     reward, terminated, truncated = (np.array(column) for column in zip(*told, strict=True))
     x, y, direction, is_empty = (np.array(column) for column in zip(*after, strict=True))
-    verdict = {"reward": reward.astype(np.float32), "terminated": terminated, "truncated": truncated}
-    return {**verdict, "position": x * height + y, "direction": direction, "empty hands": is_empty}
+    result = {"reward": reward.astype(np.float32), "terminated": terminated, "truncated": truncated}
+    return {**result, "position": x * height + y, "direction": direction, "empty hands": is_empty}
 
 
-def _twins(advance: Advance, episodes: Episodes) -> dict[str, np.ndarray]:
+def _twins(advance: Advance, episodes: BatchedEpisodes) -> dict[str, np.ndarray]:
     """The same of the twin: the last states of the episodes that ended, and the present ones of the others."""
-    state, verdict = episodes.state.clone(), advance.verdict
+    state, result = episodes.state.clone(), advance.result
     state.put(advance.ended, advance.final)
-    said = {"reward": verdict.reward, "terminated": verdict.terminated, "truncated": verdict.truncated}
+    said = {"reward": result.reward, "terminated": result.terminated, "truncated": result.truncated}
     places = {"position": state.position, "direction": state.direction, "empty hands": state.hand == 0}
     return {name: column.numpy() for name, column in (said | places).items()}
 

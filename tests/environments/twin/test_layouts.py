@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from environments.families.families import make
+from environments.registration import make
 from environments.twin.layouts import Layouts, draw_layouts, spec_of, state_of, uniform
 
 

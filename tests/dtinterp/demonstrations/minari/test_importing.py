@@ -23,7 +23,7 @@ from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.minari.exporting import to_minari
 from dtinterp.demonstrations.minari.importing import from_minari
 from dtinterp.foundation.errors import UserError
-from environments.families.families import make
+from environments.registration import make
 from environments.vocabulary import one_hot
 
 minari = pytest.importorskip("minari")

@@ -11,8 +11,8 @@ from dtinterp.equivalence.truth.belief_partition import (
     window_beliefs,
 )
 from environments.graph.beliefs import WindowsOfGraph, beliefs
+from environments.graph.enumeration import CONTINUES, FAILURE, NOWHERE, SUCCESS
 from environments.graph.evaluation import PAD
-from environments.graph.exploration import CONTINUES, FAILURE, NOWHERE, SUCCESS
 from environments.graph.partitions import bisimulation, frame_partition, is_refined_by
 from environments.graph.state_graph import StateGraph, state_graph
 

@@ -5,8 +5,8 @@ import torch
 from dtinterp.equivalence.partition import partition_of
 from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.truth.disagreements import contrasts, stakes_of
+from environments.graph.enumeration import CONTINUES
 from environments.graph.evaluation import Expectation, evaluate_states
-from environments.graph.exploration import CONTINUES
 
 N = 4
 

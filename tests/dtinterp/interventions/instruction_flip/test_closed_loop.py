@@ -19,7 +19,7 @@ from dtinterp.interventions.instruction_flip.specification import Specification
 from dtinterp.interventions.intervene import ABSENT, Intervention, first_frame, intervene, last_frame
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.policy import WindowPolicy
-from environments.facts import FACTS
+from environments.families.memory import MEMORY_FACTS
 from environments.graph.state_graph import StateGraph
 from environments.worlds import GraphWorlds
 
@@ -136,7 +136,7 @@ def test_each_world_is_turned_by_its_own_coefficient(
 ) -> None:
     """All set to key: worlds with a ball go wrong, worlds with a key do not."""
     worlds = _worlds(graph, 16)
-    is_ball = worlds.facts()[:, FACTS.index("instruction")] == 1
+    is_ball = worlds.facts()[:, MEMORY_FACTS.index("instruction")] == 1
     everywhere_key = Intervention(SITE, first_frame, SetDirection(planted_direction, torch.ones(16)))
     patched = PatchedPolicy(_policy(planted_model, worlds), [everywhere_key])
     episodes = play_episodes(patched, worlds, Greedy(), generator=torch.Generator())

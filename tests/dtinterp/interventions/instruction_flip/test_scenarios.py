@@ -21,7 +21,7 @@ from dtinterp.interventions.instruction_flip.scenarios import (
     with_complement,
 )
 from dtinterp.model.network.transformer import DecisionTransformer
-from environments.facts import FACTS
+from environments.families.memory import MEMORY_FACTS
 from environments.graph.state_graph import StateGraph, state_graph
 from environments.vocabulary import item_index
 
@@ -128,7 +128,7 @@ def test_a_walk_longer_than_the_window_is_refused(graph: StateGraph) -> None:
 def test_a_world_with_several_starts_beside_the_instruction_is_refused(graph: StateGraph) -> None:
     """Worlds of random size are such; here the corridor's second cell poses as another first one."""
     facts, further = graph.facts.copy(), graph.next_state[graph.start, FORWARD]
-    facts[further, FACTS.index("x")] = 1
+    facts[further, MEMORY_FACTS.index("x")] = 1
     start = np.concatenate([graph.start, further])
     ambiguous = replace(graph, facts=facts, start=start, start_probability=np.full(len(start), 1 / len(start)))
     with pytest.raises(UserError, match="has 2 starts beside a key with a key on the left, expected 1"):

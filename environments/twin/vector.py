@@ -1,4 +1,4 @@
-"""Layouts into a gymnasium vector environment that the twin steps, so that anybody's agent can train on it."""
+"""The twin as a gymnasium vector environment, so that anybody's agent can train on it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypedDict
@@ -11,10 +11,10 @@ from gymnasium.vector.utils import batch_space
 from jaxtyping import Bool, Float32, Int64, UInt8
 from minigrid.core.actions import Actions
 
-from environments.families.mission import MISSION_SIZES, mission_of
+from environments.families.facts import MISSION_SIZES, mission_of
 from environments.grid.observation import observe
 from environments.grid.state import State
-from environments.twin.episodes import Episodes
+from environments.twin.episodes import BatchedEpisodes
 from environments.twin.layouts import Layouts
 
 _LARGEST_VALUE = 10
@@ -27,7 +27,7 @@ class VectorObservation(TypedDict):
     image: UInt8[np.ndarray, "world view view 3"]
     direction: Int64[np.ndarray, " world"]
     mission: Int64[np.ndarray, "world 4"]
-    """Kind and colour of the target and of what must be put near it, see `environments.families.mission`."""
+    """Kind and colour of the target and of what must be put near it, see `environments.families.facts`."""
 
 
 VectorInfo = dict[str, Any]
@@ -44,7 +44,7 @@ class TwinVectorEnv(VectorEnv):
 
     def __init__(self, layouts: Layouts, num_envs: int, *, seed: int = 0, device: str | torch.device = "cpu") -> None:
         """Make the worlds. Raises ValueError unless there is at least one."""
-        self._make: Callable[[int], Episodes] = lambda seed: Episodes(
+        self._make: Callable[[int], BatchedEpisodes] = lambda seed: BatchedEpisodes(
             layouts, num_envs, generator=torch.Generator().manual_seed(seed), device=device
         )
         self._begin_from(seed)
@@ -93,18 +93,18 @@ class TwinVectorEnv(VectorEnv):
             raise ValueError(f"The actions are {action.dtype}; actions are integers, 0 to {len(Actions) - 1}.")
         action = torch.tensor(action.astype(np.int64), device=self.episodes.state.position.device)
         advance = self.episodes.step(action)
-        verdict = advance.verdict
+        result = advance.result
         info = self._final_info(advance.final, advance.ended.cpu().numpy()) if len(advance.ended) else {}
         return (
             self._observe(self.episodes.state),
-            verdict.reward.cpu().numpy(),
-            verdict.terminated.cpu().numpy(),
-            verdict.truncated.cpu().numpy(),
+            result.reward.cpu().numpy(),
+            result.terminated.cpu().numpy(),
+            result.truncated.cpu().numpy(),
             info,
         )
 
     def put(self, state: State, *, episode: Int64[torch.Tensor, " world"] | None = None) -> VectorObservation:
-        """Go on from another state of the same worlds, and return what it shows; see `Episodes.put`."""
+        """Go on from another state of the same worlds, and return what it shows; see `BatchedEpisodes.put`."""
         self.episodes.put(state, episode=episode)
         return self._observe(self.episodes.state)
 

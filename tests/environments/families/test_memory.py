@@ -1,4 +1,4 @@
-"""Facts against a slow computation that follows the objects themselves through MiniGrid."""
+"""Facts of the memory family against a slow computation that follows the objects themselves through MiniGrid."""
 
 from typing import cast
 
@@ -9,7 +9,9 @@ from minigrid.core.constants import OBJECT_TO_IDX
 from minigrid.core.world_object import WorldObj
 from minigrid.envs.memory import MemoryEnv
 
-from environments.facts import FACTS, facts_of
+from environments.families.facts import facts_of_states
+from environments.families.memory import MEMORY_FACTS
+from environments.twin.layouts import spec_of, state_of
 
 IDS = ["MiniGrid-MemoryS7FixedStart-v0", "MiniGrid-MemoryS7RandomDirection-v0", "MiniGrid-MemoryS13Random-v0"]
 KINDS = ("key", "ball")
@@ -54,7 +56,9 @@ def test_facts_agree_with_the_objects_at_every_step(env_id: str, seed: int) -> N
     env.reset(seed=seed)
     instruction, top, bottom = _objects_at_reset(env)
     assert instruction.type in (top.type, bottom.type)
-    for action in np.random.default_rng(seed).choice(7, size=60, p=[0.2, 0.2, 0.3, 0.1, 0.1, 0.05, 0.05]):
+    spec = spec_of(env, env_id)
+    actions = np.random.default_rng(seed).choice(7, size=60, p=[0.2, 0.2, 0.3, 0.1, 0.1, 0.05, 0.05])
+    for time, action in enumerate(actions):
         expected = {
             "instruction": KINDS.index(instruction.type),
             "top_target": KINDS.index(top.type),
@@ -66,21 +70,13 @@ def test_facts_agree_with_the_objects_at_every_step(env_id: str, seed: int) -> N
             "instruction_visible": _is_visible(env, instruction),
             "keys_visible": _count(env, "key"),
             "balls_visible": _count(env, "ball"),
-            "time": 0,
+            "time": time,
         }
-        assert dict(zip(FACTS, facts_of(env).tolist(), strict=True)) == expected
+        assert dict(zip(MEMORY_FACTS, facts_of_states(state_of(env), spec)[0].tolist(), strict=True)) == expected
         if env.step(int(action))[2]:
             break
 
 
 def test_time_is_the_last_fact() -> None:
-    assert FACTS[-1] == "time"
-    assert len(set(FACTS)) == len(FACTS)
-
-
-def test_a_grid_without_its_targets_is_refused() -> None:
-    env = cast(MemoryEnv, gymnasium.make(IDS[0], disable_env_checker=True).unwrapped)
-    env.reset(seed=0)
-    env.grid.set(5, 1, None)
-    with pytest.raises(ValueError, match="fork at x=5 lacks a target object"):
-        facts_of(env)
+    assert MEMORY_FACTS[-1] == "time"
+    assert len(set(MEMORY_FACTS)) == len(MEMORY_FACTS)

@@ -11,12 +11,14 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from minigrid.core.actions import Actions
 from minigrid.core.constants import IDX_TO_COLOR, IDX_TO_OBJECT
 
-from environments.families.families import TWIN_IDS, make
-from environments.families.mission import mission_of
-from environments.grid.rules import DoneBeside, Fetch, PickUpTarget, PutNear
-from environments.registration import SUPPORTED_IDS
+from environments.families.done_beside import DoneBeside
+from environments.families.facts import mission_of
+from environments.families.fetch import Fetch
+from environments.families.pick_up import PickUpTarget
+from environments.families.put_near import PutNear
+from environments.registration import SUPPORTED_IDS, make, twin_ids
 from environments.twin.layouts import draw_layouts, spec_of, state_of
-from environments.vector import TwinVectorEnv, VectorObservation
+from environments.twin.vector import TwinVectorEnv, VectorObservation
 
 DOORS = "MiniGrid-DoorKey-5x5-v0"
 
@@ -165,7 +167,7 @@ def _words(mission: np.ndarray) -> list[str]:
     return [f"{IDX_TO_COLOR[colour]} {IDX_TO_OBJECT[kind]}" for kind, colour in pairs if kind]
 
 
-@pytest.mark.parametrize("env_id", TWIN_IDS)
+@pytest.mark.parametrize("env_id", twin_ids())
 @pytest.mark.filterwarnings("ignore:.*out of date")
 def test_the_numbers_of_a_mission_say_what_its_words_say(env_id: str) -> None:
     """The words name what the numbers name, and missions that ask for different things have different numbers."""
@@ -201,7 +203,7 @@ def test_gymnasium_makes_the_twin_of_any_id() -> None:
         layouts = {tuple(row) for _ in range(20) for row in env.reset()[0]["image"].reshape(5, -1).tolist()}
         assert len(layouts) <= n_layouts
         assert env.step(env.action_space.sample())[0] in env.observation_space
-    assert {f"twin/{env_id}" for env_id in TWIN_IDS} <= set(gymnasium.registry)
+    assert {f"twin/{env_id}" for env_id in twin_ids()} <= set(gymnasium.registry)
 
 
 def test_options_of_the_twin_go_to_minigrid() -> None:

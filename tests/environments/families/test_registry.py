@@ -1,9 +1,15 @@
 """Which ids the twin steps, by which rule, and what it says of the others; and the families' pages against the code."""
 
 import re
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, cast
 
 import gymnasium
+import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Dict
@@ -11,21 +17,27 @@ from minigrid.core.actions import Actions
 from minigrid.core.constants import COLOR_TO_IDX, OBJECT_TO_IDX
 from minigrid.envs.empty import EmptyEnv
 
-from environments.errors import WorldError
-from environments.families.facts import fact_names
-from environments.families.families import TWIN_IDS, family_of, make, refusal
-from environments.grid.rules import (
-    DoneBeside,
-    Fetch,
-    MatchMemory,
-    OpenDoor,
-    OpenRedThenBlue,
-    PickUpTarget,
-    PutNear,
-    ReachGoal,
-)
+from environments.families import registry
+from environments.families.done_beside import DoneBeside
+from environments.families.facts import fact_names, facts_of_states
+from environments.families.fetch import Fetch
+from environments.families.legality import require_legal
+from environments.families.memory import MatchMemory
+from environments.families.pick_up import PickUpTarget
+from environments.families.put_near import PutNear
+from environments.families.reach_goal import ReachGoal
+from environments.families.red_blue_doors import OpenRedThenBlue
+from environments.families.registry import family_of, refusal
+from environments.families.unlock import OpenDoor
+from environments.graph.state_graph import layout_graph
+from environments.making import make_worlds
+from environments.registration import WorldError, make, twin_ids
 from environments.twin.dynamics import step
-from environments.twin.layouts import Layouts, draw_layouts, spec_of
+from environments.twin.layouts import Layouts, draw_layouts, spec_of, state_of
+from environments.twin_worlds import TwinWorlds
+
+if TYPE_CHECKING:
+    from tests.environments.families.corner import CornerEnv
 
 RULES = {
     "Empty-8x8": ReachGoal(),
@@ -53,13 +65,13 @@ def test_each_family_has_its_rule(name: str, rule: object) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*out of date")
 def test_every_listed_id_is_stepped_by_the_twin() -> None:
-    assert len(TWIN_IDS) == 73
-    for env_id in TWIN_IDS:
+    assert len(twin_ids()) == 73
+    for env_id in twin_ids():
         assert refusal(make(env_id)) is None
 
 
 def test_worlds_whose_packages_are_missing_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("environments.families.families._WFC_PACKAGES", ("imageio_that_nobody_has",))
+    monkeypatch.setattr("environments.registration._WFC_PACKAGES", ("imageio_that_nobody_has",))
     with pytest.raises(WorldError, match=r"MiniGrid-WFC-MazeSimple-v0 needs imageio_that_nobody_has; install"):
         make("MiniGrid-WFC-MazeSimple-v0")
 
@@ -109,8 +121,62 @@ def test_a_view_that_minigrid_does_not_have_is_refused(size: int) -> None:
 
 def test_our_own_ids_are_among_them() -> None:
     assert {env_id for env_id in gymnasium.registry if env_id.startswith("MiniGrid-") and "Fixed" in env_id} <= set(
-        TWIN_IDS
+        twin_ids()
     )
+
+
+# -------------------------------------------------------------------------------------- one more file, one more family
+
+
+@pytest.fixture
+def corner_id() -> Iterator[str]:
+    """The id of the toy family, which is there as long as the test runs."""
+    families, values = dict(registry._FAMILIES), dict(registry.FACT_VALUES)
+    yield import_module("tests.environments.families.corner").ENV_ID
+    registry._FAMILIES.clear()
+    registry._FAMILIES.update(families)
+    registry.FACT_VALUES.clear()
+    registry.FACT_VALUES.update(values)
+    del gymnasium.registry["Toy-Corner-v0"]
+    del sys.modules["tests.environments.families.corner"]
+
+
+def test_a_family_dropped_in_is_made_stepped_and_told_by_its_facts(corner_id: str) -> None:
+    env = cast("CornerEnv", make(corner_id))
+    env.reset(seed=0)
+    layouts = draw_layouts(corner_id, range(8))
+    spec, state = layouts.spec, state_of(env)
+    rng, n_successes = np.random.default_rng(0), 0
+    for _ in range(150):
+        action = int(rng.choice(7, p=[0.2, 0.2, 0.5, 0.02, 0.02, 0.03, 0.03]))
+        _, reward, terminated, truncated, _ = env.step(action)
+        state, result = step(state, torch.tensor([action]), spec)
+        facts = dict(zip(fact_names(spec), facts_of_states(state, spec)[0].tolist(), strict=True))
+        assert result.reward.item() == np.float32(reward)
+        assert (result.terminated.item(), result.truncated.item()) == (terminated, truncated)
+        assert (facts["x"], facts["y"]) == tuple(env.agent_pos)
+        assert (facts["target_x"], facts["target_y"]) == env.corner
+        assert registry.FACT_VALUES["corner_is_north"][facts["corner_is_north"]] == ("no", "yes")[env.corner[1] == 1]
+        n_successes += reward > 0
+        if terminated or truncated:
+            env.reset()
+            state = state_of(env)
+    assert n_successes > 2
+    worlds = make_worlds(corner_id, 3, generator=torch.Generator().manual_seed(0), n_layouts=8)
+    assert isinstance(worlds, TwinWorlds)
+    assert worlds.facts().shape == (3, len(worlds.fact_names))
+    assert layout_graph(layouts).fact_names[-2] == "corner_is_north"
+    elsewhere = replace(layouts.start, parameters=layouts.start.parameters + 6 * torch.tensor([1, 0, 0]))
+    with pytest.raises(ValueError, match=r"World 0: The corner is cell 1[36]\."):
+        require_legal(elsewhere, spec)
+
+
+def test_a_fact_means_one_thing_in_every_family() -> None:
+    class Contrary(ReachGoal):
+        fact_values: ClassVar[dict[str, tuple[str, ...]]] = {"direction": ("up", "down")}
+
+    with pytest.raises(ValueError, match=r"The fact 'direction' of Contrary is one of \('east', 'south'"):
+        registry.register(Contrary(), lambda _: ())
 
 
 # --------------------------------------------------------------------------------------------- the families' pages
@@ -131,7 +197,7 @@ def _section(page: Path, title: str) -> str:
 
 def test_every_id_is_on_one_page_and_no_other_id_is() -> None:
     listed = [env_id for page in PAGES for env_id in _ids_on(page)]
-    assert sorted(listed) == sorted(TWIN_IDS)
+    assert sorted(listed) == sorted(twin_ids())
 
 
 @pytest.mark.filterwarnings("ignore:.*out of date")
@@ -196,10 +262,10 @@ def _actions_with_effect(layouts: Layouts, n_steps: int) -> set[Actions]:
     state = start.clone()
     for _ in range(n_steps):
         action, before = torch.randint(len(Actions), (len(state),), generator=generator), state.clone()
-        state, verdict = step(state, action, layouts.spec)
-        changed = verdict.terminated | (state.grid != before.grid).any(1) | (state.hand != before.hand)
+        state, result = step(state, action, layouts.spec)
+        changed = result.terminated | (state.grid != before.grid).any(1) | (state.hand != before.hand)
         changed |= (state.position != before.position) | (state.direction != before.direction)
         found |= {Actions(number) for number in action[changed].unique().tolist()}
-        over = verdict.terminated.nonzero()[:, 0]
+        over = result.terminated.nonzero()[:, 0]
         state.put(over, start[over])
     return found

@@ -16,8 +16,8 @@ from dtinterp.agents.rollout import Runner
 from dtinterp.agents.training import Record, train_agent
 from environments.twin.drawing import parse_drawing
 from environments.twin.layouts import Layouts, draw_layouts, uniform
+from environments.twin.vector import TwinVectorEnv
 from environments.twin_worlds import TwinWorlds
-from environments.vector import TwinVectorEnv
 
 FORWARD = 2
 
