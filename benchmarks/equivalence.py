@@ -46,7 +46,7 @@ from dtinterp.demonstrations.collect import Share, collect
 from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.chosen_frames import most_visited
-from dtinterp.equivalence.classes.scrutiny import CertifyInputs
+from dtinterp.equivalence.classes.verification import CertifyInputs
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.equivalence.screen import ScreenConfig, Screening, screen
 from dtinterp.equivalence.screen_storage import load_screening

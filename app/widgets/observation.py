@@ -7,7 +7,7 @@ from app.catalogue import OpenStudy
 from app.pictures import album, gallery, title_of
 from dtinterp.dataset.windows import window
 from dtinterp.equivalence.classes.certificates import Certificate, Total, WorstSwap
-from dtinterp.equivalence.classes.verification import Bound
+from dtinterp.equivalence.classes.failure_bounds import Bound
 from dtinterp.equivalence.levels import Level
 from dtinterp.equivalence.ordering import nearest, nearest_beyond, worst_swap
 from dtinterp.features.truth.alignment import shared_facts

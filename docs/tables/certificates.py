@@ -7,8 +7,8 @@ import pandas as pd
 import torch
 
 from dtinterp.equivalence.behaviour.quotient_rollouts import INTACT, QuotientRollout
-from dtinterp.equivalence.classes.scrutiny import Scrutiny
-from dtinterp.equivalence.classes.verification import MATES, Arm
+from dtinterp.equivalence.classes.failure_bounds import MATES, Arm
+from dtinterp.equivalence.classes.verification import Verification
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.equivalence.storage import load_equivalence
 from tables.cells import interval, share, written
@@ -94,7 +94,7 @@ def certified() -> dict[str, EquivalenceReport]:
     return of_models(load_equivalence, "equivalence")
 
 
-def _verified(tested: Scrutiny) -> dict[str, str]:
+def _verified(tested: Verification) -> dict[str, str]:
     trained, untrained = (
         {arm.stand_in: arm for arm in tested.arms if arm.model == name} for name in ("trained", "untrained")
     )
@@ -171,6 +171,6 @@ def _changes(acted: list[QuotientRollout]) -> dict[str, str]:
     return {"return intact": f"{played[INTACT].mean_return.estimate:.3f}", **changes}
 
 
-def _tested(report: EquivalenceReport) -> Scrutiny:
+def _tested(report: EquivalenceReport) -> Verification:
     assert report.scrutiny is not None, "this certificate was made before classes were verified"
     return report.scrutiny

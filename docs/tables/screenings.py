@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from dtinterp.equivalence.classes.screen_verification import Assay
-from dtinterp.equivalence.classes.verification import MATES, Arm
+from dtinterp.equivalence.classes.failure_bounds import MATES, Arm
+from dtinterp.equivalence.classes.verification import Verified
 from dtinterp.equivalence.screen import Screening
 from dtinterp.equivalence.screen_storage import load_screening
 from dtinterp.foundation.statistics import Interval
@@ -76,7 +76,7 @@ def _cost(found: dict | None) -> dict[str, str]:
     }
 
 
-def _arm(found: Assay, stand_in: str, *, model: str = "trained") -> Arm:
+def _arm(found: Verified, stand_in: str, *, model: str = "trained") -> Arm:
     return next(arm for arm in found.arms if (arm.model, arm.stand_in) == (model, stand_in))
 
 

@@ -1,23 +1,24 @@
 """A model and its held-out data become the observations that it treats alike, certified."""
 
 from dataclasses import replace
+from functools import partial
 
 import torch
 
 from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.equivalence.behaviour.quotient import Trial, judge_of, representatives
+from dtinterp.equivalence.behaviour.quotient import QuotientEvaluation, judge_of, representatives
 from dtinterp.equivalence.behaviour.quotient_rollouts import QuotientRollout, Stage, Substitution, act_on
 from dtinterp.equivalence.chosen_frames import most_visited
 from dtinterp.equivalence.classes.certificates import certificates
-from dtinterp.equivalence.classes.scrutiny import CertifyInputs, Effort, Scrutiny, at_once, put_to_the_test
 from dtinterp.equivalence.classes.stability import stability
+from dtinterp.equivalence.classes.verification import CertifyInputs, Verification, VerifyConfig, refine_and_verify
 from dtinterp.equivalence.partition import classes, classes_of_count, partition_of
 from dtinterp.equivalence.report import EquivalenceConfig, EquivalenceReport
 from dtinterp.equivalence.swaps.contexts import draw_contexts
 from dtinterp.equivalence.swaps.feasible_swaps import Reachable, frames_that_could_stand, reachable, steps_of_equals
 from dtinterp.equivalence.swaps.interchange import summed
-from dtinterp.equivalence.swaps.trials import Trials, layer_of, try_swaps
+from dtinterp.equivalence.swaps.trials import Trials, at_once, layer_of, try_swaps
 from dtinterp.equivalence.truth.agreement import against_worlds
 from dtinterp.equivalence.truth.world_partitions import world_partitions
 from dtinterp.foundation.seeding import generator, numpy_generator
@@ -29,38 +30,39 @@ N_HALVES = 20
 """Times that contexts are halved, to see how far classes depend on which were drawn."""
 
 
-def certify(bench: CertifyInputs, config: EquivalenceConfig) -> EquivalenceReport:
-    """Swap observations in the bench's contexts, join those that can stand in for each other, compare with the world.
+def certify(inputs: CertifyInputs, config: EquivalenceConfig) -> EquivalenceReport:
+    """Swap observations in the inputs' contexts, join those that can stand in for each other, compare with the world.
 
-    Of plays, the bench's steps are all that there are. Two passes over n_frames² × n_contexts windows; swaps that the
-    bench's cache has are not made again. Raises `UserError` where there are no steps.
+    Of plays, the inputs' steps are all that there are. Two passes over n_frames² × n_contexts windows; swaps that the
+    inputs' cache has are not made again. Raises `UserError` where there are no steps.
     """
-    model, trajectories, cache = bench.model, bench.trajectories, bench.cache
+    model, trajectories, cache = inputs.model, inputs.trajectories, inputs.cache
     graph = state_graph(trajectories.env_id)
     if config.only_reachable:
         table = FrameTable.of_graph(graph).rows_of(trajectories.frames)
-        bench = replace(bench, steps=steps_of_equals(graph, trajectories, bench.steps, table=table))
-    chosen = most_visited(trajectories, bench.steps, config.n_frames)
+        inputs = replace(inputs, steps=steps_of_equals(graph, trajectories, inputs.steps, table=table))
+    chosen = most_visited(trajectories, inputs.steps, config.n_frames)
     contexts = draw_contexts(
         trajectories,
-        bench.steps,
+        inputs.steps,
         frame_id=chosen.frame_id,
         n_contexts=config.n_contexts,
         n_slots=model.cfg.n_slots,
         generator=generator(config.seed, "equivalence/contexts"),
     )
-    swapped = {"items": bench.items, "frame_id": chosen.frame_id, "site": config.site}
+    swapped = {"items": inputs.items, "frame_id": chosen.frame_id, "site": config.site}
     trials = try_swaps(model, contexts, **swapped, cache=cache.about("trained"))
-    controls = try_swaps(bench.untrained, contexts, **swapped, cache=cache.about("untrained"))
+    controls = try_swaps(inputs.untrained, contexts, **swapped, cache=cache.about("untrained"))
     swaps, control = summed(trials), summed(controls).relation("untrained")
     relation = swaps.relation("interchangeable")
     formed = classes(relation, config.epsilon)
-    tested = put_to_the_test(bench, formed, relation, tried=contexts, effort=_effort(model, config))
+    tested = refine_and_verify(inputs, formed, relation, tried=contexts, config=_verify_config(model, config))
     partition = tested.partition
     frames = trajectories.frames[chosen.frame_id]
     worlds = world_partitions(graph, frames)
     judge = judge_of(model, graph, frames, target_return=config.target_return)
     rng = numpy_generator(config.seed, "equivalence/controls")
+    quotients = QuotientEvaluation(partial(representatives, relation=relation), judge, config.n_quotient_draws, rng)
     report = EquivalenceReport(
         env_id=trajectories.env_id,
         config=config,
@@ -74,8 +76,8 @@ def certify(bench: CertifyInputs, config: EquivalenceConfig) -> EquivalenceRepor
         comparisons=against_worlds(
             worlds, partition, control, epsilon=config.epsilon, n_draws=config.n_draws, generator=rng
         ),
-        behaviour=Trial(relation, judge, config.n_quotient_draws, rng).behaviour(partition, worlds, control),
-        scrutiny=Scrutiny(
+        behaviour=quotients.behaviour(partition, worlds, relation=relation, untrained=control),
+        scrutiny=Verification(
             formed=formed,
             rounds=tested.rounds,
             counterexamples=tested.counterexamples,
@@ -87,11 +89,11 @@ def certify(bench: CertifyInputs, config: EquivalenceConfig) -> EquivalenceRepor
             later=tested.later,
         ),
     )
-    return replace(report, acted=act_on_classes(report, bench, n_episodes=config.n_episodes))
+    return replace(report, acted=act_on_classes(report, inputs, n_episodes=config.n_episodes))
 
 
-def act_on_classes(report: EquivalenceReport, bench: CertifyInputs, *, n_episodes: int) -> tuple[QuotientRollout, ...]:
-    """Let the bench's model and agent play on the classes, on random and untrained ones, and on the world's own.
+def act_on_classes(report: EquivalenceReport, inputs: CertifyInputs, *, n_episodes: int) -> tuple[QuotientRollout, ...]:
+    """Let the inputs' model and agent play on the classes, on random and untrained ones, and on the world's own.
 
     The random classes are of the same sizes, an untrained model's are as many. Nothing is played for no episodes.
     """
@@ -112,11 +114,11 @@ def act_on_classes(report: EquivalenceReport, bench: CertifyInputs, *, n_episode
         substitute = torch.arange(len(graph.frames))
         substitute[place] = place[representatives(each, report.relation)]
         exchanges[name] = Substitution(each.n_classes, substitute)
-    return act_on(bench.model, bench.agent, exchanges, Stage(graph, n_episodes, config.target_return, config.seed))
+    return act_on(inputs.model, inputs.agent, exchanges, Stage(graph, n_episodes, config.target_return, config.seed))
 
 
-def _effort(model: DecisionTransformer, config: EquivalenceConfig) -> Effort:
-    return Effort(
+def _verify_config(model: DecisionTransformer, config: EquivalenceConfig) -> VerifyConfig:
+    return VerifyConfig(
         epsilon=config.epsilon,
         n_rounds=config.n_rounds,
         n_fresh=config.n_fresh,

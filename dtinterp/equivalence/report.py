@@ -13,7 +13,7 @@ from dtinterp.equivalence.behaviour.quotient_rollouts import QuotientRollout
 from dtinterp.equivalence.chosen_frames import ChosenFrames
 from dtinterp.equivalence.classes.certificates import Certificate, Later, Total, total
 from dtinterp.equivalence.classes.refinement import has_ended
-from dtinterp.equivalence.classes.scrutiny import Scrutiny
+from dtinterp.equivalence.classes.verification import Verification
 from dtinterp.equivalence.partition import Partition, check_epsilon
 from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.swaps.interchange import Swaps
@@ -114,7 +114,7 @@ class EquivalenceReport:
     """one per partition of the world"""
     behaviour: QuotientBehaviour
     """what the model earns when its observations are exchanged for their classes' representatives"""
-    scrutiny: Scrutiny | None = None
+    scrutiny: Verification | None = None
     """what was tried beyond these swaps; None in what was written before it was tried"""
     acted: tuple[QuotientRollout, ...] = ()
     """what players that draw their actions earn on the classes, intact first; empty where no episodes were played"""

@@ -17,8 +17,7 @@ from torch import Tensor
 from dtinterp.equivalence.chosen_frames import ChosenFrames, most_visited
 from dtinterp.equivalence.classes.probing import classes_of_pairs, close_pairs, raised, responses
 from dtinterp.equivalence.classes.refinement import Round
-from dtinterp.equivalence.classes.screen_verification import Assay, Rigour, assay
-from dtinterp.equivalence.classes.scrutiny import CertifyInputs
+from dtinterp.equivalence.classes.verification import CertifyInputs, Verified, VerifyConfig, verify
 from dtinterp.equivalence.partition import Partition, check_epsilon
 from dtinterp.equivalence.swaps.contexts import Contexts, draw_contexts, unlike
 from dtinterp.equivalence.swaps.trials import embedded
@@ -92,7 +91,7 @@ class Screening:
     n_close: int
     """of these, told apart by no probe"""
     rounds: tuple[Round, ...]
-    assay: Assay | None
+    assay: Verified | None
     """in contexts that nothing was chosen by; None where no class holds two, or none was tried"""
     standing: ScreenedAgreement | None
     """in the world; None where its states are not known"""
@@ -108,13 +107,13 @@ class Screening:
         return None if self.assay is None else self.assay.arms[0].share
 
 
-def screen(bench: CertifyInputs, config: ScreenConfig) -> Screening:
+def screen(inputs: CertifyInputs, config: ScreenConfig) -> Screening:
     """Sort the most visited held-out observations into classes; raises `UserError` where nothing was held out."""
-    chosen = most_visited(bench.trajectories, bench.steps, config.n_frames)
-    drawing = _Drawing(bench, chosen.frame_id, config)
+    chosen = most_visited(inputs.trajectories, inputs.steps, config.n_frames)
+    drawing = _Drawing(inputs, chosen.frame_id, config)
     probes = drawing.probes()
-    asked = {"items": bench.items, "frame_id": chosen.frame_id, "cache": bench.cache}
-    pairs = close_pairs(responses(bench.model, probes, **asked), config.epsilon)
+    asked = {"items": inputs.items, "frame_id": chosen.frame_id, "cache": inputs.cache}
+    pairs = close_pairs(responses(inputs.model, probes, **asked), config.epsilon)
     partition, rounds, used = classes_of_pairs(pairs, config.epsilon), [], [probes]
     for number in range(config.n_rounds):
         fresh = drawing.fresh(partition, f"round {number}")
@@ -127,17 +126,17 @@ def screen(bench: CertifyInputs, config: ScreenConfig) -> Screening:
         rounds.append(Round(len(fresh.contexts), len(found), n_beyond, partition.n_classes))
         used.append(fresh.contexts)
     return Screening(
-        env_id=bench.trajectories.env_id,
+        env_id=inputs.trajectories.env_id,
         config=config,
         chosen=chosen,
-        frames=bench.trajectories.frames[chosen.frame_id],
+        frames=inputs.trajectories.frames[chosen.frame_id],
         partition=partition,
         n_pairs=len(chosen.frame_id) * (len(chosen.frame_id) - 1) // 2,
         n_looked_at=pairs.n_looked_at,
         n_close=len(pairs),
         rounds=tuple(rounds),
-        assay=drawing.assay(partition, used),
-        standing=_standing(bench, chosen, partition, config),
+        assay=drawing.verified(partition, used),
+        standing=_standing(inputs, chosen, partition, config),
     )
 
 
@@ -153,14 +152,14 @@ class _Fresh:
 
 @dataclass(frozen=True)
 class _Drawing:
-    bench: CertifyInputs
+    inputs: CertifyInputs
     frame_id: Int64[Tensor, " frame"]
     config: ScreenConfig
 
     def probes(self) -> Contexts:
         """Return contexts of observations that were drawn by their visits."""
         rng = generator(self.config.seed, "screen/probes")
-        visits = self.bench.trajectories.frame_id[self.bench.steps].long()
+        visits = self.inputs.trajectories.frame_id[self.inputs.steps].long()
         frames = visits[torch.randperm(len(visits), generator=rng)].unique_consecutive()[: 4 * self.config.n_probes]
         drawn = self._contexts(frames.unique(), rng)
         return drawn[torch.randperm(len(drawn), generator=rng)[: self.config.n_probes]]
@@ -179,38 +178,38 @@ class _Drawing:
 
     def tried(self, partition: Partition, fresh: _Fresh) -> Attempts:
         """Swap class-mates in each context."""
-        embedding = embedded(self.bench.model, self.bench.items[self.frame_id])
+        embedding = embedded(self.inputs.model, self.inputs.items[self.frame_id])
         drafts = [some_of(mates(partition, embedding), self.config.n_mates, fresh.rng)]
-        cache = self.bench.cache.about(fresh.name.replace(" ", "-"))
-        swapper = Swapper(self.bench.model, self.bench.items, cache=cache)
+        cache = self.inputs.cache.about(fresh.name.replace(" ", "-"))
+        swapper = Swapper(self.inputs.model, self.inputs.items, cache=cache)
         return attempt(swapper, fresh.contexts, places=fresh.places, drafts=drafts)[0]
 
-    def assay(self, partition: Partition, used: Sequence[Contexts]) -> Assay | None:
+    def verified(self, partition: Partition, used: Sequence[Contexts]) -> Verified | None:
         """Try the classes in contexts that look unlike any that was used."""
         fresh = self.fresh(partition, "verification", most=self.config.n_verified)
         unused = None if fresh is None else unlike(fresh.contexts, used)
         if unused is None:
             return None
-        rigour = Rigour(self.config.epsilon, self.config.n_mates, self.config.seed)
-        return assay(self.bench, partition, unused, frame_id=self.frame_id, rigour=rigour)
+        config = VerifyConfig(self.config.epsilon, self.config.seed, n_mates=self.config.n_mates)
+        return verify(self.inputs, partition, unused, frame_id=self.frame_id, config=config)
 
     def _contexts(self, frames: Int64[Tensor, " chosen"], rng: torch.Generator, n_contexts: int = 1) -> Contexts:
         return draw_contexts(
-            self.bench.trajectories,
-            self.bench.steps,
+            self.inputs.trajectories,
+            self.inputs.steps,
             frame_id=frames,
             n_contexts=n_contexts,
-            n_slots=self.bench.model.cfg.n_slots,
+            n_slots=self.inputs.model.cfg.n_slots,
             generator=rng,
         )
 
 
 def _standing(
-    bench: CertifyInputs, chosen: ChosenFrames, partition: Partition, config: ScreenConfig
+    inputs: CertifyInputs, chosen: ChosenFrames, partition: Partition, config: ScreenConfig
 ) -> ScreenedAgreement | None:
-    env_id = bench.trajectories.env_id
+    env_id = inputs.trajectories.env_id
     if env_id not in SUPPORTED_IDS:
         return None
     comparing = ScreenedAgreementConfig(config.n_draws, config.n_quotient_draws, config.target_return)
     rng = numpy_generator(config.seed, "screen/controls")
-    return screened_agreement(bench, state_graph(env_id), chosen, partition, comparing=comparing, generator=rng)
+    return screened_agreement(inputs, state_graph(env_id), chosen, partition, config=comparing, generator=rng)

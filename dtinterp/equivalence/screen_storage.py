@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from dtinterp.equivalence.chosen_frames import ChosenFrames
 from dtinterp.equivalence.classes.refinement import Round
-from dtinterp.equivalence.classes.screen_verification import Assay
+from dtinterp.equivalence.classes.verification import Verified
 from dtinterp.equivalence.partition import Partition
 from dtinterp.equivalence.screen import ScreenConfig, Screening
 from dtinterp.equivalence.truth.screened_agreement import ScreenedAgreement
@@ -61,7 +61,7 @@ def load_screening(path: Path) -> Screening:
         frames=tensors["frames"],
         partition=Partition(tensors["label"], str(artefact.config["partition"])),
         rounds=TypeAdapter(tuple[Round, ...]).validate_python(metrics["rounds"]),
-        assay=TypeAdapter(Assay | None).validate_python(metrics["assay"]),
+        assay=TypeAdapter(Verified | None).validate_python(metrics["assay"]),
         standing=TypeAdapter(ScreenedAgreement | None).validate_python(metrics["standing"]),
         **numbers,
     )

@@ -11,9 +11,9 @@ from dtinterp.equivalence.behaviour.quotient import QuotientBehaviour
 from dtinterp.equivalence.behaviour.quotient_rollouts import QuotientRollout
 from dtinterp.equivalence.chosen_frames import ChosenFrames
 from dtinterp.equivalence.classes.certificates import Certificate, Later, WorstSwap
+from dtinterp.equivalence.classes.failure_bounds import Arm, Bound
 from dtinterp.equivalence.classes.refinement import Round
-from dtinterp.equivalence.classes.scrutiny import Scrutiny
-from dtinterp.equivalence.classes.verification import Arm, Bound
+from dtinterp.equivalence.classes.verification import Verification
 from dtinterp.equivalence.partition import Partition
 from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.report import EquivalenceConfig, EquivalenceReport
@@ -116,7 +116,7 @@ def _settings(stored: JSON) -> dict[str, object]:
     return TypeAdapter(dict[str, object]).validate_python(stored)
 
 
-def _told(scrutiny: Scrutiny | None) -> dict[str, JSON]:
+def _told(scrutiny: Verification | None) -> dict[str, JSON]:
     """Return what a scrutiny says in words and numbers; nothing where there was none."""
     if scrutiny is None:
         return {}
@@ -124,12 +124,12 @@ def _told(scrutiny: Scrutiny | None) -> dict[str, JSON]:
     return {"scrutiny": {**told, "formed": scrutiny.formed.name}}
 
 
-def _scrutiny(tensors: Mapping[str, Tensor], metrics: Mapping[str, JSON]) -> Scrutiny | None:
+def _scrutiny(tensors: Mapping[str, Tensor], metrics: Mapping[str, JSON]) -> Verification | None:
     if "scrutiny" not in metrics:
         return None
     told, found = _settings(metrics["scrutiny"]), _under("scrutiny/", tensors)
     reach = _under("reachable/", found)
-    return Scrutiny(
+    return Verification(
         formed=Partition(found["formed"], str(told["formed"])),
         rounds=TypeAdapter(tuple[Round, ...]).validate_python(told["rounds"]),
         counterexamples=TypeAdapter(tuple[WorstSwap, ...]).validate_python(told["counterexamples"]),
@@ -142,7 +142,7 @@ def _scrutiny(tensors: Mapping[str, Tensor], metrics: Mapping[str, JSON]) -> Scr
     )
 
 
-def _tried(scrutiny: Scrutiny | None) -> dict[str, Tensor]:
+def _tried(scrutiny: Verification | None) -> dict[str, Tensor]:
     """Return the tensors of a scrutiny; none where there was none."""
     if scrutiny is None:
         return {}

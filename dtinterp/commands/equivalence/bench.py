@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.equivalence.classes.scrutiny import CertifyInputs
+from dtinterp.equivalence.classes.verification import CertifyInputs
 from dtinterp.equivalence.exhaustive_contexts import plays
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.foundation.errors import UserError

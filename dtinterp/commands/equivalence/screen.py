@@ -8,7 +8,7 @@ from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.equivalence.bench import bench_of, graph_for, moved_to
 from dtinterp.commands.equivalence.handling import HERE_ALONE, Handling
 from dtinterp.demonstrations.goal_directed import tours
-from dtinterp.equivalence.classes.scrutiny import CertifyInputs
+from dtinterp.equivalence.classes.verification import CertifyInputs
 from dtinterp.equivalence.screen import ScreenConfig
 from dtinterp.equivalence.screen import screen as screen_observations
 from dtinterp.equivalence.screen_storage import save_screening

@@ -1,4 +1,4 @@
-"""Classes become behaviour: what a model still earns when it is shown one representative for each class.
+"""Return of a model that is shown one representative for each class of observations.
 
 With r(a) the representative of a's class, the quotient policy sees r(a) wherever the world shows a, at every step and
 in every slot. If the classes hold what the model calls the same, it must act as before; if they lose a distinction that
@@ -92,17 +92,23 @@ class QuotientBehaviour:
         return list(takewhile(lambda cut: cut.earned.expected_return >= floor, self.coarsening))[-1]
 
 
-@dataclass(frozen=True)
-class Trial:
-    """The one way in which all partitions are tried."""
+Represent = Callable[[Partition], Int64[Tensor, " frame"]]
+"""Chooses the place of each frame's representative."""
 
-    relation: Relation
-    """which member of a class is closest to the others"""
+
+@dataclass(frozen=True)
+class QuotientEvaluation:
+    """The one way in which all partitions of the same observations are evaluated."""
+
+    represent: Represent
     judge: Judge
     n_draws: int
+    """random classes of the same sizes"""
     generator: np.random.Generator
 
-    def behaviour(self, partition: Partition, worlds: Sequence[Partition], untrained: Relation) -> QuotientBehaviour:
+    def behaviour(
+        self, partition: Partition, worlds: Sequence[Partition], *, relation: Relation, untrained: Relation
+    ) -> QuotientBehaviour:
         """Return what is left of the behaviour under each partition, and as fewer and fewer classes are left."""
         n_frames = len(partition.label)
         counts = halvings(n_frames)
@@ -111,13 +117,13 @@ class Trial:
             classes=self.quotient(partition),
             untrained_classes=self.quotient(classes_of_count(untrained, partition.n_classes)),
             worlds=tuple(self.quotient(world) for world in worlds),
-            coarsening=tuple(self.quotient(cut) for cut in coarser_and_coarser(self.relation, counts)),
+            coarsening=tuple(self.quotient(cut) for cut in coarser_and_coarser(relation, counts)),
             untrained_coarsening=tuple(self._cut(cut) for cut in coarser_and_coarser(untrained, counts)),
         )
 
     def quotient(self, partition: Partition) -> Quotient:
         """Return what is left when each class is one observation to the model."""
-        chosen = representatives(partition, self.relation)
+        chosen = self.represent(partition)
         controls = [self._control(partition) for _ in range(self.n_draws)]
         return Quotient(
             name=partition.name,
@@ -129,11 +135,11 @@ class Trial:
         )
 
     def _cut(self, partition: Partition) -> Cut:
-        return Cut(partition.n_classes, self.judge(representatives(partition, self.relation)))
+        return Cut(partition.n_classes, self.judge(self.represent(partition)))
 
     def _control(self, partition: Partition) -> Expectation:
         shuffled = torch.from_numpy(self.generator.permutation(partition.label.numpy()))
-        return self.judge(representatives(partition_of(shuffled, "random"), self.relation))
+        return self.judge(self.represent(partition_of(shuffled, "random")))
 
 
 def coarser_and_coarser(relation: Relation, counts: Sequence[int]) -> list[Partition]:
@@ -179,3 +185,13 @@ def representatives(partition: Partition, relation: Relation) -> Int64[Tensor, "
         best = min(range(len(members)), key=lambda place: (float(farthest[place]), float(mean[place]), place))
         chosen[members] = members[best]
     return chosen
+
+
+def most_visited_members(partition: Partition) -> Int64[Tensor, " frame"]:
+    """Return the place of each frame's representative: the first member of its class, where the first is most visited.
+
+    A class's first member has the lowest place, so places must be in order of visits.
+    """
+    first = torch.full((partition.n_classes,), len(partition.label))
+    first = first.scatter_reduce(0, partition.label, torch.arange(len(partition.label)), reduce="amin")
+    return first[partition.label]

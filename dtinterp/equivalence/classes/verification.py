@@ -1,137 +1,293 @@
-"""Classes and contexts that nothing was chosen by become bounds on how often a class fails, beside controls.
+"""Verification of classes: refined by counterexample, then tried beside controls in contexts never used before."""
 
-In a context c of frame a, a class fails if some class-mate in a's place moves a decision by more than ε. With k
-failures in n contexts of the class, drawn at random from its frames' distinct contexts that nothing was chosen by, as
-many of each frame where it has them, the Clopper–Pearson interval of k/n holds the share of these in which the class
-fails, averaged over its frames. Drawing from each frame apart, and never twice, only makes the interval wider than it
-need be: after no failure in contexts that fail with chances p_i, ∏(1 − p_i) ≤ (1 − p̄)^n.
-
-Where every distinct context of a class was tried, nothing is left to be estimated: the class fails in k of all N. In
-those that it was made from it never does, since it would have been split.
-"""
-
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
-import numpy as np
-from jaxtyping import Bool, Float64
-from scipy import stats
+import torch
+from jaxtyping import Float32, Int64
+from torch import Tensor
 
+from dtinterp.agents.network import RecurrentActorCritic
+from dtinterp.dataset.windows import concatenate
+from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.equivalence.classes.certificates import Later, Stage, WorstSwap
+from dtinterp.equivalence.classes.failure_bounds import MATES, Arm, Bound, arms, bounds
+from dtinterp.equivalence.classes.refinement import Round, later, refine, shared_places
 from dtinterp.equivalence.partition import Partition
-from dtinterp.equivalence.swaps.within_class import Attempts
-from dtinterp.foundation.statistics import Interval, clopper_pearson, holm
-
-MATES = "class-mates"
-
-
-@dataclass(frozen=True)
-class Bound:
-    """How one class of more than one frame fared in contexts that played no part in making it."""
-
-    label: int
-    """the class"""
-    n_contexts: int
-    """0 where none was left to try"""
-    n_swaps: int
-    n_failures: int
-    """contexts in which some class-mate moved a decision by more than epsilon"""
-    share: Interval | None
-    """of the contexts in which the class fails, at 95%; where `is_exact`, the very share of all its contexts; None
-    where none was left to try"""
-    maximum: float
-    """largest divergence, in bits"""
-    is_exact: bool
-    """whether every distinct context of its frames was tried, those that the class was made from included"""
+from dtinterp.equivalence.relation import Relation
+from dtinterp.equivalence.swaps.contexts import Contexts
+from dtinterp.equivalence.swaps.feasible_swaps import Reachable
+from dtinterp.equivalence.swaps.pools import LARGEST, Pool, pool_of
+from dtinterp.equivalence.swaps.trials import embedded
+from dtinterp.equivalence.swaps.within_class import (
+    NOTHING,
+    Attempts,
+    Draft,
+    Swapper,
+    Tries,
+    attempt,
+    mates,
+    norm_matched,
+    some_of,
+    strangers,
+)
+from dtinterp.foundation.jobs.job_cache import NO_CACHE, JobCache
+from dtinterp.foundation.seeding import generator
+from dtinterp.foundation.statistics import Interval
+from dtinterp.model.network.transformer import DecisionTransformer
 
 
 @dataclass(frozen=True)
-class Arm:
-    """One kind of stand-in in the same contexts: class-mates should pass, the controls should not."""
+class CertifyInputs:
+    """The models and the data that classes are formed and verified on."""
 
-    model: str
-    """trained or untrained"""
-    stand_in: str
-    n_contexts: int
-    n_swaps: int
-    share: Interval
-    """of contexts in which some of these stand-ins moved a decision by more than epsilon, at 95%"""
-    mean_peak: float
-    """bits, over swaps"""
-    p_value: float
-    """one-sided sign test over contexts that these move the model more than class-mates do, Holm-adjusted over the
-    arms of the same model; 1 for class-mates themselves"""
+    model: DecisionTransformer
+    untrained: DecisionTransformer
+    trajectories: Trajectories
+    steps: Int64[Tensor, " held_out"]
+    items: Float32[Tensor, "table item"]
+    cache: JobCache = NO_CACHE
+    """where the swaps are kept, and who makes them"""
+    agent: RecurrentActorCritic | None = None
+    """who plays on the classes beside the model"""
 
 
-def bounds(attempts: Attempts, partition: Partition, *, epsilon: float, exact: Mapping[int, int]) -> tuple[Bound, ...]:
-    """Return the bound of each class of more than one frame, in order of label.
+@dataclass(frozen=True)
+class VerifyConfig:
+    """How hard classes are tried."""
 
-    `attempts` are swaps between class-mates. `exact` has the classes whose contexts were all tried, by label: how many
-    there are, those that the class was made from included.
+    epsilon: float
+    seed: int
+    n_rounds: int = 0
+    n_fresh: int = 0
+    """contexts per frame and round"""
+    n_verified: int = 0
+    """contexts per frame that bounds and controls rest on"""
+    layer: int = 0
+    """the block that reads what is swapped"""
+    n_mates: int | None = None
+    """class-mates that are swapped in a context, at most, and as many of each control; None for all"""
+    is_exhaustive: bool = False
+    """whether class-mates are tried in every context that is left, beyond `n_verified`"""
+
+    def drafts(self, partition: Partition, embedding: Float32[Tensor, "frame d_model"], model: str) -> dict[str, Draft]:
+        """Return class-mates and the controls that stand in beside them in the model of that name."""
+        theirs, others = mates(partition, embedding), strangers(partition, embedding, self._rng("strangers"))
+        made_up = "norm-matched"
+        if self.n_mates is None:
+            made_up += f"/{model}"
+        else:
+            theirs = some_of(theirs, self.n_mates, self._rng("mates"))
+            others = some_of(others, self.n_mates, self._rng("some strangers"))
+        return {
+            MATES: theirs,
+            "norm-matched": norm_matched(theirs, embedding, self._rng(made_up)),
+            "other classes": others,
+        }
+
+    def _rng(self, name: str) -> torch.Generator:
+        return generator(self.seed, name if self.n_mates is None else f"assay/{name}")
+
+
+@dataclass(frozen=True)
+class Verified:
+    """How classes fared in contexts that nothing was chosen by."""
+
+    bounds: tuple[Bound, ...]
+    """one per class of more than one observation"""
+    arms: tuple[Arm, ...]
+    """class-mates and controls in those contexts, of the trained model and of an untrained one"""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was tried beyond the swaps that classes are made from."""
+
+    formed: Partition
+    """the classes before any counterexample"""
+    rounds: tuple[Round, ...]
+    """how they were refined"""
+    counterexamples: tuple[WorstSwap, ...]
+    """the worst swaps that split a class"""
+    bounds: tuple[Bound, ...]
+    """one per class of more than one frame, from contexts that nothing was chosen by"""
+    arms: tuple[Arm, ...]
+    """class-mates and controls in those contexts, of the trained model and of an untrained one"""
+    stability: Interval | None
+    """of classes from halves of the contexts; None where some frame has a single context"""
+    at_once: Float32[Tensor, "frame frame"]
+    """largest divergence of the decision at the swapped slot itself, in bits, of either direction"""
+    reachable: Reachable | None
+    """where the stand-in could truly have been seen; None where the world's states are not known"""
+    later: tuple[Later, ...] = ()
+    """what was tried inside each class after it was formed; empty in what was written before it was kept"""
+
+
+@dataclass(frozen=True)
+class RefinedClasses:
+    """Classes after refinement, with what was tried, bounds and controls."""
+
+    partition: Partition
+    rounds: tuple[Round, ...]
+    counterexamples: tuple[WorstSwap, ...]
+    bounds: tuple[Bound, ...]
+    arms: tuple[Arm, ...]
+    later: tuple[Later, ...]
+
+
+def refine_and_verify(
+    inputs: CertifyInputs, formed: Partition, relation: Relation, *, tried: Contexts, config: VerifyConfig
+) -> RefinedClasses:
+    """Refine classes by counterexample and bound how often they fail, each in contexts that were never used before.
+
+    `tried` are the contexts that the classes were made from.
     """
-    shared = (partition.sizes > 1).nonzero().squeeze(1).tolist()
-    return tuple(_bound(attempts, partition, label, epsilon=epsilon, n_in_all=exact.get(label)) for label in shared)
+    verifier = _Verifier(inputs, relation, _pools(inputs, formed, relation, tried, config), config)
 
+    def fresh(partition: Partition, number: int) -> Tries | None:
+        some = slice(number * config.n_fresh, (number + 1) * config.n_fresh)
+        return verifier.of_mates(partition, some, f"round-{number}")
 
-def arms(found: dict[str, Attempts], *, model: str, n_contexts: int, epsilon: float) -> tuple[Arm, ...]:
-    """Return what each kind of stand-in did, class-mates first; `found` has them by name, all in the same contexts."""
-    peaks = {name: _peaks(attempts, n_contexts) for name, attempts in found.items()}
-    raw = np.array([_sign_test(each, peaks[MATES]) for name, each in peaks.items() if name != MATES])
-    adjusted = iter(holm(raw).tolist())
-    return tuple(
-        _arm(name, model, attempts, epsilon=epsilon, p_value=1.0 if name == MATES else next(adjusted))
-        for name, attempts in found.items()
-        if len(attempts)
+    refined = refine(formed, relation, epsilon=config.epsilon, n_rounds=config.n_rounds, fresh=fresh)
+    verified, tries = verifier.verified(refined.partition, len(refined.rounds) * config.n_fresh)
+    stages: dict[Stage, Sequence[Tries]] = {"refinement": refined.tries, "verification": tries}
+    joined: dict[Stage, Tries] = {stage: reduce(add, tries) for stage, tries in stages.items() if tries}
+    return RefinedClasses(
+        partition=refined.partition,
+        rounds=refined.rounds,
+        counterexamples=refined.counterexamples,
+        bounds=verified.bounds,
+        arms=verified.arms,
+        later=later(refined.partition, joined, relation.frame_id),
     )
 
 
-def _bound(attempts: Attempts, partition: Partition, label: int, *, epsilon: float, n_in_all: int | None) -> Bound:
-    inside = partition.label[attempts.place] == label
-    peak, context = attempts.peak[inside], attempts.context[inside]
-    n_contexts, n_failures = len(context.unique()), len(context[peak > epsilon].unique())
-    return Bound(
-        label=label,
-        n_contexts=n_contexts,
-        n_swaps=len(peak),
-        n_failures=n_failures,
-        share=_share(n_failures, n_contexts, n_in_all),
-        maximum=float(peak.max()) if len(peak) else 0.0,
-        is_exact=n_in_all is not None,
+def verify(
+    inputs: CertifyInputs,
+    partition: Partition,
+    contexts: Contexts,
+    *,
+    frame_id: Int64[Tensor, " frame"],
+    config: VerifyConfig,
+) -> Verified:
+    """Swap class-mates and controls in every context, in both models; no bound is called exact.
+
+    `contexts` are of observations that have class-mates, and nothing was chosen by them; `frame_id` are all
+    observations, as `partition` has them.
+    """
+    place = torch.full((int(frame_id.max()) + 1,), -1).scatter(0, frame_id, torch.arange(len(frame_id)))
+    of_mates, found = _beside_controls(
+        inputs, partition, contexts, places=place[contexts.frame_id], frame_id=frame_id, config=config
     )
+    return Verified(bounds(of_mates, partition, epsilon=config.epsilon, exact={}), found)
 
 
-def _share(n_failures: int, n_contexts: int, n_in_all: int | None) -> Interval | None:
-    if n_in_all:
-        share = n_failures / n_in_all
-        return Interval(share, share, share, n_in_all)
-    return clopper_pearson(n_failures, n_contexts) if n_contexts else None
+@dataclass(frozen=True)
+class _Verifier:
+    """What classes are tried with."""
+
+    inputs: CertifyInputs
+    relation: Relation
+    pools: Mapping[int, Pool]
+    config: VerifyConfig
+
+    def of_mates(self, partition: Partition, some: slice, name: str) -> Tries | None:
+        """Swap class-mates in some of the contexts of each pool; None where no pool has any of them."""
+        contexts, places = _gathered(self.pools, shared_places(partition), some)
+        if contexts is None:
+            return None
+        model, items = self.inputs.model, self.inputs.items
+        drafts = [mates(partition, embedded(model, items[self.relation.frame_id]))]
+        swapper = Swapper(model, items, self.config.layer, self.inputs.cache.about(name))
+        return Tries(contexts, attempt(swapper, contexts, places=places, drafts=drafts)[0])
+
+    def verified(self, partition: Partition, n_used: int) -> tuple[Verified, tuple[Tries, ...]]:
+        """Bound how often classes fail in contexts after the first `n_used` of each pool, controls beside them.
+
+        The tries are those of class-mates.
+        """
+        config, n_tried = self.config, n_used + self.config.n_verified
+        contexts, places = _gathered(self.pools, shared_places(partition), slice(n_used, n_tried))
+        tries, controls = [], ()
+        if contexts is not None:
+            of_mates, controls = _beside_controls(
+                self.inputs, partition, contexts, places=places, frame_id=self.relation.frame_id, config=config
+            )
+            tries.append(Tries(contexts, of_mates))
+        rest = self.of_mates(partition, slice(n_tried, None), "verified-rest") if config.is_exhaustive else None
+        if rest is not None:
+            tries.append(rest)
+        whole = _whole(self.pools, partition, None if config.is_exhaustive else n_tried)
+        if not tries and not whole:
+            return Verified((), ()), ()
+        attempts = reduce(add, tries).attempts if tries else NOTHING
+        found = bounds(attempts, partition, epsilon=config.epsilon, exact=whole)
+        return Verified(found, controls), tuple(tries)
 
 
-def _arm(name: str, model: str, attempts: Attempts, *, epsilon: float, p_value: float) -> Arm:
-    n_contexts = len(attempts.context.unique())
-    n_beyond = len(attempts.context[attempts.peak > epsilon].unique())
-    return Arm(
-        model=model,
-        stand_in=name,
-        n_contexts=n_contexts,
-        n_swaps=len(attempts),
-        share=clopper_pearson(n_beyond, n_contexts),
-        mean_peak=float(attempts.peak.double().mean()),
-        p_value=p_value,
-    )
+def _beside_controls(
+    inputs: CertifyInputs,
+    partition: Partition,
+    contexts: Contexts,
+    *,
+    places: Int64[Tensor, " context"],
+    frame_id: Int64[Tensor, " frame"],
+    config: VerifyConfig,
+) -> tuple[Attempts, tuple[Arm, ...]]:
+    """Swap class-mates and controls in every context, in both models; return the trained one's class-mates, and all."""
+    of_mates, found = NOTHING, ()
+    stage = "verified" if config.n_mates is None else "assay"
+    for name, model in (("trained", inputs.model), ("untrained", inputs.untrained)):
+        drafts = config.drafts(partition, embedded(model, inputs.items[frame_id]), name)
+        swapper = Swapper(model, inputs.items, config.layer, inputs.cache.about(f"{stage}-{name}"))
+        attempts = dict(
+            zip(drafts, attempt(swapper, contexts, places=places, drafts=list(drafts.values())), strict=True)
+        )
+        of_mates = attempts[MATES] if name == "trained" else of_mates
+        found += arms(attempts, model=name, n_contexts=len(contexts), epsilon=config.epsilon)
+    return of_mates, found
 
 
-def _peaks(attempts: Attempts, n_contexts: int) -> Float64[np.ndarray, " context"]:
-    """Return the mean peak of each context's swaps; NaN where there was none."""
-    context = attempts.context.numpy()
-    n = np.bincount(context, minlength=n_contexts)
-    total = np.bincount(context, weights=attempts.peak.double().numpy(), minlength=n_contexts)
-    return np.divide(total, n, out=np.full(n_contexts, np.nan), where=n > 0)
+def _whole(pools: Mapping[int, Pool], partition: Partition, n_used: int | None) -> dict[int, int]:
+    """Return how many contexts those classes have of whose frames every distinct one was tried, by label."""
+    found = {}
+    for label in (partition.sizes > 1).nonzero().squeeze(1).tolist():
+        theirs = [pools[place] for place in partition.members(label).tolist()]
+        if all(pool.is_whole and (n_used is None or len(pool) <= n_used) for pool in theirs):
+            found[label] = sum(pool.n_tried + len(pool) for pool in theirs)
+    return found
 
 
-def _sign_test(control: Float64[np.ndarray, " context"], mates: Float64[np.ndarray, " context"]) -> float:
-    """Return the chance of so many contexts in which the control moved the model more, were both alike."""
-    differs: Bool[np.ndarray, " context"] = ~np.isnan(control) & ~np.isnan(mates) & (control != mates)
-    if not differs.any():
-        return 1.0
-    n_more = int((control[differs] > mates[differs]).sum())
-    return float(stats.binomtest(n_more, int(differs.sum()), alternative="greater").pvalue)
+def _pools(
+    inputs: CertifyInputs, formed: Partition, relation: Relation, tried: Contexts, config: VerifyConfig
+) -> Mapping[int, Pool]:
+    rng = generator(config.seed, "equivalence/fresh contexts")
+    return {
+        place: pool_of(
+            inputs.trajectories,
+            inputs.steps,
+            int(relation.frame_id[place]),
+            tried=tried[tried.frame_id == relation.frame_id[place]],
+            generator=rng,
+            largest=None if config.is_exhaustive else LARGEST,
+        )
+        for place in shared_places(formed)
+    }
+
+
+def _gathered(
+    pools: Mapping[int, Pool], places: Sequence[int], some: slice
+) -> tuple[Contexts | None, Int64[Tensor, " context"]]:
+    """Return some contexts of each pool that has any of them, and whose they are."""
+    parts: list[tuple[int, Contexts]] = []
+    for place in places:
+        contexts = pools[place].contexts
+        if contexts is not None and len(range(len(contexts))[some]):
+            parts.append((place, contexts[some]))
+    owners = torch.tensor([place for place, part in parts for _ in range(len(part))], dtype=torch.int64)
+    if not parts:
+        return None, owners
+    windows = concatenate([part.windows for _, part in parts])
+    return Contexts(windows, torch.cat([part.slot for _, part in parts])), owners

@@ -101,6 +101,12 @@ def moved(logits: Float[Tensor, "batch decision action"], intact: Float[Tensor, 
     return Moved(js_divergence(logits, same), (logits.argmax(-1) != same.argmax(-1)).any(1))
 
 
+def at_once(trials: Trials) -> Float32[Tensor, "frame frame"]:
+    """Return the largest divergence of each two frames at the decision of the swapped slot, of either direction."""
+    rows = torch.stack([trials.at_once[trials.contexts.frame_id == frame].max(0).values for frame in trials.frame_id])
+    return torch.maximum(rows, rows.T)
+
+
 @dataclass(frozen=True)
 class _StandIns:
     """What is put in the place of each context's own frame."""

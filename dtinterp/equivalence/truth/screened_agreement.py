@@ -1,19 +1,16 @@
-"""Classes of many observations become what they are in a world whose states are known: its own classes, and return."""
+"""How classes of many observations agree with a world whose states are known, and what return they leave."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Int64
-from torch import Tensor
 
-from dtinterp.equivalence.behaviour.quotient import Judge, Quotient, judge_of
+from dtinterp.equivalence.behaviour.quotient import Quotient, QuotientEvaluation, judge_of, most_visited_members
 from dtinterp.equivalence.chosen_frames import ChosenFrames
-from dtinterp.equivalence.classes.scrutiny import CertifyInputs
-from dtinterp.equivalence.partition import Partition, partition_of
+from dtinterp.equivalence.classes.verification import CertifyInputs
+from dtinterp.equivalence.partition import Partition
 from dtinterp.equivalence.truth.agreement import Agreement, compare
 from dtinterp.equivalence.truth.world_partitions import world_partitions
-from dtinterp.foundation.statistics import central
 from environments.graph.evaluation import Expectation
 from environments.graph.state_graph import StateGraph
 
@@ -29,7 +26,7 @@ class NamedAgreement:
 
 @dataclass(frozen=True)
 class ScreenedAgreement:
-    """What classes are worth in their world."""
+    """How classes compare with their world."""
 
     likenesses: tuple[NamedAgreement, ...]
     """one per partition of the world"""
@@ -52,53 +49,27 @@ class ScreenedAgreementConfig:
 
 
 def screened_agreement(
-    bench: CertifyInputs,
+    inputs: CertifyInputs,
     graph: StateGraph,
     chosen: ChosenFrames,
     partition: Partition,
     *,
-    comparing: ScreenedAgreementConfig,
+    config: ScreenedAgreementConfig,
     generator: np.random.Generator,
 ) -> ScreenedAgreement:
     """Hold the classes against each partition of the world, and let the model act on them.
 
     Raises `UserError` where the world never shows one of the observations.
     """
-    frames = bench.trajectories.frames[chosen.frame_id]
-    judge = judge_of(bench.model, graph, frames, target_return=comparing.target_return)
+    frames = inputs.trajectories.frames[chosen.frame_id]
+    judge = judge_of(inputs.model, graph, frames, target_return=config.target_return)
     worlds = world_partitions(graph, frames)
+    evaluation = QuotientEvaluation(most_visited_members, judge, config.n_quotient_draws, generator)
     return ScreenedAgreement(
         likenesses=tuple(
-            NamedAgreement(world.name, compare(partition, world, n_draws=comparing.n_draws, generator=generator))
+            NamedAgreement(world.name, compare(partition, world, n_draws=config.n_draws, generator=generator))
             for world in worlds
         ),
         intact=judge(torch.arange(len(frames))),
-        quotients=tuple(
-            _quotient(each, judge, n_draws=comparing.n_quotient_draws, generator=generator)
-            for each in (partition, *worlds)
-        ),
-    )
-
-
-def most_visited_members(partition: Partition) -> Int64[Tensor, " frame"]:
-    """Return the place of each frame's representative: the first member of its class, where the first is most visited.
-
-    A class's first member has the lowest place, so places must be in order of visits.
-    """
-    first = torch.full((partition.n_classes,), len(partition.label))
-    first = first.scatter_reduce(0, partition.label, torch.arange(len(partition.label)), reduce="amin")
-    return first[partition.label]
-
-
-def _quotient(partition: Partition, judge: Judge, *, n_draws: int, generator: np.random.Generator) -> Quotient:
-    chosen = most_visited_members(partition)
-    shuffled = [torch.from_numpy(generator.permutation(partition.label.numpy())) for _ in range(n_draws)]
-    controls = [judge(most_visited_members(partition_of(label, "random"))) for label in shuffled]
-    return Quotient(
-        name=partition.name,
-        n_classes=partition.n_classes,
-        n_exchanged=int((chosen != torch.arange(len(chosen))).sum()),
-        earned=judge(chosen),
-        random_return=central([control.expected_return for control in controls]),
-        random_success=central([control.success for control in controls]),
+        quotients=tuple(evaluation.quotient(each) for each in (partition, *worlds)),
     )

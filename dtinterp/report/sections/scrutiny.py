@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from dtinterp.equivalence.classes.scrutiny import Scrutiny
-from dtinterp.equivalence.classes.verification import Bound
+from dtinterp.equivalence.classes.failure_bounds import Bound
+from dtinterp.equivalence.classes.verification import Verification
 from dtinterp.equivalence.levels import level_at
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.report.evidence import bits, cite, count, number, plural, source
@@ -46,7 +46,7 @@ def scrutiny_block(results: StudyResults) -> Html:
     )
 
 
-def _statements(results: StudyResults, report: EquivalenceReport, scrutiny: Scrutiny) -> list[Content]:
+def _statements(results: StudyResults, report: EquivalenceReport, scrutiny: Verification) -> list[Content]:
     artefact = results.equivalence.artefact
     found = [
         words(
@@ -102,7 +102,7 @@ def _exact(bounds: Sequence[Bound], population: str) -> str:
     )
 
 
-def _reachable(results: StudyResults, scrutiny: Scrutiny) -> list[Content]:
+def _reachable(results: StudyResults, scrutiny: Verification) -> list[Content]:
     if scrutiny.reachable is None:
         return []
     report, artefact = results.equivalence.value, results.equivalence.artefact

@@ -18,7 +18,7 @@ from dtinterp.equivalence import certify as certify_module
 from dtinterp.equivalence.behaviour.quotient import Judge, judge_of, representatives
 from dtinterp.equivalence.certify import act_on_classes, certify
 from dtinterp.equivalence.classes.refinement import Round
-from dtinterp.equivalence.classes.scrutiny import CertifyInputs, put_to_the_test
+from dtinterp.equivalence.classes.verification import CertifyInputs, refine_and_verify
 from dtinterp.equivalence.exhaustive_contexts import plays
 from dtinterp.equivalence.partition import classes, classes_of_count, partition_of
 from dtinterp.equivalence.report import EquivalenceConfig, EquivalenceReport
@@ -151,12 +151,12 @@ def test_what_is_reported_is_of_the_refined_classes_and_at_the_return_that_is_as
     alone = partition_of(torch.arange(4), "alone")
 
     def refined(*bench: object, **settings: object) -> object:
-        return replace(put_to_the_test(*bench, **settings), partition=alone)  # type: ignore[arg-type]
+        return replace(refine_and_verify(*bench, **settings), partition=alone)  # type: ignore[arg-type]
 
     def asked(*about: object, target_return: float) -> Judge:  # noqa: ARG001 - the real judge's arguments
         return lambda chosen: Expectation(target_return, 0.0, 0.0, float(len(chosen.unique())))
 
-    monkeypatch.setattr(certify_module, "put_to_the_test", refined)
+    monkeypatch.setattr(certify_module, "refine_and_verify", refined)
     monkeypatch.setattr(certify_module, "judge_of", asked)
     config = replace(CONFIG, n_frames=4, n_contexts=1, epsilon=1.0, n_rounds=0, n_verified=0, target_return=0.7)
     report = certify(CertifyInputs(model, model, trajectories, halves.held_out, items), config)

@@ -8,7 +8,7 @@ from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
 from dtinterp.dictionary.kinds import TopK
 from dtinterp.equivalence.certify import certify
-from dtinterp.equivalence.classes.scrutiny import CertifyInputs
+from dtinterp.equivalence.classes.verification import CertifyInputs
 from dtinterp.equivalence.compared_partitions import (
     LOOKS,
     UNTRAINED,

@@ -9,7 +9,7 @@ from sklearn.metrics import adjusted_rand_score
 from dtinterp.dataset.windows import window
 from dtinterp.equivalence.certify import certify
 from dtinterp.equivalence.chosen_frames import most_visited
-from dtinterp.equivalence.classes.scrutiny import CertifyInputs
+from dtinterp.equivalence.classes.verification import CertifyInputs
 from dtinterp.equivalence.compared_partitions import Certified
 from dtinterp.equivalence.explain.distances.distance import compared_frames
 from dtinterp.equivalence.explain.distances.image import near_in_the_image

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from dtinterp.equivalence.classes.scrutiny import CertifyInputs
+from dtinterp.equivalence.classes.verification import CertifyInputs
 from dtinterp.equivalence.partition import partition_of
 from dtinterp.equivalence.screen import ScreenConfig, screen
 from dtinterp.equivalence.swaps.contexts import draw_contexts

@@ -10,7 +10,7 @@ from torch import Tensor
 from dtinterp.dataset.split import Split
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.certify import certify
-from dtinterp.equivalence.classes.scrutiny import CertifyInputs
+from dtinterp.equivalence.classes.verification import CertifyInputs
 from dtinterp.equivalence.report import EquivalenceConfig, EquivalenceReport
 from dtinterp.equivalence.storage import load_equivalence, save_equivalence
 from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Content, write_artefact

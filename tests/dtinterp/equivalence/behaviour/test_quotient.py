@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ import torch
 
 from dtinterp.equivalence.behaviour.quotient import (
     Quotient,
-    Trial,
+    QuotientEvaluation,
     coarser_and_coarser,
     halvings,
     judge_of,
+    most_visited_members,
     representatives,
 )
 from dtinterp.equivalence.partition import Partition, classes_of_count, partition_of
@@ -46,12 +48,17 @@ def judge(chosen):
 
 
 def trial(relation, n_draws=20):
-    return Trial(relation, judge, n_draws, np.random.default_rng(0))
+    return QuotientEvaluation(partial(representatives, relation=relation), judge, n_draws, np.random.default_rng(0))
 
 
 def test_a_class_is_represented_by_its_middle(relation):
     partition = Partition(torch.tensor([0, 0, 0, 1, 1, 1, 2, 2]), "by eye")
     assert representatives(partition, relation).tolist() == [1, 1, 1, 4, 4, 4, 6, 6]
+
+
+def test_a_class_is_represented_by_its_most_visited_member():
+    partition = partition_of(torch.tensor([0, 1, 1, 0, 2, 1]), "by eye")
+    assert most_visited_members(partition).tolist() == [0, 1, 1, 0, 4, 1]
 
 
 def test_a_representative_is_of_the_class_and_represents_itself(relation):
@@ -82,7 +89,9 @@ def test_classes_of_what_is_alike_lose_nothing_and_random_ones_do(relation):
 
 def test_the_curve_falls_when_classes_join_what_matters(relation):
     partition = Partition(torch.tensor([0, 0, 0, 1, 1, 2, 3, 3]), "alike")
-    found = trial(relation).behaviour(partition, [partition], relation_of([0.0, 0.9, 0.02, 0.3, 0.31, 0.01, 0.5, 0.95]))
+    found = trial(relation).behaviour(
+        partition, [partition], relation=relation, untrained=relation_of([0.0, 0.9, 0.02, 0.3, 0.31, 0.01, 0.5, 0.95])
+    )
     earned = {each.n_classes: each.earned.expected_return for each in found.coarsening}
     assert earned[8] == earned[4] == 1.0
     assert earned[1] < earned[4]
@@ -97,7 +106,7 @@ def test_each_arm_is_judged_by_its_own_classes_and_all_by_the_models_own_represe
     partition = Partition(torch.tensor([0, 0, 0, 1, 1, 2, 3, 3]), "alike")
     world = Partition(torch.tensor([0, 1, 1, 0, 2, 2, 3, 3]), "a world")
     untrained = relation_of([0.0, 0.9, 0.02, 0.3, 0.31, 0.01, 0.5, 0.95])
-    found = trial(relation).behaviour(partition, [partition, world], untrained)
+    found = trial(relation).behaviour(partition, [partition, world], relation=relation, untrained=untrained)
     shown = {"classes": partition, "untrained_classes": classes_of_count(untrained, 4)}
     for arm, classes in shown.items():
         assert getattr(found, arm).earned == judge(representatives(classes, relation))
@@ -111,7 +120,9 @@ def test_each_arm_is_judged_by_its_own_classes_and_all_by_the_models_own_represe
 
 
 def test_the_fewest_classes_are_those_before_the_first_loss_even_where_a_later_cut_loses_nothing(relation):
-    found = trial(relation, n_draws=1).behaviour(Partition(torch.arange(N_FRAMES), "alone"), [], relation)
+    found = trial(relation, n_draws=1).behaviour(
+        Partition(torch.arange(N_FRAMES), "alone"), [], relation=relation, untrained=relation
+    )
     full = found.coarsening[0].earned
 
     def cut(n_classes, lost):

@@ -1,73 +1,109 @@
-import numpy as np
+from dataclasses import replace
+
 import pytest
 import torch
 
-from dtinterp.equivalence.classes.verification import MATES, arms, bounds
-from dtinterp.equivalence.partition import partition_of
-from dtinterp.equivalence.swaps.within_class import Attempts
-from dtinterp.foundation.statistics import Interval, clopper_pearson
+from dtinterp.equivalence.classes.verification import CertifyInputs, VerifyConfig, refine_and_verify, verify
+from dtinterp.equivalence.partition import classes, partition_of
+from dtinterp.equivalence.swaps.interchange import summed
+from dtinterp.equivalence.swaps.trials import try_swaps
+from dtinterp.foundation.seeding import generator
+from dtinterp.model.network.transformer import DecisionTransformer
 
-PARTITION = partition_of(torch.tensor([0, 0, 1, 2, 2, 2]), "toy")
+EPSILON = 0.1
 
 
-def _attempts(rows):
-    """Rows of (context, place, stand-in, peak)."""
-    context, place, stand_in, peak = zip(*rows, strict=True)
-    return Attempts(
-        context=torch.tensor(context),
-        place=torch.tensor(place),
-        stand_in=torch.tensor(stand_in),
-        peak=torch.tensor(peak),
-        decision=torch.tensor(place),
+@pytest.fixture(scope="module")
+def bench(model, trajectories, halves, items):
+    return CertifyInputs(
+        model, DecisionTransformer(model.cfg, generator(1, "untrained")), trajectories, halves.held_out, items
     )
 
 
-def test_a_context_fails_if_any_class_mate_moves_a_decision_by_more_than_epsilon():
-    rows = [(0, 0, 1, 0.01), (1, 1, 0, 0.2), (2, 3, 4, 0.01), (2, 3, 5, 0.3), (3, 4, 3, 0.3), (3, 4, 5, 0.4)]
-    first, second = bounds(_attempts(rows), PARTITION, epsilon=0.05, exact={2: 10})
-    assert (first.label, first.n_contexts, first.n_swaps, first.n_failures) == (0, 2, 2, 1)
-    assert (second.label, second.n_contexts, second.n_swaps, second.n_failures) == (2, 2, 4, 2)
-    assert first.share == clopper_pearson(1, 2)
-    assert second.maximum == pytest.approx(0.4)
-    assert (first.is_exact, second.is_exact) == (False, True)
-    assert second.share == Interval(0.2, 0.2, 0.2, 10)
+@pytest.fixture(scope="module")
+def trials(model, contexts, items):
+    return try_swaps(model, contexts, items=items, frame_id=contexts.frame_id.unique())
 
 
-def test_a_class_without_contexts_has_no_share():
-    first, second = bounds(_attempts([(0, 0, 1, 0.01)]), PARTITION, epsilon=0.05, exact={})
-    assert first.share is not None
-    assert (second.n_contexts, second.share, second.maximum) == (0, None, 0.0)
+def _tested(bench, trials, epsilon, **changed):
+    relation = summed(trials).relation("toy")
+    config = replace(VerifyConfig(epsilon, 0, n_rounds=2, n_fresh=2, n_verified=3), **changed)
+    formed = classes(relation, epsilon)
+    return formed, refine_and_verify(bench, formed, relation, tried=trials.contexts, config=config)
 
 
-def test_the_bound_covers_a_planted_share_as_often_as_it_says():
-    rng = np.random.default_rng(0)
-    planted, covered = 0.1, 0
-    for _ in range(200):
-        peaks = np.where(rng.random(40) < planted, 0.5, 0.0)
-        rows = [(index, 0, 1, float(peak)) for index, peak in enumerate(peaks)]
-        share = bounds(_attempts(rows), PARTITION, epsilon=0.05, exact={})[0].share
-        assert share is not None
-        covered += share.low <= planted <= share.high
-    assert covered >= 186
+def test_classes_are_refined_and_each_shared_one_has_a_bound(bench, trials):
+    formed, tested = _tested(bench, trials, 0.2)
+    assert formed.n_classes < len(trials.frame_id)
+    assert tested.partition.n_classes >= formed.n_classes
+    shared = (tested.partition.sizes > 1).nonzero().squeeze(1).tolist()
+    assert [bound.label for bound in tested.bounds] == shared
+    sizes = tested.partition.sizes
+    assert all(bound.n_contexts == 3 * sizes[bound.label] for bound in tested.bounds)
 
 
-def test_a_control_that_moves_more_is_told_from_one_that_does_not():
-    n = 40
-    peaks = np.random.default_rng(1).random(n) * 0.04
-    mates = _attempts([(index, 0, 1, float(peak)) for index, peak in enumerate(peaks)])
-    alike = _attempts([(index, 0, 1, float(peak)) for index, peak in enumerate(peaks[::-1])])
-    more = _attempts([(index, 0, 2, float(peak) + 0.1) for index, peak in enumerate(peaks)])
-    ours, same, other = arms({MATES: mates, "alike": alike, "more": more}, model="trained", n_contexts=n, epsilon=0.05)
-    assert ours.share.estimate == same.share.estimate == 0
-    assert other.share.estimate == 1
-    assert (ours.p_value, other.p_value < 1e-9, same.p_value > 0.05) == (1.0, True, True)
-    assert other.mean_peak == pytest.approx(ours.mean_peak + 0.1, abs=1e-6)
-
-
-def test_an_arm_without_stand_ins_is_left_out():
-    mates = _attempts([(0, 0, 1, 0.01)])
-    empty = torch.zeros(0, dtype=torch.int64)
-    nothing = Attempts(empty, empty, empty, empty.float(), empty)
-    assert [arm.stand_in for arm in arms({MATES: mates, "none": nothing}, model="m", n_contexts=1, epsilon=0.1)] == [
-        MATES
+def test_both_models_are_tried_with_the_same_stand_ins(bench, trials):
+    _, tested = _tested(bench, trials, 0.2)
+    names = ["class-mates", "norm-matched", "other classes"]
+    assert [(arm.model, arm.stand_in) for arm in tested.arms] == [
+        (model, name) for model in ("trained", "untrained") for name in names
     ]
+    assert len({arm.n_contexts for arm in tested.arms}) == 1
+
+
+def test_untried_there_is_nothing_but_the_formed_classes(bench, trials):
+    formed, tested = _tested(bench, trials, 0.2, n_rounds=0, n_verified=0)
+    assert torch.equal(tested.partition.label, formed.label)
+    assert (tested.rounds, tested.bounds, tested.arms, tested.counterexamples) == ((), (), (), ())
+
+
+def test_a_class_is_exact_where_every_context_was_tried(bench, trials):
+    _, some = _tested(bench, trials, 0.2, n_rounds=0)
+    assert not any(bound.is_exact for bound in some.bounds)
+    few = bench.steps[:: len(bench.steps) // 40]
+    scarce = CertifyInputs(bench.model, bench.untrained, bench.trajectories, few, bench.items)
+    _, every = _tested(scarce, trials, 0.2, n_rounds=0, n_verified=200)
+    assert every.bounds
+    assert all(bound.is_exact for bound in every.bounds)
+
+
+@pytest.fixture(scope="module")
+def frame_id(contexts):
+    return contexts.frame_id.unique()
+
+
+@pytest.fixture(scope="module")
+def partition(frame_id):
+    return partition_of(torch.arange(len(frame_id)) // 4, "fours")
+
+
+def _verified(bench, contexts, frame_id, partition, n_mates):
+    return verify(bench, partition, contexts, frame_id=frame_id, config=VerifyConfig(EPSILON, 0, n_mates=n_mates))
+
+
+def test_a_class_fails_where_swapping_all_of_it_does(bench, contexts, frame_id, partition):
+    found = _verified(bench, contexts, frame_id, partition, n_mates=99)
+    every = try_swaps(bench.model, contexts, items=bench.items, frame_id=frame_id)
+    own = (contexts.frame_id[:, None] == frame_id).int().argmax(1)
+    is_mate = (partition.label[own][:, None] == partition.label) & (own[:, None] != torch.arange(len(frame_id)))
+    fails = (is_mate & (every.peak > EPSILON)).any(1)
+    for bound in found.bounds:
+        inside = partition.label[own] == bound.label
+        assert (bound.n_failures, bound.n_contexts) == (int(fails[inside].sum()), int(inside.sum()))
+        assert not bound.is_exact
+
+
+def test_of_a_large_class_some_mates_are_drawn_and_as_many_of_each_control(bench, contexts, frame_id, partition):
+    found = _verified(bench, contexts, frame_id, partition, n_mates=2)
+    assert [(arm.model, arm.stand_in) for arm in found.arms] == [
+        (model, stand_in)
+        for model in ("trained", "untrained")
+        for stand_in in ("class-mates", "norm-matched", "other classes")
+    ]
+    assert {arm.n_swaps for arm in found.arms} == {2 * len(contexts)}
+
+
+def test_where_frames_stand_in_the_table_does_not_matter(bench, contexts, frame_id, partition):
+    found = _verified(bench, contexts, frame_id.flip(0), partition_of(partition.label.flip(0), "fours"), n_mates=99)
+    straight = _verified(bench, contexts, frame_id, partition, n_mates=99)
+    assert [b.n_failures for b in found.bounds] == [b.n_failures for b in straight.bounds][::-1]

@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from dtinterp.activations.sites import between_blocks
-from dtinterp.equivalence.swaps.trials import embedded, layer_of, try_swaps
+from dtinterp.equivalence.swaps.interchange import summed
+from dtinterp.equivalence.swaps.trials import at_once, embedded, layer_of, try_swaps
 from dtinterp.foundation.errors import UserError
 
 
@@ -73,3 +74,10 @@ def test_embeddings_are_those_of_the_model(model, items):
 def test_a_site_that_the_model_does_not_have_is_refused(model, contexts, items):
     with pytest.raises(UserError, match=r"the site is 'blocks.9.hook_resid_pre', expected one of hook_obs_embed"):
         try_swaps(model, contexts, items=items, frame_id=contexts.frame_id.unique(), site="blocks.9.hook_resid_pre")
+
+
+def test_the_decision_at_once_is_taken_in_both_directions(trials):
+    found = at_once(trials)
+    assert torch.equal(found, found.T)
+    assert not found.diagonal().any()
+    assert (found <= summed(trials).relation("toy").maximum).all()

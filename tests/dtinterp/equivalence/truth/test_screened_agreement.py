@@ -2,21 +2,15 @@ import numpy as np
 import pytest
 import torch
 
-from dtinterp.equivalence.behaviour.quotient import judge_of
+from dtinterp.equivalence.behaviour.quotient import judge_of, most_visited_members
 from dtinterp.equivalence.chosen_frames import most_visited
-from dtinterp.equivalence.classes.scrutiny import CertifyInputs
+from dtinterp.equivalence.classes.verification import CertifyInputs
 from dtinterp.equivalence.partition import partition_of
 from dtinterp.equivalence.truth.screened_agreement import (
     ScreenedAgreementConfig,
-    most_visited_members,
     screened_agreement,
 )
 from dtinterp.equivalence.truth.world_partitions import world_partitions
-
-
-def test_a_class_is_represented_by_its_most_visited_member():
-    partition = partition_of(torch.tensor([0, 1, 1, 0, 2, 1]), "by eye")
-    assert most_visited_members(partition).tolist() == [0, 1, 1, 0, 4, 1]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +20,7 @@ def found(model, trajectories, halves, items, graph):
     partition = partition_of(torch.arange(20) // 2, "pairs")
     comparing = ScreenedAgreementConfig(n_draws=5, n_quotient_draws=1, target_return=0.9)
     rng = np.random.default_rng(0)
-    return chosen, partition, screened_agreement(bench, graph, chosen, partition, comparing=comparing, generator=rng)
+    return chosen, partition, screened_agreement(bench, graph, chosen, partition, config=comparing, generator=rng)
 
 
 def test_the_classes_are_held_against_each_partition_of_the_world(found):
