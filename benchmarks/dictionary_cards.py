@@ -49,7 +49,7 @@ from dtinterp.features.truth.assessment import TRUTH
 from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.shipped import DEMONSTRATIONS, shipped
-from dtinterp.interventions.acting import ActingConfig
+from dtinterp.interventions.returns import ActingConfig
 from dtinterp.model.network.frames import ONE_HOT
 from dtinterp.subject.subject import Subject, open_subject
 

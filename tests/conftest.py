@@ -106,11 +106,11 @@ def _write_findings(folder: Path, subject: dict[str, Path]) -> None:
     from dtinterp.dictionary.kinds import Pca, TopK
     from dtinterp.equivalence.report import EquivalenceConfig
     from dtinterp.features.labels.table import LabelConfig as SearchConfig
-    from dtinterp.interventions.acting import ActingConfig
     from dtinterp.interventions.dictionary_comparison import DictionaryComparisonConfig
     from dtinterp.interventions.instruction_flip.experiment import run_experiment
     from dtinterp.interventions.instruction_flip.report import save_report
     from dtinterp.interventions.instruction_flip.specification import Specification
+    from dtinterp.interventions.returns import ActingConfig
     from dtinterp.model.storage import load_model
 
     model, demonstrations = subject["model"], subject["demonstrations"]

@@ -8,7 +8,12 @@ import torch
 from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.behaviour.quotient import QuotientEvaluation, judge_of, representatives
-from dtinterp.equivalence.behaviour.quotient_rollouts import QuotientRollout, Stage, Substitution, act_on
+from dtinterp.equivalence.behaviour.quotient_rollouts import (
+    QuotientRollout,
+    RolloutSetup,
+    Substitution,
+    roll_out_quotients,
+)
 from dtinterp.equivalence.chosen_frames import most_visited
 from dtinterp.equivalence.classes.certificates import certificates
 from dtinterp.equivalence.classes.stability import stability
@@ -89,10 +94,12 @@ def certify(inputs: CertifyInputs, config: EquivalenceConfig) -> EquivalenceRepo
             later=tested.later,
         ),
     )
-    return replace(report, acted=act_on_classes(report, inputs, n_episodes=config.n_episodes))
+    return replace(report, acted=play_on_classes(report, inputs, n_episodes=config.n_episodes))
 
 
-def act_on_classes(report: EquivalenceReport, inputs: CertifyInputs, *, n_episodes: int) -> tuple[QuotientRollout, ...]:
+def play_on_classes(
+    report: EquivalenceReport, inputs: CertifyInputs, *, n_episodes: int
+) -> tuple[QuotientRollout, ...]:
     """Let the inputs' model and agent play on the classes, on random and untrained ones, and on the world's own.
 
     The random classes are of the same sizes, an untrained model's are as many. Nothing is played for no episodes.
@@ -109,12 +116,14 @@ def act_on_classes(report: EquivalenceReport, inputs: CertifyInputs, *, n_episod
         "untrained, as many": classes_of_count(report.untrained, partition.n_classes),
         **{world.name: world for world in report.worlds},
     }
-    exchanges = {}
+    substitutions = {}
     for name, each in partitions.items():
         substitute = torch.arange(len(graph.frames))
         substitute[place] = place[representatives(each, report.relation)]
-        exchanges[name] = Substitution(each.n_classes, substitute)
-    return act_on(inputs.model, inputs.agent, exchanges, Stage(graph, n_episodes, config.target_return, config.seed))
+        substitutions[name] = Substitution(each.n_classes, substitute)
+    return roll_out_quotients(
+        inputs.model, inputs.agent, substitutions, RolloutSetup(graph, n_episodes, config.target_return, config.seed)
+    )
 
 
 def _verify_config(model: DecisionTransformer, config: EquivalenceConfig) -> VerifyConfig:

@@ -24,7 +24,7 @@ from dtinterp.dictionary.kinds import TopK
 from dtinterp.dictionary.variations import Variations
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.foundation.artefacts.artefact import Artefact, label_at, read_artefact
-from dtinterp.interventions.acting import ActingConfig
+from dtinterp.interventions.returns import ActingConfig
 from dtinterp.model.config import ModelConfig, TrainConfig
 from tests.faults.killing import kill_at, n_operations
 

@@ -30,7 +30,7 @@ from dtinterp.foundation.logbook import progress
 from dtinterp.foundation.ranges import require_at_least, require_each_at_least, require_sensible
 from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.foundation.shipped import MODEL
-from dtinterp.interventions.acting import ActingConfig, Trial
+from dtinterp.interventions.returns import ActingConfig, ModelReturns
 from dtinterp.subject.subject import Subject, open_subject
 
 
@@ -126,7 +126,7 @@ class _Mlp:
     pairs: Pairs
     held_out: MlpRows
     windows: Windows
-    trial: Trial
+    trial: ModelReturns
     """the model in its world: all maps of all MLPs stand beside what it earns intact"""
 
     def wanted(self, fits: Sequence[MapConfig]) -> LayerPairs:
@@ -165,7 +165,7 @@ class _Mlp:
             cluster=episode[self.windows.step[self.windows.mask]],
             generator=numpy_generator(seed, "map/bootstrap"),
         )
-        return dataclasses.replace(card, effects=judged, acting=self.trial.act(arms))
+        return dataclasses.replace(card, effects=judged, acting=self.trial.under(arms))
 
 
 def _mlps(subject: Subject, layers: Sequence[int], config: TranscoderConfig) -> list[_Mlp]:
@@ -174,7 +174,7 @@ def _mlps(subject: Subject, layers: Sequence[int], config: TranscoderConfig) -> 
     learnt = harvest_mlps(model, subject.train_windows(config.n_windows, seed=seed), items, layers)
     windows = subject.held_out_windows(config.n_held_out_windows, seed=seed)
     held_out = harvest_mlps(model, windows, items, layers)
-    trial = Trial(model, subject.trajectories.env_id, config.acting, seed)
+    trial = ModelReturns(model, subject.trajectories.env_id, config.acting, seed)
     return [
         _Mlp(subject, config, _pairs(rows), judging, windows, trial)
         for rows, judging in zip(learnt, held_out, strict=True)

@@ -12,7 +12,7 @@ from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.frame_table import ABSENT, FrameTable
 from dtinterp.dictionary.evaluation.acting import Acting
 from dtinterp.dictionary.evaluation.behaviour import ConstantRow, Decisions, LogitsWith
-from dtinterp.interventions.acting import ActingConfig, Trial, arms_of, decision_frames
+from dtinterp.interventions.returns import ActingConfig, ModelReturns, arms_of, decision_frames
 from dtinterp.subject.subject import Subject
 from environments.graph.state_graph import state_graph
 from environments.registration import SUPPORTED_IDS
@@ -96,18 +96,18 @@ class HeldOutRows:
         if (acting, seed) not in self._controls:
             arms = arms_of(self.subject.model, self.rows.site, torch.zeros_like, self.rows.value.mean(dim=0))
             del arms["spliced"]
-            self._controls[acting, seed] = self.trial(acting, seed=seed).act(arms)
+            self._controls[acting, seed] = self.trial(acting, seed=seed).under(arms)
         return self._controls[acting, seed]
 
-    def trial(self, acting: ActingConfig, *, seed: int) -> Trial:
+    def trial(self, acting: ActingConfig, *, seed: int) -> ModelReturns:
         """Return the model in its world, where what it does intact is found once for all dictionaries."""
         if (acting, seed) not in self._trials:
             env_id = self.subject.trajectories.env_id
-            self._trials[acting, seed] = Trial(self.subject.model, env_id, acting, seed)
+            self._trials[acting, seed] = ModelReturns(self.subject.model, env_id, acting, seed)
         return self._trials[acting, seed]
 
     @cached_property
-    def _trials(self) -> dict[tuple[ActingConfig, int], Trial]:
+    def _trials(self) -> dict[tuple[ActingConfig, int], ModelReturns]:
         return {}
 
     @cached_property

@@ -18,7 +18,7 @@ from dtinterp.dictionary.evaluation.hierarchy import Concept, Hierarchy, hierarc
 from dtinterp.dictionary.evaluation.score import DictionaryScore, score, score_decisions, splice_of
 from dtinterp.dictionary.rows.distinct import distinct_rows
 from dtinterp.foundation.seeding import numpy_generator
-from dtinterp.interventions.acting import ActingConfig, arms_of
+from dtinterp.interventions.returns import ActingConfig, arms_of
 from environments.vocabulary import CHANNELS
 
 OBJECTS = ("door", "key", "ball", "box", "goal", "lava")
@@ -107,7 +107,7 @@ def _acting(held_out: HeldOutRows, dictionary: Dictionary, acting: ActingConfig,
     subject, rows = held_out.subject, held_out.rows
     arms = arms_of(subject.model, rows.site, splice_of(dictionary), rows.value.mean(dim=0))
     tried = {arm: arms[arm] for arm in ("clean", "spliced")}
-    own = held_out.trial(acting, seed=seed).act(tried)
+    own = held_out.trial(acting, seed=seed).under(tried)
     controls = held_out.controls(acting, seed=seed)
     played = {name: {**arms, **own.played[name]} for name, arms in controls.played.items()}
     return Acting(acting.target_return, {**controls.exact, **own.exact}, played)

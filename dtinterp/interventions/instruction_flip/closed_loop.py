@@ -1,16 +1,13 @@
 """A model patched while it acts becomes how its episodes end, arm by arm."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
 from dtinterp.agents.items import FrameItems
-from dtinterp.agents.policy import Decision, Observation
-from dtinterp.dataset.packing import distinct
-from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.evaluate import Episodes, play_episodes
 from dtinterp.demonstrations.samplers import Greedy, Sampler, parse_sampler
 from dtinterp.foundation.seeding import generator
@@ -20,37 +17,11 @@ from dtinterp.interventions.edits.edit import Edit
 from dtinterp.interventions.edits.placebo import PlaceboDirection
 from dtinterp.interventions.instruction_flip.dose import Dial
 from dtinterp.interventions.instruction_flip.specification import Specification
-from dtinterp.interventions.intervene import Intervention, first_frame, intervene
+from dtinterp.interventions.intervene import Intervention, first_frame
+from dtinterp.interventions.paired_rollouts import PatchedPolicy
 from dtinterp.model.network.transformer import DecisionTransformer
-from dtinterp.model.policy import WindowMemory, WindowPolicy
+from dtinterp.model.policy import WindowPolicy
 from environments.worlds import Worlds
-
-
-class PatchedPolicy:
-    """A `WindowPolicy` whose model runs with interventions; batch = world, so coefficients may differ by world.
-
-    Slots are chosen anew at every step: an intervention at `first_frame` follows that frame as the window rolls on, and
-    ends when it has left.
-    """
-
-    def __init__(self, policy: WindowPolicy, interventions: Sequence[Intervention]) -> None:
-        """Keep `policy` for what it remembers; its own hooks are not used."""
-        self.policy, self.interventions = policy, interventions
-
-    def start(self, n_worlds: int) -> WindowMemory:
-        """Return windows that are all padding."""
-        return self.policy.start(n_worlds)
-
-    def act(self, observation: Observation, memory: WindowMemory) -> Decision[WindowMemory]:
-        """Push the observation into the window and return the patched logits of its last slot.
-
-        Worlds that share a window and all coefficients are run once.
-        """
-        pushed = self.policy.act(observation, memory).memory
-        shared = _shared(pushed.windows, [each.edit for each in self.interventions])
-        chosen = [replace(each, edit=each.edit.of_rows(shared.first)) for each in self.interventions]
-        logits = intervene(self.policy.model, pushed.windows[shared.first], self.policy.items.table, chosen)
-        return Decision(logits[:, -1][shared.member], pushed)
 
 
 @dataclass(frozen=True)
@@ -139,25 +110,6 @@ class _Stage:
             return episodes
         kept = self.is_first_of_start
         return Episodes(episodes.success[kept], episodes.terminated[kept], episodes.reward[kept], episodes.length[kept])
-
-
-@dataclass(frozen=True)
-class _Shared:
-    first: Int64[Tensor, " distinct"]
-    """a world of each kind"""
-    member: Int64[Tensor, " world"]
-    """the kind of each world"""
-
-
-def _shared(windows: Windows, edits: Sequence[Edit]) -> _Shared:
-    """Tell which worlds have the same window and the same coefficients."""
-    member = distinct(windows).member
-    for edit in edits:
-        if edit.coefficients is not None:
-            kinds = torch.stack([member, edit.coefficients.unique(return_inverse=True)[1]], dim=1)
-            member = kinds.unique(dim=0, return_inverse=True)[1]
-    first = torch.full((int(member.max()) + 1,), len(member))
-    return _Shared(first.scatter_reduce(0, member, torch.arange(len(member)), reduce="amin"), member)
 
 
 def _endings(played: Sequence[Episodes]) -> Endings:

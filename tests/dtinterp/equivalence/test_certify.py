@@ -16,7 +16,7 @@ from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence import certify as certify_module
 from dtinterp.equivalence.behaviour.quotient import Judge, judge_of, representatives
-from dtinterp.equivalence.certify import act_on_classes, certify
+from dtinterp.equivalence.certify import certify, play_on_classes
 from dtinterp.equivalence.classes.refinement import Round
 from dtinterp.equivalence.classes.verification import CertifyInputs, refine_and_verify
 from dtinterp.equivalence.exhaustive_contexts import plays
@@ -134,7 +134,7 @@ def test_each_arm_is_of_its_own_model(
     assert behaviour.classes.earned == judge(representatives(ours, report.relation)) == behaviour.intact
     assert behaviour.untrained_classes.earned == judge(representatives(theirs, report.relation)) != behaviour.intact
 
-    intact, ours_played, _, theirs_played, *_ = act_on_classes(report, bench, n_episodes=24)
+    intact, ours_played, _, theirs_played, *_ = play_on_classes(report, bench, n_episodes=24)
     assert 0.2 < intact.played.success.estimate < 0.8
     assert ours_played.played.change.estimate == 0
     assert theirs_played.played.change.high < 0
@@ -180,8 +180,8 @@ def test_players_are_tried_on_each_partition_and_lose_nothing_where_nothing_is_e
     items: Float32[Tensor, "table item"],
 ) -> None:
     bench = CertifyInputs(model, model, trajectories, halves.held_out, items)
-    assert report.acted == act_on_classes(report, bench, n_episodes=0) == ()
-    acted = act_on_classes(report, bench, n_episodes=6)
+    assert report.acted == play_on_classes(report, bench, n_episodes=0) == ()
+    acted = play_on_classes(report, bench, n_episodes=6)
     names = ["interchangeable", "random, of these sizes", "untrained, as many", *(w.name for w in report.worlds)]
     assert [each.shown for each in acted] == ["intact", *names]
     assert [each.n_classes for each in acted[1:4]] == [report.partition.n_classes] * 3

@@ -26,7 +26,7 @@ from dtinterp.dictionary.training.resume import Run, suspend
 from dtinterp.dictionary.variations import Variations
 from dtinterp.foundation.artefacts.artefact import Artefact, Content, write_artefact
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.acting import ActingConfig
+from dtinterp.interventions.returns import ActingConfig
 from dtinterp.model.storage import load_model
 from dtinterp.subject.subject import open_subject
 

@@ -9,7 +9,7 @@ from dtinterp.commands.dictionaries.fit_transcoder import TranscoderConfig, fit_
 from dtinterp.dictionary.training.resume import Run, suspend
 from dtinterp.dictionary.transcoders.map_card import load_map, load_map_card
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.acting import ActingConfig, Trial
+from dtinterp.interventions.returns import ActingConfig, ModelReturns
 
 SMALL = TranscoderConfig(
     n_features=(16,),
@@ -60,14 +60,14 @@ def test_what_exists_is_not_written_over(tmp_path, subject):
 @pytest.fixture
 def acted_once(monkeypatch):
     """What the model earns matters to none of the tests that ask for this: it is found out once."""
-    act, found = Trial.act, []
+    under, found = ModelReturns.under, []
 
     def remembering(*given):
         if not found:
-            found.append(act(*given))
+            found.append(under(*given))
         return found[0]
 
-    monkeypatch.setattr(Trial, "act", remembering)
+    monkeypatch.setattr(ModelReturns, "under", remembering)
 
 
 @pytest.mark.usefixtures("acted_once")

@@ -8,7 +8,7 @@ from dtinterp.commands.dictionaries.held_out_rows import Answers, HeldOutRows
 from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.frame_table import ABSENT, FrameTable
 from dtinterp.dictionary.evaluation.behaviour import ConstantRow
-from dtinterp.interventions.acting import ActingConfig, Trial, arms_of, decision_frames
+from dtinterp.interventions.returns import ActingConfig, ModelReturns, arms_of, decision_frames
 from dtinterp.subject.subject import open_subject
 from environments.graph.state_graph import state_graph
 
@@ -40,8 +40,8 @@ def test_answers_that_are_kept_are_those_of_the_model(held_out):
 def test_the_controls_are_those_of_every_dictionary(held_out):
     subject = held_out.subject
     mean = held_out.rows.value.mean(dim=0)
-    trial = Trial(subject.model, subject.trajectories.env_id, ACTING, seed=0)
-    alone = trial.act(arms_of(subject.model, SITE, torch.zeros_like, mean))
+    trial = ModelReturns(subject.model, subject.trajectories.env_id, ACTING, seed=0)
+    alone = trial.under(arms_of(subject.model, SITE, torch.zeros_like, mean))
     found = held_out.controls(ACTING, seed=0)
     assert found.exact == {arm: alone.exact[arm] for arm in ("clean", "zero", "mean")}
     assert held_out.controls(ACTING, seed=0) is found

@@ -10,7 +10,7 @@ from dtinterp.dictionary.evaluation.score import DictionaryScore
 from dtinterp.dictionary.rows.distinct import distinct_rows
 from dtinterp.dictionary.storage import load_score
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.acting import ActingConfig
+from dtinterp.interventions.returns import ActingConfig
 
 FEW = ActingConfig(n_episodes=2)
 

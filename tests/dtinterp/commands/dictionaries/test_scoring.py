@@ -13,7 +13,7 @@ from dtinterp.demonstrations.frame_table import ABSENT, FrameTable
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.fit import fit
 from dtinterp.dictionary.kinds import Identity, Pca
-from dtinterp.interventions.acting import ActingConfig, decision_frames
+from dtinterp.interventions.returns import ActingConfig, decision_frames
 from dtinterp.subject.subject import open_subject
 from environments.graph.state_graph import state_graph
 from environments.vocabulary import CHANNELS

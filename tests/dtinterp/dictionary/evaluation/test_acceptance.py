@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from dtinterp.dictionary.evaluation.acceptance import judge, verdict_of
-from dtinterp.dictionary.evaluation.acting import Acting, Earned
+from dtinterp.dictionary.evaluation.acting import Acting, ExactReturn
 from dtinterp.dictionary.evaluation.behaviour import Behaviour
 from dtinterp.dictionary.evaluation.card import HeldOut, Inputs, RowCard
 from dtinterp.dictionary.evaluation.criteria import Gate, Verdict
@@ -48,7 +48,7 @@ def _good_score() -> DictionaryScore:
         rank=80,
         width=64,
         held_out=HeldOut(card, card, inputs, (), card),
-        acting=Acting(0.9, {"clean": Earned(1.0, 0.9), "spliced": Earned(1.0, 0.88)}, {}),
+        acting=Acting(0.9, {"clean": ExactReturn(1.0, 0.9), "spliced": ExactReturn(1.0, 0.88)}, {}),
     )
 
 
@@ -115,7 +115,7 @@ def test_accuracy_may_hardly_fall():
 
 
 def test_the_return_must_be_kept():
-    acting = Acting(0.9, {"clean": Earned(1.0, 0.9), "spliced": Earned(0.5, 0.45)}, {})
+    acting = Acting(0.9, {"clean": ExactReturn(1.0, 0.9), "spliced": ExactReturn(0.5, 0.45)}, {})
     assert _missed(replace(_good_score(), acting=acting)) == ("return kept 0.500, at least 0.95",)
 
 

@@ -2,32 +2,20 @@ import pytest
 import torch
 
 from dtinterp.agents.network import RecurrentActorCritic
-from dtinterp.agents.policy import Decision, first_observation
 from dtinterp.equivalence.behaviour.quotient_rollouts import (
     AGENT,
     INTACT,
     MODEL,
-    Stage,
-    SubstitutedPolicy,
+    RolloutSetup,
     Substitution,
-    act_on,
+    roll_out_quotients,
 )
 from dtinterp.foundation.seeding import generator
 
 
-class Watcher:
-    """Remembers what it was shown, and likes the action of that number."""
-
-    def start(self, n_worlds):
-        return torch.zeros(n_worlds, dtype=torch.int64)
-
-    def act(self, observation, memory):
-        return Decision(torch.nn.functional.one_hot(observation.frame_id % 7, 7).float(), memory)
-
-
 @pytest.fixture(scope="module")
 def stage(graph):
-    return Stage(graph, n_episodes=12, target_return=0.9, seed=0)
+    return RolloutSetup(graph, n_episodes=12, target_return=0.9, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +29,8 @@ def everything(graph):
     return Substitution(1, torch.zeros(len(graph.frames), dtype=torch.int64))
 
 
-def test_a_policy_acts_on_what_it_is_shown():
-    frame_id = torch.tensor([0, 1, 2])
-    shown = SubstitutedPolicy(Watcher(), torch.tensor([2, 2, 0]))
-    assert shown.act(first_observation(frame_id), shown.start(3)).logits.argmax(1).tolist() == [2, 2, 0]
-
-
 def test_where_nothing_is_exchanged_every_episode_ends_as_it_did(model, stage, nothing, everything):
-    intact, same, blind = act_on(model, None, {"nothing": nothing, "everything": everything}, stage)
+    intact, same, blind = roll_out_quotients(model, None, {"nothing": nothing, "everything": everything}, stage)
     assert (intact.player, intact.shown, intact.n_classes) == (MODEL, INTACT, None)
     assert (same.shown, same.n_classes, blind.n_classes) == ("nothing", nothing.n_classes, 1)
     assert (same.played.change.estimate, same.played.change.low, same.played.change.high) == (0, 0, 0)
@@ -58,14 +40,14 @@ def test_where_nothing_is_exchanged_every_episode_ends_as_it_did(model, stage, n
 
 def test_the_agent_plays_where_there_is_one(model, stage, everything):
     agent = RecurrentActorCritic(n_items=980, n_actions=7, d_hidden=8, generator=generator(0, "agent"))
-    found = act_on(model, agent, {"everything": everything}, stage)
+    found = roll_out_quotients(model, agent, {"everything": everything}, stage)
     assert [each.player for each in found] == [MODEL, MODEL, AGENT, AGENT]
-    assert found[:2] == act_on(model, None, {"everything": everything}, stage)
+    assert found[:2] == roll_out_quotients(model, None, {"everything": everything}, stage)
     assert found[2].played.change.low == found[2].played.change.high == 0
 
 
 def test_the_same_seed_plays_the_same_episodes(model, stage, everything):
-    one, again = (act_on(model, None, {"everything": everything}, stage) for _ in range(2))
+    one, again = (roll_out_quotients(model, None, {"everything": everything}, stage) for _ in range(2))
     assert one == again
 
 
@@ -73,8 +55,8 @@ def test_a_player_shown_an_observation_that_changes_its_action_loses_all_that_it
     """Planted: a turn to the left at the fork wins from one of two starts; a fork shown as a start is walked past."""
     frames = torch.arange(len(graph.frames))
     blind = Substitution(len(frames) - len(forks), frames.index_fill(0, forks, int(graph.frame_id[graph.start][0])))
-    stage = Stage(graph, n_episodes=24, target_return=0.9, seed=0)
-    intact, lost = act_on(left_at_the_fork, None, {"blind": blind}, stage)
+    stage = RolloutSetup(graph, n_episodes=24, target_return=0.9, seed=0)
+    intact, lost = roll_out_quotients(left_at_the_fork, None, {"blind": blind}, stage)
     assert 0 < intact.played.success.estimate < 1
     assert intact.played.mean_return.estimate == pytest.approx(0.892 * intact.played.success.estimate)
     assert lost.played.success.estimate == 0

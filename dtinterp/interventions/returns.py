@@ -1,4 +1,4 @@
-"""A model with something in place of its rows becomes what it earns in a world, beside what it earns intact."""
+"""Returns of a model with something in place of its rows, beside its returns intact."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from torch import Tensor
 
 from dtinterp.activations.harvest import RowEdit, Splice
 from dtinterp.activations.sites import check_site
-from dtinterp.demonstrations.evaluate import Episodes, play_episodes
+from dtinterp.demonstrations.evaluate import Episodes
 from dtinterp.demonstrations.samplers import Greedy, parse_sampler
-from dtinterp.dictionary.evaluation.acting import Acting, Earned, Played
+from dtinterp.dictionary.evaluation.acting import Acting, ExactReturn, PairedReturn
 from dtinterp.dictionary.evaluation.behaviour import ConstantRow
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_sensible
 from dtinterp.foundation.seeding import generator, numpy_generator
-from dtinterp.foundation.statistics import bootstrap_mean, wilson
 from dtinterp.interventions.expectation import Altered, expectation
+from dtinterp.interventions.paired_rollouts import PairedRollouts, paired_returns
 from dtinterp.model.network.frames import coded
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.policy import HooksOf, WindowPolicy, no_hooks
@@ -66,8 +66,8 @@ def arms_of(
 
 
 @dataclass(frozen=True)
-class Trial:
-    """A model in a world: what it does intact is found once, and held beside all that is ever put in its rows' place.
+class ModelReturns:
+    """The returns of a model in a world: intact found once, and held beside all that is ever put in its rows' place.
 
     Greedy play is exact where the world's states can be enumerated. Episodes are paired: in all arms they begin from
     the same starts, and their actions are drawn from the same numbers.
@@ -78,28 +78,28 @@ class Trial:
     config: ActingConfig
     seed: int
 
-    def act(self, arms: Mapping[str, HooksOf]) -> Acting:
-        """Return what the model earns under the hooks of each arm, of which one is `clean`."""
+    def under(self, arms: Mapping[str, HooksOf]) -> Acting:
+        """Return what the model returns under the hooks of each arm, of which one is `clean`."""
         return Acting(
             target_return=self.config.target_return,
             exact=self._exact(arms) if self.env_id in SUPPORTED_IDS else {},
             played=self._played(arms) if self.config.n_episodes else {},
         )
 
-    def _exact(self, arms: Mapping[str, HooksOf]) -> dict[str, Earned]:
-        return {arm: self._intact if arm == CLEAN else self._earned(hooks_of) for arm, hooks_of in arms.items()}
+    def _exact(self, arms: Mapping[str, HooksOf]) -> dict[str, ExactReturn]:
+        return {arm: self._intact if arm == CLEAN else self._expected(hooks_of) for arm, hooks_of in arms.items()}
 
-    def _played(self, arms: Mapping[str, HooksOf]) -> dict[str, dict[str, Played]]:
+    def _played(self, arms: Mapping[str, HooksOf]) -> dict[str, dict[str, PairedReturn]]:
         rng = numpy_generator(self.seed, "acting/bootstrap")
         played = {}
         for name, clean in self._intact_episodes.items():
             episodes = {arm: clean if arm == CLEAN else self._play(hooks_of, name) for arm, hooks_of in arms.items()}
-            played[name] = {arm: _against(each, clean, rng) for arm, each in episodes.items()}
+            played[name] = paired_returns(episodes, clean, rng)
         return played
 
     @cached_property
-    def _intact(self) -> Earned:
-        return self._earned(no_hooks)
+    def _intact(self) -> ExactReturn:
+        return self._expected(no_hooks)
 
     @cached_property
     def _intact_episodes(self) -> dict[str, Episodes]:
@@ -110,18 +110,16 @@ class Trial:
         starts = generator(self.seed, "acting/starts")
         return make_worlds(self.env_id, self.config.n_episodes, generator=starts)
 
-    def _earned(self, hooks_of: HooksOf) -> Earned:
+    def _expected(self, hooks_of: HooksOf) -> ExactReturn:
         graph, altered = state_graph(self.env_id), Altered(hooks_of=hooks_of)
         asked = self.config.target_return
         found = expectation(self.model, graph, Greedy(), target_return=asked, altered=altered)
-        return Earned(found.success, found.expected_return)
+        return ExactReturn(found.success, found.expected_return)
 
     def _play(self, hooks_of: HooksOf, sampler: str) -> Episodes:
         items = coded(self._worlds, self.model.cfg.n_items)
-        asked = self.config.target_return
-        policy = WindowPolicy(self.model, items, target_return=asked, hooks_of=hooks_of)
-        actions = generator(self.seed, "acting/actions")
-        return play_episodes(policy, self._worlds, parse_sampler(sampler), generator=actions)
+        policy = WindowPolicy(self.model, items, target_return=self.config.target_return, hooks_of=hooks_of)
+        return PairedRollouts(self._worlds, sampler, self.seed, "acting/actions").play(policy)
 
 
 def decision_frames(graph: StateGraph) -> UInt8[Tensor, "frame view view 3"]:
@@ -129,11 +127,3 @@ def decision_frames(graph: StateGraph) -> UInt8[Tensor, "frame view view 3"]:
     is_best = np.ones((len(graph.frames), graph.n_actions), dtype=bool)
     np.logical_and.at(is_best, graph.frame_id, graph.optimal)
     return torch.tensor(graph.frames[~is_best.any(axis=1)])
-
-
-def _against(episodes: Episodes, clean: Episodes, rng: np.random.Generator) -> Played:
-    return Played(
-        success=wilson(int(episodes.success.sum()), len(episodes.success)),
-        mean_return=bootstrap_mean(episodes.reward.double().numpy(), rng),
-        change=bootstrap_mean((episodes.reward - clean.reward).double().numpy(), rng),
-    )

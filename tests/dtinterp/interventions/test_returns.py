@@ -9,8 +9,8 @@ from dtinterp.dictionary.dictionary import reconstruct
 from dtinterp.dictionary.fit import fit
 from dtinterp.dictionary.kinds import Identity
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions import acting
-from dtinterp.interventions.acting import ActingConfig, Trial, arms_of, decision_frames
+from dtinterp.interventions import paired_rollouts
+from dtinterp.interventions.returns import ActingConfig, ModelReturns, arms_of, decision_frames
 from environments.vocabulary import one_hot
 
 STATIC = "MiniGrid-MemoryS7FixedStartStatic-v0"
@@ -24,7 +24,7 @@ def rows(planted_model, graph):
 
 
 def _acting(model, edit, rows, config=FEW, seed=0):
-    return Trial(model, STATIC, config, seed).act(arms_of(model, SITE, edit, rows.mean(dim=0)))
+    return ModelReturns(model, STATIC, config, seed).under(arms_of(model, SITE, edit, rows.mean(dim=0)))
 
 
 def test_rows_put_back_as_they_were_keep_the_whole_return(planted_model, rows):
@@ -55,20 +55,25 @@ def test_a_trial_that_knows_what_the_model_does_intact_finds_what_a_new_one_find
     def weaken(x):
         return 0.1 * x
 
-    trial, mean = Trial(planted_model, STATIC, FEW, seed=0), rows.mean(dim=0)
+    trial, mean = ModelReturns(planted_model, STATIC, FEW, seed=0), rows.mean(dim=0)
     for edit in (torch.neg, weaken):
         arms = arms_of(planted_model, SITE, edit, mean)
-        assert trial.act(arms) == Trial(planted_model, STATIC, FEW, seed=0).act(arms)
+        assert trial.under(arms) == ModelReturns(planted_model, STATIC, FEW, seed=0).under(arms)
 
 
 def test_what_a_model_does_intact_is_played_once(planted_model, rows, monkeypatch):
     played = []
-    play = acting.play_episodes
-    monkeypatch.setattr(acting, "play_episodes", lambda *given, **named: played.append(given) or play(*given, **named))
-    trial, arms = Trial(planted_model, STATIC, FEW, seed=0), arms_of(planted_model, SITE, torch.neg, rows.mean(dim=0))
+    play = paired_rollouts.play_episodes
+    monkeypatch.setattr(
+        paired_rollouts, "play_episodes", lambda *given, **named: played.append(given) or play(*given, **named)
+    )
+    trial, arms = (
+        ModelReturns(planted_model, STATIC, FEW, seed=0),
+        arms_of(planted_model, SITE, torch.neg, rows.mean(dim=0)),
+    )
     tried = {arm: arms[arm] for arm in ("clean", "spliced")}
-    trial.act(tried)
-    trial.act(tried)
+    trial.under(tried)
+    trial.under(tried)
     assert len(played) == 3
 
 
