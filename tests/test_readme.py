@@ -108,6 +108,17 @@ def test_the_tables_of_a_page_are_what_ships(name: str, monkeypatch: pytest.Monk
     assert (documentation["FOLDER"] / f"{name}.md").read_text(encoding="utf-8") == documentation["page"](name)
 
 
+def test_every_table_stands_on_one_page() -> None:
+    pages = (ROOT / "docs" / "results").glob("*.md")
+    shown = [name for page in pages for name in re.findall(r"<!-- (\w+\.\w+) -->", page.read_text(encoding="utf-8"))]
+    made = [
+        f"{module.stem}.{name}"
+        for module in (ROOT / "docs" / "tables").glob("*.py")
+        for name in re.findall(r"^def ([a-z]\w*)\(\) -> pd", module.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert sorted(shown) == sorted(made)
+
+
 def test_every_picture_has_a_script_that_draws_it(monkeypatch: pytest.MonkeyPatch) -> None:
     script = _script("figures", monkeypatch)
     drawn = {*script["FIGURES"], *script["SHOTS"], *script["NOT_SHIPPED"]}
