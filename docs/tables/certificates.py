@@ -1,4 +1,4 @@
-"""Certificates that ship: what was tried inside their classes, and what a player earns on them."""
+"""Certificates that ship: what was tried inside their classes, and the return on them."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -15,7 +15,7 @@ from tables.cells import interval, share, written
 from tables.shelf import of_models
 
 BISIMULATION = "ARI with bisimulation"
-EXCHANGES = {
+QUOTIENTS = {
     "interchangeable": "on the classes, change",
     "random, of these sizes": "on random ones of the same sizes, change",
     "untrained, as many": "on as many of an untrained model, change",
@@ -52,7 +52,7 @@ def feasible_swaps() -> pd.DataFrame:
 
 
 def return_on_classes() -> pd.DataFrame:
-    """What each model earns, greedily and exactly from all starts, when it is shown one observation for each class.
+    """Expected return of each model, greedily and exactly from all starts, shown one observation for each class.
 
     Classes at ε = 0.05 of 96 observations; random ones: mean and central 95% of 10 draws. The cuts tried are 96,
     68, 48, 34, 24, 17, 12, 8, 6, 4, 3, 2 and 1.
@@ -75,7 +75,7 @@ def return_on_classes() -> pd.DataFrame:
 
 
 def drawn_actions() -> pd.DataFrame:
-    """What model and agent earn on the classes when they draw their actions at temperature 1.
+    """Return of model and agent on the classes when they draw their actions at temperature 1.
 
     2,000 episodes, all from the same starts with the same random numbers; mean over pairs of episodes with its 95%
     bootstrap interval; one draw of random classes. `dtinterp certify --n-episodes 2000 --agent
@@ -167,7 +167,7 @@ def _reached(report: EquivalenceReport) -> dict[str, str]:
 
 def _changes(acted: list[QuotientRollout]) -> dict[str, str]:
     played = {each.shown: each.played for each in acted}
-    changes = {head: interval(played[name].change, digits=3) for name, head in EXCHANGES.items()}
+    changes = {head: interval(played[name].change, digits=3) for name, head in QUOTIENTS.items()}
     return {"return intact": f"{played[INTACT].mean_return.estimate:.3f}", **changes}
 
 

@@ -85,7 +85,7 @@ def effects_at_the_embedding() -> pd.DataFrame:
 
     *Unseen frames* are frames that no row of the fit shows; *accuracy lost* is of the next action; *logit
     difference* is that of the two likeliest actions at decision points, untouched → reconstructed everywhere;
-    *greedy return* is exact, of what the model earns intact; *change of drawn return* compares 256 episodes with
+    *greedy return* is exact, of the intact model's; *change of drawn return* compares 256 episodes with
     drawn actions, paired, to the model intact; *seeds* is the mean cosine of matched features, beside the same for
     random directions.
     """

@@ -1,4 +1,4 @@
-"""Explained pairs and classes: what has to be exchanged, and what distances tell of swaps."""
+"""Explained pairs and classes: what has to be patched, and what distances tell of swaps."""
 
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from tables.shelf import of_models
 
 
 def pairs() -> pd.DataFrame:
-    """Smallest sets of features whose exchange makes two observations interchangeable, beside random exchanges.
+    """Smallest sets of features whose patching makes two observations interchangeable, beside random patches.
 
     In 8 contexts of each frame, at ε = 0.05 bits. Random: 200 directions of any kind that move as far; as many in
     which frames differ; and up to 200 other sets of as many differing features, as they are and made as long.
