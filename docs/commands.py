@@ -1,4 +1,4 @@
-"""The commands' own --help becomes docs/commands.md."""
+"""The reference of all commands, docs/commands.md, from their own --help."""
 
 import os
 import subprocess
