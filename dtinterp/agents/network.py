@@ -23,7 +23,7 @@ class RecurrentActorCritic(nn.Module):
         """Initialise orthogonally, the policy head small (Andrychowicz et al. 2021, arXiv:2006.05990, §3.2).
 
         The value head is smaller than orthogonal, too: large values that no reward stands behind promise something to
-        whoever avoids the end of an episode, and small ones teach the core little (docs/agents.md has the figures).
+        whoever avoids the end of an episode, and small ones teach the core little (docs/results/agents.md).
         """
         super().__init__()
         self.core: Core = core
