@@ -11,11 +11,11 @@ from torch import Tensor
 
 from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.artefacts.soundness import require_equally_many, understood
-from dtinterp.interventions.instruction_flip.closed_loop import ClosedLoop
+from dtinterp.interventions.closed_loop import ClosedLoop
+from dtinterp.interventions.dose import DoseCurves
 from dtinterp.interventions.instruction_flip.directions import InstructionDirection
-from dtinterp.interventions.instruction_flip.dose import DoseCurves
-from dtinterp.interventions.instruction_flip.refutations import refutations
 from dtinterp.interventions.instruction_flip.specification import Specification
+from dtinterp.interventions.refutations import refutations
 
 ARTEFACT_KIND = "intervention-report"
 
@@ -62,8 +62,8 @@ class InterventionReport:
 
     @property
     def refutations(self) -> tuple[str, ...]:
-        """What speaks against the claim that this direction carries the instruction, by the rules of `verdict`."""
-        return refutations(self.dose, self.flipped, self.closed_loop)
+        """What speaks against the claim that this direction carries the instruction, by the rules of `refutations`."""
+        return refutations(self.dose, self.flipped, self.closed_loop, carried="instruction")
 
 
 def save_report(

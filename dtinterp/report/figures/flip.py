@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import torch
 from plotly.subplots import make_subplots
 
-from dtinterp.interventions.instruction_flip.closed_loop import ClosedLoop
+from dtinterp.interventions.closed_loop import ClosedLoop
 from dtinterp.interventions.instruction_flip.report import InterventionReport
 from dtinterp.report.figures.calibration import hatched
 from dtinterp.report.style import CONTROL, INK, MUTED, SUCCESS, TIMEOUT, TRAINED, WRONG, styled

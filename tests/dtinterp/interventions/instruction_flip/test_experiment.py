@@ -6,7 +6,7 @@ import torch
 
 from dtinterp.foundation.artefacts.artefact import Content
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.instruction_flip.experiment import run_experiment
+from dtinterp.interventions.instruction_flip.experiment import dial, run_experiment
 from dtinterp.interventions.instruction_flip.report import InterventionReport
 from dtinterp.interventions.instruction_flip.specification import Specification
 from dtinterp.model.network.transformer import DecisionTransformer
@@ -67,3 +67,14 @@ def test_the_instruction_is_no_direction_of_heads(
 ) -> None:
     with pytest.raises(UserError, match=r"the vector is one of .* numbers of the residual stream, and at blocks"):
         run_experiment(specify(site="blocks.0.attn.hook_z"), planted_model)
+
+
+def test_activation_units_are_taken_as_they_are(specify: Callable[..., Specification]) -> None:
+    coefficient = torch.tensor([-2.0, 0.5])
+    unit = dial(specify(unit="activation"), torch.zeros(4), torch.tensor([1.0, 1.0, -1.0, -1.0]))
+    assert torch.equal(unit.activation(coefficient), coefficient)
+
+
+def test_an_instruction_that_does_not_move_the_direction_has_no_unit(specify: Callable[..., Specification]) -> None:
+    with pytest.raises(UserError, match="a key stands 0 above a ball along the direction here, expected more than 0"):
+        dial(specify(), torch.ones(4), torch.tensor([1.0, 1.0, -1.0, -1.0]))

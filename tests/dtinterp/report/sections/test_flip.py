@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from dtinterp.interventions.instruction_flip.dose import DoseCurves
+from dtinterp.interventions.dose import DoseCurves
 from dtinterp.interventions.instruction_flip.report import InterventionReport
 from dtinterp.report.results import Sourced, StudyResults
 from dtinterp.report.sections.flip import flip_section

@@ -9,8 +9,9 @@ from transformer_lens.hook_points import HookPoint
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import wilson
 from dtinterp.interventions.controls import random_directions
+from dtinterp.interventions.dose import Dial, DoseCurves, measure_dose
 from dtinterp.interventions.instruction_flip.directions import instruction_direction
-from dtinterp.interventions.instruction_flip.dose import Dial, DoseCurves, dial, measure_dose, project_first_frames
+from dtinterp.interventions.instruction_flip.experiment import dose_setup, doses
 from dtinterp.interventions.instruction_flip.scenarios import Scenarios
 from dtinterp.interventions.instruction_flip.specification import Specification
 from dtinterp.model.network.transformer import DecisionTransformer
@@ -24,7 +25,8 @@ def _dose(model: DecisionTransformer, scenarios: Scenarios, specification: Speci
     direction = instruction_direction(model.W_obs, specification.cells).vector
     rng = torch.Generator().manual_seed(0)
     controls = random_directions(specification.n_draws, model.cfg.d_model, rng)
-    return measure_dose(model, scenarios, specification, direction=direction, controls=controls)
+    setup, wanted = dose_setup(specification, scenarios), doses(specification, scenarios)
+    return measure_dose(model, setup, wanted, direction=direction, controls=controls)
 
 
 def test_the_planted_direction_turns_every_configuration(
@@ -100,11 +102,13 @@ def test_the_opposite_is_ball_for_a_key_and_key_for_a_ball(
     assert dose.coefficient[dose.opposite].tolist() == [-2, -2, 2, 2]
 
 
-def test_the_projection_is_read_at_the_first_frame(random_model: DecisionTransformer, scenarios: Scenarios) -> None:
+def test_the_projection_is_read_at_the_first_frame(
+    random_model: DecisionTransformer, scenarios: Scenarios, specify: Callable[..., Specification]
+) -> None:
     direction = random_directions(1, random_model.cfg.d_model, torch.Generator().manual_seed(5))[0]
     _, cache = random_model.run_with_cache(scenarios.windows, scenarios.items)
     expected = torch.stack([cache[SITE][each, TOKEN] @ direction for each in range(4)])
-    found = project_first_frames(random_model, scenarios, SITE, direction)
+    found = dose_setup(specify(), scenarios).projection(random_model, direction)
     torch.testing.assert_close(found, expected.detach(), atol=1e-5, rtol=1e-5)
 
 
@@ -126,17 +130,6 @@ def test_turns_are_changes_of_sign_at_the_opposite_coefficient() -> None:
     assert replace(dose, instruction=-dose.controls[0]).n_turned == 1
 
 
-def test_activation_units_are_taken_as_they_are(specify: Callable[..., Specification]) -> None:
-    coefficient = torch.tensor([-2.0, 0.5])
-    unit = dial(specify(unit="activation"), torch.zeros(4), torch.tensor([1.0, 1.0, -1.0, -1.0]))
-    assert torch.equal(unit.activation(coefficient), coefficient)
-
-
-def test_an_instruction_that_does_not_move_the_direction_has_no_unit(specify: Callable[..., Specification]) -> None:
-    with pytest.raises(UserError, match="a key stands 0 above a ball along the direction here, expected more than 0"):
-        dial(specify(), torch.ones(4), torch.tensor([1.0, 1.0, -1.0, -1.0]))
-
-
 def test_a_dial_that_turns_backwards_is_refused() -> None:
-    with pytest.raises(UserError, match="a key stands -2 above a ball"):
+    with pytest.raises(UserError, match="a coefficient of 1 moves -1 activation units, expected more than 0"):
         Dial(centre=0.0, step=-1.0)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from dtinterp.foundation.statistics import wilson
-from dtinterp.interventions.instruction_flip.closed_loop import ClosedLoop, Endings
+from dtinterp.interventions.closed_loop import ClosedLoop, Endings
 from dtinterp.interventions.instruction_flip.experiment import run_experiment
 from dtinterp.interventions.instruction_flip.report import InterventionReport
 from dtinterp.interventions.instruction_flip.specification import Specification
