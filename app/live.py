@@ -9,8 +9,8 @@ from torch import Tensor
 
 from app.catalogue import OpenStudy, ReplacedError
 from dtinterp.equivalence.explain.decisions import Decided, decide
-from dtinterp.equivalence.explain.pairs import Pair, pair_in_contexts
-from dtinterp.equivalence.explain.smallest_set import PairConfig, PairExplanation, explain_pair
+from dtinterp.equivalence.explain.feature_patching import PatchingSetup
+from dtinterp.equivalence.explain.smallest_set import PairConfig, PairExplanation, explain_pair, pair_in_contexts
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.network.frames import encoded
 from dtinterp.model.network.transformer import DecisionTransformer
@@ -42,7 +42,7 @@ class Question:
 class Answer:
     """What was found, with the windows in which it was tried."""
 
-    pair: Pair
+    pair: PatchingSetup
     explanation: PairExplanation
 
 
@@ -71,7 +71,7 @@ def answer(opened: OpenStudy, question: Question) -> Answer:
         config=config,
     )
     dictionary = opened.dictionaries[question.dictionary]
-    return Answer(pair, explain_pair(pair.bench, dictionary, config, generator(config.seed, "pair/controls")))
+    return Answer(pair, explain_pair(pair, dictionary, config, generator(config.seed, "pair/controls")))
 
 
 def decisions(opened: OpenStudy, question: Question, context: int) -> tuple[Decided, ...]:
@@ -83,7 +83,7 @@ def decisions(opened: OpenStudy, question: Question, context: int) -> tuple[Deci
     features = found.explanation.differing if found.explanation.features is None else found.explanation.features
     dictionary = opened.dictionaries[question.dictionary]
     rng = generator(0, f"app/decisions {context}")
-    return decide(found.pair.bench, dictionary, features, context=context, generator=rng)
+    return decide(found.pair, dictionary, features, context=context, generator=rng)
 
 
 @st.cache_resource(show_spinner="Reading the model", hash_funcs={OpenStudy: _digest})

@@ -45,11 +45,11 @@ from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.collect import Share, collect
 from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.equivalence.chosen_frames import most_visited
 from dtinterp.equivalence.classes.verification import CertifyInputs
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.equivalence.screen import ScreenConfig, Screening, screen
 from dtinterp.equivalence.screen_storage import load_screening
+from dtinterp.equivalence.swaps.chosen_frames import most_visited
 from dtinterp.equivalence.swaps.contexts import draw_contexts
 from dtinterp.equivalence.swaps.trials import try_swaps
 from dtinterp.foundation.seeding import generator

@@ -22,10 +22,9 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from dtinterp.activations.harvest import harvest
-from dtinterp.features.labels.code_length import saved_bits
 from dtinterp.features.labels.labelling import divided
 from dtinterp.features.labels.predicates import Predicates, predicates_of
-from dtinterp.features.labels.search import Conjunctions, search
+from dtinterp.features.labels.search import Conjunctions, saved_bits, search
 from dtinterp.features.labels.table import LabelConfig
 from dtinterp.foundation.shipped import DEMONSTRATIONS
 from dtinterp.subject.subject import open_subject

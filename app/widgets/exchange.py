@@ -116,7 +116,7 @@ def control_table(found: PairExplanation) -> pd.DataFrame:
 def feature_table(opened: OpenStudy, question: Question, found: Answer) -> pd.DataFrame:
     """Return one row per exchanged feature: how active it is in either, and its label; empty where there is none."""
     dictionary = opened.dictionaries[question.dictionary]
-    codes = encode_dense(dictionary, found.pair.bench.embedding)
+    codes = encode_dense(dictionary, found.pair.embedding)
     return pd.DataFrame(
         {
             "feature": feature,
@@ -138,7 +138,7 @@ def _show_applied(opened: OpenStudy, question: Question, found: Answer) -> None:
     """Show a window that is chosen here, and the model's decision there with and without the exchange."""
     contexts = found.pair.contexts
     options = [str(context + 1) for context in range(len(contexts))]
-    settle("window", options, default=str(most_telling(found.pair.bench) + 1))
+    settle("window", options, default=str(most_telling(found.pair) + 1))
     st.subheader("The exchange, applied")
     name = st.selectbox("Held-out window", options, key="window", format_func=lambda name: _said(contexts, name))
     context = int(name) - 1

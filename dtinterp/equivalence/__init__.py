@@ -1,1 +1,1 @@
-"""Swaps of observations become classes that the model treats alike, certified and held against the truth."""
+"""Classes of observations that a model treats alike: formed from swaps, verified, and compared with the truth."""

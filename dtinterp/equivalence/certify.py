@@ -1,4 +1,4 @@
-"""A model and its held-out data become the observations that it treats alike, certified."""
+"""Certification of the observations that a model treats alike."""
 
 from dataclasses import replace
 from functools import partial
@@ -14,12 +14,12 @@ from dtinterp.equivalence.behaviour.quotient_rollouts import (
     Substitution,
     roll_out_quotients,
 )
-from dtinterp.equivalence.chosen_frames import most_visited
 from dtinterp.equivalence.classes.certificates import certificates
 from dtinterp.equivalence.classes.stability import stability
 from dtinterp.equivalence.classes.verification import CertifyInputs, Verification, VerifyConfig, refine_and_verify
 from dtinterp.equivalence.partition import classes, classes_of_count, partition_of
 from dtinterp.equivalence.report import EquivalenceConfig, EquivalenceReport
+from dtinterp.equivalence.swaps.chosen_frames import most_visited
 from dtinterp.equivalence.swaps.contexts import draw_contexts
 from dtinterp.equivalence.swaps.feasible_swaps import Reachable, frames_that_could_stand, reachable, steps_of_equals
 from dtinterp.equivalence.swaps.interchange import summed

@@ -1,4 +1,4 @@
-"""One certified model becomes the partitions of its frames that are compared: its own relations', and the world's.
+"""The partitions of a certified model's frames that are compared: by its own relations, and by the world's.
 
 Relations that have no natural threshold are cut into as many classes as the certified ones, so that none wins by being
 finer. Codes have one, and are held at it as well: equal sets of active features, and codes within τ of each other.

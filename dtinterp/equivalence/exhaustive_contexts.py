@@ -1,4 +1,4 @@
-"""A state graph becomes every play of its first steps: contexts so few that none is left out.
+"""Every play of a world's first steps: contexts so few that none is left out.
 
 A play begins at a start and goes on with any actions at all, up to `horizon` of them, or as long as the world goes on.
 Its last step is a decision that is still to be made: the action that stands there is filled in, and no window that ends

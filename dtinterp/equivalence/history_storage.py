@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from dtinterp.equivalence.chosen_frames import ChosenFrames
 from dtinterp.equivalence.over_training import History, HistoryConfig, HistoryPoint
+from dtinterp.equivalence.swaps.chosen_frames import ChosenFrames
 from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.artefacts.soundness import understood
 

@@ -1,4 +1,4 @@
-"""A report becomes its classes at any epsilon: certified at its own, elsewhere as the swaps alone make them."""
+"""The classes of a report at any epsilon: certified at its own, elsewhere as the swaps alone make them."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Certified classes of several models become one table: each relation of each model against each of the world's.
+"""Comparison of several models' certified classes with the world's partitions, and with each other.
 
 The p-values of one model are one family, adjusted after Holm.
 """

@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from dtinterp.equivalence.chosen_frames import ChosenFrames
 from dtinterp.equivalence.classes.certificates import WorstSwap
 from dtinterp.equivalence.partition import Partition
 from dtinterp.equivalence.report import EquivalenceReport
+from dtinterp.equivalence.swaps.chosen_frames import ChosenFrames
 
 
 def class_order(partition: Partition, chosen: ChosenFrames) -> Int64[Tensor, " class"]:

@@ -1,4 +1,4 @@
-"""The models that a training passed through become when observations merge to the model, and when they split.
+"""Classes over training: when observations merge to the model, and when they split.
 
 All models are held to the same observations in the same held-out contexts, so that what differs between two of them is
 what training did. Each model's classes are formed at one epsilon as `certify` forms its own, and are not refined:
@@ -16,10 +16,10 @@ from torch import Tensor
 from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.behaviour.quotient import Judge, judge_of, representatives
-from dtinterp.equivalence.chosen_frames import ChosenFrames, most_visited
 from dtinterp.equivalence.classes.stability import stability
 from dtinterp.equivalence.partition import Partition, check_epsilon, classes, classes_of_count
 from dtinterp.equivalence.relation import Relation
+from dtinterp.equivalence.swaps.chosen_frames import ChosenFrames, most_visited
 from dtinterp.equivalence.swaps.contexts import Contexts, draw_contexts
 from dtinterp.equivalence.swaps.interchange import summed
 from dtinterp.equivalence.swaps.trials import Trials, try_swaps

@@ -1,4 +1,4 @@
-"""A relation becomes classes of frames that are close to each other, one and all."""
+"""Clustering of observations by complete linkage of their divergences."""
 
 from dataclasses import dataclass
 

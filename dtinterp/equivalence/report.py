@@ -10,12 +10,12 @@ from torch import Tensor
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.equivalence.behaviour.quotient import QuotientBehaviour
 from dtinterp.equivalence.behaviour.quotient_rollouts import QuotientRollout
-from dtinterp.equivalence.chosen_frames import ChosenFrames
 from dtinterp.equivalence.classes.certificates import Certificate, Later, Total, total
 from dtinterp.equivalence.classes.refinement import has_ended
 from dtinterp.equivalence.classes.verification import Verification
 from dtinterp.equivalence.partition import Partition, check_epsilon
 from dtinterp.equivalence.relation import Relation
+from dtinterp.equivalence.swaps.chosen_frames import ChosenFrames
 from dtinterp.equivalence.swaps.interchange import Swaps
 from dtinterp.equivalence.truth.agreement import WorldComparison
 from dtinterp.foundation.artefacts.soundness import require_equally_many

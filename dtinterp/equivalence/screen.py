@@ -1,4 +1,4 @@
-"""A model and its held-out data become classes of very many observations: probed, linked, and tried by counterexample.
+"""Screening of very many observations: probed, linked, and refined by counterexample.
 
 `certify` swaps each observation with each other in its own contexts, which costs the square of their number. Here the
 close pairs are found by probes first, classes are made of those, and only class-mates are swapped in their own
@@ -14,11 +14,11 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
-from dtinterp.equivalence.chosen_frames import ChosenFrames, most_visited
 from dtinterp.equivalence.classes.probing import classes_of_pairs, close_pairs, raised, responses
 from dtinterp.equivalence.classes.refinement import Round
 from dtinterp.equivalence.classes.verification import CertifyInputs, Verified, VerifyConfig, verify
 from dtinterp.equivalence.partition import Partition, check_epsilon
+from dtinterp.equivalence.swaps.chosen_frames import ChosenFrames, most_visited
 from dtinterp.equivalence.swaps.contexts import Contexts, draw_contexts, unlike
 from dtinterp.equivalence.swaps.trials import embedded
 from dtinterp.equivalence.swaps.within_class import Attempts, Swapper, attempt, mates, some_of

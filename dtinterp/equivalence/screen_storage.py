@@ -6,11 +6,11 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from dtinterp.equivalence.chosen_frames import ChosenFrames
 from dtinterp.equivalence.classes.refinement import Round
 from dtinterp.equivalence.classes.verification import Verified
 from dtinterp.equivalence.partition import Partition
 from dtinterp.equivalence.screen import ScreenConfig, Screening
+from dtinterp.equivalence.swaps.chosen_frames import ChosenFrames
 from dtinterp.equivalence.truth.screened_agreement import ScreenedAgreement
 from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.artefacts.soundness import understood

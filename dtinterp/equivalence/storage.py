@@ -9,7 +9,6 @@ from torch import Tensor
 
 from dtinterp.equivalence.behaviour.quotient import QuotientBehaviour
 from dtinterp.equivalence.behaviour.quotient_rollouts import QuotientRollout
-from dtinterp.equivalence.chosen_frames import ChosenFrames
 from dtinterp.equivalence.classes.certificates import Certificate, Later, WorstSwap
 from dtinterp.equivalence.classes.failure_bounds import Arm, Bound
 from dtinterp.equivalence.classes.refinement import Round
@@ -17,6 +16,7 @@ from dtinterp.equivalence.classes.verification import Verification
 from dtinterp.equivalence.partition import Partition
 from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.report import EquivalenceConfig, EquivalenceReport
+from dtinterp.equivalence.swaps.chosen_frames import ChosenFrames
 from dtinterp.equivalence.swaps.feasible_swaps import Reachable
 from dtinterp.equivalence.swaps.interchange import Swaps
 from dtinterp.equivalence.truth.agreement import WorldComparison, adjusted

@@ -1,4 +1,4 @@
-"""Reports on equivalence become tables, one row a pair, a class or a comparison, for notebooks."""
+"""Tables of reports on equivalence, one row a pair, a class or a comparison, for notebooks."""
 
 from collections.abc import Mapping
 from dataclasses import asdict

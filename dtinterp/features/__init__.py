@@ -1,1 +1,1 @@
-"""Codes and facts become what each feature means."""
+"""What each feature of a dictionary means, by its codes and the world's facts."""

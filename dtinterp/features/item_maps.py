@@ -1,4 +1,4 @@
-"""Activations and decoder directions become maps of each feature over the items of the view."""
+"""Maps of each feature over the items of the view: what it goes with, and what it writes."""
 
 import torch
 from einops import rearrange

@@ -1,4 +1,4 @@
-"""What is known of each feature becomes a table."""
+"""The feature table: what is known of each feature of one dictionary."""
 
 from dataclasses import dataclass
 

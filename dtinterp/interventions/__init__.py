@@ -1,1 +1,1 @@
-"""Features become counterfactual behaviour, beside controls: edits, scenarios and the experiment runner."""
+"""Interventions on a model, beside controls: edits, rollouts and experiments."""

@@ -1,4 +1,4 @@
-"""A model and windows become those heads, MLPs and slots without which it acts otherwise.
+"""Resampling ablation: the heads, MLPs and slots without which a model acts otherwise.
 
 A part is ablated by resampling: in its place stands what it does in another window with as many real slots, drawn at
 random several times. The network then never sees what no window could have put there, as it would with zeros.

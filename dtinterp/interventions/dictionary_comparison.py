@@ -1,4 +1,4 @@
-"""Dictionaries and windows become a comparison: errors of single rows, revealing windows, and what each sees there."""
+"""Comparison of dictionaries on the same windows: errors of single rows, telling windows, and what each sees there."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +10,7 @@ from torch import Tensor
 from dtinterp.activations.harvest import Activations, harvest
 from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
-from dtinterp.features.side_by_side import Seen, seen_in
-from dtinterp.features.token_errors import TokenErrors, token_errors
+from dtinterp.features.single_rows import Seen, TokenErrors, seen_in, token_errors
 from dtinterp.foundation.artefacts.soundness import require_equally_many
 from dtinterp.foundation.bootstrap import resample
 from dtinterp.foundation.errors import UserError

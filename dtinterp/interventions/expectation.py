@@ -1,4 +1,4 @@
-"""A model in a state graph becomes what it earns on average, exactly, with no episode played."""
+"""Exact expected return of a model in a state graph, with no episode played."""
 
 from dataclasses import dataclass, replace
 

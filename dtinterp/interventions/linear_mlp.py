@@ -1,4 +1,4 @@
-"""An MLP becomes the linear map that comes closest to it, and what the next action's prediction loses by that."""
+"""The linear map that comes closest to an MLP, and what it costs in place of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -55,7 +55,7 @@ def test_where_no_set_is_enough_all_differing_features_are_exchanged(opened):
     assert found.explanation.features is None
     shown = {row.name: row for row in decisions(opened, question, 0)}
     expected = decide(
-        found.pair.bench,
+        found.pair,
         opened.dictionaries["topk-512-k4"],
         found.explanation.differing,
         context=0,

@@ -10,8 +10,7 @@ from tyro.conf import Positional
 
 from dtinterp.commands.claiming import claims_out
 from dtinterp.dictionary.storage import ARTEFACT_KIND, gate_record, load_dictionary
-from dtinterp.equivalence.explain.pairs import pair_in_contexts
-from dtinterp.equivalence.explain.smallest_set import PairConfig
+from dtinterp.equivalence.explain.smallest_set import PairConfig, pair_in_contexts
 from dtinterp.equivalence.explain.smallest_set import explain_pair as explain
 from dtinterp.equivalence.explain.storage import PAIR
 from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artefact, refuse_existing, write_artefact
@@ -72,7 +71,7 @@ def explain_pair(
         pair=pair,
         config=config.search,
     )
-    found = explain(ready.bench, features, config.search, generator(seed, "pair/controls"))
+    found = explain(ready, features, config.search, generator(seed, "pair/controls"))
     content = Content(PAIR, asdict(config), {"pair": pair}, {**asdict(found), **gate_record(dictionary)})
     return write_artefact(out, content, parents=(*subject.artefacts, parent), seed=seed, replace=replace)
 

@@ -1,4 +1,4 @@
-"""Swaps inside a class become its certificate: how much the model minded, at most."""
+"""Certificates of classes: what was tried inside each, and the worst that came of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Close pairs become classes by complete linkage, in memory that grows with the pairs and not with the square.
+"""Complete linkage of close pairs, in memory that grows with the pairs and not with the square.
 
 Two classes may be joined only if all pairs across are close, and are as far apart as the farthest of these. So a class
 keeps, for each other one, the largest distance and the number of close pairs across: where the number falls short of

@@ -1,4 +1,4 @@
-"""Shared contexts and many frames become the pairs that none of them tells apart, without looking at every pair.
+"""Probing of many observations in shared contexts, to find close pairs without comparing every pair.
 
 A probe is a real held-out context in which every frame stands in, whatever stood there. With π_t(a) the action
 distribution at decision t of a probe when frame a is in its place, frames a and b are close if

@@ -1,4 +1,4 @@
-"""Classes and contexts that they were not made from become classes that withstood them: split by counterexample."""
+"""Refinement of classes by counterexample, in contexts that they were not made from."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

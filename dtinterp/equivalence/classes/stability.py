@@ -1,4 +1,4 @@
-"""Swaps in halves of the contexts become how far classes depend on which contexts were drawn."""
+"""Stability of classes: how far they depend on which contexts were drawn."""
 
 import numpy as np
 import torch

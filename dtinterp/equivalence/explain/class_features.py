@@ -1,4 +1,4 @@
-"""Classes and codes become what the members of a class share, and what they differ in to no effect."""
+"""The features that members of a class share, and those in which they differ to no effect."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""An exchange of features becomes what the model decides in one window: before it, after it, and beside controls."""
+"""What a model decides in one window before and after features are exchanged, beside controls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Decided:
 
 
 def decide(
-    bench: PatchingSetup, dictionary: Dictionary, features: Sequence[int], *, context: int, generator: torch.Generator
+    setup: PatchingSetup, dictionary: Dictionary, features: Sequence[int], *, context: int, generator: torch.Generator
 ) -> tuple[Decided, ...]:
     """Return what the model decides in one context, before and after `features` are exchanged.
 
@@ -41,25 +41,25 @@ def decide(
     random direction in which frames differ. Where no feature is to be exchanged, or there are no others, those rows are
     left out. Features that do not differ change nothing.
     """
-    parts = difference(dictionary, bench.embedding)
+    parts = difference(dictionary, setup.embedding)
     chosen = torch.isin(parts.feature, torch.tensor(list(features), dtype=torch.int64))
-    shifts = {SWAPPED: torch.zeros_like(bench.embedding[0]), **_exchanges(bench, parts, chosen, generator)}
-    logits = bench.logits(context, torch.stack(list(shifts.values())))  # 1+draft decision action
+    shifts = {SWAPPED: torch.zeros_like(setup.embedding[0]), **_exchanges(setup, parts, chosen, generator)}
+    logits = setup.logits(context, torch.stack(list(shifts.values())))  # 1+draft decision action
     bits = moved(logits, logits[0]).divergence  # 1+draft decision
     names = (AS_IT_IS, *shifts)
     return tuple(Decided(*row) for row in zip(names, logits.softmax(-1), bits, strict=True))
 
 
-def most_telling(bench: PatchingSetup) -> int:
+def most_telling(setup: PatchingSetup) -> int:
     """Return the context in which the two observations, as they are, are furthest apart."""
-    nothing = torch.zeros_like(bench.embedding[:1])
-    logits = [bench.logits(context, nothing) for context in range(len(bench.start))]
+    nothing = torch.zeros_like(setup.embedding[:1])
+    logits = [setup.logits(context, nothing) for context in range(len(setup.start))]
     peaks = [float(moved(each, each[0]).divergence.max()) for each in logits]
     return peaks.index(max(peaks))
 
 
 def _exchanges(
-    bench: PatchingSetup, parts: Difference, chosen: Bool[Tensor, " differing"], generator: torch.Generator
+    setup: PatchingSetup, parts: Difference, chosen: Bool[Tensor, " differing"], generator: torch.Generator
 ) -> dict[str, Float32[Tensor, " d_model"]]:
     if not chosen.any():
         return {}
@@ -68,7 +68,7 @@ def _exchanges(
     if not chosen.all():
         others = as_far_as(shift, parts.shift(_others(chosen, generator)[None]))
         found |= {OTHERS: others[0]} if len(others) else {}
-    directions = directions_of_differences(bench.deviation, 1, generator)
+    directions = directions_of_differences(setup.deviation, 1, generator)
     return found | {AT_RANDOM: as_far_as(shift, directions)[0]}
 
 

@@ -1,4 +1,4 @@
-"""Two observations become a bench where one is made more like the other, and what still tells them apart is measured.
+"""Feature patching: one observation is made more like another, and what still tells the two apart is measured.
 
 With x_a and x_b the embeddings of two observations, C_a and C_b contexts of theirs, Δ a vector, and D(c, u, v) the
 largest Jensen–Shannon divergence of a decision in context c between u and v in the place of c's own observation:
@@ -35,6 +35,8 @@ from dtinterp.model.network.transformer import DecisionTransformer
 class PatchingSetup:
     """Two observations in contexts of both."""
 
+    contexts: Contexts
+    """of the one, then of the other"""
     start: tuple[Continuation, ...]
     """one per context: its past, computed once"""
     is_first: tuple[bool, ...]
@@ -62,19 +64,19 @@ class PatchingSetup:
 
 
 @torch.no_grad()
-def bench(
+def patching_setup(
     model: DecisionTransformer,
     contexts: Contexts,
     *,
     items: Float32[Tensor, "table item"],
     pair: Int64[Tensor, " 2"],
 ) -> PatchingSetup:
-    """Return the bench of two frames, rows of the coded frame table `items`, in contexts of both."""
+    """Return two frames, rows of the coded frame table `items`, in contexts of both."""
     single = [contexts[index : index + 1] for index in range(len(contexts))]
     start = [continuation(model, each.windows, items, int(each.slot)) for each in single]
     is_first = (contexts.frame_id == pair[0]).tolist()
     table = (items @ model.W_obs).float()
-    return PatchingSetup(tuple(start), tuple(is_first), table[pair], table - table.mean(0))
+    return PatchingSetup(contexts, tuple(start), tuple(is_first), table[pair], table - table.mean(0))
 
 
 def as_far_as(

@@ -1,4 +1,4 @@
-"""Features in which observations differ become a learned guess at which are interchangeable: linear, and not.
+"""Similarities of observations that are learned from features: linear ones, and any others.
 
 A similarity of observations may be a sum over features, Sim(a, b) = c − Σ_i w_i |z_a,i − z_b,i|, or any function of the
 same per-feature differences. Both are learned on the pairs within one half of the frames and judged on the pairs within

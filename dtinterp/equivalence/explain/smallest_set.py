@@ -1,4 +1,4 @@
-"""Two observations and a dictionary become the fewest features that keep the two apart."""
+"""Search for the fewest features that keep two observations apart."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,17 +6,27 @@ from itertools import combinations, islice
 from math import comb
 
 import torch
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
+from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.equivalence.explain.feature_patching import Difference, PatchingSetup, as_far_as, difference
+from dtinterp.equivalence.explain.feature_patching import (
+    Difference,
+    PatchingSetup,
+    as_far_as,
+    difference,
+    patching_setup,
+)
 from dtinterp.equivalence.partition import check_epsilon
+from dtinterp.equivalence.swaps.contexts import draw_contexts
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_at_least, require_sensible
+from dtinterp.foundation.seeding import generator as seeded
 from dtinterp.foundation.statistics import Interval, wilson
 from dtinterp.interventions.controls import directions_of_differences
+from dtinterp.model.network.transformer import DecisionTransformer
 
 AT_ONCE = 1024
 """Sets that are tried together."""
@@ -80,8 +90,32 @@ class PairExplanation:
         return self.features == ()
 
 
+def pair_in_contexts(
+    model: DecisionTransformer,
+    trajectories: Trajectories,
+    steps: Int64[Tensor, " side"],
+    *,
+    items: Float32[Tensor, "table item"],
+    pair: Int64[Tensor, " 2"],
+    config: PairConfig,
+) -> PatchingSetup:
+    """Draw contexts of two frames, rows of the coded frame table `items`, among `steps`, to exchange features in.
+
+    Raises `UserError` for a frame that `steps` never show.
+    """
+    contexts = draw_contexts(
+        trajectories,
+        steps,
+        frame_id=pair,
+        n_contexts=config.n_contexts,
+        n_slots=model.cfg.n_slots,
+        generator=seeded(config.seed, "pair/contexts"),
+    )
+    return patching_setup(model, contexts, items=items, pair=pair)
+
+
 def explain_pair(
-    bench: PatchingSetup, dictionary: Dictionary, config: PairConfig, generator: torch.Generator
+    setup: PatchingSetup, dictionary: Dictionary, config: PairConfig, generator: torch.Generator
 ) -> PairExplanation:
     """Search for the fewest features to exchange: greedily, then all smaller sets while there are few enough.
 
@@ -93,14 +127,14 @@ def explain_pair(
             f"the dictionary {dictionary.name!r} is of {dictionary.site}, expected one of {OBSERVATION_EMBEDDING}: "
             "elsewhere an observation is no single row."
         )
-    search = _Search(bench, difference(dictionary, bench.embedding), config.epsilon)
+    search = _Search(setup, difference(dictionary, setup.embedding), config.epsilon)
     nothing, everything = search.left(torch.stack([search.none, ~search.none])).tolist()
     found, is_smallest = search.exactly(search.greedily(_Found(search.none, nothing)), config.n_sets)
     is_enough = found.left <= config.epsilon
     controls = search.controls(found, config.n_draws, generator) if is_enough else _Controls()
     return PairExplanation(
         divergence=nothing,
-        n_contexts=len(bench.start),
+        n_contexts=len(setup.start),
         differing=tuple(search.difference.feature.tolist()),
         left_by_all=everything,
         features=search.ordered(found.is_chosen) if is_enough else None,
@@ -129,7 +163,7 @@ class _Controls:
 
 @dataclass(frozen=True)
 class _Search:
-    bench: PatchingSetup
+    setup: PatchingSetup
     difference: Difference
     epsilon: float
 
@@ -141,7 +175,7 @@ class _Search:
         return self.left_by(self.difference.shift(is_chosen))
 
     def left_by(self, shift: Float32[Tensor, "draft d_model"]) -> Tensor:
-        return torch.cat([self.bench.left(part) for part in shift.split(AT_ONCE)])
+        return torch.cat([self.setup.left(part) for part in shift.split(AT_ONCE)])
 
     def greedily(self, chosen: _Found) -> _Found:
         """Take up what leaves least until it is little enough, then drop what is not needed for that."""
@@ -187,7 +221,7 @@ class _Search:
         shift = self.difference.shift(found.is_chosen[None])[0]
         directions = torch.randn(n, len(shift), generator=generator)
         others = self.difference.shift(self._other_sets(found, n, generator))
-        differences = directions_of_differences(self.bench.deviation, n, generator)
+        differences = directions_of_differences(self.setup.deviation, n, generator)
         return _Controls(
             random_directions=self._share_enough(as_far_as(shift, directions)),
             random_features=self._share_enough(others),

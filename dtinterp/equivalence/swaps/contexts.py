@@ -1,4 +1,4 @@
-"""Steps become contexts: real windows in which a chosen frame stands at a known slot, its future in view."""
+"""Contexts: real windows in which a chosen frame stands at a known slot, its future in view."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Two rows of logits become the distance of their action distributions, in bits."""
+"""Jensen–Shannon divergence of action distributions, in bits."""
 
 import math
 from dataclasses import dataclass

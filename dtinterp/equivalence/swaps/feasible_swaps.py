@@ -1,4 +1,4 @@
-"""Contexts and a state graph become which frames could truly stand there: what the world might have shown just then.
+"""Feasible swaps: which frames the world might truly have shown in a context.
 
 With h all frames and actions of the episode before the swapped step, in the window or not, and X(h) the states that the
 world may be in after them, frame b could stand there if some state of X(h) shows it.

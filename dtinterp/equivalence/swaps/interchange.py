@@ -1,4 +1,4 @@
-"""Contexts and frames become what happens when one frame stands in for another.
+"""Interchange of observations: what a model does when one frame stands in for another, over all contexts.
 
 With C_a the contexts drawn for frame a, each a window w with a at slot s; w[s←b] the same window with b's embedding in
 the place of a's and everything else as it was; and π_t the model's action distribution at slot t:

@@ -1,4 +1,4 @@
-"""A frame's visits become all its distinct contexts, in random order: the population that a certificate speaks of."""
+"""All distinct contexts of a frame, in random order: the population that a certificate speaks of."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Contexts and frames become what every single swap did: one row a context, one column a frame that stood in."""
+"""Swaps one by one: one row a context, one column a frame that stood in."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

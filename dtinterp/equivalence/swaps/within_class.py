@@ -1,4 +1,4 @@
-"""Classes and fresh contexts become swaps between class-mates only, beside stand-ins that should not pass."""
+"""Swaps between class-mates in fresh contexts, beside stand-ins as controls."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace

@@ -1,4 +1,4 @@
-"""A state graph becomes the partition of its frames by what an ideal observer believes when it sees them.
+"""Partition of a world's frames by what an ideal observer believes when it sees them.
 
 After a history h of frames and actions, since the episode began, the world may be in the states X(h); what matters of
 them is their set of bisimulation classes, β(h). Frames are alike when the same beliefs are possible at them:

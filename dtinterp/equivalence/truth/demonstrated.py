@@ -1,4 +1,4 @@
-"""Demonstrations become how far apart frames are by what the demonstrator did when it saw them.
+"""Distance of frames by what the demonstrator did when it saw them.
 
 With n(f, a) the steps that show frame f and at which action a was taken, and p_f(a) = n(f, a) / Σ_a n(f, a):
 

@@ -1,4 +1,4 @@
-"""A model's classes and the world's become pairs of frames on which they differ, ranked by what the difference costs.
+"""Pairs of frames on which a model's classes and the world's differ, ranked by what the difference costs.
 
 A confusion is a pair that the model joins though what is right at one is wrong at the other; a distraction is a pair
 that the model keeps apart though nothing that is ever paid tells them apart. With d(x) the fewest steps from state x to

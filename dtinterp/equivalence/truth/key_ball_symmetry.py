@@ -1,4 +1,4 @@
-"""Windows and the same windows with key and ball exchanged become how far the model tells the two apart, site by site.
+"""How far a model tells windows from the same windows with key and ball exchanged, site by site.
 
 Exchanging every key for a ball and every ball for a key, in all frames of a window, changes instruction and targets
 together, so the same turns stay right. With x and m what stands at an observation token of a window and of its mirror

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from dtinterp.equivalence.behaviour.quotient import Quotient, QuotientEvaluation, judge_of, most_visited_members
-from dtinterp.equivalence.chosen_frames import ChosenFrames
 from dtinterp.equivalence.classes.verification import CertifyInputs
 from dtinterp.equivalence.partition import Partition
+from dtinterp.equivalence.swaps.chosen_frames import ChosenFrames
 from dtinterp.equivalence.truth.agreement import Agreement, compare
 from dtinterp.equivalence.truth.world_partitions import world_partitions
 from environments.graph.evaluation import Expectation

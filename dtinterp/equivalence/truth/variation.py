@@ -1,4 +1,4 @@
-"""Two partitions become how much each says that the other does not.
+"""Variation of information between two partitions: how much each says that the other does not.
 
 With U and V the classes of a frame drawn at random, in bits:
 

@@ -1,4 +1,4 @@
-"""A world's state graph and some frames become the partitions of those frames that the world itself makes."""
+"""The partitions of frames that the world itself makes."""
 
 import torch
 from jaxtyping import UInt8

@@ -1,4 +1,4 @@
-"""Codes and frames become a label for each feature: the statement that tells when it fires, or that there is none."""
+"""Labels of features: the statement that tells when each fires, or that there is none."""
 
 from dataclasses import dataclass
 

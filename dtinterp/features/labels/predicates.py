@@ -1,4 +1,4 @@
-"""Frames and recent history become statements about each row that are true or false."""
+"""Statements about a row's frame and recent history that are true or false."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

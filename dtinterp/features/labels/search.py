@@ -1,20 +1,20 @@
-"""Firings and statements become, for each feature, the conjunction of statements that tells its firing best.
+"""Search for the conjunction of statements that tells best when a feature fires.
 
 A conjunction's worth is what it saves: bits to write the firings down without it, less those with it, less its own
-length (see `code_length`). Its length is log2 of the number of allowed sizes, one bit for the sign of each literal, and
+length (see `saved_bits`). Its length is log2 of the number of allowed sizes, one bit for the sign of each literal, and
 the bits of each statement. All conjunctions of one literal are tried, and of more literals those that extend one of the
 `beam` best of the size below. Counting is one product of 0/1 matrices for all features, all of their beams and all
 statements together; counts below 2^24 are exact in float32.
 """
 
 from dataclasses import dataclass, fields
+from functools import cache
 from math import log2
 
 import torch
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Bool, Float32, Float64, Int64
 from torch import Tensor
 
-from dtinterp.features.labels.code_length import saved_bits
 from dtinterp.features.labels.predicates import Predicates
 
 NONE = -1
@@ -142,3 +142,40 @@ def _best_distinct(
     is_copy = (mark[:, :, None] == mark[:, None, :]).tril(-1).any(dim=2)
     order = torch.where(is_copy, -torch.inf, value).argsort(dim=1, descending=True, stable=True)
     return place.gather(1, order[:, : min(beam, worth.shape[1])])
+
+
+def saved_bits(
+    n_both: Int64[Tensor, "*shape"],
+    n_said: Int64[Tensor, "*shape"],
+    *,
+    n_fires: Int64[Tensor, "*shape"],
+    n_rows: int,
+) -> Float32[Tensor, "*shape"]:
+    """Return how many bits a label saves in telling which of `n_rows` rows a feature fires in, its own length not paid.
+
+    Known is in how many rows k it fires (`n_fires`). Without a label the pattern takes log2 C(n, k) bits. With one that
+    is said of m rows (`n_said`), t of which fire (`n_both`), it takes
+
+        log2(min(m, k) + 1) + log2 C(m, t) + log2 C(n - m, k - t).
+
+    Both are lengths of a prefix code (Grünwald 2007, The Minimum Description Length Principle, ch. 3). So once labels
+    are paid for with a prefix code too, at most a share 2^-b of all patterns with k firings can save b bits or more
+    with any label of the language: that is the chance for a shuffled feature.
+    """
+    table = _log2_factorial(n_rows).to(n_both.device)
+
+    def log2_choose(n: Tensor, k: Tensor) -> Float64[Tensor, "*shape"]:
+        return table[n] - table[k] - table[n - k]
+
+    without = log2_choose(torch.full_like(n_fires, n_rows), n_fires)
+    share = (torch.minimum(n_said, n_fires) + 1).double().log2()
+    told = share + log2_choose(n_said, n_both) + log2_choose(n_rows - n_said, n_fires - n_both)
+    return (without - told).float()
+
+
+@cache
+def _log2_factorial(n: int) -> Float64[Tensor, " number"]:
+    """Return log2 of 0! to n!."""
+    return torch.cat(
+        [torch.zeros(1, dtype=torch.float64), torch.arange(1, n + 1, dtype=torch.float64).log2().cumsum(0)]
+    )

@@ -1,4 +1,4 @@
-"""What a label says and what it is worth become one value per dictionary, with its verdicts."""
+"""The labels of one dictionary, with what each is worth and the verdict on it."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""A dictionary and the truth of the world become how much of the truth its features tell."""
+"""How much of the world's truth the features of a dictionary tell."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass

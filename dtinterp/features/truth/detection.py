@@ -1,4 +1,4 @@
-"""Firings and truths become the feature that tells each truth best, judged on frames that the choice never saw."""
+"""The feature that tells each truth best, judged on frames that the choice never saw."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""A dictionary and the embedding of known items become how much of the truth was learnt."""
+"""How much of the known items' embedding a dictionary recovers."""
 
 from dataclasses import dataclass
 

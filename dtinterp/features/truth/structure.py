@@ -1,4 +1,4 @@
-"""Variables over rows become how they hang together, and how many dimensions that leaves."""
+"""Correlation structure and effective dimension of items, facts and features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

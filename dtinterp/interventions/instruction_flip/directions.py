@@ -1,4 +1,4 @@
-"""Embeddings of key and ball items become the direction of the instruction, and generators random ones beside it."""
+"""The direction of the instruction in the embeddings of key and ball items."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A report becomes the result.json beside its experiment, or is held against the one that stands there."""
+"""The result.json beside an experiment: written, or compared with the one that stands there."""
 
 import json
 import math

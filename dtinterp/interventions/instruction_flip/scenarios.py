@@ -1,4 +1,4 @@
-"""A world's state graph becomes its decision points: one window a configuration, and the same with edited frames."""
+"""The decision points of a Memory world: one window a configuration, and the same with edited frames."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

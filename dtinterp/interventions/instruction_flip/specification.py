@@ -1,4 +1,4 @@
-"""The text of an experiment.yaml becomes a specification in which every value was checked."""
+"""The specification of an instruction flip, as its experiment.yaml gives it."""
 
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar

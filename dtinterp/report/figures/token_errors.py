@@ -9,7 +9,7 @@ from jaxtyping import Int64
 from plotly.subplots import make_subplots
 from torch import Tensor
 
-from dtinterp.features.token_errors import TokenErrors
+from dtinterp.features.single_rows import TokenErrors
 from dtinterp.interventions.dictionary_comparison import DictionaryComparison
 from dtinterp.report.evidence import plural
 from dtinterp.report.style import MUTED, TRAINED, WRONG, styled

@@ -80,7 +80,7 @@ def test_each_exchanged_feature_is_shown_as_active_as_it_is_in_either(opened, qu
     table = feature_table(opened, question, found)
     assert table["feature"].tolist() == list(found.explanation.features or ())
     dictionary = opened.dictionaries["topk-512-k4"]
-    codes = encode_dense(dictionary, found.pair.bench.embedding)
+    codes = encode_dense(dictionary, found.pair.embedding)
     for row in table.itertuples(index=False):
         assert row[1] == pytest.approx(float(codes[0, row[0]]), abs=0.006)
         assert row[2] == pytest.approx(float(codes[1, row[0]]), abs=0.006)

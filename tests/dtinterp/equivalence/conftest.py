@@ -14,7 +14,7 @@ from dtinterp.dataset.split import Split, split
 from dtinterp.demonstrations.collect import Share, collect
 from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.equivalence.chosen_frames import most_visited
+from dtinterp.equivalence.swaps.chosen_frames import most_visited
 from dtinterp.equivalence.swaps.contexts import Contexts, draw_contexts
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.config import ModelConfig

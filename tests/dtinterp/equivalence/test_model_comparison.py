@@ -8,7 +8,6 @@ from sklearn.metrics import adjusted_rand_score
 
 from dtinterp.dataset.windows import window
 from dtinterp.equivalence.certify import certify
-from dtinterp.equivalence.chosen_frames import most_visited
 from dtinterp.equivalence.classes.verification import CertifyInputs
 from dtinterp.equivalence.compared_partitions import Certified
 from dtinterp.equivalence.explain.distances.distance import compared_frames
@@ -16,6 +15,7 @@ from dtinterp.equivalence.explain.distances.image import near_in_the_image
 from dtinterp.equivalence.model_comparison import ModelComparisonConfig, compare_models
 from dtinterp.equivalence.partition import classes, classes_of_count, partition_of
 from dtinterp.equivalence.report import EquivalenceConfig
+from dtinterp.equivalence.swaps.chosen_frames import most_visited
 from dtinterp.equivalence.swaps.contexts import draw_contexts
 from dtinterp.equivalence.swaps.interchange import swap_frames
 from dtinterp.equivalence.truth.agreement import compare

@@ -14,7 +14,7 @@ from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.fit import fit
 from dtinterp.dictionary.kinds import Pca, TopK
-from dtinterp.features.token_errors import token_errors
+from dtinterp.features.single_rows import token_errors
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
 from dtinterp.interventions.comparison_storage import load_comparison, save_comparison

@@ -7,7 +7,7 @@ from dtinterp.activations.sites import OBSERVATION_EMBEDDING, splice
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds import Pca
 from dtinterp.equivalence.explain.decisions import AS_IT_IS, AT_RANDOM, EXCHANGED, OTHERS, SWAPPED, decide, most_telling
-from dtinterp.equivalence.explain.feature_patching import PatchingSetup, bench, difference
+from dtinterp.equivalence.explain.feature_patching import PatchingSetup, difference, patching_setup
 from dtinterp.equivalence.swaps.divergence import js_divergence
 
 
@@ -23,7 +23,7 @@ def both(contexts, pair):
 
 @pytest.fixture(scope="module")
 def ready(model, both, items, pair) -> PatchingSetup:
-    return bench(model, both, items=items, pair=pair)
+    return patching_setup(model, both, items=items, pair=pair)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def test_the_most_telling_context_is_the_one_in_which_a_swap_moves_a_decision_mo
     frames = contexts.frame_id.unique()
     for pair in frames.split(2):
         both = contexts[torch.isin(contexts.frame_id, pair)]
-        ready = bench(model, both, items=items, pair=pair)
+        ready = patching_setup(model, both, items=items, pair=pair)
         first, second = ready.embedding
         peaks = []
         for context in range(len(both)):

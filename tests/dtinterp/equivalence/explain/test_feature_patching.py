@@ -6,7 +6,7 @@ import torch
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING, splice
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
 from dtinterp.dictionary.kinds import L1
-from dtinterp.equivalence.explain.feature_patching import PatchingSetup, as_far_as, bench, difference
+from dtinterp.equivalence.explain.feature_patching import PatchingSetup, as_far_as, difference, patching_setup
 from dtinterp.equivalence.swaps.divergence import js_divergence
 from dtinterp.equivalence.swaps.interchange import swap_frames
 
@@ -23,7 +23,7 @@ def both(contexts, pair):
 
 @pytest.fixture
 def ready(model, both, items, pair) -> PatchingSetup:
-    return bench(model, both, items=items, pair=pair)
+    return patching_setup(model, both, items=items, pair=pair)
 
 
 def slow_left(model, both, items, pair, shift) -> float:

@@ -5,11 +5,14 @@ import pytest
 import torch
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
+from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds import Pca
-from dtinterp.equivalence.explain.feature_patching import PatchingSetup, bench, difference
-from dtinterp.equivalence.explain.smallest_set import PairConfig, PairExplanation, explain_pair
+from dtinterp.equivalence.explain.feature_patching import PatchingSetup, difference, patching_setup
+from dtinterp.equivalence.explain.smallest_set import PairConfig, PairExplanation, explain_pair, pair_in_contexts
+from dtinterp.equivalence.swaps.contexts import Contexts, draw_contexts
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.seeding import generator
 from dtinterp.foundation.statistics import Interval
 
 
@@ -17,7 +20,7 @@ from dtinterp.foundation.statistics import Interval
 def ready(model, contexts, items) -> PatchingSetup:
     """Two frames that this model takes for different ones."""
     pair = contexts.frame_id.unique()[:2]
-    ready = bench(model, contexts[torch.isin(contexts.frame_id, pair)], items=items, pair=pair)
+    ready = patching_setup(model, contexts[torch.isin(contexts.frame_id, pair)], items=items, pair=pair)
     assert ready.left(torch.zeros(1, 16)) > 0.05
     return ready
 
@@ -164,7 +167,7 @@ def test_what_cannot_be_tried_is_refused(field, value):
 
 
 class Distance(PatchingSetup):
-    """A bench whose model minds nothing but how far the exchange falls short of the whole difference."""
+    """A setup whose model minds nothing but how far the exchange falls short of the whole difference."""
 
     def left(self, shift):
         return (self.embedding[1] - self.embedding[0] - shift).norm(dim=1).double()
@@ -178,8 +181,9 @@ def misleading(junk: list[list[float]]) -> tuple[PatchingSetup, Dictionary]:
     W_dec = torch.tensor([[1, 0, 5, 0], [0, 1, -5, 0], [0.6, 0.6, 0, 0], *junk])
     away = torch.tensor([1.0, 1, 0, 0])
     reading = (away / 2)[:, None].repeat(1, len(W_dec))
-    nothing = torch.zeros(3, 4)
-    return Distance((), (), torch.stack([torch.zeros(4), away]), nothing), linear(reading, W_dec)
+    nothing, none = torch.zeros(3, 4), torch.zeros(1, 1, dtype=torch.int64)
+    nowhere = Contexts(Windows(none.float(), none, none, none, none == 0, none), none[0])
+    return Distance(nowhere, (), (), torch.stack([torch.zeros(4), away]), nothing), linear(reading, W_dec)
 
 
 MORE = [[0.4, 0, 0, 0], [0, 0.4, 0, 0]]
@@ -220,3 +224,20 @@ def test_features_are_told_the_most_telling_first():
     bench, dictionary = misleading([[0, 0.3, 0, 0], [0.4, 0.1, 0, 0]])
     found = explained(bench, dictionary, n_sets=0)
     assert found.features == (2, 4, 3)
+
+
+def test_a_pair_is_compared_in_held_out_windows_of_both(model, trajectories, halves, items, contexts):
+    pair = contexts.frame_id.unique()[:2]
+    config = PairConfig(n_contexts=3)
+    found = pair_in_contexts(model, trajectories, halves.held_out, items=items, pair=pair, config=config)
+    drawn = draw_contexts(
+        trajectories,
+        halves.held_out,
+        frame_id=pair,
+        n_contexts=3,
+        n_slots=10,
+        generator=generator(0, "pair/contexts"),
+    )
+    assert torch.equal(found.contexts.seen(), drawn.seen())
+    assert found.is_first == tuple((found.contexts.frame_id == pair[0]).tolist())
+    torch.testing.assert_close(found.embedding, items[pair] @ model.W_obs)

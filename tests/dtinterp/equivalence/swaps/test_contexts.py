@@ -8,7 +8,7 @@ from torch import Tensor
 from dtinterp.dataset.split import Split
 from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.equivalence.chosen_frames import most_visited
+from dtinterp.equivalence.swaps.chosen_frames import most_visited
 from dtinterp.equivalence.swaps.contexts import Contexts, draw_contexts
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator

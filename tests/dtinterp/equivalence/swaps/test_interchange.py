@@ -9,8 +9,8 @@ from dtinterp.activations.sites import OBSERVATION_EMBEDDING, splice
 from dtinterp.dataset.split import Split
 from dtinterp.dataset.windows import Windows, window
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.equivalence.chosen_frames import most_visited
 from dtinterp.equivalence.partition import classes
+from dtinterp.equivalence.swaps.chosen_frames import most_visited
 from dtinterp.equivalence.swaps.contexts import Contexts, draw_contexts
 from dtinterp.equivalence.swaps.divergence import js_divergence
 from dtinterp.equivalence.swaps.interchange import Swaps, swap_frames

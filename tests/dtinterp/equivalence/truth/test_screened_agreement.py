@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from dtinterp.equivalence.behaviour.quotient import judge_of, most_visited_members
-from dtinterp.equivalence.chosen_frames import most_visited
 from dtinterp.equivalence.classes.verification import CertifyInputs
 from dtinterp.equivalence.partition import partition_of
+from dtinterp.equivalence.swaps.chosen_frames import most_visited
 from dtinterp.equivalence.truth.screened_agreement import (
     ScreenedAgreementConfig,
     screened_agreement,

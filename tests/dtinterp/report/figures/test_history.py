@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from dtinterp.equivalence.chosen_frames import ChosenFrames
 from dtinterp.equivalence.over_training import History, HistoryConfig, HistoryPoint
+from dtinterp.equivalence.swaps.chosen_frames import ChosenFrames
 from dtinterp.model.validation import Validation
 from dtinterp.report.figures.history import history_figure
 from environments.graph.evaluation import Expectation

@@ -5,7 +5,7 @@ import torch
 
 from dtinterp.dataset.split import Split
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.equivalence.chosen_frames import most_visited
+from dtinterp.equivalence.swaps.chosen_frames import most_visited
 from dtinterp.foundation.errors import UserError
 
 

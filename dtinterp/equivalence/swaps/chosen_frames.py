@@ -1,4 +1,4 @@
-"""The steps of one side become the frames that are worth comparing: its most visited ones."""
+"""The observations that are compared: the most visited ones."""
 
 import math
 from dataclasses import dataclass
