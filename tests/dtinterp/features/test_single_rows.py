@@ -7,8 +7,7 @@ from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense, reconstruct
 from dtinterp.dictionary.fit import fit
 from dtinterp.dictionary.kinds import Pca
-from dtinterp.features.side_by_side import seen_in
-from dtinterp.features.token_errors import TokenErrors, token_errors
+from dtinterp.features.single_rows import TokenErrors, seen_in, token_errors
 from dtinterp.foundation.errors import UserError
 
 
