@@ -1,10 +1,10 @@
 """Pictures of observations as streamlit shows them, and the dashboard's style sheet."""
 
 from jaxtyping import UInt8
+from markupsafe import Markup
 from torch import Tensor
 
 from dtinterp.report.filmstrip import Draw
-from dtinterp.report.html import Html, element, join
 from dtinterp.report.pictures import frame_picture, in_words, standalone, svg_data_uri
 from dtinterp.report.style import TRAINED, WRONG
 
@@ -38,7 +38,7 @@ img.frame { width: 4.2rem; height: 4.2rem; border-radius: 4px; display: block; }
 """How pictures and filmstrips look inside the dashboard."""
 
 ICON = standalone(
-    Html(
+    Markup(
         f'<circle cx="2.5" cy="3.5" r="2.1" fill="{TRAINED}"/><path d="M4.2 2.1h2.6v2.8h-2.6z" fill="{WRONG}"/>',
     )
 )
@@ -58,13 +58,19 @@ def address_of(frames: UInt8[Tensor, "frame view view 3"], frame: int) -> str:
 def album(frames: UInt8[Tensor, "frame view view 3"]) -> Draw:
     """Return what draws an observation of this table."""
 
-    def draw(frame: int) -> Html:
+    def draw(frame: int) -> Markup:
         title = title_of(frames, frame)
-        return element("img", src=address_of(frames, frame), alt=title, title=title, class_="frame")
+        picture = Markup('<img src="{}" alt="{}" title="{}" class="frame">')
+        return picture.format(address_of(frames, frame), title, title)
 
     return draw
 
 
-def gallery(draw: Draw, frames: list[int]) -> Html:
+def gallery(draw: Draw, frames: list[int]) -> Markup:
     """Return pictures side by side."""
-    return element("div", join(draw(frame) for frame in frames), class_="members")
+    return boxed("members", *map(draw, frames))
+
+
+def boxed(name: str, *content: Markup) -> Markup:
+    """Return content in a box of a class that `STYLE` names."""
+    return Markup('<div class="{}">{}</div>').format(name, Markup("").join(content))

@@ -13,9 +13,8 @@ from app.widgets.observation import show_observation
 from app.widgets.tree import choose_level, show_tree
 from dtinterp.equivalence.levels import Level
 from dtinterp.equivalence.ordering import class_order, frame_order
-from dtinterp.report.colours import class_colours
-from dtinterp.report.evidence import plural
-from dtinterp.report.style import CONTROL_2
+from dtinterp.report.style import CONTROL_2, class_colours
+from dtinterp.report.words import plural
 
 ATLAS_HEIGHT = 820
 """Pixels; a longer one scrolls, so that what a click shows stays in view."""

@@ -8,7 +8,7 @@ from app.pictures import album, gallery
 from app.widgets.observation import show_window
 from dtinterp.equivalence.levels import Level
 from dtinterp.equivalence.partition import Partition
-from dtinterp.report.evidence import plural
+from dtinterp.report.words import plural
 
 
 def show_comparison(opened: OpenStudy, level: Level, place: int) -> None:

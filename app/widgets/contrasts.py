@@ -6,11 +6,10 @@ import streamlit as st
 
 from app.address import compare_frames
 from app.catalogue import OpenStudy
-from app.pictures import album, gallery
+from app.pictures import album, boxed, gallery
 from dtinterp.equivalence.truth.disagreements import NO_CONFUSIONS, Contrast
-from dtinterp.report.costs import NOTHING, distractions_ranked, loss
-from dtinterp.report.evidence import bits, plural
-from dtinterp.report.html import element
+from dtinterp.report.rendering import render
+from dtinterp.report.words import NOTHING, bits, loss, plural
 
 
 def show_contrasts(opened: OpenStudy) -> None:
@@ -25,7 +24,7 @@ def show_contrasts(opened: OpenStudy) -> None:
     st.subheader("Distractions")
     st.markdown(
         f"The world joins {plural(found.n_alike, 'pair')} that nothing ever paid tells apart. The model keeps "
-        f"**{found.n_distractions}** of them in different classes. {distractions_ranked(found)}"
+        f"**{found.n_distractions}** of them in different classes. {render('distractions.html', found=found)}"
     )
     _show_ranking(opened, found.distractions)
     st.caption(NO_CONFUSIONS)
@@ -38,7 +37,7 @@ def _show_ranking(opened: OpenStudy, ranked: Sequence[Contrast]) -> None:
     for rank, contrast in enumerate(ranked, start=1):
         with st.container(border=True):
             pictures, words = st.columns([4, 5])
-            pictures.html(element("div", gallery(draw, [contrast.frame, contrast.other]), class_="pair"))
+            pictures.html(boxed("pair", gallery(draw, [contrast.frame, contrast.other])))
             words.markdown(said(contrast, rank=rank))
             words.button(
                 "Compare the two",

@@ -12,10 +12,10 @@ from dtinterp.equivalence.classes.certificates import WorstSwap
 from dtinterp.equivalence.explain.decisions import most_telling
 from dtinterp.equivalence.explain.smallest_set import PairExplanation
 from dtinterp.equivalence.swaps.contexts import Contexts
-from dtinterp.report.evidence import bits, plural, verb
 from dtinterp.report.figures.decisions import decision_figure
-from dtinterp.report.filmstrip import filmstrip, slot_name
+from dtinterp.report.filmstrip import filmstrip, slot_name, window_slots
 from dtinterp.report.style import CONFIG
+from dtinterp.report.words import bits, plural, verb
 
 SEARCH = "Find the smallest set of features"
 
@@ -154,7 +154,7 @@ def _show_applied(opened: OpenStudy, question: Question, found: Answer) -> None:
         divergence=float(rows[1].divergence[decision]),
     )
     shown = contexts.windows[context : context + 1]
-    st.html(filmstrip(shown, album(opened.trajectories.frames), swap=swap))
+    st.html(filmstrip(window_slots(shown, swap=swap), album(opened.trajectories.frames)))
     st.caption(f"What the model decides at {slot_name(shown, swap.decision)}, where the swap as it is moved it most:")
     st.plotly_chart(decision_figure(rows, decision), theme=None, config=CONFIG, key="decisions")
 

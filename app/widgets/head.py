@@ -7,8 +7,8 @@ import streamlit as st
 
 from app.catalogue import OpenStudy
 from dtinterp.equivalence.report import EquivalenceReport
-from dtinterp.report.caveats import caveats
-from dtinterp.report.evidence import bits, count, plural
+from dtinterp.report.rendering import caveats
+from dtinterp.report.words import bits, count, plural
 
 MOST = 5
 """Sentences that are shown; of a folder of somebody else's there may be hundreds."""

@@ -1,10 +1,11 @@
 """One observation: its picture, its class, its certificate and the window of the worst swap."""
 
 import streamlit as st
+from markupsafe import Markup
 
 from app.address import compare_frames
 from app.catalogue import OpenStudy
-from app.pictures import album, gallery, title_of
+from app.pictures import album, boxed, gallery, title_of
 from dtinterp.dataset.windows import window
 from dtinterp.equivalence.classes.certificates import Certificate, Total, WorstSwap
 from dtinterp.equivalence.classes.failure_bounds import Bound
@@ -12,11 +13,10 @@ from dtinterp.equivalence.levels import Level
 from dtinterp.equivalence.ordering import nearest, nearest_beyond, worst_swap
 from dtinterp.features.truth.alignment import shared_facts
 from dtinterp.foundation.statistics import Interval
-from dtinterp.report.evidence import bits, count, plural
 from dtinterp.report.figures.equivalence import neighbours_figure
-from dtinterp.report.filmstrip import filmstrip, slot_name
-from dtinterp.report.html import element, join
+from dtinterp.report.filmstrip import filmstrip, slot_name, window_slots
 from dtinterp.report.style import CONFIG
+from dtinterp.report.words import bits, count, plural
 
 
 def show_observation(opened: OpenStudy, level: Level, place: int) -> None:
@@ -25,7 +25,7 @@ def show_observation(opened: OpenStudy, level: Level, place: int) -> None:
     draw = album(opened.trajectories.frames)
     st.subheader(f"Frame {frame}")
     picture, words = st.columns([2, 3])
-    picture.html(element("div", draw(frame), class_="large"))
+    picture.html(boxed("large", draw(frame)))
     with words:
         _show_facts(opened, place)
     _show_class(opened, level, place)
@@ -60,7 +60,7 @@ def show_swap(opened: OpenStudy, swap: WorstSwap) -> None:
     """Show the window of a swap, the stand-in below its slot, and what it did."""
     last = opened.tried_on.frame_id.new_tensor([swap.step]).long()
     shown = window(opened.tried_on, last, opened.n_slots)
-    st.html(filmstrip(shown, album(opened.trajectories.frames), swap=swap))
+    st.html(filmstrip(window_slots(shown, swap=swap), album(opened.trajectories.frames)))
     st.caption(
         f"Frame {swap.stand_in} in the place of frame {swap.frame} at {slot_name(shown, swap.slot)} moved the decision "
         f"at {slot_name(shown, swap.decision)} by {bits(swap.divergence)}. "
@@ -79,7 +79,7 @@ def _show_facts(opened: OpenStudy, place: int) -> None:
     st.caption(title_of(trajectories.frames, int(chosen.frame_id[place])).partition(": ")[2])
     facts = shared_facts(trajectories, chosen.frame_id[place : place + 1])
     st.caption("At every demonstrated step that shows it:")
-    st.html(element("div", join(element("span", fact.plain_words, class_="fact") for fact in facts), class_="facts"))
+    st.html(boxed("facts", *(Markup('<span class="fact">{}</span>').format(fact.plain_words) for fact in facts)))
 
 
 def _show_class(opened: OpenStudy, level: Level, place: int) -> None:

@@ -5,14 +5,13 @@ import streamlit as st
 
 from app.address import settle
 from app.catalogue import OpenStudy
-from app.pictures import album, title_of
+from app.pictures import album, boxed, title_of
 from app.widgets.exchange import show_exchange
 from app.widgets.observation import show_swap
 from app.widgets.tree import chosen_level
 from dtinterp.equivalence.levels import Level
 from dtinterp.equivalence.ordering import frame_order, nearest_beyond, worst_swap
-from dtinterp.report.evidence import bits, count
-from dtinterp.report.html import element
+from dtinterp.report.words import bits, count
 
 
 def show_pair(opened: OpenStudy) -> None:
@@ -52,7 +51,7 @@ def _choose(opened: OpenStudy, level: Level) -> tuple[int, int]:
             label = int(level.partition.label[place])
             size = int(level.partition.sizes[label])
             picture, words = st.columns([2, 3])
-            picture.html(element("div", album(frames)(int(frame)), class_="large"))
+            picture.html(boxed("large", album(frames)(int(frame))))
             words.markdown(f"Class {label}" + (f", one of {size}" if size > 1 else ", alone"))
             words.caption(title_of(frames, int(frame)).partition(": ")[2])
             chosen.append(place)

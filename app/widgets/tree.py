@@ -6,9 +6,9 @@ from app.address import settle
 from app.catalogue import OpenStudy
 from app.pictures import title_of
 from dtinterp.equivalence.levels import Level, epsilons, level_at
-from dtinterp.report.evidence import plural
 from dtinterp.report.figures.dendrogram import dendrogram_figure
 from dtinterp.report.style import CONFIG
+from dtinterp.report.words import plural
 
 
 def choose_level(opened: OpenStudy) -> Level:

@@ -1,7 +1,7 @@
 """The folders of a study become one page."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from dtinterp.interventions.instruction_flip.report import ARTEFACT_KIND as INTE
 from dtinterp.interventions.instruction_flip.report import load_report
 from dtinterp.model.storage import load_model
 from dtinterp.report.page import render
-from dtinterp.report.results import ScoredDictionary, Sourced, StudyResults
+from dtinterp.report.results import Result, ScoredDictionary, StudyResults
 
 PAGE = "report.html"
 SOURCES = "study.json"
@@ -93,38 +93,33 @@ def load_results(sources: Sources) -> StudyResults:
     trajectories, demonstrations = load_trajectories(sources.demonstrations)
     trained = load_model(sources.model, parent=demonstrations)
     model = trained.artefact
-    return StudyResults(
-        command=sources.command,
-        agent=read_artefact(sources.agent, kind=AGENT),
-        demonstrations=Sourced(trajectories, demonstrations),
-        model=Sourced(trained.config.model, model),
-        dictionaries=tuple(_dictionary(path, model) for path in sources.dictionaries),
-        features=tuple(Sourced(*read(path, FEATURES, parent=model)) for path in sources.features),
-        labels=tuple(Sourced(*read(path, LABELS, parent=model)) for path in sources.labels),
-        comparison=sources.comparison
-        and Sourced(
-            load_comparison(sources.comparison), read_artefact(sources.comparison, kind=COMPARISON, parent=model)
-        ),
-        agreement=sources.agreement
-        and Sourced(load_agreement(sources.agreement), read_artefact(sources.agreement, kind=AGREEMENT, parent=model)),
-        pairs=tuple(Sourced(load_pair(path), read_artefact(path, kind=PAIR, parent=model)) for path in sources.pairs),
-        explained=sources.explained
-        and Sourced(
-            load_explained_classes(sources.explained), read_artefact(sources.explained, kind=CLASSES, parent=model)
-        ),
-        equivalence=Sourced(
+    opened: list[Result[object]] = [
+        Result(None, read_artefact(sources.agent, kind=AGENT)),
+        Result(trajectories, demonstrations),
+        Result(trained.config.model, model),
+        *(_dictionary(path, model) for path in sources.dictionaries),
+        *(Result(*read(path, FEATURES, parent=model)) for path in sources.features),
+        *(Result(*read(path, LABELS, parent=model)) for path in sources.labels),
+        Result(
             load_equivalence(sources.equivalence), read_artefact(sources.equivalence, kind=EQUIVALENCE, parent=model)
         ),
-        intervention=Sourced(
-            load_report(sources.intervention), read_artefact(sources.intervention, kind=INTERVENTION, parent=model)
-        ),
-        seconds=sources.seconds,
+        *(Result(load_pair(path), read_artefact(path, kind=PAIR, parent=model)) for path in sources.pairs),
+    ]
+    optional: tuple[tuple[Path | None, str, Callable[[Path], object]], ...] = (
+        (sources.comparison, COMPARISON, load_comparison),
+        (sources.agreement, AGREEMENT, load_agreement),
+        (sources.explained, CLASSES, load_explained_classes),
+        (sources.intervention, INTERVENTION, load_report),
     )
+    for path, kind, load in optional:
+        if path is not None:
+            opened.append(Result(load(path), read_artefact(path, kind=kind, parent=model)))
+    return StudyResults(sources.command, opened, sources.seconds)
 
 
-def _dictionary(path: Path, model: Artefact) -> Sourced[ScoredDictionary]:
+def _dictionary(path: Path, model: Artefact) -> Result[ScoredDictionary]:
     score = load_score(path)
     if score is None:
         raise UserError(f"{path} has no report card: fit the dictionary with dtinterp fit-dictionary.")
     artefact = read_artefact(path, kind=DICTIONARY)
-    return Sourced(ScoredDictionary(load_dictionary(path, parent=model), score), artefact)
+    return Result(ScoredDictionary(load_dictionary(path, parent=model), score), artefact)

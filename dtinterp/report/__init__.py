@@ -1,1 +1,1 @@
-"""Results become figures, tables and one page that needs nothing but itself."""
+"""Figures, tables and one page that needs nothing but itself, from the results of a study."""

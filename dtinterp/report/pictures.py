@@ -1,4 +1,4 @@
-"""Frames and tables over the view become small vector pictures.
+"""Small vector pictures of frames and of tables over the view.
 
 MiniGrid's tiles are made for a dark screen: key and ball share a colour, and a carried object hides behind the agent.
 These pictures show the same cells on paper: walls dark, floor white, what is out of sight faded; keys and balls differ
@@ -9,9 +9,9 @@ import base64
 
 import numpy as np
 from jaxtyping import Float, UInt8
+from markupsafe import Markup
 from minigrid.core.constants import COLOR_TO_IDX, COLORS, OBJECT_TO_IDX
 
-from dtinterp.report.html import Html, element, join
 from dtinterp.report.style import BALL, INK, KEY
 from environments.vocabulary import CHANNELS
 
@@ -35,7 +35,7 @@ _AGENT_GLYPH = f'<path d="M.5 .14L.86 .86H.14Z" fill="{INK}"/>'
 _CHEVRON_GLYPH = f'<path d="M.14 .42L.5 .08L.86 .42" fill="none" stroke="{INK}" stroke-width=".13"/>'
 
 
-def frame_picture(frame: UInt8[np.ndarray, "view view 3"]) -> Html:
+def frame_picture(frame: UInt8[np.ndarray, "view view 3"]) -> Markup:
     """Draw what the agent sees, itself at the bottom, looking up: the inside of an SVG of `viewBox` `0 0 view view`."""
     view = len(frame)
     agent = (view // 2, view - 1)
@@ -48,25 +48,25 @@ def frame_picture(frame: UInt8[np.ndarray, "view view 3"]) -> Html:
         *(_placed(cell, _glyph(frame[cell])) for cell in cells if cell != agent and _is_thing(kinds[cell])),
         _placed(agent, _agent(frame[agent])),
     ]
-    return Html("".join(parts))
+    return Markup("".join(parts))
 
 
-def map_picture(values: Float[np.ndarray, "view view"], limit: float) -> Html:
+def map_picture(values: Float[np.ndarray, "view view"], limit: float) -> Markup:
     """Colour each cell [x, y] green above 0 and purple below, full at ±`limit`: the inside of an SVG."""
     view = len(values)
     parts = [f'<rect width="{view}" height="{view}" fill="{FLOOR_FILL}" stroke="{GRID_LINE}" stroke-width=".08"/>']
     for x, y in np.argwhere(np.abs(values) > limit / 100):
         share = float(np.clip(values[x, y] / limit, -1, 1))
         parts.append(f'<rect x="{x}" y="{y}" width="1" height="1" fill="{_diverging(share)}"/>')
-    return Html("".join(parts))
+    return Markup("".join(parts))
 
 
-def standalone(picture: Html, *, view: int = 7) -> str:
+def standalone(picture: Markup, *, view: int = 7) -> Markup:
     """Return a picture as an SVG file of its own."""
-    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {view} {view}">{picture}</svg>'
+    return Markup(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {view} {view}">{picture}</svg>')
 
 
-def svg_data_uri(picture: Html, *, view: int = 7) -> str:
+def svg_data_uri(picture: Markup, *, view: int = 7) -> str:
     """Return a picture as a `data:` address."""
     return "data:image/svg+xml;base64," + base64.b64encode(standalone(picture, view=view).encode()).decode("ascii")
 
@@ -81,15 +81,17 @@ def in_words(frame: UInt8[np.ndarray, "view view 3"]) -> str:
     return ", ".join(things + carried) or "no object in view"
 
 
-def symbols(pictures: dict[str, Html], *, view: int = 7) -> Html:
+def symbols(pictures: dict[str, Markup], *, view: int = 7) -> Markup:
     """Return the pictures as symbols by id, drawn nowhere until `use` shows them: a page holds each of them once."""
-    defined = [element("symbol", picture, id=name, viewBox=f"0 0 {view} {view}") for name, picture in pictures.items()]
-    return element("svg", join(defined), class_="symbols", aria_hidden="true")
+    symbol = Markup('<symbol id="{}" viewBox="0 0 {} {}">{}</symbol>')
+    defined = Markup("").join(symbol.format(name, view, view, picture) for name, picture in pictures.items())
+    return Markup('<svg class="symbols" aria-hidden="true">{}</svg>').format(defined)
 
 
-def use(name: str, title: str, *, class_: str = "frame") -> Html:
+def use(name: str, title: str) -> Markup:
     """Show the symbol `name`; `title` is what a pointer and a screen reader are told."""
-    return element("svg", element("title", title), element("use", href=f"#{name}"), class_=class_, role="img")
+    shown = Markup('<svg class="frame" role="img"><title>{}</title><use href="#{}"></svg>')
+    return shown.format(title, name)
 
 
 def _is_thing(kind: int | np.integer) -> bool:

@@ -1,4 +1,4 @@
-"""What the stages of a study made becomes one value that the page is rendered from."""
+"""What the stages of a study made, opened: each result with the artefact it rests on, found by its type."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter
 
+from dtinterp.agents.storage import KIND as AGENT
 from dtinterp.agents.storage import TRAINING
 from dtinterp.demonstrations.evaluate import Evaluation
 from dtinterp.demonstrations.quality import Quality, quality
@@ -15,27 +16,41 @@ from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.evaluation.acceptance import verdict_of
 from dtinterp.dictionary.evaluation.score import DictionaryScore
 from dtinterp.equivalence.exhaustive_contexts import tried_on
-from dtinterp.equivalence.explain.storage import ExplainedClasses, ExplainedPair
-from dtinterp.equivalence.model_comparison import ModelComparison
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.features.labels.table import LabelStudy
 from dtinterp.features.table import FeatureTable
 from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.dictionary_comparison import DictionaryComparison
-from dtinterp.interventions.instruction_flip.report import InterventionReport
-from dtinterp.model.calibration import CalibrationPoint, recorded_calibration
+from dtinterp.model.calibration import CalibrationPoint, extremes, recorded_calibration
 from dtinterp.model.config import ModelConfig
 
-ValueT = TypeVar("ValueT")
+ValueT_co = TypeVar("ValueT_co", covariant=True)
+WantedT = TypeVar("WantedT")
+N_DIGITS = 10
+"""Digits of a digest that are shown; a page has too few artefacts for two to share them."""
 
 
 @dataclass(frozen=True)
-class Sourced(Generic[ValueT]):
+class Result(Generic[ValueT_co]):
     """A result and the artefact in which it is written."""
 
-    value: ValueT
+    value: ValueT_co
     artefact: Artefact
+
+    @property
+    def digest(self) -> str:
+        """The first digits of the manifest's digest."""
+        return self.artefact.manifest.digest[:N_DIGITS]
+
+    @property
+    def anchor(self) -> str:
+        """The id of its entry under Provenance."""
+        return f"artefact-{self.digest}"
+
+    @property
+    def label(self) -> str:
+        """What it is called: its kind and its folder's name."""
+        return f"{self.artefact.manifest.kind}/{self.artefact.name}"
 
 
 @dataclass(frozen=True)
@@ -47,69 +62,88 @@ class ScoredDictionary:
 
 
 @dataclass(frozen=True)
+class CalibratedRange:
+    """The ends of a model's calibration, with actions drawn by one sampler."""
+
+    sampler: str
+    low: CalibrationPoint
+    """at the lowest return asked for"""
+    high: CalibrationPoint
+    """where the model does best"""
+
+
+@dataclass(frozen=True)
 class StudyResults:
-    """Everything that the report shows, each with the artefact it rests on."""
+    """Everything that the report may show. Demonstrations, model and equivalence are always among it."""
 
     command: str
     """the command line that makes the study again"""
-    agent: Artefact
-    demonstrations: Sourced[Trajectories]
-    model: Sourced[ModelConfig]
-    equivalence: Sourced[EquivalenceReport]
-    dictionaries: Sequence[Sourced[ScoredDictionary]] = ()
-    features: Sequence[Sourced[FeatureTable]] = ()
-    """of those dictionaries whose features are shown"""
-    labels: Sequence[Sourced[LabelStudy]] = ()
-    """statements that tell when features fire; empty where none were searched"""
-    comparison: Sourced[DictionaryComparison] | None = None
-    """the dictionaries on the same windows; None where they were not compared"""
-    agreement: Sourced[ModelComparison] | None = None
-    """the classes held against the world, and against other models'; None where they were not compared"""
-    pairs: Sequence[Sourced[ExplainedPair]] = ()
-    """what keeps some observations apart"""
-    explained: Sourced[ExplainedClasses] | None = None
-    """what features say of the classes; None where they were not asked"""
-    intervention: Sourced[InterventionReport] | None = None
-    """the instruction flip; None where the world has no decision point to try it at"""
+    opened: Sequence[Result[object]]
+    """parents before children"""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """wall-clock seconds of each stage; empty where artefacts were only read"""
 
     def __post_init__(self) -> None:
-        """Refuse results that speak of different worlds, and features of a dictionary that is not there."""
+        """Refuse results of different worlds, and features of a dictionary that is not there."""
         if self.equivalence.value.env_id != self.env_id:
             raise UserError(
                 f"the equivalence report is about {self.equivalence.value.env_id}, the demonstrations about "
                 f"{self.env_id}: give results of one study."
             )
-        for table in self.features:
+        for table in self.of(FeatureTable):
             self.described(table.value)
+
+    def of(self, wanted: type[WantedT]) -> tuple[Result[WantedT], ...]:
+        """Return the results of a type."""
+        return tuple(Result(each.value, each.artefact) for each in self.opened if isinstance(each.value, wanted))
+
+    def first(self, wanted: type[WantedT]) -> Result[WantedT] | None:
+        """Return the first result of a type; None where the study has none."""
+        return next(iter(self.of(wanted)), None)
+
+    @cached_property
+    def demonstrations(self) -> Result[Trajectories]:
+        """What the model learnt from."""
+        return self.of(Trajectories)[0]
+
+    @cached_property
+    def model(self) -> Result[ModelConfig]:
+        """The model's shape."""
+        return self.of(ModelConfig)[0]
+
+    @cached_property
+    def equivalence(self) -> Result[EquivalenceReport]:
+        """The certified classes."""
+        return self.of(EquivalenceReport)[0]
+
+    @cached_property
+    def agent(self) -> Result[object]:
+        """The demonstrator."""
+        return next(each for each in self.opened if each.artefact.manifest.kind == AGENT)
 
     def described(self, table: FeatureTable) -> ScoredDictionary:
         """Return the dictionary whose features a table describes; raises `UserError` where it is not there."""
-        for scored in self.dictionaries:
-            dictionary = scored.value.dictionary
-            if (dictionary.name, dictionary.site) == (table.name, table.site):
-                return scored.value
-        raise UserError(
-            f"features are described for the dictionary {table.name!r} at {table.site}, which is not among the "
-            f"{len(self.dictionaries)} given: give it too."
-        )
+        found = self._scored(table.name, table.site)
+        if found is None:
+            raise UserError(
+                f"features are described for the dictionary {table.name!r} at {table.site}, which is not among the "
+                f"{len(self.of(ScoredDictionary))} given: give it too."
+            )
+        return found
 
     def label_of(self, name: str, site: str, feature: int) -> str:
         """Return the good label of a feature, or nothing where it has none or none was searched."""
-        for study in self.labels:
-            labels = study.value.labels
-            if (labels.name, labels.site) == (name, site):
-                return labels.good(feature)
-        return ""
+        searched = (study.value.labels for study in self.of(LabelStudy))
+        return next((each.good(feature) for each in searched if (each.name, each.site) == (name, site)), "")
 
     def gate_of(self, name: str, site: str) -> str:
         """Return the verdict on a dictionary, such as `passes`; one that the study does not hold is not judged."""
-        for scored in self.dictionaries:
-            dictionary = scored.value.dictionary
-            if (dictionary.name, dictionary.site) == (name, site):
-                return str(verdict_of(scored.value.score))
-        return "not judged: not among the dictionaries of this study"
+        found = self._scored(name, site)
+        return "not judged: not among the dictionaries of this study" if found is None else str(verdict_of(found.score))
+
+    def _scored(self, name: str, site: str) -> ScoredDictionary | None:
+        scored = (each.value for each in self.of(ScoredDictionary))
+        return next((each for each in scored if (each.dictionary.name, each.dictionary.site) == (name, site)), None)
 
     @property
     def env_id(self) -> str:
@@ -134,6 +168,11 @@ class StudyResults:
         """What the model achieves for each return asked of it, by sampler; empty where it was never calibrated."""
         return recorded_calibration(self.model.artefact)
 
+    @property
+    def calibrated(self) -> CalibratedRange | None:
+        """The ends of the calibration by its first sampler; None where the model was never calibrated."""
+        return next((CalibratedRange(name, *extremes(points)) for name, points in self.calibration.items()), None)
+
     @cached_property
     def demonstrated(self) -> Quality:
         """What the demonstrations are worth as data; judged anew, since artefacts of older versions record less."""
@@ -142,13 +181,6 @@ class StudyResults:
     @property
     def demonstrator(self) -> Mapping[str, Evaluation]:
         """How the agent fares in fresh episodes, by sampler; empty where its artefact records nothing."""
-        judged = {name: value for name, value in self.agent.manifest.metrics.items() if name != TRAINING}
+        recorded = self.agent.artefact.manifest.metrics
+        judged = {name: value for name, value in recorded.items() if name != TRAINING}
         return TypeAdapter(dict[str, Evaluation]).validate_python(judged)
-
-    @property
-    def artefacts(self) -> tuple[Artefact, ...]:
-        """All artefacts, parents before children."""
-        sourced = (self.demonstrations, self.model, *self.dictionaries, *self.features, *self.labels, self.equivalence)
-        single = (self.comparison, self.agreement, self.explained, self.intervention)
-        optional = [*self.pairs, *(each for each in single if each is not None)]
-        return (self.agent, *(each.artefact for each in (*sourced, *optional)))

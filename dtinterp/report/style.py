@@ -1,8 +1,11 @@
 """One palette and one plot style for every figure, readable without colour vision and in print."""
 
+import colorsys
 from typing import TypeAlias
 
 import plotly.graph_objects as go
+
+from dtinterp.equivalence.partition import Partition
 
 INK = "#1c2430"
 MUTED = "#5b6675"
@@ -39,6 +42,11 @@ DIVERGENCE_SCALE: Scale = [
 ]
 """From nothing to everything: lightness falls steadily."""
 
+GOLDEN = 0.618034
+"""Steps of this share of the circle never come back to where they were, and keep apart (the golden ratio, less one)."""
+LIGHTNESS = (0.36, 0.5, 0.62)
+SATURATION = 0.6
+
 SANS = "Inter, 'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif"
 FONT_SIZE = 13
 
@@ -55,6 +63,23 @@ def styled(figure: go.Figure, *, height: int, **layout: object) -> go.Figure:
     """Give the figure the common style and its height in pixels; more layout settings may follow."""
     figure.update_layout({"template": TEMPLATE, "height": height, **layout})
     return figure
+
+
+def class_colours(partition: Partition) -> tuple[str, ...]:
+    """Return a colour for each class, as `#rrggbb`: grey where it holds one frame only.
+
+    The hue is that of the class's first frame, so classes that merge keep the colour of the one that comes first. Hues
+    of neighbours may look alike: say the class in words, too.
+    """
+    sizes = partition.sizes.tolist()
+    return tuple(
+        CONTROL_2 if size == 1 else _colour(int(partition.members(label)[0])) for label, size in enumerate(sizes)
+    )
+
+
+def _colour(place: int) -> str:
+    channels = colorsys.hls_to_rgb(place * GOLDEN % 1, LIGHTNESS[place % len(LIGHTNESS)], SATURATION)
+    return "#" + "".join(f"{round(255 * channel):02x}" for channel in channels)
 
 
 def _axis() -> dict[str, object]:

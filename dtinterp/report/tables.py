@@ -1,4 +1,4 @@
-"""Results become pandas tables; cells may be intervals, which the page writes with their range and the app as words."""
+"""Tables of results; cells may be intervals, which the page writes with their range and the app as text."""
 
 from collections.abc import Sequence
 

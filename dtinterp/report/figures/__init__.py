@@ -1,1 +1,1 @@
-"""Results become plotly figures, which the page and the app both show."""
+"""Plotly figures, which the page and the app both show."""

@@ -1,4 +1,4 @@
-"""Returns asked for and achieved become the calibration figure."""
+"""Calibration: the return achieved against the return asked for, and how episodes end."""
 
 from collections.abc import Mapping, Sequence
 

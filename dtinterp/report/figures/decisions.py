@@ -1,4 +1,4 @@
-"""What a model decides with one thing or another in an observation's place becomes a table of probabilities."""
+"""Probabilities of all actions, with one thing or another in an observation's place."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""A relation becomes the tree of its classes over all epsilon."""
+"""The tree of the classes over all epsilon."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +11,8 @@ from scipy.cluster import hierarchy
 from dtinterp.equivalence.levels import Level
 from dtinterp.equivalence.partition import dendrogram
 from dtinterp.equivalence.report import EquivalenceReport
-from dtinterp.report.colours import class_colours
-from dtinterp.report.evidence import plural
-from dtinterp.report.style import CONTROL, INK, MUTED, WRONG, styled
+from dtinterp.report.style import CONTROL, INK, MUTED, WRONG, class_colours, styled
+from dtinterp.report.words import plural
 
 TICKS = (0, 0.01, 0.05, 0.1, 0.25, 0.5, 1)
 FOOT = 0.05

@@ -1,4 +1,4 @@
-"""Report cards of dictionaries become a scatter of what they lose against how many features they use."""
+"""What dictionaries lose against how many features they use."""
 
 from collections.abc import Sequence
 

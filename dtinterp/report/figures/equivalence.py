@@ -1,4 +1,4 @@
-"""An equivalence report becomes its heat map, its agreement with the world, and one observation's divergences."""
+"""The heat map of divergences, agreement with the world, and one observation's nearest others."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""An intervention report becomes its dose curves and the endings of the episodes played."""
+"""Dose curves of the instruction flip, and how the episodes played end."""
 
 from collections.abc import Sequence
 

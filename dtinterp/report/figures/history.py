@@ -1,4 +1,4 @@
-"""A history of classes becomes a figure: loss, return, merges and truth over the steps of a training."""
+"""Loss, return, merges and agreement with the world over the steps of a training."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""What a model earns on its classes becomes a curve over their number, beside controls."""
+"""Return on the classes over their number, beside controls."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The sizes of a sweep become loss and success against parameters."""
+"""Loss and success against the parameters of a sweep's models."""
 
 from collections.abc import Sequence
 from itertools import groupby

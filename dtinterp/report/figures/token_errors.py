@@ -1,4 +1,4 @@
-"""Errors of single tokens become a scatter against active features, one panel a dictionary, on common axes."""
+"""Errors of single tokens against active features, one panel a dictionary, on common axes."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -11,8 +11,8 @@ from torch import Tensor
 
 from dtinterp.features.single_rows import TokenErrors
 from dtinterp.interventions.dictionary_comparison import DictionaryComparison
-from dtinterp.report.evidence import plural
 from dtinterp.report.style import MUTED, TRAINED, WRONG, styled
+from dtinterp.report.words import plural
 
 N_SHOWN = 300
 """Rows drawn of each dictionary, at even ranks of the error, beside all of its outliers."""

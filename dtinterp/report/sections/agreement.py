@@ -1,56 +1,37 @@
-"""A comparison of models becomes what their classes share with the world and each other, and what differences cost."""
+"""The section on what a model's classes share with the world and with other models', and what differences cost."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import pandas as pd
 
 from dtinterp.equivalence.compared_partitions import CERTIFIED, LOOKS, UNTRAINED
-from dtinterp.equivalence.model_comparison import MATTERS, ModelComparison, ModelContrasts
-from dtinterp.equivalence.truth.disagreements import NO_CONFUSIONS, Contrast
+from dtinterp.equivalence.model_comparison import MATTERS, ModelComparison
+from dtinterp.equivalence.truth.disagreements import NO_CONFUSIONS
 from dtinterp.equivalence.truth.key_ball_symmetry import Reflection
-from dtinterp.report.costs import distractions_ranked, loss, shown_of
-from dtinterp.report.evidence import bits, plural, source
-from dtinterp.report.filmstrip import Draw
-from dtinterp.report.html import Html, element, words
-from dtinterp.report.layout import column, paragraph, section, table_block, table_html
-from dtinterp.report.results import Sourced, StudyResults
+from dtinterp.report.results import StudyResults
+from dtinterp.report.sections import Section
 
 N_CONTRASTS = 6
 """Distractions whose pictures are shown."""
 
 
-def agreement_section(results: StudyResults, draw: Draw) -> Html:
-    """Return the section; nothing where the classes were not compared."""
-    if results.agreement is None:
-        return words()
-    report, artefact = results.agreement.value, results.agreement.artefact
-    name = results.model.artefact.name
-    return section(
-        "agreement",
-        "Held against the world, and against other models",
-        table_block(
-            table_html(relation_table(report, name)),
-            f"Every relation of {name} against every partition of the world: adjusted Rand index with the central 95% "
-            "over random halves of the observations. Relations without a threshold of their own are cut into as many "
-            f"classes as the certified ones. {_controls(report, name)}",
-            source=source(artefact),
-        ),
-        table_block(
-            table_html(variation_table(report)),
-            f"The certified classes against {MATTERS}: bits that they lose of it, and bits that they keep in excess.",
-            source=source(artefact),
-        ),
-        *_kinships(results.agreement),
-        *(_contrasts(portrait, draw, name) for portrait in report.portraits if portrait.model == name),
-        element("h3", "The mirror of key and ball"),
-        table_block(
-            table_html(mirror_table(report)),
-            "How far the model tells a window from its mirror image, key and ball exchanged: 0 collapses them, 1 is as "
-            "far as two different windows at the same slot; and the mean divergence of the decisions, beside that of "
-            "two different windows.",
-            source=source(artefact),
-        ),
-    )
+def _gather(results: StudyResults) -> Mapping[str, object]:
+    compared, name = results.of(ModelComparison)[0], results.model.artefact.name
+    report = compared.value
+    return {
+        "compared": compared,
+        "relations": relation_table(report, name),
+        "has_looks": any(row.relation == LOOKS for row in report.against if row.model == name),
+        "looks": LOOKS,
+        "untrained": UNTRAINED,
+        "variations": variation_table(report),
+        "matters": MATTERS,
+        "kinships": _kinship_table(report),
+        "contrasts": [portrait.contrasts for portrait in report.portraits if portrait.model == name],
+        "n_contrasts": N_CONTRASTS,
+        "no_confusions": NO_CONFUSIONS,
+        "mirrors": mirror_table(report),
+    }
 
 
 def relation_table(report: ModelComparison, name: str) -> pd.DataFrame:
@@ -61,17 +42,6 @@ def relation_table(report: ModelComparison, name: str) -> pd.DataFrame:
         cells = found.setdefault(row.relation, {"relation": row.relation, "classes": row.agreement.n_classes})
         cells[f"{row.world} ({row.agreement.n_reference_classes} classes)"] = row.agreement.ari
     return pd.DataFrame(list(found.values()))
-
-
-def _controls(report: ModelComparison, name: str) -> str:
-    """Say what the last rows of a model's relations are."""
-    never = f"“{UNTRAINED}” is one of the same shape that never learnt"
-    if not any(row.relation == LOOKS for row in report.against if row.model == name):
-        return f"{never}."
-    return (
-        f"The last two rows are controls: “{LOOKS}” knows nothing but which cells of two observations show the same, "
-        f"and {never}. What does not stand above them follows looks."
-    )
 
 
 def variation_table(report: ModelComparison) -> pd.DataFrame:
@@ -88,6 +58,20 @@ def variation_table(report: ModelComparison) -> pd.DataFrame:
         }
         for row in report.against
         if (row.relation, row.world) == (CERTIFIED, MATTERS)
+    )
+
+
+def _kinship_table(report: ModelComparison) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "model": kin.model,
+            "other": kin.other,
+            "observations (of both)": kin.n_frames,
+            "ARI": kin.agreement.ari,
+            "ARI (random classes)": kin.agreement.random,
+            "p (Holm)": kin.p_holm,
+        }
+        for kin in report.kinships
     )
 
 
@@ -114,47 +98,10 @@ def _depths(reflection: Reflection) -> dict[str, float | None]:
     return {name: reflection.distinct[place] for name, place in depths.items()}
 
 
-def _kinships(agreement: Sourced[ModelComparison]) -> list[Html]:
-    if not agreement.value.kinships:
-        return []
-    table = pd.DataFrame(
-        {
-            "model": kin.model,
-            "other": kin.other,
-            "observations (of both)": kin.n_frames,
-            "ARI": kin.agreement.ari,
-            "ARI (random classes)": kin.agreement.random,
-            "p (Holm)": kin.p_holm,
-        }
-        for kin in agreement.value.kinships
-    )
-    caption = "How far the certified classes of two models agree on the observations that both were certified on."
-    return [table_block(table_html(table), caption, source=source(agreement.artefact))]
-
-
-def _contrasts(portrait: ModelContrasts, draw: Draw, name: str) -> Html:
-    found = portrait.contrasts
-    return words(
-        element("h3", "Distractions"),
-        paragraph(
-            f"Of {plural(found.n_alike, 'pair')} that nothing ever paid tells apart, {name} keeps "
-            f"{found.n_distractions} apart. What it loses by one is exact: its expected return when it is shown one "
-            f"for the other. {NO_CONFUSIONS}"
-        ),
-        _ranking("Distractions", found.distractions, distractions_ranked(found), draw, n=found.n_distractions),
-    )
-
-
-def _ranking(title: str, ranked: Sequence[Contrast], order: str, draw: Draw, *, n: int) -> Html:
-    if not ranked:
-        return paragraph(f"{title}: none to show.")
-    shown = ranked[:N_CONTRASTS]
-    table = pd.DataFrame(
-        {
-            "pair": column([element("div", draw(each.frame), draw(each.other), class_="members") for each in shown]),
-            "frames": [f"{each.frame}, {each.other}" for each in shown],
-            "apart": [bits(each.divergence) for each in shown],
-            "the model loses": [loss(each.lost) for each in shown],
-        }
-    )
-    return table_block(table_html(table), f"{title}, {shown_of(len(shown), n)}. {order}")
+SECTION = Section(
+    "agreement",
+    "Held against the world, and against other models",
+    order=70,
+    shows=(ModelComparison,),
+    gather=_gather,
+)

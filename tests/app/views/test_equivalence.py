@@ -12,9 +12,9 @@ from dtinterp.dataset.windows import window
 from dtinterp.equivalence.levels import epsilons, level_at
 from dtinterp.equivalence.ordering import frame_order, nearest_beyond
 from dtinterp.equivalence.truth.disagreements import NO_CONFUSIONS
-from dtinterp.report.caveats import caveats
-from dtinterp.report.evidence import bits, count
 from dtinterp.report.filmstrip import slot_name
+from dtinterp.report.rendering import caveats
+from dtinterp.report.words import bits, count
 from tests.app.views.conftest import button, metrics, open_page, subheaders, warnings
 
 

@@ -6,7 +6,7 @@ from app.catalogue import OpenStudy, open_study, studies
 from app.shelf import shelve
 from app.widgets.classes import groups
 from dtinterp.equivalence.levels import epsilons, level_at
-from dtinterp.report.colours import class_colours
+from dtinterp.report.style import class_colours
 
 
 @pytest.fixture(scope="module")

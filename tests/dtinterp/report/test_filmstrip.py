@@ -4,19 +4,15 @@ import torch
 from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.classes.certificates import WorstSwap
-from dtinterp.report.filmstrip import episode_strip, filmstrip, slot_name
-from dtinterp.report.html import Html
+from dtinterp.report.filmstrip import episode_slots, filmstrip, slot_name, window_slots
 from environments.vocabulary import ACTIONS
-
-
-def _draw(frame: int) -> Html:
-    return Html(f"<frame {frame}>")
+from tests.dtinterp.report.conftest import draw
 
 
 def _strip(trajectories: Trajectories, step: int, swap: WorstSwap | None = None) -> list[str]:
     """Return the markup of each slot."""
-    strip = filmstrip(window(trajectories, torch.tensor([step])), _draw, swap=swap)
-    return strip.split('<div class="slot')[1:]
+    strip = filmstrip(window_slots(window(trajectories, torch.tensor([step])), swap=swap), draw)
+    return str(strip).split('<div class="slot')[1:]
 
 
 def test_a_short_history_is_padded_on_the_left_and_every_pad_says_so(trajectories: Trajectories) -> None:
@@ -56,14 +52,14 @@ def test_a_swap_shows_the_stand_in_at_its_slot_and_frames_the_decision(trajector
 
 def test_several_windows_are_refused(trajectories: Trajectories) -> None:
     with pytest.raises(ValueError, match="a strip shows 1 window, got 2"):
-        filmstrip(window(trajectories, torch.tensor([2, 3])), _draw)
+        window_slots(window(trajectories, torch.tensor([2, 3])))
 
 
 def test_an_episode_shows_its_frames_times_and_actions_in_order_and_what_it_paid(trajectories: Trajectories) -> None:
     length = trajectories.length.tolist()
     episode = next(index for index, steps in enumerate(length) if index and steps <= 20)
     first = sum(length[:episode])
-    *slots, end = episode_strip(trajectories, episode, _draw).split('<div class="slot">')[1:]
+    *slots, end = filmstrip(episode_slots(trajectories, episode), draw).split('<div class="slot">')[1:]
     assert len(slots) == length[episode]
     for time, slot in enumerate(slots):
         assert f">t = {time}<" in slot
@@ -74,6 +70,6 @@ def test_an_episode_shows_its_frames_times_and_actions_in_order_and_what_it_paid
 
 def test_a_long_episode_is_cut_and_says_how_long_it_was(trajectories: Trajectories) -> None:
     episode = int(trajectories.length.argmax())
-    *slots, end = episode_strip(trajectories, episode, _draw, n_most=3).split('<div class="slot">')[1:]
+    *slots, end = filmstrip(episode_slots(trajectories, episode, n_most=3), draw).split('<div class="slot">')[1:]
     assert len(slots) == 3
     assert f"… {int(trajectories.length[episode])} steps" in end

@@ -4,8 +4,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from jaxtyping import UInt8
+from markupsafe import Markup
 
-from dtinterp.report.html import Html
 from dtinterp.report.pictures import (
     FLOOR_FILL,
     WALL_FILL,
@@ -101,7 +101,7 @@ def test_an_address_holds_the_whole_picture() -> None:
 
 
 def test_a_symbol_is_defined_once_and_shown_by_name() -> None:
-    assert symbols({"frame-3": Html("<g/>")}).count('id="frame-3"') == 1
+    assert symbols({"frame-3": Markup("<g/>")}).count('id="frame-3"') == 1
     assert use("frame-3", "a <title>") == (
         '<svg class="frame" role="img"><title>a &lt;title&gt;</title><use href="#frame-3"></svg>'
     )

@@ -1,42 +1,54 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from dtinterp.demonstrations.quality import quality
+from dtinterp.features.table import FeatureTable
 from dtinterp.foundation.errors import UserError
-from dtinterp.report.results import Sourced, StudyResults
+from dtinterp.report.results import ScoredDictionary, StudyResults
+from tests.dtinterp.report.conftest import planted, with_manifest
 
 
 def test_classes_of_another_world_are_refused(results: StudyResults) -> None:
     foreign = replace(results.equivalence.value, env_id="MiniGrid-MemoryS7-v0")
     with pytest.raises(UserError, match=r"about MiniGrid-MemoryS7-v0, the demonstrations about .*Static-v0: give"):
-        replace(results, equivalence=Sourced(foreign, results.equivalence.artefact))
+        planted(results, foreign)
 
 
 def test_features_of_a_dictionary_that_is_not_there_are_refused(results: StudyResults) -> None:
+    opened = [each for each in results.opened if each.label != "dictionary/topk-512-k4"]
     with pytest.raises(UserError, match=r"the dictionary 'topk-512-k4' at hook_obs_embed, which is not among the 1"):
-        replace(results, dictionaries=results.dictionaries[:1])
+        replace(results, opened=opened)
 
 
 def test_features_belong_to_the_dictionary_of_their_site(results: StudyResults) -> None:
-    table = replace(results.features[0].value, site="blocks.0.hook_resid_pre")
+    table = replace(results.of(FeatureTable)[0].value, site="blocks.0.hook_resid_pre")
     with pytest.raises(UserError, match=r"at blocks\.0\.hook_resid_pre"):
         results.described(table)
-    assert results.described(results.features[0].value).dictionary.name == "topk-512-k4"
+    assert results.described(results.of(FeatureTable)[0].value).dictionary.name == "topk-512-k4"
 
 
 def test_parents_stand_before_their_children(results: StudyResults) -> None:
     seen: set[str] = set()
-    for artefact in results.artefacts:
+    for artefact in (each.artefact for each in results.opened):
         assert set(artefact.manifest.parents.values()) <= seen
         seen.add(artefact.manifest.digest)
 
 
 def test_every_result_is_among_the_artefacts_once(results: StudyResults) -> None:
-    kinds = [artefact.manifest.kind for artefact in results.artefacts]
+    artefacts = [each.artefact for each in results.opened]
+    kinds = [artefact.manifest.kind for artefact in artefacts]
     expected = ["agent", "demonstrations", "model", "dictionary", "features", "labels", "comparison", "equivalence"]
     assert sorted(set(kinds)) == sorted([*expected, "explanation", "intervention-report", "pair"])
-    assert len({artefact.manifest.digest for artefact in results.artefacts}) == len(kinds) == 13
+    assert len({artefact.manifest.digest for artefact in artefacts}) == len(kinds) == 13
+
+
+def test_results_are_found_by_their_type(results: StudyResults) -> None:
+    assert results.of(FeatureTable)[0].artefact.manifest.kind == "features"
+    assert [each.artefact.manifest.kind for each in results.of(ScoredDictionary)] == ["dictionary"] * 2
+    assert results.of(Path) == ()
+    assert results.first(Path) is None
 
 
 def test_parameters_are_those_that_were_saved(results: StudyResults) -> None:
@@ -50,8 +62,9 @@ def test_calibration_is_read_from_the_models_artefact(results: StudyResults) -> 
 
 
 def test_a_model_that_was_never_calibrated_has_no_points(results: StudyResults) -> None:
-    bare = replace(results.model.artefact, manifest=replace(results.model.artefact.manifest, metrics={}))
-    assert replace(results, model=Sourced(results.model.value, bare)).calibration == {}
+    bare = with_manifest(results, "model", metrics={})
+    assert bare.calibration == {}
+    assert bare.calibrated is None
 
 
 def test_what_was_demonstrated_is_read_by_sampler(results: StudyResults) -> None:

@@ -5,13 +5,13 @@ import pytest
 from dtinterp.demonstrations.quality import SamplerQuality
 from dtinterp.dictionary.evaluation.criteria import Gate, Verdict
 from dtinterp.equivalence.report import EquivalenceReport
-from dtinterp.report.layout import table_html
-from dtinterp.report.results import StudyResults
+from dtinterp.report.results import ScoredDictionary, StudyResults
 from dtinterp.report.tables import agreement_table, certificate_table, demonstration_table, dictionary_table, in_words
+from tests.dtinterp.report.conftest import piece
 
 
 def test_a_dictionarys_width_stands_beside_its_distinct_inputs_and_their_rank(results: StudyResults) -> None:
-    scored = [each.value for each in results.dictionaries]
+    scored = [each.value for each in results.of(ScoredDictionary)]
     table = dictionary_table(scored)
     columns = list(table.columns)
     assert columns[columns.index("width") :][:3] == ["width", "distinct inputs", "rank"]
@@ -22,10 +22,10 @@ def test_a_dictionarys_width_stands_beside_its_distinct_inputs_and_their_rank(re
 
 
 def test_a_dictionary_bears_the_mark_of_the_gate(results: StudyResults) -> None:
-    score = results.dictionaries[0].value.score
+    score = results.of(ScoredDictionary)[0].value.score
     for failures, unjudged, word in (((), (), "passes"), (("L0",), ("return",), "fails"), ((), ("x",), "not judged")):
         verdict = Verdict(Gate(), failures, unjudged)
-        scored = replace(results.dictionaries[0].value, score=replace(score, verdict=verdict))
+        scored = replace(results.of(ScoredDictionary)[0].value, score=replace(score, verdict=verdict))
         assert dictionary_table([scored])["gate"].tolist() == [word]
 
 
@@ -33,7 +33,7 @@ def test_a_sampler_without_episodes_has_a_row_of_dashes(results: StudyResults) -
     judged = replace(results.demonstrated, by_sampler={"greedy": SamplerQuality(0), **results.demonstrated.by_sampler})
     table = demonstration_table(judged)
     assert table["sampler"].tolist() == ["greedy", "temperature=1", "temperature=5"]
-    row = table_html(table).split("<td>greedy</td>")[1].split("</tr>")[0]
+    row = piece("{{ grid(frame) }}", frame=table).split("<td>greedy</td>")[1].split("</tr>")[0]
     assert "nan" not in row
     assert row.count("–") == len(table.columns) - 2
 

@@ -8,8 +8,8 @@ from scipy.cluster import hierarchy
 from dtinterp.equivalence.levels import Level, level_at
 from dtinterp.equivalence.partition import classes, dendrogram, partition_of
 from dtinterp.equivalence.report import EquivalenceReport
-from dtinterp.report.colours import class_colours
 from dtinterp.report.figures.dendrogram import ABOVE, BROKEN, dendrogram_figure, joins_of
+from dtinterp.report.style import class_colours
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ import pytest
 from dtinterp.interventions.instruction_flip.report import InterventionReport
 from dtinterp.report.figures.flip import dose_figure, endings_figure
 from dtinterp.report.results import StudyResults
+from tests.dtinterp.report.conftest import only
 
 
 @pytest.fixture(scope="module")
 def flip(results: StudyResults) -> InterventionReport:
-    assert results.intervention is not None
-    return results.intervention.value
+    return only(results, InterventionReport)
 
 
 def test_each_configuration_has_its_dose_curve(flip: InterventionReport) -> None:

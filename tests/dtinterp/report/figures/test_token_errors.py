@@ -8,11 +8,11 @@ from torch import Tensor
 from dtinterp.interventions.dictionary_comparison import DictionaryComparison
 from dtinterp.report.figures.token_errors import SPREAD, token_error_figure
 from dtinterp.report.results import StudyResults
+from tests.dtinterp.report.conftest import only
 
 
 def _comparison(results: StudyResults) -> DictionaryComparison:
-    assert results.comparison is not None
-    return results.comparison.value
+    return only(results, DictionaryComparison)
 
 
 def _time(results: StudyResults) -> Int64[Tensor, " step"]:

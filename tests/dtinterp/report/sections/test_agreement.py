@@ -5,19 +5,14 @@ import pytest
 from dtinterp.equivalence.compared_partitions import CERTIFIED, LOOKS
 from dtinterp.equivalence.model_comparison import MATTERS, ModelComparison
 from dtinterp.equivalence.truth.disagreements import NO_CONFUSIONS, Contrast
-from dtinterp.report.html import element
 from dtinterp.report.results import StudyResults
-from dtinterp.report.sections.agreement import agreement_section, mirror_table, relation_table, variation_table
+from dtinterp.report.sections.agreement import mirror_table, relation_table, variation_table
+from tests.dtinterp.report.conftest import only, planted, section_of, without
 
 
 @pytest.fixture
 def agreement(results: StudyResults) -> ModelComparison:
-    assert results.agreement is not None
-    return results.agreement.value
-
-
-def draw(frame: int):
-    return element("i", str(frame))
+    return only(results, ModelComparison)
 
 
 def test_every_relation_is_held_against_every_partition_of_the_world(agreement):
@@ -30,10 +25,10 @@ def test_every_relation_is_held_against_every_partition_of_the_world(agreement):
 
 
 def test_controls_are_named_and_a_comparison_of_before_had_one_fewer(results, agreement):
-    section = agreement_section(results, draw)
+    section = section_of("agreement", results)
     assert "The last two rows are controls: “looks alone” knows nothing but" in section
     before = replace(agreement, against=tuple(row for row in agreement.against if row.relation != LOOKS))
-    section = agreement_section(replace(results, agreement=replace(results.agreement, value=before)), draw)
+    section = section_of("agreement", planted(results, before))
     assert "looks alone" not in section
     assert "“untrained model” is one of the same shape that never learnt." in section
 
@@ -61,9 +56,9 @@ def test_mirror_images_stand_beside_an_untrained_twin(agreement):
 
 
 def test_confusions_are_not_ranked_since_their_stakes_are_wrong(results, agreement):
-    section = agreement_section(results, draw)
+    section = section_of("agreement", results)
     first = agreement.portraits[0].contrasts.confusions[0]
-    assert f'<div class="members"><i>{first.frame}</i><i>{first.other}</i></div>' not in section
+    assert f'<div class="members"><frame {first.frame}><frame {first.other}></div>' not in section
     assert "at stake" not in section
     assert NO_CONFUSIONS in section
     assert "Distractions: none to show." in section
@@ -75,12 +70,11 @@ def test_a_loss_is_written_out_and_none_is_said(results, agreement):
     free = replace(costly, frame=2, other=3, lost=0.0)
     found = replace(portrait.contrasts, distractions=(costly, free), n_distractions=2, n_costly_distractions=1)
     shown = replace(portrait, contrasts=found)
-    sourced = replace(results.agreement, value=replace(agreement, portraits=(shown,)))
-    section = agreement_section(replace(results, agreement=sourced), draw)
+    section = section_of("agreement", planted(results, replace(agreement, portraits=(shown,))))
     assert ">0.125<" in section
     assert ">nothing<" in section
     assert "Distractions, all 2 pairs. All were priced: by 1 of them the model loses return." in section
 
 
 def test_without_a_comparison_there_is_no_section(results):
-    assert agreement_section(replace(results, agreement=None), draw) == ""
+    assert section_of("agreement", without(results, ModelComparison)) == ""

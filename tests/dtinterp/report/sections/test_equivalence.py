@@ -2,13 +2,8 @@ from dataclasses import replace
 
 from dtinterp.equivalence.truth.agreement import Agreement, WorldComparison
 from dtinterp.foundation.statistics import Interval
-from dtinterp.report.html import Html
-from dtinterp.report.results import Sourced, StudyResults
-from dtinterp.report.sections.equivalence import equivalence_section
-
-
-def _draw(frame: int) -> Html:
-    return Html(f"<frame {frame}>")
+from dtinterp.report.results import StudyResults
+from tests.dtinterp.report.conftest import planted, section_of
 
 
 def _agreement(low: float, estimate: float, high: float) -> Agreement:
@@ -17,7 +12,7 @@ def _agreement(low: float, estimate: float, high: float) -> Agreement:
 
 
 def test_the_finding_comes_before_every_figure(results: StudyResults) -> None:
-    section = equivalence_section(results, _draw)
+    section = section_of("equivalence", results)
     assert section.index('class="lead"') < section.index('class="verdicts"') < section.index("<figure")
 
 
@@ -25,13 +20,13 @@ def test_a_claim_that_holds_and_one_that_does_not_are_told_apart(results: StudyR
     strong, weak = _agreement(0.6, 0.7, 0.8), _agreement(0.0, 0.02, 0.1)
     comparisons = (WorldComparison("good", strong, weak, weak), WorldComparison("bad", weak, weak, strong))
     report = replace(results.equivalence.value, comparisons=comparisons)
-    section = equivalence_section(replace(results, equivalence=Sourced(report, results.equivalence.artefact)), _draw)
+    section = section_of("equivalence", planted(results, report))
     assert "The model follows “good”</strong>: ARI" in section
     reasons = "(no better than random classes and no better than an untrained model)"
     assert f"The model is not shown to follow “bad”</strong> {reasons}" in section
 
 
 def test_every_observation_is_pictured(results: StudyResults) -> None:
-    section = equivalence_section(results, _draw)
+    section = section_of("equivalence", results)
     for frame in results.equivalence.value.chosen.frame_id.tolist():
         assert f"<frame {frame}>" in section

@@ -1,8 +1,7 @@
 import torch
 
 from dtinterp.equivalence.partition import partition_of
-from dtinterp.report.colours import class_colours
-from dtinterp.report.style import CONTROL_2
+from dtinterp.report.style import CONTROL_2, class_colours
 
 
 def test_classes_of_one_are_grey_and_no_other():

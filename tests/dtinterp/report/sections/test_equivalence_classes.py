@@ -5,21 +5,19 @@ import torch
 
 from dtinterp.equivalence.classes.certificates import certificates
 from dtinterp.equivalence.partition import Partition, partition_of
-from dtinterp.report.evidence import bits
-from dtinterp.report.html import Html
-from dtinterp.report.results import Sourced, StudyResults
-from dtinterp.report.sections.classes import class_gallery, loners, worst_swaps
-
-
-def _draw(frame: int) -> Html:
-    return Html(f"<frame {frame}>")
+from dtinterp.report.results import StudyResults
+from dtinterp.report.words import bits
+from tests.dtinterp.report.conftest import planted, section_of
 
 
 def _with(results: StudyResults, partition: Partition) -> StudyResults:
     report = results.equivalence.value
     certified = certificates(report.swaps, partition)
-    planted = replace(report, partition=partition, certificates=certified, scrutiny=None)
-    return replace(results, equivalence=Sourced(planted, results.equivalence.artefact))
+    return planted(results, replace(report, partition=partition, certificates=certified, scrutiny=None))
+
+
+def _classes(results: StudyResults) -> str:
+    return section_of("equivalence", results).split("<h3>The classes</h3>")[1].split("<h3>")[0]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +31,7 @@ def apart(results: StudyResults) -> StudyResults:
 
 
 def test_every_class_of_more_than_one_has_a_card_with_all_its_pictures(mixed: StudyResults) -> None:
-    gallery = class_gallery(mixed, _draw)
+    gallery = _classes(mixed)
     ids = mixed.equivalence.value.chosen.frame_id
     assert gallery.count("<article") == 2
     for place in (0, 2, 4, 1, 11):
@@ -42,20 +40,20 @@ def test_every_class_of_more_than_one_has_a_card_with_all_its_pictures(mixed: St
 
 def test_observations_on_their_own_stand_together(mixed: StudyResults) -> None:
     ids = mixed.equivalence.value.chosen.frame_id
-    alone = loners(mixed, _draw)
+    alone = _classes(mixed).split("<details>")[1]
     assert "7 observations that nothing can stand in for" in alone
     assert {place for place in range(12) if f"<frame {int(ids[place])}>" in alone} == {3, 5, 6, 7, 8, 9, 10}
 
 
 def test_a_card_bears_its_certificate(mixed: StudyResults) -> None:
     total = mixed.equivalence.value.totals[0]
-    gallery = class_gallery(mixed, _draw)
+    gallery = section_of("equivalence", mixed)
     assert f"≤ {bits(total.maximum)}</a> in {total.n_swaps} swaps, met in {total.stage}" in gallery
 
 
 def test_the_worst_swaps_come_largest_first_with_their_windows(mixed: StudyResults) -> None:
     worst = [each.worst for each in mixed.equivalence.value.totals if each.worst]
-    shown = worst_swaps(mixed, _draw)
+    shown = section_of("equivalence", mixed).split("The swaps that came closest")[1].split("<h3>")[0]
     assert shown.count("<figure") == 2
     ordered = sorted(worst, key=lambda swap: -swap.divergence)
     places = [shown.index(f"Frame {swap.stand_in} in the place of frame {swap.frame}") for swap in ordered]
@@ -63,10 +61,10 @@ def test_the_worst_swaps_come_largest_first_with_their_windows(mixed: StudyResul
 
 
 def test_when_nothing_is_interchangeable_the_page_says_that_this_is_the_result(apart: StudyResults) -> None:
-    assert "No two observations are interchangeable at this ε" in class_gallery(apart, _draw)
-    assert "no class holds two observations" in worst_swaps(apart, _draw)
+    assert "No two observations are interchangeable at this ε" in section_of("equivalence", apart)
+    assert "no class holds two observations" in section_of("equivalence", apart)
 
 
 def test_nothing_is_folded_away_when_nobody_is_alone(results: StudyResults) -> None:
     together = _with(results, partition_of(torch.zeros(12, dtype=torch.int64), "planted"))
-    assert loners(together, _draw) == ""
+    assert "nothing can stand in for" not in section_of("equivalence", together)
