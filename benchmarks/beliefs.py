@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int32
 
-from dtinterp.equivalence.truth.belief_partition import (
+from environments.graph.beliefs import (
     Belief,
     reachable_beliefs,
     same_beliefs,

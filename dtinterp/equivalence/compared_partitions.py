@@ -23,9 +23,9 @@ from dtinterp.equivalence.explain.distances.image import near_in_the_image
 from dtinterp.equivalence.partition import Partition, classes, classes_of_count, partition_of
 from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.report import EquivalenceReport
-from dtinterp.equivalence.truth.belief_partition import same_beliefs, same_window_beliefs
 from dtinterp.equivalence.truth.demonstrated import demonstrated
 from dtinterp.model.network.transformer import DecisionTransformer
+from environments.graph.beliefs import same_beliefs, same_window_beliefs
 from environments.graph.state_graph import StateGraph
 
 CERTIFIED = "interchangeable"

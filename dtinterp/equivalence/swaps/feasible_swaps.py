@@ -16,8 +16,7 @@ from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.swaps.contexts import Contexts
 from dtinterp.equivalence.swaps.trials import Trials
 from dtinterp.foundation.errors import UserError
-from environments.graph.beliefs import WindowsOfGraph, beliefs
-from environments.graph.enumeration import CONTINUES
+from environments.graph.beliefs import WindowsOfGraph, beliefs, moved_on
 from environments.graph.evaluation import PAD
 from environments.graph.state_graph import StateGraph
 
@@ -102,19 +101,8 @@ def _expected(
             torch.where(past.mask, table[past.frame_id], PAD).int().numpy(),
             torch.where(past.mask, past.action, PAD).roll(1, dims=1).int().numpy(),  # the action before each frame
         )
-        possible[~first.numpy()] = _after(graph, beliefs(graph, seen), past.action[:, -1])
+        possible[~first.numpy()] = moved_on(graph, beliefs(graph, seen), past.action[:, -1].numpy())
     return possible
-
-
-def _after(
-    graph: StateGraph, possible: Bool[np.ndarray, "context state"], action: Int64[Tensor, " context"]
-) -> Bool[np.ndarray, "context state"]:
-    context, state = np.nonzero(possible)
-    taken = action.numpy()[context]
-    goes_on = graph.outcome[state, taken] == CONTINUES
-    after = np.zeros_like(possible)
-    after[context[goes_on], graph.next_state[state[goes_on], taken[goes_on]]] = True
-    return after
 
 
 def _shown(graph: StateGraph, possible: Bool[np.ndarray, "context state"]) -> Bool[Tensor, "context graph_frame"]:

@@ -22,10 +22,10 @@ from dtinterp.equivalence.partition import classes_of_count, partition_of
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.equivalence.swaps.trials import embedded
 from dtinterp.equivalence.truth.agreement import compare
-from dtinterp.equivalence.truth.belief_partition import same_window_beliefs
 from dtinterp.equivalence.truth.world_partitions import world_partitions
 from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.model.network.transformer import DecisionTransformer
+from environments.graph.beliefs import same_window_beliefs
 
 CONFIG = EquivalenceConfig(
     n_frames=14, n_contexts=2, epsilon=0.2, n_draws=10, n_quotient_draws=1, n_rounds=1, n_fresh=1, n_verified=1

@@ -4,19 +4,26 @@ from itertools import product
 import numpy as np
 import pytest
 
-from dtinterp.equivalence.truth.belief_partition import (
+from environments.graph.beliefs import (
+    WindowsOfGraph,
+    beliefs,
     reachable_beliefs,
     same_beliefs,
     same_window_beliefs,
     window_beliefs,
 )
-from environments.graph.beliefs import WindowsOfGraph, beliefs
 from environments.graph.enumeration import CONTINUES, FAILURE, NOWHERE, SUCCESS
 from environments.graph.evaluation import PAD
 from environments.graph.partitions import bisimulation, frame_partition, is_refined_by
 from environments.graph.state_graph import StateGraph, state_graph
 
+STATIC = "MiniGrid-MemoryS7FixedStartStatic-v0"
 LARGER = "MiniGrid-MemoryS7FixedStart-v0"
+
+
+@pytest.fixture(scope="module")
+def graph() -> StateGraph:
+    return state_graph(STATIC)
 
 
 def test_a_belief_is_about_states_that_look_alike(graph):
