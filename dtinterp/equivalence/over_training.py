@@ -76,15 +76,15 @@ class HistoryInputs:
 
 @dataclass(frozen=True)
 class HistoryPoint:
-    """What a model takes for the same after so many steps of training."""
+    """Which observations are interchangeable to a model after so many steps of training."""
 
     step: int
     """0: before the first"""
     validation: Validation
     intact: Expectation
-    """what it earns: exact, greedy, over all starts"""
+    """its return: exact, greedy, over all starts"""
     on_classes: Expectation
-    """what it earns when it is shown one representative for each of its classes"""
+    """its return when it is shown one representative for each of its classes"""
     n_classes: int
     n_together: int
     """pairs of observations in one class"""
@@ -102,7 +102,7 @@ class HistoryPoint:
 
 @dataclass(frozen=True)
 class History:
-    """Which observations the models of a training take for the same."""
+    """Which observations the models of a training treat as interchangeable."""
 
     env_id: str
     config: HistoryConfig

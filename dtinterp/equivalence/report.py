@@ -113,11 +113,11 @@ class EquivalenceReport:
     comparisons: tuple[WorldComparison, ...]
     """one per partition of the world"""
     behaviour: QuotientBehaviour
-    """what the model earns when its observations are exchanged for their classes' representatives"""
+    """what the model returns when its observations are exchanged for their classes' representatives"""
     scrutiny: Verification | None = None
     """what was tried beyond these swaps; None in what was written before it was tried"""
     acted: tuple[QuotientRollout, ...] = ()
-    """what players that draw their actions earn on the classes, intact first; empty where no episodes were played"""
+    """what players that draw their actions return on the classes, intact first; empty where no episodes were played"""
 
     def __post_init__(self) -> None:
         """Refuse parts that are not about the same observations."""

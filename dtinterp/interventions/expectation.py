@@ -54,7 +54,7 @@ def expectation(
     altered: Altered = INTACT,
     bounds: Bounds | None = None,
 ) -> Expectation:
-    """Return what the model earns when asked for `target_return` and its actions are drawn by `sampler`.
+    """Return what the model achieves when asked for `target_return` and its actions are drawn by `sampler`.
 
     Every world of a state graph pays at an episode's end only, so the return-to-go stays at the target. A sampler that
     leaves the policy in doubt at every step has too many windows to follow: then ValueError says so, or, with `bounds`,

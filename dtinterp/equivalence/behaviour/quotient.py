@@ -30,7 +30,7 @@ Judge = Callable[[Int64[Tensor, " frame"]], Expectation]
 NO_LOSS = 1e-9
 """What rounding may make of a return."""
 KEPT = 0.95
-"""The share of its return that a model must still earn on its classes to be said to act as before."""
+"""The share of its return that a model must keep on its classes to be said to act as before."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Quotient:
 
 @dataclass(frozen=True)
 class Cut:
-    """What a model earns on one cut of a dendrogram that is itself a control."""
+    """What a model returns on one cut of a dendrogram that is itself a control."""
 
     n_classes: int
     earned: Expectation
@@ -59,7 +59,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class QuotientBehaviour:
-    """How a model acts when it can tell only some of its observations apart; what it earns is exact."""
+    """How a model acts when it can tell only some of its observations apart; its return is exact."""
 
     intact: Expectation
     classes: Quotient

@@ -8,7 +8,7 @@ the states that show frame a, and U(b) the actions that are optimal in some stat
     stake a→b = mean over x in S(a) of ( v(x) − mean over u in U(b) of Q(x, u) )
 
 is the return lost by acting once at a as is right at b. What the model itself loses is exact: its expected return,
-greedy, when it is shown b wherever the world shows a, or a wherever it shows b, against what it earns intact. Every
+greedy, when it is shown b wherever the world shows a, or a wherever it shows b, against its return intact. Every
 pair is priced so, before any is left out of the ranking.
 
 **The stake is not what its name says.** Where one picture hides several states with different optimal actions, U(a) is

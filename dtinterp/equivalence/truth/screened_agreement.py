@@ -31,9 +31,9 @@ class ScreenedAgreement:
     likenesses: tuple[NamedAgreement, ...]
     """one per partition of the world"""
     intact: Expectation
-    """what the model earns when it is shown what there is: exact, greedy, over all starts"""
+    """the model's return when it is shown what there is: exact, greedy, over all starts"""
     quotients: tuple[Quotient, ...]
-    """what it earns when it is shown the most visited observation of each class: of its own, then of the world's"""
+    """its return when it is shown the most visited observation of each class: of its own, then of the world's"""
 
 
 @dataclass(frozen=True)

@@ -41,12 +41,12 @@ def refuse_result(path: Path, *, replace: bool) -> None:
         raise UserError(f"{path} cannot be written, since {path.parent} is no writable folder: move the experiment.")
 
 
-def differences(standing: JSON, report: InterventionReport, artefact: Artefact) -> list[str]:
-    """Return the entries in which a standing result and the report in `artefact` differ, such as `restored/(0,5)/0`.
+def differences(stored: JSON, report: InterventionReport, artefact: Artefact) -> list[str]:
+    """Return the entries in which a stored result and the report in `artefact` differ, such as `restored/(0,5)/0`.
 
     Numbers differ beyond `TOLERANCE`. The report's digest is left out: it holds the last bits, too.
     """
-    before, after = (dict(_entries(each)) for each in (standing, json.loads(json.dumps(result_of(report, artefact)))))
+    before, after = (dict(_entries(each)) for each in (stored, json.loads(json.dumps(result_of(report, artefact)))))
     names = [name for name in {**before, **after} if name != "rests_on/report"]
     return [name for name in names if not (name in before and name in after and _alike(before[name], after[name]))]
 
