@@ -13,7 +13,7 @@ from dtinterp.demonstrations.storage import KIND as DEMONSTRATIONS
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.kinds import TopK
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
 from dtinterp.dictionary.storage import gate_record, load_dictionary
 from dtinterp.equivalence.comparison_storage import ARTEFACT_KIND as COMPARISON

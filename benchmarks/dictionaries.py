@@ -30,12 +30,12 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from dtinterp.dictionary.batched.sparse import select
 from dtinterp.dictionary.config import FitConfig, FitProgress, Watch
 from dtinterp.dictionary.evaluation.card import row_card
-from dtinterp.dictionary.kinds import TopK
+from dtinterp.dictionary.fit import fit_stack
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.dictionary.rows.distinct import distinct_rows
-from dtinterp.dictionary.stack import fit_stack
-from dtinterp.dictionary.training.sparse import select
 
 D_MODEL, WIDTH, K, MEMBERS = 256, 1024, 32, 16
 N_ROWS, N_DISTINCT = 65_536, 200

@@ -29,21 +29,19 @@ from dtinterp.commands.dictionaries.scoring import Judging
 from dtinterp.commands.features.describe import DescribeConfig, recovered
 from dtinterp.commands.features.truth import TruthConfig, truth
 from dtinterp.dictionary.config import FitConfig
-from dtinterp.dictionary.kinds import (
-    L1,
-    BatchTopK,
-    Gated,
-    Ica,
-    Identity,
-    Items,
-    JumpReLU,
-    KMeans,
-    Matryoshka,
-    Pca,
-    Random,
-    SemiNmf,
-    TopK,
-)
+from dtinterp.dictionary.kinds.autoencoders.batch_topk import BatchTopK
+from dtinterp.dictionary.kinds.autoencoders.gated import Gated
+from dtinterp.dictionary.kinds.autoencoders.jump_relu import JumpReLU
+from dtinterp.dictionary.kinds.autoencoders.l1 import L1
+from dtinterp.dictionary.kinds.autoencoders.matryoshka import Matryoshka
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
+from dtinterp.dictionary.kinds.baselines.ica import Ica
+from dtinterp.dictionary.kinds.baselines.identity import Identity
+from dtinterp.dictionary.kinds.baselines.items import Items
+from dtinterp.dictionary.kinds.baselines.kmeans import KMeans
+from dtinterp.dictionary.kinds.baselines.pca import Pca
+from dtinterp.dictionary.kinds.baselines.random import Random
+from dtinterp.dictionary.kinds.baselines.semi_nmf import SemiNmf
 from dtinterp.dictionary.storage import save_dictionary
 from dtinterp.features.truth.assessment import TRUTH
 from dtinterp.foundation.artefacts.artefact import read_artefact

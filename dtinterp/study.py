@@ -26,7 +26,9 @@ from dtinterp.commands.once import Record, open_record
 from dtinterp.commands.report import Sources, refuse_page, report, write_sources
 from dtinterp.demonstrations.storage import KIND as DATA_KIND
 from dtinterp.dictionary.config import FitConfig
-from dtinterp.dictionary.kinds import L1, Pca, TopK
+from dtinterp.dictionary.kinds.autoencoders.l1 import L1
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
+from dtinterp.dictionary.kinds.baselines.pca import Pca
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.features.labels.table import LabelConfig as SearchConfig
 from dtinterp.foundation import __version__

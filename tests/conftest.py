@@ -103,7 +103,8 @@ def _write_findings(folder: Path, subject: dict[str, Path]) -> None:
     from dtinterp.commands.features.describe import DescribeConfig, describe
     from dtinterp.commands.features.label import LabelConfig, label
     from dtinterp.dictionary.config import FitConfig
-    from dtinterp.dictionary.kinds import Pca, TopK
+    from dtinterp.dictionary.kinds.autoencoders.topk import TopK
+    from dtinterp.dictionary.kinds.baselines.pca import Pca
     from dtinterp.equivalence.report import EquivalenceConfig
     from dtinterp.features.labels.table import LabelConfig as SearchConfig
     from dtinterp.interventions.dictionary_comparison import DictionaryComparisonConfig

@@ -1,35 +1,17 @@
-"""What a user wants of a fit becomes a checked configuration."""
+"""Settings of a fit, checked, and what is told of one that is under way."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import assert_never
 
-from dtinterp.dictionary.dictionary import check_width
-from dtinterp.dictionary.kinds import (
-    L1,
-    BatchTopK,
-    Gated,
-    Ica,
-    Identity,
-    Items,
-    JumpReLU,
-    Kind,
-    KMeans,
-    Matryoshka,
-    Pca,
-    Random,
-    SemiNmf,
-    TopK,
-)
-from dtinterp.dictionary.schedule import Schedule
+from dtinterp.dictionary.kinds import Kind, MapKind
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
+from dtinterp.dictionary.kinds.maps.transcoder import SkipTranscoder
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_sensible
 
-SHARED = ("n_steps", "batch_rows", "learning_rate", "silent_steps")
+SHARED = ("n_steps", "batch_rows", "learning_rate", "silent_steps", "warmup")
 """Settings in which all that is fitted step by step in one stack agrees."""
-SHARED_BY_DICTIONARIES = (*SHARED, "warmup")
-"""The same for dictionaries."""
 
 
 @dataclass(frozen=True)
@@ -64,63 +46,26 @@ class FitConfig:
             raise UserError(f"learning_rate is {self.learning_rate}, expected between 0 and 1: give another one.")
         if not 0 <= self.warmup <= 1:
             raise UserError(f"warmup is {self.warmup}, expected a share from 0 to 1: give another one.")
-        check_width(self.kind, self.n_features)
+        self.kind.check_width(self.n_features)
         require_sensible(self)
 
     @property
     def n_features(self) -> int:
         """The width of the dictionary that will be made; of items and identity only an upper bound is known yet."""
-        match self.kind:
-            case Pca(n_components=number) | Ica(n_components=number) | SemiNmf(n_components=number):
-                return number
-            case KMeans(n_clusters=number):
-                return number
-            case _:
-                return self.width
+        return self.kind.n_features(self.width)
 
     @property
     def title(self) -> str:
         """The dictionary's name."""
-        return self.name or self._made_name + (f"-m{self.member}" if self.member else "")
-
-    @property
-    def _made_name(self) -> str:
-        width = self.width
-        match self.kind:
-            case TopK(k=k):
-                return f"topk-{width}-k{k}"
-            case BatchTopK(k=k):
-                return f"batchtopk-{width}-k{k}"
-            case Matryoshka(k=k, n_levels=n_levels):
-                return f"matryoshka-{width}-k{k}-n{n_levels}"
-            case L1(coefficient=coefficient):
-                return f"l1-{width}-c{coefficient:g}"
-            case JumpReLU(coefficient=coefficient):
-                return f"jumprelu-{width}-c{coefficient:g}"
-            case Gated(coefficient=coefficient):
-                return f"gated-{width}-c{coefficient:g}"
-            case kind:
-                return _baseline_name(kind, width)
+        return self.name or self.kind.title(self.width) + (f"-m{self.member}" if self.member else "")
 
 
-def _baseline_name(kind: Pca | Ica | SemiNmf | KMeans | Items | Random | Identity, width: int) -> str:
-    match kind:
-        case Pca(n_components=n_components):
-            return f"pca-{n_components}"
-        case Ica(n_components=n_components):
-            return f"ica-{n_components}"
-        case SemiNmf(n_components=n_components):
-            return f"seminmf-{n_components}"
-        case KMeans(n_clusters=n_clusters):
-            return f"kmeans-{n_clusters}"
-        case Items(k=k):
-            return f"items-k{k}"
-        case Random(k=k):
-            return f"random-{width}-k{k}"
-        case Identity():
-            return "identity"
-        case _:
-            assert_never(kind)
+@dataclass(frozen=True)
+class MapConfig(FitConfig):
+    """How a map is fitted."""
+
+    kind: MapKind = field(default_factory=SkipTranscoder)
+    """a transcoder, or the linear map that it has to beat"""
 
 
 @dataclass(frozen=True)
@@ -156,7 +101,7 @@ UNWATCHED = Watch()
 """Nobody looks on, and nothing is kept of a fit that is interrupted."""
 
 
-def check_stack(configs: Sequence[Schedule], *, of: str = "dictionaries") -> None:
+def check_stack(configs: Sequence[FitConfig], *, of: str = "dictionaries") -> None:
     """Raise `UserError` where there are no configs, or two would have the same name."""
     if not configs:
         raise UserError(f"The stack has 0 {of}, expected at least 1: give a configuration.")
@@ -169,11 +114,9 @@ def check_stack(configs: Sequence[Schedule], *, of: str = "dictionaries") -> Non
         )
 
 
-def check_shared(
-    configs: Sequence[Schedule], settings: Sequence[str] = SHARED_BY_DICTIONARIES, *, of: str = "dictionaries"
-) -> None:
+def check_shared(configs: Sequence[FitConfig], *, of: str = "dictionaries") -> None:
     """Raise `UserError` where configs cannot be fitted on batches of one size, step by step."""
-    for setting in settings:
+    for setting in SHARED:
         values = sorted({getattr(config, setting) for config in configs})
         if len(values) > 1:
             raise UserError(

@@ -1,31 +1,17 @@
-"""Rows become codes and codes become rows."""
+"""Dictionaries and maps: sparse codes of rows, and the rows that codes are written as."""
 
-from dataclasses import dataclass, replace
-from typing import assert_never
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields, replace
 
 import torch
 from jaxtyping import Float, Float32
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-from dtinterp.dictionary.codes import Codes, active, every, largest, nonnegative, pursue
-from dtinterp.dictionary.kinds import (
-    L1,
-    THRESHOLDED,
-    BatchTopK,
-    Gated,
-    Ica,
-    Identity,
-    Items,
-    JumpReLU,
-    Kind,
-    KMeans,
-    Matryoshka,
-    Pca,
-    Random,
-    SemiNmf,
-    TopK,
-)
+from dtinterp.dictionary.codes import Codes
+from dtinterp.dictionary.kinds import Kind, MapKind
+from dtinterp.dictionary.kinds.kind import DictionaryKind
+from dtinterp.dictionary.rows.table import check_rows
 from dtinterp.foundation.errors import UserError
 
 ROWS_AT_ONCE = 16_384
@@ -33,23 +19,85 @@ ROWS_AT_ONCE = 16_384
 
 
 @dataclass(frozen=True)
-class Dictionary:
-    """Directions of one site's activation space, and how to read them off a row.
+class SparseLayer(ABC):
+    """Directions that rows are written in, and how to read them off a row.
 
-    Weights are in normalised units: a row is divided by `scale` first, which gives the rows of the fit a mean norm of
-    sqrt(d_model); reconstructions are multiplied by it. Raises `UserError` where parts disagree or are not finite.
+    Weights are in normalised units: rows that are read and rows that are written each have a scale, which gives those
+    of the fit a mean norm of sqrt(d_model). Raises `UserError` where parts disagree or are not finite.
     """
 
-    W_enc: Float32[Tensor, "d_model feature"]
+    W_enc: Float32[Tensor, "d_in feature"]
     b_enc: Float32[Tensor, " feature"]
-    W_dec: Float32[Tensor, "feature d_model"]
-    b_dec: Float32[Tensor, " d_model"]
-    kind: Kind
-    scale: Float32[Tensor, ""]
-    """what rows are divided by, > 0"""
+    W_dec: Float32[Tensor, "feature d_out"]
+    b_dec: Float32[Tensor, " d_out"]
+    kind: DictionaryKind
     site: str
     """where in the network the rows came from"""
     name: str
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit together."""
+        for part, shape in self.shapes.items():
+            found = None if getattr(self, part) is None else tuple(getattr(self, part).shape)
+            if found != shape:
+                raise UserError(f"{part} of {self.name!r} has shape {found}, expected {shape}: fit it again.")
+        if not all(tensor.isfinite().all() for tensor in self.tensors.values()):
+            raise UserError(f"{self.name!r} has weights that are not finite: fit it again.")
+        for part in ("scale", "scale_in", "scale_out"):
+            if part in self.tensors and self.tensors[part] <= 0:
+                raise UserError(
+                    f"{part} of {self.name!r} is {float(self.tensors[part])}, expected a positive number: fit it again."
+                )
+        self.kind.check_width(self.width)
+
+    @property
+    def width(self) -> int:
+        """How many features it has."""
+        return self.W_enc.shape[1]
+
+    @property
+    def d_in(self) -> int:
+        """How long the rows are that it reads."""
+        return self.W_enc.shape[0]
+
+    @property
+    def d_out(self) -> int:
+        """How long the rows are that it writes."""
+        return self.W_dec.shape[1]
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...] | None]:
+        """The shape that each part must have, None for one that must not be there."""
+        return {
+            "W_enc": (self.d_in, self.width),
+            "b_enc": (self.width,),
+            "W_dec": (self.width, self.d_out),
+            "b_dec": (self.d_out,),
+        }
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """Its weights by name, without those that its kind has not."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, Tensor)}
+
+    @abstractmethod
+    def centred(self, rows: Float32[Tensor, "row d_in"]) -> Float32[Tensor, "row d_in"]:
+        """Return rows in normalised units, without what is taken away before they are read."""
+
+    @property
+    @abstractmethod
+    def written_scale(self) -> Float32[Tensor, ""]:
+        """What normalised rows are multiplied by when they are written."""
+
+
+@dataclass(frozen=True)
+class Dictionary(SparseLayer):
+    """Directions of one site's activation space: what it writes are reconstructions of the rows that it reads."""
+
+    kind: Kind
+    scale: Float32[Tensor, ""]
+    """what rows are divided by, > 0"""
     threshold: Float32[Tensor, " feature"] | None = None
     """above which a feature is active, >= 0; None where the kind has no threshold"""
     of_untrained: bool = False
@@ -57,98 +105,74 @@ class Dictionary:
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
-        expected = {"W_enc": (self.d_model, self.width), "b_enc": (self.width,), "b_dec": (self.d_model,), "scale": ()}
-        if isinstance(self.kind, THRESHOLDED):
-            expected |= {"threshold": (self.width,)}
-        elif self.threshold is not None:
+        if self.threshold is not None and not self.kind.has_threshold:
             raise UserError(
                 f"{self.name!r} is a {type(self.kind).__name__} with a threshold, which has none: fit it again."
             )
-        for part, shape in expected.items():
-            found = None if getattr(self, part) is None else tuple(getattr(self, part).shape)
-            if found != shape:
-                raise UserError(f"{part} of {self.name!r} has shape {found}, W_dec wants {shape}: fit it again.")
-        if not all(getattr(self, part).isfinite().all() for part in ("W_dec", *expected)) or self.scale <= 0:
-            raise UserError(
-                f"{self.name!r} has weights that are not finite, or its scale {float(self.scale)} is not positive: "
-                "fit it again."
-            )
-        check_width(self.kind, self.width)
-
-    @property
-    def width(self) -> int:
-        """How many features it has."""
-        return self.W_dec.shape[0]
-
-    @property
-    def d_model(self) -> int:
-        """How long its rows are."""
-        return self.W_dec.shape[1]
+        super().__post_init__()
 
     def to(self, device: torch.device | str) -> "Dictionary":
         """Return the same dictionary on `device`."""
         return replace(self, **{part: tensor.to(device) for part, tensor in self.tensors.items()})
 
     @property
-    def tensors(self) -> dict[str, Tensor]:
-        """Its weights by name, without those that its kind has not."""
-        parts = ("W_enc", "b_enc", "W_dec", "b_dec", "scale", "threshold")
-        return {part: getattr(self, part) for part in parts if getattr(self, part) is not None}
+    def d_model(self) -> int:
+        """How long its rows are."""
+        return self.d_in
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...] | None]:
+        """Rows are read and written alike."""
+        threshold = (self.width,) if self.kind.has_threshold else None
+        return {**super().shapes, "W_dec": (self.width, self.d_in), "scale": (), "threshold": threshold}
+
+    def centred(self, rows: Float32[Tensor, "row d_in"]) -> Float32[Tensor, "row d_in"]:
+        """Return `x / scale - b_dec`."""
+        return rows / self.scale - self.b_dec
+
+    @property
+    def written_scale(self) -> Float32[Tensor, ""]:
+        """The scale."""
+        return self.scale
 
 
-def check_width(kind: Kind, width: int) -> None:
-    """Raise `UserError` where a dictionary of `kind` cannot have `width` features."""
-    if width < 1:
-        raise UserError(f"The dictionary's width is {width}, expected at least 1: give a larger width.")
-    match kind:
-        case TopK(k=k) | BatchTopK(k=k) | Matryoshka(k=k) | Random(k=k) | Items(k=k) if k > width:
-            raise UserError(
-                f"{type(kind).__name__} has k={k}, expected at most the width {width}: give a smaller k or a larger "
-                "width."
-            )
-        case Matryoshka(n_levels=n_levels) if width >> (n_levels - 1) < 1:
-            raise UserError(f"Matryoshka halves the width {width} {n_levels - 1} times: give fewer levels.")
-        case Pca(n_components=number) | Ica(n_components=number) | SemiNmf(n_components=number) if number != width:
-            raise UserError(f"{_spoken(kind)} of {number} components has width {width}: fit it again.")
-        case KMeans(n_clusters=number) if number != width:
-            raise UserError(f"A k-means of {number} clusters has width {width}: fit it again.")
-        case TopK() | BatchTopK() | Matryoshka() | L1() | JumpReLU() | Gated():
-            return
-        case Pca() | Ica() | SemiNmf() | KMeans() | Items() | Random() | Identity():
-            return
-        case _:
-            assert_never(kind)
+@dataclass(frozen=True)
+class RowMap(SparseLayer):
+    """What stands in for a layer: rows of one site become rows of another."""
+
+    kind: MapKind
+    b_in: Float32[Tensor, " d_in"]
+    """the mean input, in normalised units"""
+    scale_in: Float32[Tensor, ""]
+    """what input rows are divided by, > 0"""
+    scale_out: Float32[Tensor, ""]
+    """what output rows were divided by, > 0"""
+    W_skip: Float32[Tensor, "d_in d_out"] | None = None
+    """the linear path; None where there is none"""
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...] | None]:
+        """The linear path is there just where the kind has one."""
+        skip = (self.d_in, self.d_out) if self.kind.has_skip else None
+        return {**super().shapes, "b_in": (self.d_in,), "W_skip": skip}
+
+    def centred(self, rows: Float32[Tensor, "row d_in"]) -> Float32[Tensor, "row d_in"]:
+        """Return `x / scale_in - b_in`."""
+        return rows / self.scale_in - self.b_in
+
+    @property
+    def written_scale(self) -> Float32[Tensor, ""]:
+        """The scale of the outputs."""
+        return self.scale_out
 
 
-def _spoken(kind: Pca | Ica | SemiNmf) -> str:
-    return {Pca: "A PCA", Ica: "An ICA", SemiNmf: "A semi-NMF"}[type(kind)]
+def encode(layer: SparseLayer, rows: Float32[Tensor, "row d_in"]) -> Codes:
+    """Return the active features of each row, as its kind reads them off `(x / scale - b_dec) W_enc + b_enc`.
 
-
-def check_rows(rows: Float[Tensor, "row d_model"], d_model: int) -> None:
-    """Raise `UserError` where there are no rows, they are not `d_model` long, or a number in them is not finite."""
-    if rows.shape[0] == 0:
-        raise UserError("There are 0 rows, expected at least 1: harvest activations first.")
-    if rows.shape[1] != d_model:
-        raise UserError(
-            f"The rows have length {rows.shape[1]}, expected {d_model}: use rows of the site that the dictionary was "
-            "fitted on."
-        )
-    if not rows.isfinite().all():
-        bad = int((~rows.isfinite()).any(dim=1).sum())
-        raise UserError(f"{bad} of {len(rows)} rows hold NaN or infinity, expected finite numbers: check their model.")
-
-
-def encode(dictionary: Dictionary, rows: Float32[Tensor, "row d_model"]) -> Codes:
-    """Return the active features of each row.
-
-    With `a = (x / scale - b_dec) W_enc + b_enc`, TopK: `relu` of the k largest of a. BatchTopK, Matryoshka, JumpReLU,
-    Gated: a where it exceeds the feature's threshold. L1: `relu(a)`. PCA, ICA, identity: a itself, so that every
-    component is active and L0 is their number. k-means: 1 for the largest of a, which is the nearest centre. Semi-NMF:
-    non-negative least squares. Items, random: matching pursuit. Raises `UserError` on rows of another length or with
-    NaN.
+    Raises `UserError` on rows of another length or with NaN.
     """
-    check_rows(rows, dictionary.d_model)
-    pieces = [_encode_piece(dictionary, piece) for piece in rows.split(ROWS_AT_ONCE)]
+    check_rows(rows, layer.d_in)
+    pieces = [layer.kind.encode(layer.centred(piece), layer.tensors) for piece in rows.split(ROWS_AT_ONCE)]
     k = max(piece.index.shape[1] for piece in pieces)
     return Codes(
         index=torch.cat([_padded(piece.index, k) for piece in pieces]),  # row k
@@ -156,52 +180,35 @@ def encode(dictionary: Dictionary, rows: Float32[Tensor, "row d_model"]) -> Code
     )
 
 
-def encode_dense(dictionary: Dictionary, rows: Float32[Tensor, "row d_model"]) -> Float[Tensor, "row feature"]:
+def encode_dense(layer: SparseLayer, rows: Float32[Tensor, "row d_in"]) -> Float[Tensor, "row feature"]:
     """Return the activation of every feature, most of them 0; costs 4 bytes x rows x features."""
-    codes = encode(dictionary, rows)
-    return codes.value.new_zeros(len(rows), dictionary.width).scatter_add(1, codes.index, codes.value)
+    codes = encode(layer, rows)
+    return codes.value.new_zeros(len(rows), layer.width).scatter_add(1, codes.index, codes.value)
 
 
-def decode(dictionary: Dictionary, codes: Codes) -> Float[Tensor, "row d_model"]:
+def decode(dictionary: Dictionary, codes: Codes) -> Float[Tensor, "row d_out"]:
     """Return `scale * (sum over active features of value * W_dec[index] + b_dec)`, in the units of the rows."""
-    total = embedding_bag(codes.index, dictionary.W_dec, per_sample_weights=codes.value, mode="sum")  # row d_model
-    return dictionary.scale * (total + dictionary.b_dec)
+    return dictionary.scale * _sum(dictionary, codes)
 
 
-def reconstruct(dictionary: Dictionary, rows: Float32[Tensor, "row d_model"]) -> Float[Tensor, "row d_model"]:
-    """Return what is left of the rows after `encode` and `decode`."""
-    return decode(dictionary, encode(dictionary, rows))
+def reconstruct(
+    layer: SparseLayer, rows: Float32[Tensor, "row d_in"], codes: Codes | None = None
+) -> Float[Tensor, "row d_out"]:
+    """Return what is written in place of rows: what is left of them after `encode`, or what a layer made of them.
+
+    `codes` are those of the rows, where they are known already.
+    """
+    made = _sum(layer, encode(layer, rows) if codes is None else codes)
+    if isinstance(layer, RowMap) and layer.W_skip is not None:
+        made = made + layer.centred(rows) @ layer.W_skip
+    return layer.written_scale * made
 
 
-def _encode_piece(dictionary: Dictionary, rows: Float32[Tensor, "row d_model"]) -> Codes:
-    centred = rows / dictionary.scale - dictionary.b_dec  # row d_model
-    match dictionary.kind:
-        case SemiNmf():
-            return active(nonnegative(centred, dictionary.W_dec))
-        case Items(k=k) | Random(k=k):
-            return pursue(centred, dictionary.W_dec, k)
-        case kind:
-            activation = centred @ dictionary.W_enc + dictionary.b_enc  # row feature
-            return _read_off(kind, activation, 0.0 if dictionary.threshold is None else dictionary.threshold)
-
-
-def _read_off(
-    kind: TopK | BatchTopK | Matryoshka | L1 | JumpReLU | Gated | Pca | Ica | KMeans | Identity,
-    activation: Float[Tensor, "row feature"],
-    threshold: Float32[Tensor, " feature"] | float,
-) -> Codes:
-    match kind:
-        case TopK(k=k):
-            return largest(activation.relu(), k)
-        case L1() | BatchTopK() | Matryoshka() | JumpReLU() | Gated():
-            return active(activation.where(activation > threshold, 0.0))
-        case Pca() | Ica() | Identity():
-            return every(activation)
-        case KMeans():
-            nearest = largest(activation, 1)
-            return Codes(nearest.index, torch.ones_like(nearest.value))
-        case _:
-            assert_never(kind)
+def _sum(layer: SparseLayer, codes: Codes) -> Float[Tensor, "row d_out"]:
+    """Return the sum of the chosen decoder rows and b_dec."""
+    if not layer.width:
+        return layer.b_dec.expand(len(codes.index), -1)
+    return embedding_bag(codes.index, layer.W_dec, per_sample_weights=codes.value, mode="sum") + layer.b_dec
 
 
 def _padded(entries: Tensor, k: int) -> Tensor:

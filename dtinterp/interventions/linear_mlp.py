@@ -12,10 +12,11 @@ from torch import Tensor
 from dtinterp.activations.harvest import logits_with_hooks
 from dtinterp.activations.mlps import MlpSplice, harvest_mlp, real_observations
 from dtinterp.dataset.windows import Windows
-from dtinterp.dictionary.rows.pairs import Pairs
-from dtinterp.dictionary.transcoders.fit import fit_map
-from dtinterp.dictionary.transcoders.map_config import MapConfig
-from dtinterp.dictionary.transcoders.maps import Linear, RowMap, apply_map
+from dtinterp.dictionary.config import MapConfig
+from dtinterp.dictionary.dictionary import RowMap, reconstruct
+from dtinterp.dictionary.fit import fit_map
+from dtinterp.dictionary.kinds.maps.linear import Linear
+from dtinterp.dictionary.rows.table import Pairs
 from dtinterp.foundation.bootstrap import N_DRAWS
 from dtinterp.foundation.statistics import Interval, central
 from dtinterp.model.network.transformer import DecisionTransformer
@@ -60,7 +61,7 @@ def linear_mlp(
     rows = harvest_mlp(model, windows, items, layer, at=real_observations)
     pairs = Pairs(rows.inputs, rows.outputs, f"blocks.{layer}.mlp")
     fitted = fit_map(pairs, MapConfig(Linear()), generator=torch.Generator())  # which draws nothing
-    error = (apply_map(fitted, rows.inputs) - rows.outputs).double().square().sum()
+    error = (reconstruct(fitted, rows.inputs) - rows.outputs).double().square().sum()
     spread = (rows.outputs - rows.outputs.mean(dim=0)).double().square().sum()
     return LinearMlp(layer, fitted, float(error / spread))
 
@@ -69,7 +70,7 @@ def excess_loss(
     model: DecisionTransformer, windows: Windows, items: Float32[Tensor, "frame item"], linear: LinearMlp
 ) -> Float64[Tensor, " row"]:
     """Return linear loss minus MLP loss, in nats, at every real slot: windows in order, slots in order."""
-    edits = (partial(apply_map, linear.fitted), None)
+    edits = (partial(reconstruct, linear.fitted), None)
     splices = (MlpSplice(model, linear.layer, edit, real_observations) for edit in edits)
     done = windows.action[windows.mask][:, None].cpu()
     instead, intact = (

@@ -30,7 +30,7 @@ from dtinterp.demonstrations.collect import Share, collect
 from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.kinds import Pca
+from dtinterp.dictionary.kinds.baselines.pca import Pca
 from dtinterp.model.config import ModelConfig, TrainConfig
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.published import read_published

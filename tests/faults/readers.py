@@ -23,16 +23,15 @@ from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.storage import load_trajectories, save_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.config import FitConfig
-from dtinterp.dictionary.kinds import TopK
+from dtinterp.dictionary.dictionary import RowMap
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
+from dtinterp.dictionary.kinds.maps.transcoder import SkipTranscoder
+from dtinterp.dictionary.rows.batches import Batch, Stream
 from dtinterp.dictionary.rows.table import as_rows
 from dtinterp.dictionary.storage import load_dictionary, load_score
-from dtinterp.dictionary.training.descent import Descent
-from dtinterp.dictionary.training.initialization import Batch
-from dtinterp.dictionary.training.resume import Run
-from dtinterp.dictionary.training.resume import resume as resume_stack
-from dtinterp.dictionary.training.resume import suspend as suspend_stack
+from dtinterp.dictionary.training.batched_training import Run
+from dtinterp.dictionary.training.descent import StackDescent
 from dtinterp.dictionary.transcoders.map_card import load_map, load_map_card, map_card, save_map
-from dtinterp.dictionary.transcoders.maps import RowMap, SkipTranscoder
 from dtinterp.equivalence.comparison_storage import load_comparison as load_agreement
 from dtinterp.equivalence.explain.storage import load_explained_classes, load_pair
 from dtinterp.equivalence.history_storage import load_history
@@ -165,9 +164,11 @@ def resumed_training(path: Path) -> object:
 
 def stack() -> Run:
     rows = torch.randn(20, 6, generator=torch.Generator().manual_seed(0))
-    descent = Descent.begin(rows[:1], [FitConfig(TopK(2), width=8)], [torch.Generator().manual_seed(1)])
-    descent.step(Batch(rows, torch.full((20,), 1 / 20)), 1)
-    return Run([descent], [torch.Generator().manual_seed(2)], {"rows": "these"})
+    descent = StackDescent.begin({"b_dec": rows[:1]}, [FitConfig(TopK(2), width=8)], [torch.Generator().manual_seed(1)])
+    table = Batch(rows, torch.full((20,), 1 / 20))
+    descent.step(table, 1)
+    stream = Stream(table, torch.Generator().manual_seed(2))
+    return Run({"0": descent, "generator/0": stream}, {"rows": "these"})
 
 
 def make_ledger(path: Path) -> None:
@@ -258,8 +259,8 @@ def file_readers() -> list[Reader]:
         Reader("training", lambda path: suspend(path, training(), 2), resumed_training, ".safetensors"),
         Reader(
             "stack",
-            lambda path: suspend_stack(path, stack(), 1),
-            lambda path: resume_stack(path, stack()),
+            lambda path: suspend(path, stack(), 1),
+            lambda path: resume(path, stack()),
             ".safetensors",
         ),
         Reader("ledger", make_ledger, make_ledger),

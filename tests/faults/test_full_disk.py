@@ -15,7 +15,6 @@ import torch
 from dtinterp.commands.report import Sources, write_sources
 from dtinterp.demonstrations.minari.exporting import to_minari
 from dtinterp.dictionary.storage import load_dictionary, save_dictionary
-from dtinterp.dictionary.training.resume import suspend as suspend_stack
 from dtinterp.equivalence.tables import write_tables
 from dtinterp.foundation.artefacts.artefact import Content, drafted, read_artefact, write_artefact
 from dtinterp.foundation.artefacts.growing import GrowingTensor
@@ -91,7 +90,7 @@ WRITERS: Mapping[str, Callable[[Path], object]] = {
 }
 SMALL_WRITERS: Mapping[str, Callable[[Path], object]] = {
     "a suspended training": lambda path: suspend(path, training(), 2),
-    "a suspended stack": lambda path: suspend_stack(path, stack(), 1),
+    "a suspended stack": lambda path: suspend(path, stack(), 1),
     "a result": write_a_result,
 }
 """What they write has few bytes."""

@@ -20,7 +20,7 @@ from dtinterp.commands.equivalence.certify import certify
 from dtinterp.commands.features.describe import DescribeConfig, describe
 from dtinterp.commands.models.train_model import train_model
 from dtinterp.dictionary.config import FitConfig
-from dtinterp.dictionary.kinds import TopK
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.dictionary.variations import Variations
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.foundation.artefacts.artefact import Artefact, label_at, read_artefact

@@ -4,8 +4,7 @@ import torch
 
 from dtinterp.activations.harvest import Activations
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.dictionary.dictionary import Dictionary, reconstruct
-from dtinterp.dictionary.transcoders.maps import RowMap, apply_map
+from dtinterp.dictionary.dictionary import Dictionary, RowMap, reconstruct
 from dtinterp.equivalence.over_training import History
 from dtinterp.equivalence.partition import dendrogram
 from dtinterp.equivalence.report import EquivalenceReport
@@ -29,7 +28,7 @@ def used(value: object) -> object:  # noqa: C901
         case Dictionary():
             reconstruct(value, torch.ones(2, value.d_model))
         case RowMap():
-            apply_map(value, torch.ones(2, value.d_in))
+            reconstruct(value, torch.ones(2, value.d_in))
         case EquivalenceReport():
             _use_classes(value)
         case Screening():

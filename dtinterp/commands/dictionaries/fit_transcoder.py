@@ -16,14 +16,15 @@ from dtinterp.activations.mlps import MlpRows, MlpSplice, check_layer, harvest_m
 from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.dictionaries.fitting import note_of
 from dtinterp.dataset.windows import Windows
-from dtinterp.dictionary.config import FitProgress, Watch
+from dtinterp.dictionary.config import FitProgress, MapConfig, Watch
+from dtinterp.dictionary.dictionary import RowMap, reconstruct
 from dtinterp.dictionary.evaluation.behaviour import ConstantRow, RowEdit, effects
+from dtinterp.dictionary.fit import LayerPairs, fit_maps
+from dtinterp.dictionary.kinds.maps.linear import Linear
+from dtinterp.dictionary.kinds.maps.transcoder import SkipTranscoder, Transcoder
 from dtinterp.dictionary.rows.distinct import distinct_rows
-from dtinterp.dictionary.rows.pairs import Pairs
-from dtinterp.dictionary.transcoders.fit import LayerPairs, fit_maps
+from dtinterp.dictionary.rows.table import Pairs
 from dtinterp.dictionary.transcoders.map_card import MapCard, map_card, save_map
-from dtinterp.dictionary.transcoders.map_config import MapConfig
-from dtinterp.dictionary.transcoders.maps import Linear, RowMap, SkipTranscoder, Transcoder, apply_map
 from dtinterp.foundation.artefacts.artefact import refuse_existing
 from dtinterp.foundation.jobs.unfinished import unfinished_beside
 from dtinterp.foundation.logbook import progress
@@ -137,7 +138,7 @@ class _Mlp:
         """Judge one map on held-out rows, by the next action, and by what the model earns."""
         subject, rows, seed = self.subject, self.held_out, self.config.seed
         episode = subject.trajectories.episode
-        mean, apply = rows.outputs.mean(dim=0), partial(apply_map, row_map)
+        mean, apply = rows.outputs.mean(dim=0), partial(reconstruct, row_map)
         card = map_card(
             row_map,
             rows.inputs,

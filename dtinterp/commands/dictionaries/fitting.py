@@ -10,11 +10,11 @@ from torch import Tensor
 from dtinterp.activations.harvest import Activations, harvest_sites
 from dtinterp.activations.storage import load_harvest
 from dtinterp.dictionary.config import FitConfig, FitProgress, Watch
-from dtinterp.dictionary.dictionary import Dictionary, check_rows
-from dtinterp.dictionary.fit import of_directions
-from dtinterp.dictionary.kinds import Items
+from dtinterp.dictionary.dictionary import Dictionary
+from dtinterp.dictionary.fit import SiteRows, fit_sites, of_directions
+from dtinterp.dictionary.kinds.baselines.items import Items
 from dtinterp.dictionary.rows.distinct import PART, DistinctRows, distinct_rows
-from dtinterp.dictionary.stack import SiteRows, fit_sites
+from dtinterp.dictionary.rows.table import check_rows
 from dtinterp.features.truth.recovery import item_directions, item_rate
 from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.errors import UserError

@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float32, Float64, Int64
 from torch import Tensor
 
 from dtinterp.dictionary.codes import Codes
-from dtinterp.dictionary.dictionary import Dictionary, check_rows, decode, encode
+from dtinterp.dictionary.dictionary import Dictionary, decode, encode
 from dtinterp.dictionary.rows.distinct import distinct_rows, effective_rank_of, rank_of
-from dtinterp.dictionary.rows.table import RowSource, rows_at
+from dtinterp.dictionary.rows.table import RowSource, check_rows, rows_at
 from dtinterp.foundation.bootstrap import Resampled, resample
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval

@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from dtinterp.dictionary.dictionary import check_rows
+from dtinterp.dictionary.rows.table import check_rows
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval, wilson
 

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float32, Float64, Int64
 from torch import Tensor
 
-from dtinterp.dictionary.dictionary import Codes, Dictionary, check_rows, decode, encode, reconstruct
+from dtinterp.dictionary.codes import Codes
+from dtinterp.dictionary.dictionary import Dictionary, decode, encode, reconstruct
 from dtinterp.dictionary.evaluation.acting import Acting
 from dtinterp.dictionary.evaluation.behaviour import (
     AtDecisions,
@@ -27,7 +28,7 @@ from dtinterp.dictionary.evaluation.card import HeldOut, inputs_of, require_vari
 from dtinterp.dictionary.evaluation.criteria import Verdict
 from dtinterp.dictionary.evaluation.hierarchy import Hierarchy
 from dtinterp.dictionary.evaluation.matching import Consistency
-from dtinterp.dictionary.rows.table import RowSource, rows_at
+from dtinterp.dictionary.rows.table import RowSource, check_rows, rows_at
 from dtinterp.foundation.bootstrap import resample
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval

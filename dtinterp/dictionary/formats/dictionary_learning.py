@@ -21,7 +21,12 @@ from dtinterp.dictionary.formats.weights import (
     read_weights,
     without_input_bias,
 )
-from dtinterp.dictionary.kinds import L1, BatchTopK, Gated, JumpReLU, Kind, TopK
+from dtinterp.dictionary.kinds import Kind
+from dtinterp.dictionary.kinds.autoencoders.batch_topk import BatchTopK
+from dtinterp.dictionary.kinds.autoencoders.gated import Gated
+from dtinterp.dictionary.kinds.autoencoders.jump_relu import JumpReLU
+from dtinterp.dictionary.kinds.autoencoders.l1 import L1
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.foundation.errors import UserError
 
 CONFIG, WEIGHTS, PICKLE = "config.json", "ae.safetensors", "ae.pt"

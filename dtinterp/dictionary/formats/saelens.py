@@ -1,4 +1,4 @@
-"""A dictionary becomes a folder in SAELens's format, and such a folder, of version 6 or before, a dictionary.
+"""SAELens's format, written and read: a dictionary as a folder, of version 6 or before where it is read.
 
 The folder holds `cfg.json` and `sae_weights.safetensors`, for rows in the network's own units. Of SAELens's
 architectures, standard is our L1, topk TopK, jumprelu JumpReLU and gated Gated; BatchTopK and Matryoshka are read with
@@ -26,7 +26,11 @@ from dtinterp.dictionary.formats.weights import (
     read_weights,
     without_input_bias,
 )
-from dtinterp.dictionary.kinds import L1, Autoencoder, BatchTopK, Gated, JumpReLU, Kind, Matryoshka, TopK
+from dtinterp.dictionary.kinds import AUTOENCODERS, Kind
+from dtinterp.dictionary.kinds.autoencoders.gated import Gated
+from dtinterp.dictionary.kinds.autoencoders.jump_relu import JumpReLU
+from dtinterp.dictionary.kinds.autoencoders.l1 import L1
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.dictionary.stored import kind_of
 from dtinterp.foundation.artefacts.writing import draft_folder
 from dtinterp.foundation.errors import UserError
@@ -34,14 +38,7 @@ from dtinterp.foundation.errors import UserError
 CONFIG = "cfg.json"
 WEIGHTS = "sae_weights.safetensors"
 FILES = f"{CONFIG} and {WEIGHTS}"
-ARCHITECTURES: Mapping[type[Autoencoder], str] = {
-    L1: "standard",
-    TopK: "topk",
-    JumpReLU: "jumprelu",
-    BatchTopK: "jumprelu",
-    Matryoshka: "jumprelu",
-    Gated: "gated",
-}
+ARCHITECTURES = {kind: kind.saelens for kind in AUTOENCODERS if kind.saelens}
 AVERAGE_NORM = "expected_average_only_in"
 """All rows are multiplied by one number, which SAELens can fold into the weights."""
 SCALING = ("finetuning_scaling_factor", "scaling_factor")
@@ -62,7 +59,7 @@ def export_saelens(path: Path, dictionary: Dictionary) -> Path:
     cannot write.
     """
     kind = dictionary.kind
-    if not isinstance(kind, Autoencoder):
+    if kind.saelens is None:
         known = ", ".join(each.__name__ for each in ARCHITECTURES)
         raise UserError(f"SAELens knows no {type(kind).__name__}, expected one of {known}: export an autoencoder.")
     if path.exists():
@@ -169,10 +166,10 @@ def _of_today(told: Mapping[str, object], file: Path) -> Mapping[str, object]:
     }
 
 
-def _config(dictionary: Dictionary, kind: Autoencoder) -> dict[str, object]:
-    sparsity = {"k": kind.k, "rescale_acts_by_decoder_norm": False} if isinstance(kind, TopK) else {}
+def _config(dictionary: Dictionary, kind: Kind) -> dict[str, object]:
+    sparsity = {"k": asdict(kind)["k"], "rescale_acts_by_decoder_norm": False} if kind.saelens == "topk" else {}
     return {
-        "architecture": ARCHITECTURES[type(kind)],
+        "architecture": kind.saelens,
         "d_in": dictionary.d_model,
         "d_sae": dictionary.width,
         "dtype": "float32",
@@ -192,7 +189,7 @@ def _config(dictionary: Dictionary, kind: Autoencoder) -> dict[str, object]:
 def _written(dictionary: Dictionary) -> Tensors:
     """Return the weights by SAELens's names; a gate shares the magnitude's weights, so `r_mag` is zero."""
     tensors = {name: tensor for name, tensor in dictionary.tensors.items() if name != "scale"}
-    if isinstance(dictionary.kind, Gated):
+    if dictionary.kind.saelens == "gated":
         b_mag, threshold = tensors.pop("b_enc"), tensors.pop("threshold")
         tensors |= {"b_mag": b_mag, "b_gate": b_mag - threshold, "r_mag": torch.zeros_like(b_mag)}
     return tensors

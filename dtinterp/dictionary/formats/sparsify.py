@@ -17,7 +17,7 @@ from dtinterp.dictionary.formats.weights import (
     read_weights,
     require_off,
 )
-from dtinterp.dictionary.kinds import TopK
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 
 CONFIG, WEIGHTS = "cfg.json", "sae.safetensors"
 FILES = f"{CONFIG} and {WEIGHTS}"

@@ -1,17 +1,17 @@
-"""Activations from anywhere become one table of rows, and rows become normalised ones with weights."""
+"""Tables of activation rows from anywhere: read, checked, normalised, and paired with what a layer makes of them."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
-from dtinterp.dictionary.dictionary import check_rows
-from dtinterp.dictionary.training.initialization import Batch
+from dtinterp.dictionary.rows.batches import Batch
 from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.foundation.artefacts.manifest import MANIFEST
 from dtinterp.foundation.artefacts.reading import read_array, read_tensors
@@ -23,6 +23,33 @@ RowSource: TypeAlias = Numbers | Path | Iterable[Numbers]
 """A table, a file that holds one (`.npy`, `.safetensors`), a folder that `dtinterp harvest` wrote, or several."""
 HARVEST, VALUE, ROWS_FILE = "activations", "value", "tensors.value.safetensors"
 """What a harvest is called, its tensor of rows, and the file that holds them."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Rows that a layer read and the rows that it wrote. Raises `UserError` where there is nothing to learn."""
+
+    inputs: Float32[Tensor, "row d_in"]
+    outputs: Float32[Tensor, "written d_out"]
+    """as many as inputs, in the same order"""
+    site: str = ""
+    """what was read and written, such as blocks.0.mlp"""
+    weights: Float[Tensor, " row"] | Int64[Tensor, " row"] | None = None
+    """how often each pair counts, >= 0, any sum; None: once"""
+
+    def __post_init__(self) -> None:
+        """Refuse tables of different number, NaN, and inputs that are all alike."""
+        if len(self.inputs) != len(self.outputs):
+            raise UserError(
+                f"There are {len(self.inputs)} inputs and {len(self.outputs)} outputs, expected as many: give pairs."
+            )
+        for rows in (self.inputs, self.outputs):
+            check_rows(rows, rows.shape[1])
+        if (self.inputs == self.inputs[0]).all():
+            raise UserError(
+                f"All {len(self.inputs)} inputs are the same vector, expected at least 2 distinct ones: harvest more "
+                "varied windows."
+            )
 
 
 def as_rows(source: RowSource) -> Float32[Tensor, "row d_model"]:
@@ -67,6 +94,20 @@ def normalise(rows: Float32[Tensor, "row d_model"], weights: Tensor | None) -> t
     weight = _weight(rows, weights)
     scale = (weight @ rows.norm(dim=1)) / sqrt(rows.shape[1])
     return Batch(rows / scale, weight), scale
+
+
+def check_rows(rows: Float[Tensor, "row d_model"], d_model: int) -> None:
+    """Raise `UserError` where there are no rows, they are not `d_model` long, or a number in them is not finite."""
+    if rows.shape[0] == 0:
+        raise UserError("There are 0 rows, expected at least 1: harvest activations first.")
+    if rows.shape[1] != d_model:
+        raise UserError(
+            f"The rows have length {rows.shape[1]}, expected {d_model}: use rows of the site that the dictionary was "
+            "fitted on."
+        )
+    if not rows.isfinite().all():
+        bad = int((~rows.isfinite()).any(dim=1).sum())
+        raise UserError(f"{bad} of {len(rows)} rows hold NaN or infinity, expected finite numbers: check their model.")
 
 
 def _table(numbers: Numbers) -> Float32[Tensor, "row d_model"]:

@@ -1,31 +1,37 @@
-"""Batches of normalised rows become the weights of many autoencoders by gradient descent, as one computation."""
+"""Gradient descent of many autoencoders or transcoders of one kind, as one computation, one step at a time."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from math import log
+from dataclasses import dataclass, fields, replace
 
 import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
+from dtinterp.dictionary.batched.losses import Loss, LossInputs
+from dtinterp.dictionary.batched.parameters import Parameters, initialise
 from dtinterp.dictionary.config import FitConfig
-from dtinterp.dictionary.kinds import L1, UNIT_DECODER, Autoencoder, Gated, JumpReLU, TopK
-from dtinterp.dictionary.schedule import set_learning_rate
-from dtinterp.dictionary.training.dead_features import is_renewal, renew
-from dtinterp.dictionary.training.initialization import Batch, Parameters, initialise
-from dtinterp.dictionary.training.losses import Loss, loss_of
+from dtinterp.dictionary.kinds.kind import Weights
+from dtinterp.dictionary.kinds.learned import LearnedKind
+from dtinterp.dictionary.rows.batches import Batch
 from dtinterp.foundation import seeding
+from dtinterp.foundation.jobs.resume import Moments, prefixed, under
 
 THRESHOLD_RATE = 0.02
 """How far a batch's threshold draws the running one towards it."""
+FALL = 0.2
+"""Share of the steps over which the learning rate falls to zero (Templeton et al. 2024)."""
 
 
 @dataclass(frozen=True)
-class Descent:
-    """Autoencoders of one type and one width, with what changes them, one step at a time."""
+class StackDescent:
+    """Members of one kind and one width, with what changes them, one step at a time."""
 
     parameters: Parameters
     optimiser: torch.optim.Optimizer
+    kind: LearnedKind
+    """of the first, which speaks for all"""
+    settings: Mapping[str, Sequence[float]]
+    """of the kind, by name: one of each member"""
     configs: tuple[FitConfig, ...]
     silence: Int64[Tensor, "member feature"]
     """steps gone by since each feature fired"""
@@ -36,67 +42,54 @@ class Descent:
 
     @classmethod
     def begin(
-        cls,
-        b_dec: Float32[Tensor, "member d_model"],
-        configs: Sequence[FitConfig],
-        generators: Sequence[torch.Generator],
-    ) -> "Descent":
-        """Start at `b_dec` with random directions; decoder rows have norm 0.1 for L1, 1 for all others."""
-        config = configs[0]
-        decoder_norm = 0.1 if isinstance(config.kind, L1) else 1.0
-        parameters = initialise(b_dec, config.width, decoder_norm=decoder_norm, generators=generators)
-        parameters = _with_gates(parameters, [each.kind for each in configs])
+        cls, origin: Mapping[str, Tensor], configs: Sequence[FitConfig], generators: Sequence[torch.Generator]
+    ) -> "StackDescent":
+        """Start with random directions at `origin`, the members' b_dec, with W_skip where their kind has one."""
+        kinds = [config.kind for config in configs if isinstance(config.kind, LearnedKind)]
+        kind = kinds[0]
+        settings = {each.name: [float(getattr(own, each.name)) for own in kinds] for each in fields(kind)}
+        norm = kind.decoder_norm
+        drawn = initialise(origin["b_dec"], configs[0].width, decoder_norm=norm, generators=generators)
+        skip = {"W_skip": origin["W_skip"].clone()} if "W_skip" in origin else {}
+        parameters = kind.start(replace(drawn, **skip), settings)
         for tensor in parameters.tensors:
             tensor.requires_grad_()
         return cls(
             parameters,
             torch.optim.Adam(parameters.tensors, fused=True),
+            kind,
+            settings,
             tuple(configs),
             silence=torch.zeros_like(parameters.b_enc, dtype=torch.int64),
             threshold=torch.full_like(parameters.b_enc[:, 0], torch.nan),
             seeds=tuple(int(torch.randint(2**62, (), generator=each)) for each in generators),
         )
 
-    @property
-    def kinds(self) -> list[Autoencoder]:
-        """What each member is."""
-        return [config.kind for config in self.configs if isinstance(config.kind, Autoencoder)]
-
-    @property
-    def learnt(self) -> Mapping[str, Tensor]:
-        """What its optimiser changes, by name."""
-        return self.parameters.named
-
-    @property
-    def remembered(self) -> Mapping[str, Tensor]:
-        """What else the next step depends on, by name."""
-        return {"silence": self.silence, "threshold": self.threshold}
-
     def step(self, batch: Batch, step: int) -> Loss:
-        """Take step number `step`, from 1; decoder rows move along the unit sphere, but for L1."""
+        """Take step number `step`, from 1."""
         config = self.configs[0]
         set_learning_rate(self.optimiser, config, step)
         rise = min(1.0, step / max(1.0, config.warmup * config.n_steps))
         is_silent = self.silence >= config.silent_steps
-        loss = loss_of(self.kinds, self.parameters, batch, is_silent=is_silent, rise=rise)
+        loss = self.kind.loss(LossInputs(self.parameters, batch, is_silent, rise, self.settings))
         self.optimiser.zero_grad()
         loss.total.sum().backward()
-        is_unit = isinstance(config.kind, UNIT_DECODER)
-        if is_unit:
+        if self.kind.has_unit_decoder:
             _keep_tangent(self.parameters.W_dec)
         self.optimiser.step()
-        if is_unit:
+        if self.kind.has_unit_decoder:
             _keep_unit(self.parameters.W_dec)
         self._remember(loss)
-        if isinstance(config.kind, L1) and is_renewal(step, config.n_steps):
-            self._renew(batch, step)
+        self._resample(batch, step)
         return loss
 
-    def _renew(self, batch: Batch, step: int) -> None:
-        is_silent = self.silence >= self.configs[0].silent_steps
-        generators = [seeding.generator(seed, f"renewal/{step}") for seed in self.seeds]
-        renew(self.parameters, self.optimiser, batch, is_silent=is_silent, generators=generators)
-        self.silence.masked_fill_(is_silent, 0)
+    def _resample(self, batch: Batch, step: int) -> None:
+        resample = self.kind.resampling(step, self.configs[0].n_steps)
+        if resample is not None:
+            is_silent = self.silence >= self.configs[0].silent_steps
+            generators = [seeding.generator(seed, f"renewal/{step}") for seed in self.seeds]
+            resample(self.parameters, self.optimiser, batch, is_silent=is_silent, generators=generators)
+            self.silence.masked_fill_(is_silent, 0)
 
     @torch.no_grad()
     def _remember(self, loss: Loss) -> None:
@@ -107,43 +100,37 @@ class Descent:
             self.threshold.copy_(torch.where(is_first, loss.threshold, drawn))
 
     @torch.no_grad()
-    def weights(self) -> list[dict[str, Tensor]]:
-        """Return each member's weights as a dictionary names them."""
-        parameters, threshold = self._read_off()
-        stacked = {name: getattr(parameters, name) for name in ("W_enc", "b_enc", "W_dec", "b_dec")}
-        stacked |= {} if threshold is None else {"threshold": threshold}
+    def weights(self) -> list[Weights]:
+        """Return each member's weights as a dictionary or map names them."""
+        stacked = self.kind.finish(self.parameters, self.threshold)
         return [
             {name: tensor[member].detach().contiguous().clone() for name, tensor in stacked.items()}
             for member in range(len(self.configs))
         ]
 
-    def _read_off(self) -> tuple[Parameters, Float32[Tensor, "member feature"] | None]:
-        """Return the weights with which rows are read once training is over, and the thresholds where there are any."""
-        match self.parameters:
-            case Parameters(log_threshold=Tensor() as log_threshold):
-                return self.parameters, log_threshold.exp()
-            case Parameters(b_gate=Tensor() as b_gate, r_mag=Tensor() as r_mag) as gated:
-                gain = r_mag.exp()  # member feature
-                threshold = (gated.b_enc - gain * b_gate).clamp_min(0)
-                return replace(gated, W_enc=gated.W_enc * gain[:, None]), threshold
-            case parameters if isinstance(self.configs[0].kind, L1 | TopK):
-                return parameters.with_unit_decoder(), None
-            case parameters:
-                return parameters, self.threshold[:, None].expand_as(parameters.b_enc)
+    def state_dict(self) -> Mapping[str, Tensor]:
+        """Return all that changes from step to step."""
+        return self._changing | prefixed("moments", Moments(self.optimiser).state_dict())
+
+    @torch.no_grad()
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Put it back in place. Raises ValueError where it is of other shapes."""
+        for name, tensor in self._changing.items():
+            if tensor.shape != state[name].shape:
+                raise ValueError(f"{name} has shape {tuple(state[name].shape)}, not {tuple(tensor.shape)}")
+        Moments(self.optimiser).load_state_dict(under("moments", state))
+        for name, tensor in self._changing.items():
+            tensor.copy_(state[name])
+
+    @property
+    def _changing(self) -> dict[str, Tensor]:
+        return {"silence": self.silence, "threshold": self.threshold, **self.parameters.named}
 
 
-def _with_gates(parameters: Parameters, kinds: Sequence[object]) -> Parameters:
-    match kinds[0]:
-        case JumpReLU():
-            start = [log(kind.bandwidth) for kind in kinds if isinstance(kind, JumpReLU)]
-            columns = torch.tensor(start, device=parameters.b_enc.device)[:, None]
-            return replace(parameters, log_threshold=columns.expand_as(parameters.b_enc).clone())
-        case Gated():
-            return replace(
-                parameters, b_gate=torch.zeros_like(parameters.b_enc), r_mag=torch.zeros_like(parameters.b_enc)
-            )
-        case _:
-            return parameters
+def set_learning_rate(optimiser: torch.optim.Optimizer, config: FitConfig, step: int) -> None:
+    """Give the optimiser its rate for step number `step`, from 1: it falls linearly to zero over the last steps."""
+    for group in optimiser.param_groups:
+        group["lr"] = config.learning_rate * min(1.0, (1 - (step - 1) / config.n_steps) / FALL)
 
 
 def _keep_tangent(W_dec: Tensor) -> None:

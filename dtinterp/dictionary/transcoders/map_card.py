@@ -10,11 +10,12 @@ from jaxtyping import Bool, Float32, Float64, Int64
 from torch import Tensor
 
 from dtinterp.dictionary.codes import Codes
+from dtinterp.dictionary.dictionary import RowMap, encode, reconstruct
 from dtinterp.dictionary.evaluation.acting import Acting
 from dtinterp.dictionary.evaluation.behaviour import Effects
 from dtinterp.dictionary.evaluation.card import Inputs, inputs_of, is_among, require_variety
+from dtinterp.dictionary.kinds import MAP_KINDS
 from dtinterp.dictionary.stored import AGAIN, kind_of, require_parts
-from dtinterp.dictionary.transcoders.maps import MAP_KINDS, RowMap, apply_map, encode_map
 from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.artefacts.soundness import settings_of, understood
 from dtinterp.foundation.bootstrap import resample
@@ -71,8 +72,8 @@ def map_card(
     if not len(inputs) == len(outputs) == len(cluster):
         raise UserError(f"There are {len(inputs)} inputs, {len(outputs)} outputs and {len(cluster)} cluster labels.")
     require_variety(inputs_of(outputs))
-    codes = encode_map(row_map, inputs)
-    columns = _columns(outputs, apply_map(row_map, inputs, codes), codes)
+    codes = encode(row_map, inputs)
+    columns = _columns(outputs, reconstruct(row_map, inputs, codes), codes)
     resampled = resample(columns, cluster.cpu().numpy(), generator)
     is_new = ~is_among(inputs, fitted)
     card = MapCard(

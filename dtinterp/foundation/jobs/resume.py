@@ -1,4 +1,4 @@
-"""A training under way becomes a file, and the file a training that goes on as if nothing had happened."""
+"""Work under way as a file: what changes in it is suspended, and resumed as if nothing had happened."""
 
 import json
 from collections.abc import Mapping
@@ -14,18 +14,75 @@ from dtinterp.foundation.artefacts.sealed import REMOVE, read_sealed, write_seal
 from dtinterp.foundation.artefacts.soundness import understanding
 from dtinterp.foundation.errors import UserError
 
+LONGEST = 40
+"""Characters of a setting that is told where it differs; of longer ones only the name is."""
+
 
 @runtime_checkable
 class Carried(Protocol):
-    """What else changes during a training, such as worlds in the middle of their episodes."""
+    """What changes while work is under way, such as weights, or worlds in the middle of their episodes."""
 
     def state_dict(self) -> Mapping[str, Tensor]:
         """Return all of it as tensors."""
         ...
 
-    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+    def load_state_dict(self, state: Mapping[str, Tensor], /) -> object:
         """Go on from there."""
         ...
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """Work that may be suspended."""
+
+    @property
+    def what(self) -> str:
+        """What it is called in sentences."""
+        ...
+
+    @property
+    def identity(self) -> Mapping[str, JSON]:
+        """Its settings and the hash of its data, by name: what tells it from other work."""
+        ...
+
+    @property
+    def parts(self) -> Mapping[str, Carried]:
+        """All that changes, by name, in the order in which it is resumed: what checks its state comes first."""
+        ...
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What an optimizer remembers of each weight, by the weight's number."""
+
+    optimizer: torch.optim.Optimizer
+
+    def state_dict(self) -> Mapping[str, Tensor]:
+        """Return the memories of all weights."""
+        states = self.optimizer.state_dict()["state"]
+        return {name: tensor for index, state in states.items() for name, tensor in prefixed(str(index), state).items()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Put them back, laid out in memory as the weights are.
+
+        Raises ValueError where one has another shape than its weight, or not all weights have the same kinds of memory.
+        """
+        weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
+        states: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in state.items():
+            index, _, kind = name.partition("/")
+            states.setdefault(int(index), {})[kind] = _laid_out(tensor, weights[int(index)], name)
+        if len({frozenset(each) for each in states.values()}) > 1:
+            raise ValueError("the optimizer remembers more of some weights than of others")
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": states})
+
+
+def _laid_out(tensor: Tensor, weight: Tensor, name: str) -> Tensor:
+    if tensor.dim() and tensor.shape != weight.shape:
+        raise ValueError(f"{name} has shape {tuple(tensor.shape)}, not {tuple(weight.shape)}")
+    if not tensor.dim() and not tensor >= 0:
+        raise ValueError(f"{name} is {float(tensor)}, expected a number of steps")
+    return torch.empty_like(weight, requires_grad=False).copy_(tensor) if tensor.dim() else tensor
 
 
 @dataclass(frozen=True)
@@ -38,54 +95,36 @@ class Training:
     """its settings and the hash of its data, by name"""
     carried: Mapping[str, Carried] = field(default_factory=dict)
     """what else changes, by name"""
+    what: str = "training"
+
+    @property
+    def parts(self) -> Mapping[str, Carried]:
+        """Optimizer, model, and what else changes."""
+        others = {f"carried/{name}": each for name, each in self.carried.items()}
+        return {"optimizer": Moments(self.optimizer), "model": self.model, **others}
 
 
-def suspend(path: Path, training: Training, step: int) -> None:
-    """Write a training with its number of finished steps; the old file stays whole until the new one is."""
-    tensors = prefixed("model", training.model.state_dict())
-    for index, state in training.optimizer.state_dict()["state"].items():
-        tensors |= prefixed(f"optimizer/{index}", state)
-    for name, carried in training.carried.items():
-        tensors |= prefixed(f"carried/{name}", carried.state_dict())
-    write_sealed(path, tensors, {"step": json.dumps(step), "identity": json.dumps(dict(training.identity))})
+def suspend(path: Path, work: Resumable, step: int) -> None:
+    """Write work with its number of finished steps; the old file stays whole until the new one is."""
+    tensors: dict[str, Tensor] = {}
+    for name, part in work.parts.items():
+        tensors |= prefixed(name, part.state_dict())
+    write_sealed(path, tensors, {"step": json.dumps(step), "identity": json.dumps(dict(work.identity))})
 
 
-def resume(path: Path, training: Training) -> int:
-    """Put a suspended training back and return its finished steps; 0 where there is none.
+def resume(path: Path, work: Resumable) -> int:
+    """Put suspended work back and return its finished steps; 0 where there is none.
 
-    Raises `UserError` where the file is damaged or of another training, and then leaves `training` as it was.
+    Raises `UserError` where the file is damaged or of other work, and then leaves `work` as it was.
     """
     if not path.exists():
         return 0
-    found = _read(path)
-    _require_same(path, found.identity, training.identity)
-    with understanding(path, "training under way", advice=REMOVE):
-        states = _moments(found.tensors, training.optimizer)
-        training.model.load_state_dict(under("model", found.tensors))
-        training.optimizer.load_state_dict({**training.optimizer.state_dict(), "state": states})
-        for name, carried in training.carried.items():
-            carried.load_state_dict(under(f"carried/{name}", found.tensors))
+    found = _read(path, work.what)
+    _require_same(path, found.identity, work)
+    with understanding(path, f"{work.what} under way", advice=REMOVE):
+        for name, part in work.parts.items():
+            part.load_state_dict(under(name, found.tensors))
     return found.step
-
-
-def _moments(tensors: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> dict[int, dict[str, Tensor]]:
-    """Return what the optimiser remembers of each weight, by number.
-
-    Raises ValueError where that is not laid out as the weight is, or not the same kinds of memory for all.
-    """
-    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    states: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in under("optimizer", tensors).items():
-        index, _, kind = name.partition("/")
-        weight = weights[int(index)]
-        if tensor.dim() and tensor.shape != weight.shape:
-            raise ValueError(f"{kind} of weight {index} has shape {tuple(tensor.shape)}, not {tuple(weight.shape)}")
-        if not tensor.dim() and not tensor >= 0:
-            raise ValueError(f"{kind} of weight {index} is {float(tensor)}, expected a number of steps")
-        states.setdefault(int(index), {})[kind] = tensor
-    if len({frozenset(state) for state in states.values()}) > 1:
-        raise ValueError("the optimiser remembers more of some weights than of others")
-    return states
 
 
 def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -106,19 +145,24 @@ class _Suspended:
     tensors: Mapping[str, Tensor]
 
 
-def _read(path: Path) -> _Suspended:
+def _read(path: Path, what: str) -> _Suspended:
     tensors, notes = read_sealed(path)
     step, identity = (parse_json(notes.get(name, ""), f"{name} in {path}") for name in ("step", "identity"))
     if not isinstance(step, int) or step < 0 or not isinstance(identity, dict):
-        raise UserError(f"{path} is no training under way: {REMOVE}.")
+        raise UserError(f"{path} is no {what} under way: {REMOVE}.")
     return _Suspended(step, identity, tensors)
 
 
-def _require_same(path: Path, old: Mapping[str, object], new: Mapping[str, JSON]) -> None:
-    names = sorted(old.keys() | new.keys())
-    differences = [f"{name} {old.get(name)}, not {new.get(name)}" for name in names if old.get(name) != new.get(name)]
-    if differences:
+def _require_same(path: Path, old: Mapping[str, object], work: Resumable) -> None:
+    new = work.identity
+    names = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
+    if names:
+        told = ", ".join(_difference(name, str(old.get(name)), str(new.get(name))) for name in names)
         raise UserError(
-            f"{path} is a training under way with {', '.join(differences)}: "
-            "ask for the same again to go on, or remove the file to train from the start."
+            f"{path} is a {work.what} under way with {told}: ask for the same again to go on, or remove the file to "
+            "begin from the start."
         )
+
+
+def _difference(name: str, old: str, new: str) -> str:
+    return f"another {name}" if max(len(old), len(new)) > LONGEST else f"{name} {old}, not {new}"

@@ -7,23 +7,21 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.kinds import (
-    L1,
-    THRESHOLDED,
-    BatchTopK,
-    Gated,
-    Ica,
-    Identity,
-    Items,
-    JumpReLU,
-    Kind,
-    KMeans,
-    Matryoshka,
-    Pca,
-    Random,
-    SemiNmf,
-    TopK,
-)
+from dtinterp.dictionary.kinds import Kind
+from dtinterp.dictionary.kinds.autoencoders.batch_topk import BatchTopK
+from dtinterp.dictionary.kinds.autoencoders.gated import Gated
+from dtinterp.dictionary.kinds.autoencoders.jump_relu import JumpReLU
+from dtinterp.dictionary.kinds.autoencoders.l1 import L1
+from dtinterp.dictionary.kinds.autoencoders.matryoshka import Matryoshka
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
+from dtinterp.dictionary.kinds.baselines.ica import Ica
+from dtinterp.dictionary.kinds.baselines.identity import Identity
+from dtinterp.dictionary.kinds.baselines.items import Items
+from dtinterp.dictionary.kinds.baselines.kmeans import KMeans
+from dtinterp.dictionary.kinds.baselines.pca import Pca
+from dtinterp.dictionary.kinds.baselines.random import Random
+from dtinterp.dictionary.kinds.baselines.semi_nmf import SemiNmf
+from dtinterp.dictionary.kinds.computed import Numbered
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def _random_dictionary(kind: Kind, width: int, d_model: int = 6, seed: int = 0) 
         scale=torch.tensor(1.7),
         site="hook_obs_embed",
         name="random",
-        threshold=torch.rand(width, generator=generator) if isinstance(kind, THRESHOLDED) else None,
+        threshold=torch.rand(width, generator=generator) if kind.has_threshold else None,
     )
 
 
@@ -88,7 +86,7 @@ KINDS: tuple[Kind, ...] = (
 @pytest.fixture(params=KINDS, ids=[type(kind).__name__ for kind in KINDS])
 def dictionary(request: pytest.FixtureRequest) -> Dictionary:
     """A dictionary of each kind with random weights, 6 long."""
-    narrow = isinstance(request.param, Pca | Ica | SemiNmf | KMeans)
+    narrow = isinstance(request.param, Numbered)
     return _random_dictionary(request.param, 5 if narrow else 11)
 
 

@@ -9,23 +9,21 @@ from torch import Tensor
 
 from dtinterp.dictionary import dictionary as module
 from dtinterp.dictionary.codes import Codes, pursue
-from dtinterp.dictionary.dictionary import Dictionary, check_width, decode, encode, encode_dense, reconstruct
-from dtinterp.dictionary.kinds import (
-    L1,
-    BatchTopK,
-    Gated,
-    Ica,
-    Identity,
-    Items,
-    JumpReLU,
-    Kind,
-    KMeans,
-    Matryoshka,
-    Pca,
-    Random,
-    SemiNmf,
-    TopK,
-)
+from dtinterp.dictionary.dictionary import Dictionary, decode, encode, encode_dense, reconstruct
+from dtinterp.dictionary.kinds import Kind
+from dtinterp.dictionary.kinds.autoencoders.batch_topk import BatchTopK
+from dtinterp.dictionary.kinds.autoencoders.gated import Gated
+from dtinterp.dictionary.kinds.autoencoders.jump_relu import JumpReLU
+from dtinterp.dictionary.kinds.autoencoders.l1 import L1
+from dtinterp.dictionary.kinds.autoencoders.matryoshka import Matryoshka
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
+from dtinterp.dictionary.kinds.baselines.ica import Ica
+from dtinterp.dictionary.kinds.baselines.identity import Identity
+from dtinterp.dictionary.kinds.baselines.items import Items
+from dtinterp.dictionary.kinds.baselines.kmeans import KMeans
+from dtinterp.dictionary.kinds.baselines.pca import Pca
+from dtinterp.dictionary.kinds.baselines.random import Random
+from dtinterp.dictionary.kinds.baselines.semi_nmf import SemiNmf
 from dtinterp.foundation.errors import UserError
 
 Rows = Float32[Tensor, "row d_model"]
@@ -147,17 +145,17 @@ def test_padding_decodes_to_nothing(dictionary: Dictionary) -> None:
 
 def test_parts_that_do_not_fit_are_refused(dictionary: Dictionary, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # as outside of tests
-    with pytest.raises(UserError, match=r"b_dec of 'random' has shape \(2,\), W_dec wants \(6,\): fit it again"):
+    with pytest.raises(UserError, match=r"b_dec of 'random' has shape \(2,\), expected \(6,\): fit it again"):
         replace(dictionary, b_dec=torch.zeros(2))
 
 
 def test_weights_that_are_not_finite_are_refused(dictionary: Dictionary) -> None:
-    with pytest.raises(UserError, match="'random' has weights that are not finite, or its scale"):
+    with pytest.raises(UserError, match="'random' has weights that are not finite"):
         replace(dictionary, b_dec=torch.full((6,), torch.nan))
 
 
 def test_a_scale_is_positive(dictionary: Dictionary) -> None:
-    with pytest.raises(UserError, match=r"its scale 0\.0 is not positive: fit it again"):
+    with pytest.raises(UserError, match=r"scale of 'random' is 0\.0, expected a positive number: fit it again"):
         replace(dictionary, scale=torch.tensor(0.0))
 
 
@@ -166,7 +164,7 @@ def test_a_threshold_is_there_just_where_the_kind_has_one(dictionary: Dictionary
         with pytest.raises(UserError, match=r"'random' is a .* with a threshold, which has none: fit it again"):
             replace(dictionary, threshold=torch.zeros(dictionary.width))
     else:
-        with pytest.raises(UserError, match=r"threshold of 'random' has shape None, W_dec wants \(11,\): fit it again"):
+        with pytest.raises(UserError, match=r"threshold of 'random' has shape None, expected \(11,\): fit it again"):
             replace(dictionary, threshold=None)
 
 
@@ -204,7 +202,7 @@ def test_no_rows_are_refused(dictionary: Dictionary) -> None:
 )
 def test_impossible_widths_are_refused(kind: Kind, width: int, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
-        check_width(kind, width)
+        kind.check_width(width)
 
 
 def test_moving_to_a_device_keeps_everything(dictionary: Dictionary, rows: Rows) -> None:

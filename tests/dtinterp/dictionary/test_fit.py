@@ -8,7 +8,15 @@ from torch import Tensor
 from dtinterp.dictionary.config import FitConfig, FitProgress, Watch
 from dtinterp.dictionary.dictionary import Dictionary, encode, encode_dense, reconstruct
 from dtinterp.dictionary.fit import fit, of_directions
-from dtinterp.dictionary.kinds import L1, BatchTopK, Gated, Items, JumpReLU, Kind, Matryoshka, Pca, TopK
+from dtinterp.dictionary.kinds import Kind
+from dtinterp.dictionary.kinds.autoencoders.batch_topk import BatchTopK
+from dtinterp.dictionary.kinds.autoencoders.gated import Gated
+from dtinterp.dictionary.kinds.autoencoders.jump_relu import JumpReLU
+from dtinterp.dictionary.kinds.autoencoders.l1 import L1
+from dtinterp.dictionary.kinds.autoencoders.matryoshka import Matryoshka
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
+from dtinterp.dictionary.kinds.baselines.items import Items
+from dtinterp.dictionary.kinds.baselines.pca import Pca
 from dtinterp.dictionary.rows.distinct import distinct_rows
 from dtinterp.foundation.errors import UserError
 

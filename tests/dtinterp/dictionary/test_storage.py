@@ -94,7 +94,7 @@ def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:
     )
     write_artefact(tmp_path / "dictionary", content, parents=(), seed=0)
     with pytest.raises(
-        UserError, match=r"is of kind Sparkling, expected one of TopK, BatchTopK, .*Identity: fit it again"
+        UserError, match=r"is of kind Sparkling, expected one of BatchTopK, Gated, .*SemiNmf: fit it again"
     ):
         load_dictionary(tmp_path / "dictionary")
 
@@ -138,7 +138,7 @@ def test_a_dictionary_without_a_card_is_not_judged(dictionary: Dictionary, paren
         ({}, {"W_dec": torch.zeros(4), "b_enc": torch.zeros(4).long()}, "has damaged W_dec, b_enc: fit it again"),
         ({"name": None}, {}, r"name is None \(.*\) in .*dictionary, where it cannot be"),
         ({"kind": [1]}, {}, r"kind is \[1\] \(.*\) in .*dictionary"),
-        ({"kind": {}}, {}, "is of kind None, expected one of TopK"),
+        ({"kind": {}}, {}, "is of kind None, expected one of BatchTopK"),
         ({"kind": {"type": "TopK", "k": "many"}}, {}, r"k is 'many' \(.*\) in .*dictionary"),
         (
             {"kind": {"type": "Matryoshka", "k": 1, "n_levels": 10**8}},

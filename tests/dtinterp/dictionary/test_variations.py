@@ -2,8 +2,11 @@ import pytest
 import torch
 
 from dtinterp.dictionary.config import FitConfig
-from dtinterp.dictionary.kinds import L1, BatchTopK, Pca, TopK
-from dtinterp.dictionary.stack import fit_stack
+from dtinterp.dictionary.fit import fit_stack
+from dtinterp.dictionary.kinds.autoencoders.batch_topk import BatchTopK
+from dtinterp.dictionary.kinds.autoencoders.l1 import L1
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
+from dtinterp.dictionary.kinds.baselines.pca import Pca
 from dtinterp.dictionary.variations import Variations, consistencies, varied
 from dtinterp.foundation.errors import UserError
 

@@ -6,7 +6,7 @@ import torch
 from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
-from dtinterp.dictionary.kinds import TopK
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.equivalence.certify import certify
 from dtinterp.equivalence.classes.verification import CertifyInputs
 from dtinterp.equivalence.compared_partitions import (
@@ -38,7 +38,7 @@ def dictionary() -> Dictionary:
     """Sixteen directions at random, of which the two that fit best are active."""
     directions, zero = torch.randn(16, 16, generator=generator(0, "dictionary")), torch.zeros(16)
     parts = (directions, zero, directions.T.contiguous(), zero)
-    return Dictionary(*parts, TopK(2), torch.tensor(1.0), "hook_obs_embed", "drawn")
+    return Dictionary(*parts, TopK(2), "hook_obs_embed", "drawn", torch.tensor(1.0))
 
 
 @pytest.fixture(scope="module")

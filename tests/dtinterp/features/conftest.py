@@ -10,7 +10,7 @@ from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.fit import fit
-from dtinterp.dictionary.kinds import TopK
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.model.network.transformer import DecisionTransformer
 
 SITE = "hook_obs_embed"

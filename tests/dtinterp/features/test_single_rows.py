@@ -6,7 +6,7 @@ from dtinterp.activations.harvest import Activations
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense, reconstruct
 from dtinterp.dictionary.fit import fit
-from dtinterp.dictionary.kinds import Pca
+from dtinterp.dictionary.kinds.baselines.pca import Pca
 from dtinterp.features.single_rows import TokenErrors, seen_in, token_errors
 from dtinterp.foundation.errors import UserError
 

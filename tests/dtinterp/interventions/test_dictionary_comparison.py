@@ -13,7 +13,8 @@ from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.fit import fit
-from dtinterp.dictionary.kinds import Pca, TopK
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
+from dtinterp.dictionary.kinds.baselines.pca import Pca
 from dtinterp.features.single_rows import token_errors
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator

@@ -7,7 +7,7 @@ from transformer_lens.hook_points import HookPoint
 from dtinterp.activations.sites import slots_at
 from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.kinds import Pca
+from dtinterp.dictionary.kinds.baselines.pca import Pca
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.controls import random_directions
 from dtinterp.interventions.edits.directions import AblateDirection, AddDirection, SetDirection

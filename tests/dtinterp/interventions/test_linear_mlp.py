@@ -7,7 +7,7 @@ from jaxtyping import Float32
 from torch import Tensor, nn
 
 from dtinterp.dataset.windows import Windows
-from dtinterp.dictionary.transcoders.maps import apply_map
+from dtinterp.dictionary.dictionary import reconstruct
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.linear_mlp import by_feature, excess_loss, largest_by_chance, linear_mlp
 from dtinterp.model.network.transformer import DecisionTransformer
@@ -49,7 +49,7 @@ def test_excess_is_the_difference_of_two_losses_counted_slot_by_slot(
     with torch.no_grad():
         intact = model.run_with_hooks(windows, items, fwd_hooks=[("blocks.1.hook_resid_mid", keep)])
         read = model.layers[1].ln2.fused(seen["stream"])[:, 1::3]  # batch slot d_model
-        written = apply_map(found.fitted, read.flatten(0, 1)).view_as(read)
+        written = reconstruct(found.fitted, read.flatten(0, 1)).view_as(read)
 
         def put(activation: Tensor, **_: object) -> Tensor:
             for slot in range(10):

@@ -7,7 +7,7 @@ import torch
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.dictionary import reconstruct
 from dtinterp.dictionary.fit import fit
-from dtinterp.dictionary.kinds import Identity
+from dtinterp.dictionary.kinds.baselines.identity import Identity
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions import paired_rollouts
 from dtinterp.interventions.returns import ActingConfig, ModelReturns, arms_of, decision_frames

@@ -19,13 +19,17 @@ from dtinterp.commands.features.describe import DescribeConfig, describe
 from dtinterp.commands.models.harvest import HarvestConfig, harvest
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.dictionary.config import FitConfig
-from dtinterp.dictionary.kinds import Items, JumpReLU, Kind, TopK
+from dtinterp.dictionary.kinds import Kind
+from dtinterp.dictionary.kinds.autoencoders.jump_relu import JumpReLU
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
+from dtinterp.dictionary.kinds.baselines.items import Items
 from dtinterp.dictionary.rows.distinct import distinct_rows
 from dtinterp.dictionary.storage import load_dictionary, load_score
-from dtinterp.dictionary.training.resume import Run, suspend
+from dtinterp.dictionary.training.batched_training import Run
 from dtinterp.dictionary.variations import Variations
 from dtinterp.foundation.artefacts.artefact import Artefact, Content, write_artefact
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.jobs.resume import suspend
 from dtinterp.interventions.returns import ActingConfig
 from dtinterp.model.storage import load_model
 from dtinterp.subject.subject import open_subject

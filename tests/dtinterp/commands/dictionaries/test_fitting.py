@@ -7,7 +7,8 @@ import torch
 from dtinterp.activations.storage import Source, record_harvest
 from dtinterp.commands.dictionaries.fitting import Fitted, fit_to
 from dtinterp.dictionary.config import FitConfig
-from dtinterp.dictionary.kinds import Items, TopK
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
+from dtinterp.dictionary.kinds.baselines.items import Items
 from dtinterp.foundation.errors import UserError
 from dtinterp.subject.subject import Subject, open_subject
 

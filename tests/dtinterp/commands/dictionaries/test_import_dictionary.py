@@ -41,7 +41,7 @@ def test_rows_of_another_length_are_refused(small_study, tmp_path):
     from dtinterp.dictionary.config import FitConfig
     from dtinterp.dictionary.fit import fit
     from dtinterp.dictionary.formats.saelens import export_saelens
-    from dtinterp.dictionary.kinds import TopK
+    from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 
     rows = torch.randn(30, 5)
     config = FitConfig(TopK(2), width=8, n_steps=2)

@@ -12,7 +12,8 @@ from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.frame_table import ABSENT, FrameTable
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.fit import fit
-from dtinterp.dictionary.kinds import Identity, Pca
+from dtinterp.dictionary.kinds.baselines.identity import Identity
+from dtinterp.dictionary.kinds.baselines.pca import Pca
 from dtinterp.interventions.returns import ActingConfig, decision_frames
 from dtinterp.subject.subject import open_subject
 from environments.graph.state_graph import state_graph

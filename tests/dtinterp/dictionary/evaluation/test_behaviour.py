@@ -11,7 +11,7 @@ from torch import Tensor
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.evaluation.behaviour import Decisions, LogitsWith, RowEdit, effects
 from dtinterp.dictionary.evaluation.score import score_decisions
-from dtinterp.dictionary.kinds import TopK
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.foundation.errors import UserError
 
 N_ROWS, D_MODEL, N_ACTIONS = 60, 6, 4

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from dtinterp.dictionary.dictionary import Dictionary, encode, reconstruct
 from dtinterp.dictionary.evaluation.card import DENSITY_EDGES, RowCard, coherence, held_out_cards, is_among, row_card
-from dtinterp.dictionary.kinds import Identity, TopK
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
+from dtinterp.dictionary.kinds.baselines.identity import Identity
 from dtinterp.foundation.errors import UserError
 
 
@@ -68,7 +69,7 @@ def test_densities_are_counted_in_bins(random_dictionary, table: Tensor) -> None
 
 def test_a_perfect_dictionary_has_perfect_marks(table: Tensor) -> None:
     eye = torch.eye(6)
-    perfect = Dictionary(eye, torch.zeros(6), eye, torch.zeros(6), Identity(), torch.tensor(1.0), "", "identity")
+    perfect = Dictionary(eye, torch.zeros(6), eye, torch.zeros(6), Identity(), "", "identity", torch.tensor(1.0))
     card = _card(perfect, table[:-1])
     for measure, mark in {"fvu": 0, "explained_variance": 1, "cosine": 1, "shrinkage": 1, "relative_bias": 1}.items():
         assert getattr(card, measure).estimate == pytest.approx(mark, abs=1e-12)
@@ -77,7 +78,7 @@ def test_a_perfect_dictionary_has_perfect_marks(table: Tensor) -> None:
 
 def test_a_constant_offset_spoils_fvu_but_not_explained_variance(table: Tensor) -> None:
     eye = torch.eye(6)
-    perfect = Dictionary(eye, torch.zeros(6), eye, torch.zeros(6), Identity(), torch.tensor(1.0), "", "identity")
+    perfect = Dictionary(eye, torch.zeros(6), eye, torch.zeros(6), Identity(), "", "identity", torch.tensor(1.0))
     shifted = _card(replace(perfect, b_enc=torch.ones(6)), table)
     assert shifted.explained_variance.estimate == pytest.approx(1)
     assert shifted.fvu.estimate == pytest.approx(6 * 61 / float((table - table.mean(dim=0)).square().sum()), rel=1e-5)
@@ -85,7 +86,7 @@ def test_a_constant_offset_spoils_fvu_but_not_explained_variance(table: Tensor) 
 
 def test_a_short_reconstruction_shows_in_shrinkage_and_bias(table: Tensor) -> None:
     eye = torch.eye(6)
-    half = Dictionary(eye, torch.zeros(6), eye / 2, torch.zeros(6), Identity(), torch.tensor(1.0), "", "half")
+    half = Dictionary(eye, torch.zeros(6), eye / 2, torch.zeros(6), Identity(), "", "half", torch.tensor(1.0))
     card = _card(half, table)
     assert card.shrinkage.estimate == pytest.approx(0.5)
     assert card.relative_bias is not None
@@ -205,7 +206,7 @@ def test_a_row_that_is_the_mean_spoils_no_interval(dictionary: Dictionary, rows:
 
 def test_a_dictionary_that_writes_nothing_has_no_bias(rows: Tensor) -> None:
     eye = torch.eye(6)
-    mute = Dictionary(eye, torch.zeros(6), eye * 0, torch.zeros(6), Identity(), torch.tensor(1.0), "", "mute")
+    mute = Dictionary(eye, torch.zeros(6), eye * 0, torch.zeros(6), Identity(), "", "mute", torch.tensor(1.0))
     card = _card(mute, rows)
     assert card.relative_bias is None
     assert card.fvu.estimate >= 1

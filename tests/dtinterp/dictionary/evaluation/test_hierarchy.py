@@ -5,7 +5,7 @@ import torch
 
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.evaluation.hierarchy import Concept, f1, hierarchies
-from dtinterp.dictionary.kinds import L1
+from dtinterp.dictionary.kinds.autoencoders.l1 import L1
 
 N_PARTS, N_ROWS, D = 4, 200, 9
 

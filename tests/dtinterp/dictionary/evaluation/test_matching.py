@@ -8,8 +8,8 @@ from torch import Tensor
 
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.evaluation.matching import consistency, identifiable, matched_cosine, recovery, without_gauge
-from dtinterp.dictionary.kinds import TopK
-from dtinterp.dictionary.stack import fit_stack
+from dtinterp.dictionary.fit import fit_stack
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.foundation.errors import UserError
 
 

@@ -10,7 +10,8 @@ from torch import Tensor
 from dtinterp.dictionary.dictionary import Dictionary, encode, reconstruct
 from dtinterp.dictionary.evaluation.behaviour import Behaviour, LogitsWith, RowEdit
 from dtinterp.dictionary.evaluation.score import DictionaryScore, score
-from dtinterp.dictionary.kinds import Pca, TopK
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
+from dtinterp.dictionary.kinds.baselines.pca import Pca
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval
 

@@ -9,10 +9,19 @@ from torch import Tensor
 
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense, reconstruct
 from dtinterp.dictionary.formats.saelens import export_saelens, folded, read
-from dtinterp.dictionary.kinds import L1, Autoencoder, BatchTopK, Gated, Identity, JumpReLU, Kind, Matryoshka, Pca, TopK
+from dtinterp.dictionary.kinds import Kind
+from dtinterp.dictionary.kinds.autoencoders.batch_topk import BatchTopK
+from dtinterp.dictionary.kinds.autoencoders.gated import Gated
+from dtinterp.dictionary.kinds.autoencoders.jump_relu import JumpReLU
+from dtinterp.dictionary.kinds.autoencoders.l1 import L1
+from dtinterp.dictionary.kinds.autoencoders.matryoshka import Matryoshka
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
+from dtinterp.dictionary.kinds.baselines.identity import Identity
+from dtinterp.dictionary.kinds.baselines.pca import Pca
+from dtinterp.dictionary.kinds.learned import LearnedKind
 from dtinterp.foundation.errors import UserError
 
-KINDS: list[Autoencoder] = [TopK(3), L1(0.5), JumpReLU(0.5), Gated(0.5), BatchTopK(3), Matryoshka(3, 2)]
+KINDS: list[LearnedKind] = [TopK(3), L1(0.5), JumpReLU(0.5), Gated(0.5), BatchTopK(3), Matryoshka(3, 2)]
 Make = Callable[..., Dictionary]
 named = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: type(kind).__name__)
 
@@ -106,7 +115,9 @@ def test_a_gate_with_a_gain_is_read_alike(random_dictionary: Make, rows: Tensor,
 
 @pytest.mark.parametrize("kind", [Pca(11), Identity()], ids=lambda kind: type(kind).__name__)
 def test_baselines_have_no_equal_in_saelens(kind: Kind, random_dictionary: Make, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"SAELens knows no .*, expected one of L1, TopK.*: export an autoencoder"):
+    with pytest.raises(
+        UserError, match=r"SAELens knows no .*, expected one of BatchTopK, .*TopK: export an autoencoder"
+    ):
         export_saelens(tmp_path / "sae", random_dictionary(kind, width=11))
 
 
@@ -120,7 +131,7 @@ def test_a_folder_that_exists_is_left_alone(random_dictionary: Make, tmp_path: P
     [
         (
             {"architecture": "temporal"},
-            "is of architecture 'temporal' of SAELens, expected one of standard, topk, jumpr",
+            "is of architecture 'temporal' of SAELens, expected one of jumprelu, gated, standard, topk",
         ),
         (
             {"normalize_activations": "layer_norm"},

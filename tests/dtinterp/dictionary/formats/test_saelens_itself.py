@@ -11,10 +11,16 @@ from torch import Tensor
 
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense, reconstruct
 from dtinterp.dictionary.formats.saelens import export_saelens, folded, read
-from dtinterp.dictionary.kinds import L1, Autoencoder, BatchTopK, Gated, JumpReLU, Matryoshka, TopK
+from dtinterp.dictionary.kinds.autoencoders.batch_topk import BatchTopK
+from dtinterp.dictionary.kinds.autoencoders.gated import Gated
+from dtinterp.dictionary.kinds.autoencoders.jump_relu import JumpReLU
+from dtinterp.dictionary.kinds.autoencoders.l1 import L1
+from dtinterp.dictionary.kinds.autoencoders.matryoshka import Matryoshka
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
+from dtinterp.dictionary.kinds.learned import LearnedKind
 from dtinterp.dictionary.storage import load_dictionary
 
-KINDS: list[Autoencoder] = [TopK(3), L1(0.5), JumpReLU(0.5), Gated(0.5), BatchTopK(3), Matryoshka(3, 2)]
+KINDS: list[LearnedKind] = [TopK(3), L1(0.5), JumpReLU(0.5), Gated(0.5), BatchTopK(3), Matryoshka(3, 2)]
 Make = Callable[..., Dictionary]
 ROOT = Path(__file__).parents[4]
 OVERLAY = ROOT / ".saelens"

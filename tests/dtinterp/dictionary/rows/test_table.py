@@ -11,7 +11,8 @@ from dtinterp.dictionary.evaluation.card import held_out_cards, row_card
 from dtinterp.dictionary.evaluation.score import score
 from dtinterp.dictionary.fit import fit, of_directions
 from dtinterp.dictionary.formats import read_foreign
-from dtinterp.dictionary.kinds import Items, Pca
+from dtinterp.dictionary.kinds.baselines.items import Items
+from dtinterp.dictionary.kinds.baselines.pca import Pca
 from dtinterp.dictionary.rows.table import RowSource, as_rows, normalise, rows_at
 from dtinterp.foundation.artefacts.artefact import Content, write_artefact
 from dtinterp.foundation.errors import UserError

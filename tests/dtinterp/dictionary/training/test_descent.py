@@ -3,12 +3,17 @@ import torch
 from torch import Tensor
 
 from dtinterp.dictionary.config import FitConfig
-from dtinterp.dictionary.kinds import L1, Autoencoder, BatchTopK, Gated, JumpReLU, Matryoshka, TopK
-from dtinterp.dictionary.training.descent import Descent
-from dtinterp.dictionary.training.initialization import Batch, geometric_median
-from dtinterp.dictionary.training.streams import beside
+from dtinterp.dictionary.kinds.autoencoders.batch_topk import BatchTopK
+from dtinterp.dictionary.kinds.autoencoders.gated import Gated
+from dtinterp.dictionary.kinds.autoencoders.jump_relu import JumpReLU
+from dtinterp.dictionary.kinds.autoencoders.l1 import L1
+from dtinterp.dictionary.kinds.autoencoders.matryoshka import Matryoshka
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
+from dtinterp.dictionary.kinds.learned import LearnedKind
+from dtinterp.dictionary.rows.batches import Batch, geometric_median, stacked
+from dtinterp.dictionary.training.descent import StackDescent, set_learning_rate
 
-KINDS: list[Autoencoder] = [TopK(2), BatchTopK(2), Matryoshka(2, 2), L1(0.1), JumpReLU(0.1), Gated(0.1)]
+KINDS: list[LearnedKind] = [TopK(2), BatchTopK(2), Matryoshka(2, 2), L1(0.1), JumpReLU(0.1), Gated(0.1)]
 NAMES = [type(kind).__name__ for kind in KINDS]
 
 
@@ -17,13 +22,15 @@ def _batch(n_rows: int = 64, d_model: int = 8) -> Batch:
     return Batch(rows, torch.full((n_rows,), 1 / n_rows))
 
 
-def _descent(*configs: FitConfig) -> Descent:
+def _descent(*configs: FitConfig) -> StackDescent:
     b_dec = geometric_median(_batch()).repeat(len(configs), 1)
-    return Descent.begin(b_dec, configs, [torch.Generator().manual_seed(3 + config.member) for config in configs])
+    return StackDescent.begin(
+        {"b_dec": b_dec}, configs, [torch.Generator().manual_seed(3 + config.member) for config in configs]
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)
-def test_finished_decoder_rows_have_norm_one(kind: Autoencoder) -> None:
+def test_finished_decoder_rows_have_norm_one(kind: LearnedKind) -> None:
     descent = _descent(FitConfig(kind, width=12, learning_rate=0.05))
     for step in range(1, 4):
         descent.step(_batch(), step)
@@ -33,7 +40,7 @@ def test_finished_decoder_rows_have_norm_one(kind: Autoencoder) -> None:
 @pytest.mark.parametrize(
     "kind", [kind for kind in KINDS if not isinstance(kind, L1)], ids=lambda kind: type(kind).__name__
 )
-def test_decoder_rows_move_along_the_unit_sphere(kind: Autoencoder) -> None:
+def test_decoder_rows_move_along_the_unit_sphere(kind: LearnedKind) -> None:
     descent = _descent(FitConfig(kind, width=12, learning_rate=0.1), FitConfig(kind, width=12, member=1))
     for step in range(1, 4):
         before = descent.parameters.W_dec.detach().clone()
@@ -106,7 +113,7 @@ def test_a_finished_gate_is_a_threshold() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)
-def test_the_error_falls(kind: Autoencoder) -> None:
+def test_the_error_falls(kind: LearnedKind) -> None:
     descent = _descent(FitConfig(kind, width=12, n_steps=200, learning_rate=1e-2))
     errors = [float(descent.step(_batch(), step).error) for step in range(1, 201)]
     assert errors[-1] < 0.6 * errors[0]
@@ -123,14 +130,23 @@ def test_a_dearer_activation_is_used_less(kind: type[L1] | type[JumpReLU] | type
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)
-def test_members_with_batches_of_their_own_take_the_steps_that_they_would_take_alone(kind: Autoencoder) -> None:
+def test_members_with_batches_of_their_own_take_the_steps_that_they_would_take_alone(kind: LearnedKind) -> None:
     configs = [FitConfig(kind, width=12, member=member, silent_steps=2, n_steps=8) for member in range(2)]
     own = [_batch(), Batch(3 * _batch().rows.flip(0, 1), torch.arange(1.0, 65) / (32 * 65))]
     together, alone = _descent(*configs), [_descent(config) for config in configs]
     for step in range(1, 9):
-        shared = together.step(beside(own), step)
+        shared = together.step(stacked(own), step)
         for member, (descent, batch) in enumerate(zip(alone, own, strict=True)):
             torch.testing.assert_close(shared.total[member], descent.step(batch, step).total[0], rtol=1e-3, atol=1e-4)
     for found, descent in zip(together.weights(), alone, strict=True):
         for name, tensor in descent.weights()[0].items():
             torch.testing.assert_close(found[name], tensor, rtol=1e-3, atol=1e-4)
+
+
+def test_the_learning_rate_falls_over_the_last_fifth() -> None:
+    optimiser = torch.optim.Adam([torch.zeros(1, requires_grad=True)])
+    rates = []
+    for step in (1, 80, 91, 100):
+        set_learning_rate(optimiser, FitConfig(n_steps=100, learning_rate=0.01), step)
+        rates.append(optimiser.param_groups[0]["lr"])
+    assert rates == pytest.approx([0.01, 0.01, 0.005, 0.0005])

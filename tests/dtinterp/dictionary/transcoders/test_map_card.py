@@ -2,11 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from dtinterp.dictionary.rows.pairs import Pairs
-from dtinterp.dictionary.transcoders.fit import fit_map
+from dtinterp.dictionary.config import MapConfig
+from dtinterp.dictionary.dictionary import reconstruct
+from dtinterp.dictionary.fit import fit_map
+from dtinterp.dictionary.kinds.maps.linear import Linear
+from dtinterp.dictionary.kinds.maps.transcoder import SkipTranscoder
+from dtinterp.dictionary.rows.table import Pairs
 from dtinterp.dictionary.transcoders.map_card import load_map, load_map_card, map_card, save_map
-from dtinterp.dictionary.transcoders.map_config import MapConfig
-from dtinterp.dictionary.transcoders.maps import Linear, SkipTranscoder, apply_map
 from dtinterp.foundation.artefacts.artefact import Content, write_artefact
 from dtinterp.foundation.errors import UserError
 
@@ -34,7 +36,7 @@ def _card(row_map, pairs, fitted=None):
 
 def test_errors_are_what_a_slow_loop_computes(pairs):
     row_map = _fit(pairs)
-    card, made, mean = _card(row_map, pairs), apply_map(row_map, pairs.inputs), pairs.outputs.mean(dim=0)
+    card, made, mean = _card(row_map, pairs), reconstruct(row_map, pairs.inputs), pairs.outputs.mean(dim=0)
     error = spread = cosine = unseen_error = unseen_spread = 0.0
     for row in range(N):
         y, guess = pairs.outputs[row].double(), made[row].double()
@@ -69,7 +71,7 @@ def test_what_is_written_is_read_back(pairs, tmp_path):
     save_map(tmp_path / "map", row_map, card, parents=[], seed=0)
     read = load_map(tmp_path / "map")
     assert (read.kind, read.site, read.name) == (row_map.kind, "blocks.0.mlp", row_map.name)
-    assert torch.equal(apply_map(read, pairs.inputs), apply_map(row_map, pairs.inputs))
+    assert torch.equal(reconstruct(read, pairs.inputs), reconstruct(row_map, pairs.inputs))
     assert load_map_card(tmp_path / "map") == card
 
 

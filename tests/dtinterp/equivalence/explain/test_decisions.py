@@ -5,7 +5,7 @@ import torch
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING, splice
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.kinds import Pca
+from dtinterp.dictionary.kinds.baselines.pca import Pca
 from dtinterp.equivalence.explain.decisions import AS_IT_IS, AT_RANDOM, EXCHANGED, OTHERS, SWAPPED, decide, most_telling
 from dtinterp.equivalence.explain.feature_patching import PatchingSetup, difference, patching_setup
 from dtinterp.equivalence.swaps.divergence import js_divergence

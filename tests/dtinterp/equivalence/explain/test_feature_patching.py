@@ -5,7 +5,7 @@ import torch
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING, splice
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
-from dtinterp.dictionary.kinds import L1
+from dtinterp.dictionary.kinds.autoencoders.l1 import L1
 from dtinterp.equivalence.explain.feature_patching import PatchingSetup, as_far_as, difference, patching_setup
 from dtinterp.equivalence.swaps.divergence import js_divergence
 from dtinterp.equivalence.swaps.interchange import swap_frames

@@ -7,7 +7,7 @@ import torch
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.kinds import Pca
+from dtinterp.dictionary.kinds.baselines.pca import Pca
 from dtinterp.equivalence.explain.feature_patching import PatchingSetup, difference, patching_setup
 from dtinterp.equivalence.explain.smallest_set import PairConfig, PairExplanation, explain_pair, pair_in_contexts
 from dtinterp.equivalence.swaps.contexts import Contexts, draw_contexts

@@ -8,7 +8,7 @@ from torch import Tensor
 from dtinterp.activations.harvest import Activations
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
-from dtinterp.dictionary.kinds import L1
+from dtinterp.dictionary.kinds.autoencoders.l1 import L1
 from dtinterp.features.labels.labelling import divided, label
 from dtinterp.features.labels.table import VERDICTS, LabelConfig, Labels, verdict
 from dtinterp.foundation.errors import UserError
@@ -35,7 +35,7 @@ def planted(rows: Activations) -> Dictionary:
     noise = torch.randn(980, generator=torch.Generator().manual_seed(0))
     W_enc[:, 3] = 1e-3 * torch.sin(1e5 * noise)
     b_enc[3] = -float((rows.value @ W_enc[:, 3]).median())
-    return Dictionary(W_enc, b_enc, torch.eye(4, 980), torch.zeros(980), L1(), torch.tensor(1.0), SITE, "planted")
+    return Dictionary(W_enc, b_enc, torch.eye(4, 980), torch.zeros(980), L1(), SITE, "planted", torch.tensor(1.0))
 
 
 @pytest.fixture(scope="module")

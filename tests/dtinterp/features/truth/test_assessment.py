@@ -10,7 +10,7 @@ from dtinterp.activations.harvest import Activations
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.evaluation.matching import identifiable
-from dtinterp.dictionary.kinds import L1
+from dtinterp.dictionary.kinds.autoencoders.l1 import L1
 from dtinterp.features.labels.table import LabelConfig
 from dtinterp.features.truth.assessment import TRUTH, TruthReport, TruthStudy, subspace, summary_of, truth_report
 from dtinterp.features.truth.recovery import item_directions
@@ -35,7 +35,7 @@ def report(rows: Activations, trajectories: Trajectories) -> TruthReport:
 def _reading(W_enc: Tensor) -> Dictionary:
     """A dictionary whose feature f fires where row @ W_enc[:, f] exceeds 1/2."""
     b_enc = torch.full((W_enc.shape[1],), -0.5)
-    return Dictionary(W_enc, b_enc, W_enc.T, torch.zeros(980), L1(), torch.tensor(1.0), SITE, "reading")
+    return Dictionary(W_enc, b_enc, W_enc.T, torch.zeros(980), L1(), SITE, "reading", torch.tensor(1.0))
 
 
 def test_a_dictionary_of_the_items_tells_every_item_with_a_feature_of_its_own(report: TruthReport) -> None:
@@ -82,7 +82,7 @@ def test_directions_of_items_lie_inside_the_identifiable_subspace(items: Float32
 def _writing(W_dec: Tensor) -> Dictionary:
     width, d_model = W_dec.shape
     b_enc, b_dec = torch.zeros(width), torch.zeros(d_model)
-    return Dictionary(W_dec.T, b_enc, W_dec, b_dec, L1(), torch.tensor(1.0), SITE, "writing")
+    return Dictionary(W_dec.T, b_enc, W_dec, b_dec, L1(), SITE, "writing", torch.tensor(1.0))
 
 
 def test_a_report_comes_back_from_disk_as_it_was(report: TruthReport, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from torch import Tensor
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.dictionary import Dictionary, reconstruct
 from dtinterp.dictionary.fit import of_directions
-from dtinterp.dictionary.kinds import Items
+from dtinterp.dictionary.kinds.baselines.items import Items
 from dtinterp.features.item_maps import block_of_item
 from dtinterp.features.truth.recovery import item_directions, item_rate, item_recovery
 

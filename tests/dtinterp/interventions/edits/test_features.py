@@ -2,8 +2,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from dtinterp.dictionary.dictionary import Codes, Dictionary, decode, encode, encode_dense
-from dtinterp.dictionary.kinds import L1, Kind, Pca, TopK
+from dtinterp.dictionary.codes import Codes
+from dtinterp.dictionary.dictionary import Dictionary, decode, encode, encode_dense
+from dtinterp.dictionary.kinds import Kind
+from dtinterp.dictionary.kinds.autoencoders.l1 import L1
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
+from dtinterp.dictionary.kinds.baselines.pca import Pca
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.edits.features import AblateFeature, AddFeature, SetFeature
 

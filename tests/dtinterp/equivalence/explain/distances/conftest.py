@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.kinds import TopK
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.equivalence.explain.distances.distance import ComparedFrames
 from dtinterp.foundation.seeding import generator
 
@@ -26,4 +26,4 @@ def frames_of(model):
 def coordinates():
     """A dictionary whose features are the coordinates themselves, the two largest active."""
     eye, zero = torch.eye(16), torch.zeros(16)
-    return Dictionary(eye, zero, eye, zero, TopK(2), torch.tensor(1.0), "hook_obs_embed", "coordinates")
+    return Dictionary(eye, zero, eye, zero, TopK(2), "hook_obs_embed", "coordinates", torch.tensor(1.0))

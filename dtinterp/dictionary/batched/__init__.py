@@ -1,0 +1,1 @@
+"""Arithmetic of many autoencoders as one computation: weights, sparse codes, losses."""

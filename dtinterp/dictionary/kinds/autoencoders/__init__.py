@@ -1,0 +1,1 @@
+"""Autoencoders, one file each: kinds that gradient descent finds."""

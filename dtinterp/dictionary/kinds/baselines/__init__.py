@@ -1,0 +1,1 @@
+"""Baselines, one file each: kinds that are computed, and that an autoencoder has to beat."""
