@@ -1,4 +1,4 @@
-"""Steps become the left-padded windows that end at them."""
+"""Windows: the last few steps before an action, padded on the left."""
 
 from dataclasses import dataclass, fields
 
@@ -66,15 +66,41 @@ def window(trajectories: Trajectories, last_step: Int64[Tensor, " batch"], n_slo
         )
     step = last_step[:, None] + torch.arange(1 - n_slots, 1)  # batch slot
     mask = step >= trajectories.first_step[trajectories.episode[last_step]][:, None]
-    step = torch.where(mask, step, -1)
-    return Windows(
-        rtg=trajectories.return_to_go[step] * mask,
-        frame_id=trajectories.frame_id[step].long() * mask,
-        action=torch.where(mask, trajectories.action[step].long(), PAD_ACTION),
-        time=trajectories.time[step] * mask,
-        mask=mask,
+    step = step.clamp(min=0)
+    return padded(
+        mask,
+        rtg=trajectories.return_to_go[step],
+        frame_id=trajectories.frame_id[step].long(),
+        action=trajectories.action[step].long(),
+        time=trajectories.time[step],
         step=step,
     )
+
+
+def padded(
+    mask: Bool[Tensor, "batch slot"],
+    *,
+    rtg: Float32[Tensor, "batch slot"] | float,
+    frame_id: Int64[Tensor, "batch slot"],
+    action: Int64[Tensor, "batch slot"],
+    time: Int64[Tensor, "batch slot"],
+    step: Int64[Tensor, "batch slot"] | int = -1,
+) -> Windows:
+    """Return windows that hold these where `mask` says that a slot is real, and what a pad holds elsewhere."""
+    return Windows(
+        rtg=torch.where(mask, rtg, 0.0),
+        frame_id=torch.where(mask, frame_id, 0),
+        action=torch.where(mask, action, PAD_ACTION),
+        time=torch.where(mask, time, 0),
+        mask=mask,
+        step=torch.where(mask, step, -1),
+    )
+
+
+def blank_windows(n_windows: int, n_slots: int) -> Windows:
+    """Return windows that are all padding."""
+    blank = torch.zeros(n_windows, n_slots, dtype=torch.int64)
+    return padded(blank.bool(), rtg=0.0, frame_id=blank, action=blank, time=blank)
 
 
 def concatenate(parts: list[Windows]) -> Windows:

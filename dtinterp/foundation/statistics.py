@@ -1,8 +1,10 @@
-"""Samples become estimates with intervals."""
+"""Estimates with their confidence intervals, and p-values adjusted for their number."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -30,14 +32,7 @@ class Interval:
 
 def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
     """Return the Wilson score interval of a proportion (Wilson 1927, JASA 22:209, eq. 5)."""
-    if not 0 <= successes <= n or n == 0:
-        raise ValueError(f"{successes} successes of {n} is no proportion")
-    z = float(stats.norm.ppf(0.5 + confidence / 2))
-    share = successes / n
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5
-    low, high = max(0.0, centre - half), min(1.0, centre + half)
-    return Interval(share, min(low, share), max(high, share), n)  # rounding may leave share outside at 0 and 1
+    return _proportion(successes, n, confidence, "wilson")
 
 
 def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> Interval:
@@ -46,12 +41,17 @@ def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> Interva
     Where there was no success, or nothing else, all that may be missed lies on one side, so the bound there is
     one-sided: after n trials without success the share is below 1 − (1 − confidence)^(1/n).
     """
+    return _proportion(successes, n, confidence, "exact")
+
+
+@cache  # the classes of a partition ask for few different ones, and scipy takes its time
+def _proportion(successes: int, n: int, confidence: float, method: Literal["wilson", "exact"]) -> Interval:
     if not 0 <= successes <= n or n == 0:
         raise ValueError(f"{successes} successes of {n} is no proportion")
-    tail = 1 - confidence if successes in (0, n) else (1 - confidence) / 2
-    low = float(stats.beta.ppf(tail, successes, n - successes + 1)) if successes else 0.0
-    high = float(stats.beta.ppf(1 - tail, successes + 1, n - successes)) if successes < n else 1.0
-    return Interval(successes / n, low, high, n)
+    sides = {0: "less", n: "greater"} if method == "exact" else {}
+    test = stats.binomtest(successes, n, alternative=sides.get(successes, "two-sided"))
+    found, share = test.proportion_ci(confidence, method), successes / n
+    return Interval(share, min(float(found.low), share), max(float(found.high), share), n)  # rounding, at 0 and 1
 
 
 CENTRAL = (0.025, 0.975)

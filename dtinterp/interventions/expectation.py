@@ -8,7 +8,7 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from dtinterp.agents.policy import PAD_ACTION
-from dtinterp.dataset.windows import Windows
+from dtinterp.dataset.windows import Windows, padded
 from dtinterp.demonstrations.evaluate import Evaluation
 from dtinterp.demonstrations.samplers import Sampler, probabilities
 from dtinterp.foundation.statistics import Interval
@@ -99,15 +99,13 @@ def evaluation_of(expected: Expectation, *, max_steps: int) -> Evaluation:
 def windows_of(seen: SeenWindows, *, target_return: float) -> Windows:
     """Return what the graph's windows look like to a model: padded, timed, each action beside the frame it answers."""
     frame_id, came_by = torch.tensor(seen.frame_id).long(), torch.tensor(seen.action).long()
-    mask = frame_id != PAD
     n_slots = frame_id.shape[1]
     time = (seen.time - torch.arange(n_slots - 1, -1, -1)).expand_as(frame_id)
     answer = torch.cat([came_by[:, 1:], torch.full_like(came_by[:, :1], PAD)], dim=1)
-    return Windows(
-        rtg=torch.where(mask, target_return, 0.0),
-        frame_id=torch.where(mask, frame_id, 0),
+    return padded(
+        frame_id != PAD,
+        rtg=target_return,
+        frame_id=frame_id,
         action=torch.where(answer == PAD, PAD_ACTION, answer),
-        time=torch.where(mask, time, 0),
-        mask=mask,
-        step=torch.full_like(frame_id, -1),
+        time=time,
     )

@@ -1,4 +1,4 @@
-"""A decision transformer becomes a policy: it remembers the last slots and asks for a return."""
+"""A decision transformer as a policy: it remembers the last slots and asks for a return."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from torch import Tensor
 from dtinterp.agents.items import FrameItems
 from dtinterp.agents.policy import PAD_ACTION, Decision, Observation
 from dtinterp.dataset.packing import distinct
-from dtinterp.dataset.windows import Windows
+from dtinterp.dataset.windows import Windows, blank_windows, padded
 from dtinterp.model.network.transformer import DecisionTransformer
 
 Hook = tuple[str, Callable[..., Tensor | None]]
@@ -70,35 +70,19 @@ class WindowPolicy:
 
     def _push(self, observation: Observation, windows: Windows) -> Windows:
         begins = observation.is_first
-        fresh = blank_windows(len(begins), windows.n_slots)
-        rtg = torch.where(begins, self.target_return, windows.rtg[:, -1] - observation.last_reward)
         time = torch.where(begins, 0, windows.time[:, -1] + 1)
         acted = windows.action.clone()
         acted[:, -1] = observation.last_action
 
-        def shifted(column: Tensor, blank: Tensor, newest: Tensor) -> Tensor:
-            kept = torch.where(begins[:, None], blank[:, 1:], column[:, 1:])
-            return torch.cat([kept, newest[:, None]], dim=1)
+        def shifted(column: Tensor, newest: Tensor) -> Tensor:
+            return torch.cat([column[:, 1:], newest[:, None]], dim=1)
 
-        return Windows(
-            rtg=shifted(windows.rtg, fresh.rtg, rtg),
-            frame_id=shifted(windows.frame_id, fresh.frame_id, observation.frame_id),
-            action=shifted(acted, fresh.action, torch.full_like(time, PAD_ACTION)),
-            time=shifted(windows.time, fresh.time, time),
-            mask=shifted(windows.mask, fresh.mask, torch.ones_like(begins)),
-            step=fresh.step,
+        return padded(
+            shifted(windows.mask & ~begins[:, None], torch.ones_like(begins)),
+            rtg=shifted(
+                windows.rtg, torch.where(begins, self.target_return, windows.rtg[:, -1] - observation.last_reward)
+            ),
+            frame_id=shifted(windows.frame_id, observation.frame_id),
+            action=shifted(acted, torch.full_like(time, PAD_ACTION)),
+            time=shifted(windows.time, time),
         )
-
-
-def blank_windows(n_windows: int, n_slots: int) -> Windows:
-    """Return windows that are all padding."""
-    shape = (n_windows, n_slots)
-    zeros = torch.zeros(shape, dtype=torch.int64)
-    return Windows(
-        rtg=torch.zeros(shape),
-        frame_id=zeros,
-        action=torch.full(shape, PAD_ACTION),
-        time=zeros,
-        mask=torch.zeros(shape, dtype=torch.bool),
-        step=torch.full(shape, -1),
-    )

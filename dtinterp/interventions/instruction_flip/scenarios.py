@@ -11,7 +11,7 @@ from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 
 from dtinterp.agents.policy import PAD_ACTION
-from dtinterp.dataset.windows import Windows
+from dtinterp.dataset.windows import Windows, padded
 from dtinterp.demonstrations.frame_table import ABSENT, FrameTable
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.intervene import first_frame
@@ -143,16 +143,12 @@ def _windows(frame_id: Int64[Tensor, "batch frame"], *, n_slots: int, target_ret
     """Pad the walks on the left; the action of the last slot is the one in question."""
     n_windows, n_frames = frame_id.shape
     time = torch.arange(n_slots).expand(n_windows, -1) - (n_slots - n_frames)  # batch slot
-    mask = time >= 0
-    padded = torch.nn.functional.pad(frame_id, (n_slots - n_frames, 0))  # batch slot
-    is_walked = mask & (time < n_frames - 1)
-    return Windows(
-        rtg=torch.where(mask, target_return, 0.0),
-        frame_id=padded,
-        action=torch.where(is_walked, FORWARD, PAD_ACTION),
-        time=time.clamp(min=0),
-        mask=mask,
-        step=torch.full_like(padded, -1),
+    return padded(
+        time >= 0,
+        rtg=target_return,
+        frame_id=torch.nn.functional.pad(frame_id, (n_slots - n_frames, 0)),  # batch slot
+        action=torch.where(time < n_frames - 1, FORWARD, PAD_ACTION),
+        time=time,
     )
 
 

@@ -5,10 +5,10 @@ import torch
 
 from dtinterp.agents.items import FrameItems
 from dtinterp.agents.policy import PAD_ACTION, Observation
-from dtinterp.dataset.windows import window
+from dtinterp.dataset.windows import blank_windows, window
 from dtinterp.demonstrations.collect import Share, collect
 from dtinterp.demonstrations.samplers import Greedy, UniformMixture
-from dtinterp.model.policy import WindowPolicy, blank_windows
+from dtinterp.model.policy import WindowPolicy
 from environments.vocabulary import one_hot
 from environments.worlds import GraphWorlds
 
