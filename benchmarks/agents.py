@@ -33,7 +33,8 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
 from dtinterp.agents.config import AgentConfig
 from dtinterp.agents.episode_statistics import N_LATEST
-from dtinterp.agents.training import Record, train_agent
+from dtinterp.agents.training import train_agent
+from dtinterp.foundation.jobs.interruption import TrainingRecord
 from dtinterp.foundation.logbook import Logbook
 from dtinterp.foundation.seeding import generator
 from environments.graph.starts import exhaustive_layouts
@@ -109,7 +110,7 @@ def _ours(seed: int, cap: float) -> Outcome:
     config = AgentConfig(**{**asdict(SETTINGS), "seed": seed})
     rates, began, cpu = _Rates(), time.perf_counter(), time.process_time()
     worlds = make_worlds(ENV_ID, config.n_worlds, generator=generator(seed, "agent/layouts"))
-    learned = train_agent(worlds, config, Record(rates))
+    learned = train_agent(worlds, config, TrainingRecord(rates))
     return Outcome(
         contender=OURS,
         seed=seed,

@@ -39,7 +39,7 @@ from dtinterp.foundation.seeding import generator
 from dtinterp.model.config import ModelConfig, Precision, TrainConfig
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.training.descent import Descent, optimizer_of
-from dtinterp.model.training.train import Record, train_model
+from dtinterp.model.training.train import ModelRecord, train_model
 from dtinterp.model.validation import Validation, action_loss
 from environments.vocabulary import one_hot
 
@@ -173,7 +173,9 @@ def _training(setting: Setting) -> dict[str, Any]:
     others = {name: _step(setting, model, windows) for name, model in _contenders(setting)}
     others |= {COMPILED: _compiled_step(setting)} if setting.is_compiled else {}
     turns = Turns(others, setting.now)
-    train_model(setting.trajectories, setting.split, setting.config, items=setting.items, record=Record(keeper=turns))
+    train_model(
+        setting.trajectories, setting.split, setting.config, items=setting.items, record=ModelRecord(keeper=turns)
+    )
     seconds = {name: statistics.median(each[SETTLED:]) for name, each in turns.seconds.items()}
     rate = _matrix_rate(setting)
     needed = statistics.mean(_flops(pack(setting.windows(WINDOWS, draw))) for draw in range(setting.steps))

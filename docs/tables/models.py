@@ -16,7 +16,7 @@ from dtinterp.foundation.statistics import Interval
 from dtinterp.model.breakdown import BUCKETS, Breakdown, Prediction
 from dtinterp.model.calibration import Calibration, CalibrationPoint
 from dtinterp.model.training.sizes import Scores, Tried, sizes_of
-from dtinterp.model.training.sweep import Trial
+from dtinterp.model.training.sweep import SweepTrial
 from tables.cells import interval, side_by_side
 from tables.shelf import OURS, ROOT, STUDIES
 
@@ -113,7 +113,7 @@ def tried(files: Sequence[str] = GRID) -> list[Tried]:
 
 
 def _tried(row: dict[str, str]) -> Tried:
-    trial = Trial(int(row["d_model"]), int(row["n_layers"]), int(row["seed"]))
+    trial = SweepTrial(int(row["d_model"]), int(row["n_layers"]), int(row["seed"]))
     if row["failed"]:
         return Tried(trial, Failed(row["failed"]))
     success, low, high = (float(row[name]) for name in ("success", "success_low", "success_high"))

@@ -1,1 +1,1 @@
-"""A model and windows become rows that know where they came from, and edited rows go back in."""
+"""Activations: rows that know where they came from, and splice points where edited rows go back in."""

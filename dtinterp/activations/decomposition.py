@@ -1,4 +1,4 @@
-"""A model and windows become the parts of the residual stream, with what each adds to the logits.
+"""The parts of the residual stream, with what each adds to the logits.
 
 With x = Σ_p x_p the residual stream at an observation token before the last norm, and σ the norm's scale there,
 

@@ -1,4 +1,4 @@
-"""A model and windows become one row per real slot, with its step and slot, in memory or as a stream."""
+"""Harvest of activations: one row per real slot, with its step and slot, in memory or as a stream."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass

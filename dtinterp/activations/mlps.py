@@ -1,4 +1,4 @@
-"""A model's MLP becomes pairs of what it reads and what it writes, and something else stands in its place."""
+"""A model's MLPs: pairs of what each reads and writes, and something else in its place."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

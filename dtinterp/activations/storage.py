@@ -23,7 +23,7 @@ COLUMN_TYPES = {VALUE: torch.float32, "step": torch.int64, "slot": torch.int64}
 
 
 @dataclass(frozen=True)
-class Source:
+class HarvestSource:
     """What rows are harvested from, and whence it comes."""
 
     trained: TrainedModel
@@ -34,7 +34,7 @@ class Source:
 
 
 def record_harvest(
-    path: Path, source: Source, *, site: str, settings: Mapping[str, JSON], seed: int, replace: bool = False
+    path: Path, source: HarvestSource, *, site: str, settings: Mapping[str, JSON], seed: int, replace: bool = False
 ) -> Artefact:
     """Harvest the rows of windows at a site and write them as they come: values, and each row's step and slot.
 

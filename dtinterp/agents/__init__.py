@@ -1,1 +1,1 @@
-"""A world becomes a policy: recurrent PPO, and the protocol that every policy speaks."""
+"""Agents: recurrent PPO, and the protocol that every policy speaks."""

@@ -1,4 +1,4 @@
-"""Rewards and values become advantages."""
+"""Generalised advantage estimates from rewards and values."""
 
 import torch
 from jaxtyping import Bool, Float32

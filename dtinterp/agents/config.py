@@ -1,4 +1,4 @@
-"""What a user asks of a training becomes checked settings."""
+"""Settings of the training of an agent, checked."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias

@@ -1,4 +1,4 @@
-"""Rollouts become what is shown and logged of a training: how its latest episodes went."""
+"""Statistics of the latest episodes of a training, as they are shown and logged."""
 
 from collections.abc import Mapping
 

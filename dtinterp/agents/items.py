@@ -1,4 +1,4 @@
-"""Frames that worlds have shown become one-hot items."""
+"""One-hot items of the frames that worlds have shown."""
 
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable

@@ -1,4 +1,4 @@
-"""Frames become preferences and a value, through a core that remembers."""
+"""The recurrent actor-critic: preferences and a value from frames, through a core that remembers."""
 
 import torch
 from jaxtyping import Bool, Float32, Int64

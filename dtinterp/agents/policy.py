@@ -1,4 +1,4 @@
-"""What a policy sees becomes what it would rather do."""
+"""The protocol of policies: from what one sees and remembers to logits of actions."""
 
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, runtime_checkable

@@ -1,4 +1,4 @@
-"""A rollout becomes a better network: recurrent proximal policy optimisation on one page.
+"""Recurrent proximal policy optimisation on one page: a network is improved on a rollout.
 
 Schulman et al. 2017 (arXiv:1707.06347), with whole sequences as minibatches, so that the recurrent state is never stale
 inside one, and with Adam (Kingma & Ba 2015, arXiv:1412.6980).

@@ -1,4 +1,4 @@
-"""What a frame sends in and what is remembered become what is remembered next."""
+"""Recurrent cells: what is remembered next, from what a frame sends in and what was remembered."""
 
 from typing import Literal, TypeAlias
 

@@ -1,4 +1,4 @@
-"""Worlds and a network become the steps that an update learns from."""
+"""Rollouts of a network in batched worlds: the steps that an update learns from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,9 +1,8 @@
-"""Batched worlds become a trained agent; an interrupted training goes on where it stopped."""
+"""Training of an agent in batched worlds; an interrupted training goes on where it stopped."""
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
@@ -16,22 +15,12 @@ from dtinterp.agents.rollout import Runner
 from dtinterp.agents.storage import TrainedAgent
 from dtinterp.foundation.devices import device_of
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.jobs.interruption import noted_interruption
-from dtinterp.foundation.jobs.resume import Training, resume, suspend
-from dtinterp.foundation.logbook import Logbook, progress
+from dtinterp.foundation.jobs.interruption import TrainingRecord, noted_interruption
+from dtinterp.foundation.jobs.resume import Training
+from dtinterp.foundation.logbook import progress
 from dtinterp.foundation.seeding import generator
 from environments.vocabulary import ITEMS
 from environments.worlds import Worlds
-
-
-@dataclass(frozen=True)
-class Record:
-    """What is kept of a training under way."""
-
-    logbook: Logbook = field(default_factory=Logbook)
-    """a row per update"""
-    resume_file: Path | None = None
-    """written every few updates and at Ctrl-C; a training that finds its own file here goes on from it"""
 
 
 @dataclass(frozen=True)
@@ -45,7 +34,9 @@ class Learned:
     """wall-clock, interruptions left out"""
 
 
-def train_agent(worlds: Worlds, config: AgentConfig, record: Record, *, start: TrainedAgent | None = None) -> Learned:
+def train_agent(
+    worlds: Worlds, config: AgentConfig, record: TrainingRecord, *, start: TrainedAgent | None = None
+) -> Learned:
     """Train an agent in `worlds`, which must be on the config's device; same config, same machine, same bits.
 
     It begins with random weights, or with those of the agent `start`.
@@ -55,7 +46,7 @@ def train_agent(worlds: Worlds, config: AgentConfig, record: Record, *, start: T
     file is damaged or of another training, and where `start` has another shape.
     """
     pupil = _Pupil(worlds, config, start)
-    done = resume(record.resume_file, pupil.training) if record.resume_file else 0
+    done = record.resume(pupil.training)
     record.logbook.rewind(done * config.steps_per_update)
     with progress("training the agent", config.n_updates, completed=done) as bar, noted_interruption() as interruption:
         while done < config.n_updates and not pupil.statistics.has_reached(config.stop_at):
@@ -63,10 +54,10 @@ def train_agent(worlds: Worlds, config: AgentConfig, record: Record, *, start: T
             done += 1
             record.logbook.write(update=done, step=done * config.steps_per_update, **pupil.measured())
             bar.advance(note=pupil.note())
-            if record.resume_file and (interruption.is_asked or done % config.save_every == 0):
-                suspend(record.resume_file, pupil.training, done)
             if interruption.is_asked:
-                raise KeyboardInterrupt(_how_to_go_on(record.resume_file, done, config))
+                record.stop(pupil.training, done, f"{config.n_updates} updates")
+            if done % config.save_every == 0:
+                record.save(pupil.training, done)
     return Learned(pupil.network, done * config.steps_per_update, pupil.stopwatch.seconds)
 
 
@@ -161,12 +152,3 @@ class Stopwatch:
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go on from there."""
         self.seconds = state["seconds"].item()
-
-
-def _how_to_go_on(resume_file: Path | None, done: int, config: AgentConfig) -> str:
-    if resume_file is None:
-        return f"interrupted after {done} of {config.n_updates} updates."
-    return (
-        f"interrupted after {done} of {config.n_updates} updates, which {resume_file} keeps: "
-        "give the same command again to go on."
-    )

@@ -1,1 +1,1 @@
-"""Trajectories become fixed windows; the only floor that pads."""
+"""Windows of fixed length, cut from trajectories; the only floor that pads."""

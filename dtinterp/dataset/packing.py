@@ -1,4 +1,4 @@
-"""Windows become fewer and shorter ones that say the same."""
+"""Batches without repetition: distinct windows, counted, and cut to the slots that they fill."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Steps become a training side and a held-out side that share no episode content."""
+"""The split of demonstrations: a training side and a held-out side that share no episode content."""
 
 from dataclasses import dataclass
 

@@ -1,1 +1,1 @@
-"""A policy and a world become trajectories; the one place where policies are rolled out and judged."""
+"""Demonstrations: policies rolled out in worlds, recorded and judged."""

@@ -1,4 +1,4 @@
-"""A policy in a world becomes trajectories."""
+"""Collection of trajectories: a policy in a world, with one or several samplers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields

@@ -1,4 +1,4 @@
-"""Episodes become the states of the world that they passed through."""
+"""Which states of the world the episodes passed through."""
 
 from collections import defaultdict
 from collections.abc import Iterator

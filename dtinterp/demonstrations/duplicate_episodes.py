@@ -1,4 +1,4 @@
-"""Episodes become the contents that they share."""
+"""Which episodes have the same frames and actions."""
 
 from collections import defaultdict
 from hashlib import blake2b

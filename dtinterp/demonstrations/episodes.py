@@ -1,4 +1,4 @@
-"""Steps of many worlds become whole episodes, as they end."""
+"""Whole episodes, gathered from the steps of many worlds as they end."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

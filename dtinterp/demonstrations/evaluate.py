@@ -1,4 +1,4 @@
-"""A policy in a world becomes its success, with intervals."""
+"""Evaluation of a policy in a world: success, failure, timeout and return, with intervals."""
 
 from dataclasses import dataclass
 from typing import Generic

@@ -1,4 +1,4 @@
-"""A state graph becomes episodes in which the world shows every observation that it has.
+"""Goal-directed episodes from a state graph, in which the world shows every observation that it has.
 
 Demonstrations show what a player meets: 814 of the 1,154 observations of the movable Memory world, 441 of them on the
 held-out side. A tour goes on purpose to where an observation is shown, so that it has contexts as well.

@@ -1,4 +1,4 @@
-"""Frames and facts become numbers, in the order in which they appear."""
+"""Numbers for frames and facts, in the order in which they appear."""
 
 import torch
 from jaxtyping import Int16, Int32, Int64

@@ -1,4 +1,4 @@
-"""Trajectories of several worlds become a mixture: one table of frames, and the world of each episode."""
+"""Mixtures: trajectories of several worlds over one table of frames, with the world of each episode."""
 
 from collections.abc import Sequence
 from dataclasses import replace

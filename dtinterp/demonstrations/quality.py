@@ -1,4 +1,4 @@
-"""Trajectories become a report on their quality."""
+"""A report on the quality of trajectories."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A policy, worlds and a sampler become steps: the project's one rollout."""
+"""The project's one rollout: steps of a policy in worlds, drawn with a sampler."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

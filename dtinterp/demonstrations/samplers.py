@@ -1,4 +1,4 @@
-"""Logits become actions."""
+"""Samplers: ways to draw an action from logits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Greedy:
 
 
 @dataclass(frozen=True)
-class TopK:
+class TopKActions:
     """Draw from the softmax over the `k` most preferred actions."""
 
     k: int
@@ -49,7 +49,7 @@ class TopK:
 
 
 @dataclass(frozen=True)
-class BottomK:
+class BottomKActions:
     """Draw from the softmax over the `k` least preferred actions: a demonstrator that means ill."""
 
     k: int
@@ -89,7 +89,7 @@ class UniformMixture:
             raise UserError(f"the uniform share is {self.epsilon}, expected a number from 0 to 1.")
 
 
-Sampler = Temperature | Greedy | TopK | BottomK | Uniform | EpsilonGreedy | UniformMixture
+Sampler = Temperature | Greedy | TopKActions | BottomKActions | Uniform | EpsilonGreedy | UniformMixture
 FORMS = "temperature=T, greedy, top-k=K, bottom-k=K, uniform, epsilon-greedy=EPSILON or uniform=EPSILON"
 """How samplers are written."""
 
@@ -101,9 +101,9 @@ def probabilities(sampler: Sampler, logits: Float32[Tensor, "world action"]) -> 
             return torch.softmax(logits / value, dim=-1)
         case Greedy():
             return _best(logits)
-        case TopK(k):
+        case TopKActions(k):
             return _softmax_over(logits, logits.topk(min(k, logits.shape[-1]), dim=-1).indices)
-        case BottomK(k):
+        case BottomKActions(k):
             return _softmax_over(logits, logits.topk(min(k, logits.shape[-1]), dim=-1, largest=False).indices)
         case Uniform():
             return torch.full_like(logits, 1 / logits.shape[-1])
@@ -129,9 +129,9 @@ def sampler_name(sampler: Sampler) -> str:
             return f"temperature={_shortest(value)}"
         case Greedy():
             return "greedy"
-        case TopK(k):
+        case TopKActions(k):
             return f"top-k={k}"
-        case BottomK(k):
+        case BottomKActions(k):
             return f"bottom-k={k}"
         case Uniform():
             return "uniform"
@@ -154,8 +154,8 @@ def parse_sampler(text: str) -> Sampler:
 _BARE: dict[str, Callable[[str], Sampler]] = {"greedy": lambda _: Greedy(), "uniform": lambda _: Uniform()}
 _WITH_VALUE: dict[str, Callable[[str], Sampler]] = {
     "temperature": lambda value: Temperature(float(value)),
-    "top-k": lambda value: TopK(int(value)),
-    "bottom-k": lambda value: BottomK(int(value)),
+    "top-k": lambda value: TopKActions(int(value)),
+    "bottom-k": lambda value: BottomKActions(int(value)),
     "epsilon-greedy": lambda value: EpsilonGreedy(float(value)),
     "uniform": lambda value: UniformMixture(float(value)),
 }

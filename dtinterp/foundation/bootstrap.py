@@ -1,4 +1,4 @@
-"""Values per row become intervals of their means and ratios."""
+"""Bootstrap intervals of means and ratios of values per row."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

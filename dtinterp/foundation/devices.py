@@ -1,4 +1,4 @@
-"""What a user asks for becomes the device that is used."""
+"""The device that a user asks for, or the best there is."""
 
 from typing import Literal, TypeAlias
 

@@ -1,4 +1,4 @@
-"""A user's mistake becomes one sentence."""
+"""A user's mistake, told in one sentence."""
 
 LONGEST = 900
 """Characters of a sentence; what a file says of itself may be as long as the file."""

@@ -1,4 +1,4 @@
-"""What happens during a command becomes lines of JSON and a progress bar."""
+"""The log of a command as lines of JSON, and its progress bar."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Settings become checked settings: a value outside its range is refused in one sentence."""
+"""Ranges of settings: a value outside its own is refused in one sentence."""
 
 import math
 from collections.abc import Sequence

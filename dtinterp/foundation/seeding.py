@@ -1,4 +1,4 @@
-"""One seed becomes independent named generators."""
+"""Independent named generators from one seed."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""The text of a YAML file becomes a pydantic model, or one sentence on the first thing that is wrong with it."""
+"""YAML files read as pydantic models, or one sentence on the first thing that is wrong."""
 
 from pathlib import Path
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""Rows of a log become curves in TensorBoard or Weights & Biases."""
+"""Curves of a log in TensorBoard or Weights & Biases."""
 
 import os
 from collections.abc import Mapping

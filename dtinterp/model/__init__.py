@@ -1,1 +1,1 @@
-"""Windows become actions: the decision transformer, its training and its life as a policy."""
+"""The decision transformer: its network, its training and its life as a policy."""

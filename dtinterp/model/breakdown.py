@@ -1,4 +1,4 @@
-"""A model and held-out windows become how well actions are predicted: overall, by slot, by return and by sampler."""
+"""How well a model predicts actions: overall, by slot, by return and by sampler."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

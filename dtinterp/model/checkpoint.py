@@ -1,4 +1,4 @@
-"""A checkpoint of torch becomes its contents, at no more cost than its size, and nothing in it is run.
+"""Checkpoints of torch, read at no more cost than their size, with nothing in them run.
 
 A `.pt` file is a zip archive with one pickle and the numbers of each tensor. torch packs nothing; what is packed may be
 a few bytes that stand for gigabytes. So what the archive says is added up first, then its entries are copied into a new

@@ -1,4 +1,4 @@
-"""What a user asks of a decision transformer, and of its training, becomes checked settings."""
+"""Settings of a decision transformer and of its training, checked."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeAlias, get_args

@@ -70,6 +70,7 @@ class WindowPolicy:
 
     def _push(self, observation: Observation, windows: Windows) -> Windows:
         begins = observation.is_first
+        rtg = torch.where(begins, self.target_return, windows.rtg[:, -1] - observation.last_reward)
         time = torch.where(begins, 0, windows.time[:, -1] + 1)
         acted = windows.action.clone()
         acted[:, -1] = observation.last_action
@@ -79,9 +80,7 @@ class WindowPolicy:
 
         return padded(
             shifted(windows.mask & ~begins[:, None], torch.ones_like(begins)),
-            rtg=shifted(
-                windows.rtg, torch.where(begins, self.target_return, windows.rtg[:, -1] - observation.last_reward)
-            ),
+            rtg=shifted(windows.rtg, rtg),
             frame_id=shifted(windows.frame_id, observation.frame_id),
             action=shifted(acted, torch.full_like(time, PAD_ACTION)),
             time=shifted(windows.time, time),

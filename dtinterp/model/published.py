@@ -1,4 +1,4 @@
-"""A checkpoint in the format of the published models becomes a decision transformer of ours.
+"""Import of checkpoints in the format of the published models.
 
 The format is that of DecisionTransformerInterpretability (Joseph Bloom 2022, MIT licence): a dictionary of weights,
 `model_state_dict`, and three JSON texts, `model_config`, `environment_config` and `offline_config`.

@@ -1,4 +1,4 @@
-"""A config of training becomes the sides that a model of it was trained and validated on."""
+"""The sides that a model was trained and validated on, from the config of its training."""
 
 from dtinterp.dataset.split import Split, split
 from dtinterp.demonstrations.trajectories import Trajectories

@@ -1,4 +1,4 @@
-"""Held-out windows become how well a model predicts their actions."""
+"""Held-out loss and accuracy of a model."""
 
 from dataclasses import dataclass
 

@@ -58,8 +58,8 @@ def mission_of(state: State, spec: WorldSpec) -> Int64[Tensor, "world number"]:
     reached. LockedRoom's hints on where its key lies are left out.
     """
     named = spec.rule.mission
-    cells = cell_of_code(state.position.device)[state.parameters[:, named]].long()  # world named
-    numbers = torch.stack([kind_of(cells), colour_of(cells)], dim=2).flatten(1)
+    cells = cell_of_code(state.position.device)[state.parameters[:, named]]  # world named
+    numbers = torch.stack([kind_of(cells), colour_of(cells)], dim=2).flatten(1).long()
     mission = numbers.new_zeros(len(state), len(MISSION_SIZES))
     mission[:, : numbers.shape[1]] = numbers
     return mission

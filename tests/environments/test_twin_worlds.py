@@ -7,9 +7,10 @@ import torch
 from dtinterp.agents.config import AgentConfig
 from dtinterp.agents.items import FrameItems
 from dtinterp.agents.network import AgentPolicy
-from dtinterp.agents.training import Record, train_agent
+from dtinterp.agents.training import train_agent
 from dtinterp.demonstrations.collect import Share, collect
 from dtinterp.demonstrations.samplers import Temperature
+from dtinterp.foundation.jobs.interruption import TrainingRecord
 from environments.graph.starts import exhaustive_layouts
 from environments.graph.state_graph import state_graph
 from environments.grid.observation import observe
@@ -125,7 +126,7 @@ def test_agents_and_demonstrations_run_on_the_twin_as_they_run_on_a_graph(env_id
     """Frames may be numbered differently, so what is compared are the episodes themselves."""
     config = AgentConfig(env_id=env_id, steps=2 * 16 * 8, n_worlds=16, n_rollout=8, d_hidden=16)
     worlds = _twin(env_id, 16, explore=True)
-    network = train_agent(worlds, config, Record()).network
+    network = train_agent(worlds, config, TrainingRecord()).network
     policy = AgentPolicy(network, FrameItems(worlds))
     shares = [Share(Temperature(1.0), 16 * worlds.max_steps)]
     trajectories = collect(policy, worlds, shares, torch.Generator().manual_seed(0))

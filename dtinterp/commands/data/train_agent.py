@@ -9,13 +9,13 @@ from dtinterp.agents.config import AgentConfig
 from dtinterp.agents.items import FrameItems
 from dtinterp.agents.network import AgentPolicy, RecurrentActorCritic
 from dtinterp.agents.storage import TRAINING, load_agent, save_agent
-from dtinterp.agents.training import Record
 from dtinterp.agents.training import train_agent as train
 from dtinterp.commands.claiming import claims_out
 from dtinterp.demonstrations.evaluate import Evaluation, evaluate
 from dtinterp.demonstrations.samplers import Greedy, Sampler, Temperature, sampler_name
 from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
 from dtinterp.foundation.devices import device_of
+from dtinterp.foundation.jobs.interruption import TrainingRecord
 from dtinterp.foundation.jobs.unfinished import begin_log, keep_log, unfinished_beside
 from dtinterp.foundation.logbook import Logbook, notice
 from dtinterp.foundation.seeding import generator
@@ -61,7 +61,7 @@ def train_agent(
         notice(unread)
     unfinished = unfinished_beside(out)
     log = begin_log(out, fresh=not unfinished.exists())
-    record = Record(Logbook(log, open_tracker(track, out.with_name(f"{out.name}.{track}"))), unfinished)
+    record = TrainingRecord(Logbook(log, open_tracker(track, out.with_name(f"{out.name}.{track}"))), unfinished)
     worlds = training_worlds(config, config.n_worlds, device)
     learned = train(worlds, config, record, start=start)
     network = learned.network.cpu().eval()

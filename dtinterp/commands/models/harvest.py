@@ -9,7 +9,7 @@ import torch
 
 from dtinterp.activations.harvest import BATCH
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING, check_site
-from dtinterp.activations.storage import Source, record_harvest
+from dtinterp.activations.storage import HarvestSource, record_harvest
 from dtinterp.commands.claiming import claims_out
 from dtinterp.dataset.windows import Windows, window
 from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
@@ -63,7 +63,7 @@ def harvest(
     refuse_existing(out, replace=replace)
     subject = open_subject(model, demonstrations)
     check_site(subject.model, config.site)
-    source = Source(subject.trained, subject.demonstrations, _windows(subject, config), subject.items)
+    source = HarvestSource(subject.trained, subject.demonstrations, _windows(subject, config), subject.items)
     return record_harvest(out, source, site=config.site, settings=asdict(config), seed=config.seed, replace=replace)
 
 

@@ -28,8 +28,8 @@ from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.split import split_of
 from dtinterp.model.storage import load_model, save_model
 from dtinterp.model.training.sizes import Scores, Tried, sizes_of
-from dtinterp.model.training.sweep import Sweep, Trial, config_of, read_sweep, trials_of
-from dtinterp.model.training.train import Record, train_model
+from dtinterp.model.training.sweep import Sweep, SweepTrial, config_of, read_sweep, trials_of
+from dtinterp.model.training.train import ModelRecord, train_model
 from dtinterp.model.validation import validate, validation_windows
 from dtinterp.report.figures.sizes import sizes_figure
 from dtinterp.report.style import CONFIG
@@ -118,14 +118,14 @@ def sweep(file: Path, /, *, out: Path = SWEEP, ray_address: str | None = None, r
     return artefact
 
 
-def try_out(ground: Ground, trial: Trial) -> Made:
+def try_out(ground: Ground, trial: SweepTrial) -> Made:
     """Train a model of a trial's size and let it play. Raises `UserError` where no model has that size."""
     began = time.perf_counter()
     config, trajectories = config_of(trial, ground.sweep), ground.trajectories
     sides = split_of(trajectories, config)
     items = coded(trajectories, config.model.n_items).table.to(device_of(config.device))
     unfinished = ground.folder and unfinished_beside(ground.folder / trial.name)
-    model = train_model(trajectories, sides, config, items=items, record=Record(resume_file=unfinished)).eval()
+    model = train_model(trajectories, sides, config, items=items, record=ModelRecord(resume_file=unfinished)).eval()
     held_out = validate(model, validation_windows(trajectories, sides, config), items)
     play = Play(trajectories.env_id, Temperature(1.0), ground.sweep.n_episodes)
     (point,) = calibration_of(model, play, (ground.target_return,))
@@ -142,7 +142,7 @@ class _Shelf:
     sweep: Sweep
     parent: Artefact
 
-    def find(self, trial: Trial, asked: Mapping[str, float]) -> Tried | None:
+    def find(self, trial: SweepTrial, asked: Mapping[str, float]) -> Tried | None:
         """Return the trial if it is here. Raises `UserError` where another one has its place."""
         if not (self.path / trial.name).exists():
             return None
@@ -152,7 +152,7 @@ class _Shelf:
             raise UserError(f"{kept.artefact.path} is a trial with other settings: give another --out, or remove it.")
         return Tried(trial, TypeAdapter(Scores).validate_python(metrics["scores"]))
 
-    def put(self, trial: Trial, made: Made, asked: Mapping[str, float]) -> None:
+    def put(self, trial: SweepTrial, made: Made, asked: Mapping[str, float]) -> None:
         """Keep a model that was trained, here or elsewhere."""
         config = config_of(trial, self.sweep)
         model = DecisionTransformer(config.model, torch.Generator())

@@ -26,7 +26,7 @@ from dtinterp.model.split import split_of
 from dtinterp.model.storage import save_model
 from dtinterp.model.training.ranks import joined_ranks
 from dtinterp.model.training.snapshots import CheckpointFolder
-from dtinterp.model.training.train import Probe, Record
+from dtinterp.model.training.train import ModelRecord, Probe
 from dtinterp.model.training.train import train_model as train
 from dtinterp.model.validation import validation_windows
 from environments.resets import beginnings
@@ -81,7 +81,7 @@ def train_model(
     with joined_ranks(device_of(config.device)) as ranks:
         items = coded(trajectories, config.model.n_items).table.to(ranks.device)
         probe = success_probe(trajectories.env_ids, probe_returns)
-        record = _record(out, config, parent, probe) if ranks.is_first else Record()
+        record = _record(out, config, parent, probe) if ranks.is_first else ModelRecord()
         model = train(trajectories, sides, config, items=items, record=record, ranks=ranks).eval()
     if not ranks.is_first:
         return None
@@ -153,12 +153,12 @@ def success_probe(env_ids: Sequence[str], targets: Sequence[float] = PROBED) -> 
     return probe
 
 
-def _record(out: Path, config: TrainConfig, parent: Artefact, probe: Probe) -> Record:
+def _record(out: Path, config: TrainConfig, parent: Artefact, probe: Probe) -> ModelRecord:
     """Return what is kept beside `out` while it is trained. Raises `UserError` where another training's models are."""
     checkpoints = CheckpointFolder(out.with_name(f"{out.name}.steps"), config, parent)
     checkpoints.require_own()
     unfinished = unfinished_beside(out)
-    return Record(
+    return ModelRecord(
         logbook=Logbook(begin_log(out, fresh=not unfinished.exists())),
         resume_file=unfinished,
         probe=probe,

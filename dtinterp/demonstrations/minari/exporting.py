@@ -1,4 +1,4 @@
-"""Trajectories become a dataset that Minari opens (Younis et al., https://minari.farama.org)."""
+"""Export of trajectories as a dataset that Minari opens (Younis et al., https://minari.farama.org)."""
 
 import json
 import re

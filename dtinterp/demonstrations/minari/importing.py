@@ -1,4 +1,4 @@
-"""A dataset in Minari's format becomes trajectories: anybody's MiniGrid episodes."""
+"""Import of datasets in Minari's format: anybody's MiniGrid episodes as trajectories."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A stage's results become a folder that is written once, and read back only if nothing in it changed."""
+"""Artefacts: folders that are written once, and read back only if nothing in them changed."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Rows become a tensor on disk that was never in memory as a whole."""
+"""Tensors that grow on disk row by row, and were never in memory as a whole."""
 
 import json
 from math import prod

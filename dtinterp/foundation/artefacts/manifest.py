@@ -1,4 +1,4 @@
-"""Where an artefact came from becomes a sealed file beside it, and back only if nobody changed it."""
+"""Manifests: where an artefact came from, sealed beside it, and read back only if nobody changed it."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What is sealed becomes values that make sense, or one sentence on why it does not.
+"""Checks that what was read makes sense, or one sentence on why it does not.
 
 A seal says that nothing changed since it was written, not that it was ever sensible: anybody can seal anything. So what
 a loader reads is held against the types, shapes and rules of the values that it makes.

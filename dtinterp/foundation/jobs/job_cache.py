@@ -1,4 +1,4 @@
-"""Long work becomes pieces: done here or on many machines, kept as files, and never done twice.
+"""A cache of the pieces of long work: done here or on many machines, kept as files, and never done twice.
 
 Whoever does a piece, it is the same computation, so an interrupted run that goes on, and one that is spread over
 machines of the same kind, come to the same as one that was never interrupted, to the bit.

@@ -1,4 +1,4 @@
-"""Jobs become results, one after another here, or many at a time on the machines of a Ray cluster."""
+"""Jobs done one after another here, or many at a time on the machines of a Ray cluster."""
 
 import logging
 import math

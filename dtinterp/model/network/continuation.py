@@ -1,4 +1,4 @@
-"""One window becomes the logits of many that differ from it in a single observation, what lies before it computed once.
+"""Logits of many windows that differ in a single observation, what lies before it computed once.
 
 A swap at slot s leaves every token before the observation of s as it is, in every layer. So the keys and values of
 those tokens are computed once for all stand-ins, and a stand-in costs only the tokens from its own on.

@@ -1,4 +1,4 @@
-"""A model whose norms have weights becomes one without, that says the same."""
+"""Folding of the weights of norms into what reads them."""
 
 from collections.abc import Iterator
 from dataclasses import replace

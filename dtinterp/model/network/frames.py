@@ -1,4 +1,4 @@
-"""Frames become the numbers that a model's observation embedding reads."""
+"""Frames as the numbers that a model's observation embedding reads."""
 
 from dataclasses import dataclass
 

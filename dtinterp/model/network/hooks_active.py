@@ -1,4 +1,4 @@
-"""Hook points become the answer to who listens, on which the path through a part of the model depends."""
+"""Whether a hook listens, on which the path through a part of the model depends."""
 
 from torch import nn
 from transformer_lens.hook_points import HookPoint

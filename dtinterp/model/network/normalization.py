@@ -1,4 +1,4 @@
-"""Rows become rows of unit size; each norm has two paths that agree: `hooked` shows every step, `fused` is fast.
+"""Norms, each with two paths that agree: `hooked` shows every step, `fused` is fast.
 
 Calling a norm takes the path that is needed: the hooked one where somebody listens.
 

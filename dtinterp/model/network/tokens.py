@@ -1,4 +1,4 @@
-"""Slots become tokens and back: R1 S1 A1 … R10 S10, and who may look at whom."""
+"""The order of tokens: R1 S1 A1 … R10 S10, and who may look at whom."""
 
 import torch
 from einops import rearrange

@@ -1,4 +1,4 @@
-"""Windows become the logits of each slot's action."""
+"""The decision transformer: logits of each slot's action from windows."""
 
 from typing import cast
 

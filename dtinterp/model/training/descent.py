@@ -1,4 +1,4 @@
-"""A batch of windows becomes one step of gradient descent."""
+"""One step of gradient descent on a batch of windows."""
 
 import math
 import os

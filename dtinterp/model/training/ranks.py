@@ -1,4 +1,4 @@
-"""Processes that torchrun started become ranks that train one model together."""
+"""Ranks: processes that torchrun started, which train one model together."""
 
 import importlib
 import os

@@ -1,4 +1,4 @@
-"""The scores of a sweep's trials become loss and success against parameters, with intervals over seeds."""
+"""Loss and success of the models of a sweep against parameters, with intervals over seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from itertools import groupby
 
 from dtinterp.foundation.jobs.pool import Failed
 from dtinterp.foundation.statistics import Interval, student_mean
-from dtinterp.model.training.sweep import Trial
+from dtinterp.model.training.sweep import SweepTrial
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Scores:
 class Tried:
     """A trial and what became of it."""
 
-    trial: Trial
+    trial: SweepTrial
     outcome: Scores | Failed
 
 

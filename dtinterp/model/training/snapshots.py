@@ -1,4 +1,4 @@
-"""Models that a training passes through become artefacts in a folder of their own."""
+"""Checkpoints of a training: models that it passes through, each an artefact."""
 
 from dataclasses import dataclass
 from pathlib import Path

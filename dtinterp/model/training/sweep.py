@@ -1,4 +1,4 @@
-"""The text of a sweep.yaml becomes trials: models of several sizes, each trained from several seeds."""
+"""Trials of a sweep.yaml: models of several sizes, each trained from several seeds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -72,7 +72,7 @@ class Sweep(BaseModel):
 
 
 @dataclass(frozen=True)
-class Trial:
+class SweepTrial:
     """One model of a sweep."""
 
     d_model: int
@@ -90,12 +90,12 @@ def read_sweep(path: Path) -> Sweep:
     return read_yaml(path, Sweep, name="sweep.yaml")
 
 
-def trials_of(sweep: Sweep) -> list[Trial]:
+def trials_of(sweep: Sweep) -> list[SweepTrial]:
     """Return every size from the first seed, then from the next: a sweep that is stopped has whole rounds."""
-    return [Trial(width, layers, seed) for seed, width, layers in product(sweep.seeds, sweep.widths, sweep.layers)]
+    return [SweepTrial(width, layers, seed) for seed, width, layers in product(sweep.seeds, sweep.widths, sweep.layers)]
 
 
-def config_of(trial: Trial, sweep: Sweep) -> TrainConfig:
+def config_of(trial: SweepTrial, sweep: Sweep) -> TrainConfig:
     """Return how a trial is trained. Raises `UserError` where no model has such a shape."""
     shape = replace(
         sweep.training.model,

@@ -1,12 +1,11 @@
-"""Windows become a trained decision transformer; an interrupted training goes on where it stopped."""
+"""Training of a decision transformer on windows; an interrupted training goes on where it stopped."""
 
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -18,9 +17,9 @@ from dtinterp.dataset.windows import Windows, window
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.artefacts.artefact import JSON
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.jobs.interruption import noted_interruption
-from dtinterp.foundation.jobs.resume import Training, resume, suspend
-from dtinterp.foundation.logbook import Logbook, progress
+from dtinterp.foundation.jobs.interruption import TrainingRecord, noted_interruption
+from dtinterp.foundation.jobs.resume import Training
+from dtinterp.foundation.logbook import progress
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.config import TrainConfig
 from dtinterp.model.network.transformer import DecisionTransformer
@@ -44,13 +43,9 @@ class Keeper(Protocol):
 
 
 @dataclass(frozen=True)
-class Record:
-    """What is kept of a training under way."""
+class ModelRecord(TrainingRecord):
+    """What is kept of the training of a model."""
 
-    logbook: Logbook = field(default_factory=Logbook)
-    """a row per measurement"""
-    resume_file: Path | None = None
-    """written at each measurement and at Ctrl-C; a training that finds its own file here goes on from it"""
     probe: Probe | None = None
     """measured beside the validation"""
     keeper: Keeper | None = None
@@ -63,7 +58,7 @@ def train_model(
     config: TrainConfig,
     *,
     items: Float32[Tensor, "frame item"],
-    record: Record,
+    record: ModelRecord,
     ranks: Ranks = ALONE,
 ) -> DecisionTransformer:
     """Train on windows that end at steps drawn uniformly from `split.train`, on the device of `items`.
@@ -95,7 +90,7 @@ def train_model(
             if ranks.is_first:
                 watch.look(training, done, loss)
             if ranks.agree_on_any(interruption.is_asked):
-                raise KeyboardInterrupt(_stopped(training, done, config, record))
+                record.stop(training, done, f"{config.steps} steps")
     return model
 
 
@@ -111,11 +106,11 @@ def _batch(trajectories: Trajectories, split: Split, config: TrainConfig, step: 
     return window(trajectories, split.train[chosen], config.model.n_slots)
 
 
-def _begin(training: Training, record: Record, ranks: Ranks) -> int:
+def _begin(training: Training, record: ModelRecord, ranks: Ranks) -> int:
     """Go on from rank 0's file where there is one, and return the steps that are done, on every rank."""
     done = torch.zeros(1, device=ranks.device)
-    if ranks.is_first and record.resume_file:
-        done += resume(record.resume_file, training)
+    if ranks.is_first:
+        done += record.resume(training)
     ranks.take_over([done, *training.model.parameters()])
     record.logbook.rewind(int(done))
     return int(done)
@@ -130,7 +125,7 @@ class _Watch:
         held_out: Windows,
         items: Float32[Tensor, "frame item"],
         config: TrainConfig,
-        record: Record,
+        record: ModelRecord,
     ) -> None:
         self._model, self._held_out, self._items = model, held_out, items
         self._config, self._record = config, record
@@ -164,17 +159,7 @@ class _Watch:
         self._record.logbook.write(step=step, **row, tokens_per_second=round(self.tokens_per_second, 1))
         if keeper:
             keeper.keep_best(model, step, measured)
-        if self._record.resume_file:
-            suspend(self._record.resume_file, training, step)
-
-
-def _stopped(training: Training, done: int, config: TrainConfig, record: Record) -> str:
-    """Save an interrupted training if it has a file, and return how to go on."""
-    how_far = f"interrupted after {done} of {config.steps} steps"
-    if record.resume_file is None:
-        return f"{how_far}."
-    suspend(record.resume_file, training, done)
-    return f"{how_far}, which {record.resume_file} keeps: give the same command again to go on."
+        self._record.save(training, step)
 
 
 def _require_enough_windows(config: TrainConfig, ranks: Ranks) -> None:

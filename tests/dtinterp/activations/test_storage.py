@@ -6,7 +6,7 @@ import torch
 
 from dtinterp.activations import harvest as harvest_module
 from dtinterp.activations.harvest import Activations, harvest
-from dtinterp.activations.storage import Source, load_harvest, record_harvest
+from dtinterp.activations.storage import HarvestSource, load_harvest, record_harvest
 from dtinterp.dictionary.rows.table import as_rows
 from dtinterp.foundation.artefacts.artefact import Content, write_artefact
 from dtinterp.foundation.errors import UserError
@@ -26,7 +26,7 @@ def record(model, windows, items, tmp_path):
     trained = load_model(tmp_path / "model")
 
     def recorded(site, parts=None):
-        source = Source(trained, demonstrations, [windows] if parts is None else parts, items)
+        source = HarvestSource(trained, demonstrations, [windows] if parts is None else parts, items)
         return record_harvest(tmp_path / "rows", source, site=site, settings={"side": "train"}, seed=7)
 
     return recorded

@@ -11,10 +11,11 @@ from dtinterp.agents.items import FrameItems
 from dtinterp.agents.network import AgentPolicy
 from dtinterp.agents.rollout import Runner
 from dtinterp.agents.storage import TrainedAgent, load_agent, save_agent
-from dtinterp.agents.training import Record, train_agent
+from dtinterp.agents.training import train_agent
 from dtinterp.demonstrations.evaluate import evaluate
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.jobs.interruption import TrainingRecord
 from dtinterp.foundation.logbook import Bar, Logbook, unshown
 from environments.minigrid_worlds import MiniGridWorlds
 from environments.twin.layouts import draw_layouts
@@ -33,7 +34,7 @@ def weights(network) -> torch.Tensor:
 
 
 def trained(worlds, config, record=None) -> torch.Tensor:
-    return weights(train_agent(worlds, config, record or Record()).network)
+    return weights(train_agent(worlds, config, record or TrainingRecord()).network)
 
 
 class InterruptedLog(Logbook):
@@ -78,7 +79,7 @@ def test_in_a_probe_world_values_and_actions_are_what_they_must_be(probe, worth,
         discount=G,
         seed=1,
     )
-    network = train_agent(probe, config, Record()).network
+    network = train_agent(probe, config, TrainingRecord()).network
     rollout = Runner(network, probe, torch.Generator().manual_seed(1)).roll(16)
     assert set(rollout.frame_id.unique().tolist()) == set(worth)
     for frame, value in worth.items():
@@ -92,7 +93,7 @@ def test_without_a_core_nobody_remembers(recall):
     config = AgentConfig(
         steps=64 * 8 * 40, n_worlds=64, n_rollout=8, core="none", d_hidden=16, n_minibatches=2, learning_rate=5e-3
     )
-    network = train_agent(recall, config, Record()).network
+    network = train_agent(recall, config, TrainingRecord()).network
     rollout = Runner(network, recall, torch.Generator().manual_seed(1)).roll(200)
     assert rollout.reward[rollout.is_last].mean() == pytest.approx(0.5, abs=0.02)
 
@@ -102,7 +103,7 @@ def test_it_learns_to_act_on_what_it_saw_before(recall, core):
     config = AgentConfig(
         steps=64 * 8 * 80, n_worlds=64, n_rollout=8, core=core, d_hidden=32, n_minibatches=2, learning_rate=5e-3
     )
-    network = train_agent(recall, config, Record()).network
+    network = train_agent(recall, config, TrainingRecord()).network
     policy = AgentPolicy(network, FrameItems(recall))
     judged = evaluate(policy, recall, Greedy(), generator=torch.Generator().manual_seed(1))
     assert judged.success.estimate == 1.0
@@ -118,33 +119,33 @@ def test_one_seed_gives_the_same_bits_and_another_seed_others(graph, core):
 
 @pytest.fixture
 def started(graph, tmp_path) -> TrainedAgent:
-    network = train_agent(graph_worlds(graph), replace(TINY, seed=9), Record()).network
+    network = train_agent(graph_worlds(graph), replace(TINY, seed=9), TrainingRecord()).network
     save_agent(tmp_path / "start", network, TINY, metrics={})
     return load_agent(tmp_path / "start")
 
 
 def test_a_training_begins_with_the_weights_of_the_agent_that_it_starts_from(graph, started):
     still = replace(TINY, learning_rate=1e-30)
-    learned = train_agent(graph_worlds(graph), still, Record(), start=started)
+    learned = train_agent(graph_worlds(graph), still, TrainingRecord(), start=started)
     assert torch.equal(weights(learned.network), weights(started.network))
     assert not torch.equal(trained(graph_worlds(graph), still), weights(started.network))
 
 
 def test_an_agent_of_another_shape_is_no_start(graph, started):
     with pytest.raises(UserError, match=r"start is an agent with core gru, width 8, .* expected core gru, width 16, "):
-        train_agent(graph_worlds(graph), replace(TINY, d_hidden=16), Record(), start=started)
+        train_agent(graph_worlds(graph), replace(TINY, d_hidden=16), TrainingRecord(), start=started)
 
 
 def test_a_training_is_not_gone_on_with_from_another_start(graph, started, tmp_path):
-    record = Record(InterruptedLog(tmp_path / "log.jsonl", update=2), tmp_path / "unfinished.safetensors")
+    record = TrainingRecord(InterruptedLog(tmp_path / "log.jsonl", update=2), tmp_path / "unfinished.safetensors")
     with pytest.raises(KeyboardInterrupt):
         train_agent(graph_worlds(graph), TINY, record)
     with pytest.raises(UserError, match="is a training under way with start None, not "):
-        train_agent(graph_worlds(graph), TINY, Record(resume_file=record.resume_file), start=started)
+        train_agent(graph_worlds(graph), TINY, TrainingRecord(resume_file=record.resume_file), start=started)
 
 
 def test_the_log_has_a_row_per_update(graph, tmp_path):
-    learned = train_agent(graph_worlds(graph), TINY, Record(Logbook(tmp_path / "log.jsonl")))
+    learned = train_agent(graph_worlds(graph), TINY, TrainingRecord(Logbook(tmp_path / "log.jsonl")))
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [32, 64, 96, 128, 160, 192]
     assert all(0 <= row["success"] <= 1 for row in rows)
@@ -169,7 +170,7 @@ def test_it_ends_early_at_the_mark(recall):
     config = AgentConfig(
         steps=64 * 8 * 200, n_worlds=64, n_rollout=8, d_hidden=16, n_minibatches=2, learning_rate=5e-3, stop_at=0.9
     )
-    learned = train_agent(recall, config, Record())
+    learned = train_agent(recall, config, TrainingRecord())
     assert learned.n_steps < config.steps
     rollout = Runner(learned.network, recall, torch.Generator().manual_seed(1)).roll(200)
     assert rollout.reward[rollout.is_last].mean() > 0.85
@@ -191,8 +192,8 @@ def test_after_ctrl_c_it_goes_on_as_if_nothing_had_happened(make, tmp_path, time
     config = replace(TINY, time_limit=time_limit)
     file, log = tmp_path / "run.safetensors", tmp_path / "log.jsonl"
     with pytest.raises(KeyboardInterrupt, match=r"after 3 of 6 updates, which .*run.safetensors keeps: give the same"):
-        train_agent(make(), config, Record(InterruptedLog(log, 3), file))
-    resumed = trained(make(), config, Record(Logbook(log), file))
+        train_agent(make(), config, TrainingRecord(InterruptedLog(log, 3), file))
+    resumed = trained(make(), config, TrainingRecord(Logbook(log), file))
     assert torch.equal(resumed, trained(make(), config))
     assert [json.loads(line)["update"] for line in log.read_text().splitlines()] == [1, 2, 3, 4, 5, 6]
 
@@ -206,19 +207,19 @@ def test_a_run_that_was_killed_goes_on_from_the_last_state_on_disk(graph, tmp_pa
 
     file, log = tmp_path / "run.safetensors", tmp_path / "log.jsonl"
     with pytest.raises(MemoryError):
-        train_agent(graph_worlds(graph), TINY, Record(Killed(log), file))
-    resumed = trained(graph_worlds(graph), TINY, Record(Logbook(log), file))
+        train_agent(graph_worlds(graph), TINY, TrainingRecord(Killed(log), file))
+    resumed = trained(graph_worlds(graph), TINY, TrainingRecord(Logbook(log), file))
     assert torch.equal(resumed, trained(graph_worlds(graph), TINY))
     assert [json.loads(line)["update"] for line in log.read_text().splitlines()] == [1, 2, 3, 4, 5, 6]
 
 
 def test_another_training_is_not_gone_on_with(graph, tmp_path):
     file = tmp_path / "run.safetensors"
-    trained(graph_worlds(graph), TINY, Record(resume_file=file))
+    trained(graph_worlds(graph), TINY, TrainingRecord(resume_file=file))
     with pytest.raises(UserError, match=r"is a training under way with entropy 0\.01, not 0\.02"):
-        train_agent(graph_worlds(graph), replace(TINY, entropy=0.02), Record(resume_file=file))
+        train_agent(graph_worlds(graph), replace(TINY, entropy=0.02), TrainingRecord(resume_file=file))
 
 
 def test_without_a_file_ctrl_c_says_how_far_it_came(graph):
     with pytest.raises(KeyboardInterrupt, match=r"^interrupted after 2 of 6 updates\.$"):
-        train_agent(graph_worlds(graph), TINY, Record(InterruptedLog(None, 2)))
+        train_agent(graph_worlds(graph), TINY, TrainingRecord(InterruptedLog(None, 2)))

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from dtinterp.demonstrations.samplers import (
     COLDEST,
     FORMS,
-    BottomK,
+    BottomKActions,
     EpsilonGreedy,
     Greedy,
     Temperature,
-    TopK,
+    TopKActions,
     Uniform,
     UniformMixture,
     draw,
@@ -25,8 +25,8 @@ from dtinterp.foundation.errors import UserError
 SAMPLERS = st.one_of(
     st.floats(COLDEST, 1e12).map(Temperature),
     st.just(Greedy()),
-    st.integers(1, 9).map(TopK),
-    st.integers(1, 9).map(BottomK),
+    st.integers(1, 9).map(TopKActions),
+    st.integers(1, 9).map(BottomKActions),
     st.just(Uniform()),
     st.floats(0, 1).map(EpsilonGreedy),
     st.floats(0, 1).map(UniformMixture),
@@ -55,8 +55,8 @@ def test_a_printed_sampler_is_parsed_back(sampler):
         (Temperature(1.0), "temperature=1"),
         (Temperature(0.5), "temperature=0.5"),
         (Greedy(), "greedy"),
-        (TopK(2), "top-k=2"),
-        (BottomK(3), "bottom-k=3"),
+        (TopKActions(2), "top-k=2"),
+        (BottomKActions(3), "bottom-k=3"),
         (Uniform(), "uniform"),
         (EpsilonGreedy(0.25), "epsilon-greedy=0.25"),
         (UniformMixture(0.1), "uniform=0.1"),
@@ -112,9 +112,9 @@ def test_temperature_goes_from_the_best_action_to_any_action():
 
 
 def test_top_k_keeps_exactly_the_best_even_among_equals():
-    assert ((probabilities(TopK(2), LOGITS) > 0).sum(-1) == 2).all()
-    torch.testing.assert_close(probabilities(TopK(2), LOGITS)[0], torch.tensor([1, 0, math.e, 0]) / (1 + math.e))
-    assert torch.equal(probabilities(TopK(9), LOGITS), probabilities(Temperature(1.0), LOGITS))
+    assert ((probabilities(TopKActions(2), LOGITS) > 0).sum(-1) == 2).all()
+    torch.testing.assert_close(probabilities(TopKActions(2), LOGITS)[0], torch.tensor([1, 0, math.e, 0]) / (1 + math.e))
+    assert torch.equal(probabilities(TopKActions(9), LOGITS), probabilities(Temperature(1.0), LOGITS))
 
 
 def test_a_uniform_mixture_adds_the_same_chance_to_every_action():
@@ -130,9 +130,9 @@ def slow_probabilities(sampler, logits):
     match sampler:
         case Temperature(value):
             weights = [math.exp(logit / value) for logit in logits]
-        case TopK(k):
+        case TopKActions(k):
             weights = [math.exp(logits[action]) if action in by_preference[:k] else 0.0 for action in actions]
-        case BottomK(k):
+        case BottomKActions(k):
             weights = [math.exp(logits[action]) if action in by_preference[::-1][:k] else 0.0 for action in actions]
         case Greedy():
             weights = [float(action == by_preference[0]) for action in actions]
@@ -159,8 +159,8 @@ def test_probabilities_are_those_of_a_slow_loop(sampler, seed):
 
 
 def test_bottom_k_keeps_exactly_the_worst_even_among_equals():
-    assert ((probabilities(BottomK(2), LOGITS) > 0).sum(-1) == 2).all()
-    assert torch.equal(probabilities(BottomK(9), LOGITS), probabilities(Temperature(1.0), LOGITS))
+    assert ((probabilities(BottomKActions(2), LOGITS) > 0).sum(-1) == 2).all()
+    assert torch.equal(probabilities(BottomKActions(9), LOGITS), probabilities(Temperature(1.0), LOGITS))
 
 
 def test_epsilon_greedy_goes_from_the_best_action_to_any_action():
@@ -170,7 +170,7 @@ def test_epsilon_greedy_goes_from_the_best_action_to_any_action():
 
 @pytest.mark.parametrize(
     "sampler",
-    [Temperature(0.7), Greedy(), TopK(2), BottomK(2), Uniform(), EpsilonGreedy(0.4), UniformMixture(0.3)],
+    [Temperature(0.7), Greedy(), TopKActions(2), BottomKActions(2), Uniform(), EpsilonGreedy(0.4), UniformMixture(0.3)],
 )
 def test_draws_follow_the_probabilities(sampler):
     logits = LOGITS[:1].expand(20_000, -1)

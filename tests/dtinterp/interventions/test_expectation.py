@@ -9,7 +9,7 @@ from dtinterp.agents.items import FrameItems
 from dtinterp.agents.policy import PAD_ACTION
 from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.evaluate import play_episodes
-from dtinterp.demonstrations.samplers import Greedy, Temperature, TopK
+from dtinterp.demonstrations.samplers import Greedy, Temperature, TopKActions
 from dtinterp.interventions.expectation import Altered, Bounds, evaluation_of, expectation, windows_of
 from dtinterp.model.policy import WindowPolicy
 from environments.graph.evaluation import PAD, SeenWindows
@@ -29,10 +29,10 @@ def test_a_greedy_model_earns_what_it_earns_from_each_start(planted_model):
 def test_a_model_in_doubt_earns_what_it_earns_on_average(random_model):
     """Two actions at each of a few steps: 4,000 episodes tell the mean within four standard errors."""
     graph = replace(state_graph(STATIC), max_steps=8)
-    exact = expectation(random_model, graph, TopK(2), target_return=0.5)
+    exact = expectation(random_model, graph, TopKActions(2), target_return=0.5)
     worlds = GraphWorlds(graph, 4000, generator=torch.Generator().manual_seed(0))
     policy = WindowPolicy(random_model, FrameItems(worlds), target_return=0.5)
-    played = play_episodes(policy, worlds, TopK(2), generator=torch.Generator().manual_seed(1))
+    played = play_episodes(policy, worlds, TopKActions(2), generator=torch.Generator().manual_seed(1))
     length = played.length.double()
     assert exact.steps == pytest.approx(length.mean().item(), abs=4 * length.std().item() / 4000**0.5 + 1e-9)
     share = exact.failure

@@ -16,7 +16,7 @@ from dtinterp.dataset.split import split
 from dtinterp.model import validation
 from dtinterp.model.config import ModelConfig, TrainConfig
 from dtinterp.model.network.transformer import DecisionTransformer
-from dtinterp.model.training.train import Record, train_model
+from dtinterp.model.training.train import ModelRecord, train_model
 
 TINY = TrainConfig(
     ModelConfig(d_model=16, n_heads=2, d_mlp=16), steps=20, batch_size=16, warmup=5, validate_every=7, held_out=0.3
@@ -145,7 +145,7 @@ def sides(trajectories):
 @pytest.fixture
 def train(trajectories, sides, items, few_validation_windows):  # noqa: ARG001
     def trained(config=TINY, record=None, data=trajectories, held=sides):
-        return train_model(data, held, config, items=items, record=record or Record())
+        return train_model(data, held, config, items=items, record=record or ModelRecord())
 
     return trained
 

@@ -13,7 +13,8 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
 from dtinterp.agents.config import AgentConfig
 from dtinterp.agents.rollout import Runner
-from dtinterp.agents.training import Record, train_agent
+from dtinterp.agents.training import train_agent
+from dtinterp.foundation.jobs.interruption import TrainingRecord
 from environments.twin.drawing import parse_drawing
 from environments.twin.layouts import Layouts, draw_layouts, uniform
 from environments.twin.vector import TwinVectorEnv
@@ -109,7 +110,7 @@ def test_sb3_contribs_recurrent_ppo_and_ours_agree_on_what_to_do_and_what_it_is_
     config = AgentConfig(
         steps=24 * 16 * 16, n_worlds=16, n_rollout=16, d_hidden=16, learning_rate=1e-2, entropy=0.0, device="cpu"
     )
-    network = train_agent(worlds, config, Record()).network
+    network = train_agent(worlds, config, TrainingRecord()).network
     rollout = Runner(network, worlds, torch.Generator().manual_seed(0)).roll(4)
     our_value = rollout.value[rollout.is_first].mean().item()
 

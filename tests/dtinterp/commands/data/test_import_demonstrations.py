@@ -12,7 +12,7 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Logbook
 from dtinterp.model.config import ModelConfig, TrainConfig
 from dtinterp.model.split import split_of
-from dtinterp.model.training.train import Record, train_model
+from dtinterp.model.training.train import ModelRecord, train_model
 from environments.vocabulary import one_hot
 
 WORLD = "MiniGrid-MemoryS7-v0"
@@ -34,7 +34,7 @@ def test_a_model_trains_on_anybodys_minigrid_dataset(collected_by_minari, tmp_pa
         split_of(trajectories, TRAINING),
         TRAINING,
         items=one_hot(trajectories.frames),
-        record=Record(Logbook(log)),
+        record=ModelRecord(Logbook(log)),
     )
     losses = [json.loads(row)["loss"] for row in log.read_text().splitlines()]
     assert len(losses) == 2

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from dtinterp.activations.storage import Source, record_harvest
+from dtinterp.activations.storage import HarvestSource, record_harvest
 from dtinterp.commands.dictionaries.fitting import Fitted, fit_to
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
@@ -23,7 +23,7 @@ def subject(small_study: Path) -> Subject:
 def _recorded(subject: Subject, path: Path, *, site: str = SITE, side: str = "train") -> Path:
     """Write the rows of 24 training windows as `dtinterp harvest` does, in two pieces."""
     windows = subject.train_windows(24, seed=0)
-    source = Source(subject.trained, subject.demonstrations, [windows[:10], windows[10:]], subject.items)
+    source = HarvestSource(subject.trained, subject.demonstrations, [windows[:10], windows[10:]], subject.items)
     return record_harvest(path, source, site=site, settings={"side": side}, seed=0).path
 
 

@@ -5,12 +5,12 @@ import pytest
 from dtinterp.foundation.jobs.pool import Failed
 from dtinterp.foundation.statistics import wilson
 from dtinterp.model.training.sizes import Scores, Tried, sizes_of
-from dtinterp.model.training.sweep import Trial
+from dtinterp.model.training.sweep import SweepTrial
 
 
 def tried(d_model, n_layers, seed, *, loss, successes):
     scores = Scores(1000 * d_model * n_layers, loss, 0.5, wilson(successes, 100), 1.0)
-    return Tried(Trial(d_model, n_layers, seed), scores)
+    return Tried(SweepTrial(d_model, n_layers, seed), scores)
 
 
 def test_seeds_of_a_size_are_taken_together_with_students_interval():
@@ -38,7 +38,7 @@ def test_one_seed_has_no_interval_but_its_value():
 
 
 def test_failed_trials_are_counted_and_a_size_without_any_other_is_left_out():
-    failed = [Tried(Trial(64, 1, 1), Failed("broken")), Tried(Trial(100, 1, 0), Failed("impossible"))]
+    failed = [Tried(SweepTrial(64, 1, 1), Failed("broken")), Tried(SweepTrial(100, 1, 0), Failed("impossible"))]
     (size,) = sizes_of([*failed, tried(64, 1, 0, loss=1.0, successes=50)])
     assert (size.d_model, size.loss.n, size.n_failed) == (64, 1, 1)
     assert sizes_of(failed) == []

@@ -5,7 +5,7 @@ import pytest
 
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.config import ModelConfig, TrainConfig
-from dtinterp.model.training.sweep import Sweep, Trial, config_of, read_sweep, trials_of
+from dtinterp.model.training.sweep import Sweep, SweepTrial, config_of, read_sweep, trials_of
 
 ROOT = Path(__file__).parents[4]
 SMALL = "demonstrations: walks\nwidths: [16, 32]\nlayers: [1, 2]\nseeds: [0, 7]\n"
@@ -23,26 +23,26 @@ def written(tmp_path: Path):
 
 def test_a_sweep_has_every_size_from_each_seed_one_seed_after_another(written):
     trials = trials_of(read_sweep(written()))
-    assert trials[:4] == [Trial(16, 1, 0), Trial(16, 2, 0), Trial(32, 1, 0), Trial(32, 2, 0)]
-    assert trials[4:] == [Trial(trial.d_model, trial.n_layers, 7) for trial in trials[:4]]
+    assert trials[:4] == [SweepTrial(16, 1, 0), SweepTrial(16, 2, 0), SweepTrial(32, 1, 0), SweepTrial(32, 2, 0)]
+    assert trials[4:] == [SweepTrial(trial.d_model, trial.n_layers, 7) for trial in trials[:4]]
     assert trials[1].name == "width-16-layers-2-seed-0"
 
 
 def test_a_trial_is_the_base_training_with_its_own_size_and_seed(written):
     sweep = read_sweep(written("d_head: 8\nneurons_per_width: 3\ntraining: {steps: 9, model: {gated_mlp: true}}"))
-    config = config_of(Trial(32, 2, 7), sweep)
+    config = config_of(SweepTrial(32, 2, 7), sweep)
     shape = ModelConfig(d_model=32, n_layers=2, n_heads=4, d_mlp=96, gated_mlp=True)
     assert config == TrainConfig(shape, steps=9, seed=7)
 
 
 def test_without_options_a_trial_of_the_usual_size_is_the_usual_model(written):
-    assert config_of(Trial(128, 2, 0), read_sweep(written())) == TrainConfig()
+    assert config_of(SweepTrial(128, 2, 0), read_sweep(written())) == TrainConfig()
 
 
 def test_a_size_that_no_model_has_is_refused_when_it_is_its_turn(written):
     sweep = read_sweep(written(text=SMALL.replace("16, 32", "100, 128")))
     with pytest.raises(UserError, match="d_model is 100, expected a multiple of n_heads, 3"):
-        config_of(Trial(100, 1, 0), sweep)
+        config_of(SweepTrial(100, 1, 0), sweep)
 
 
 @pytest.mark.parametrize(
@@ -81,4 +81,4 @@ def test_the_sweep_in_experiments_is_whole():
 
 def test_every_field_of_a_sweep_is_described():
     assert all(field.description for field in Sweep.model_fields.values())
-    assert {field.name for field in fields(Trial)} == {"d_model", "n_layers", "seed"}
+    assert {field.name for field in fields(SweepTrial)} == {"d_model", "n_layers", "seed"}

@@ -12,7 +12,7 @@ from dtinterp.foundation.seeding import generator
 from dtinterp.model.config import TrainConfig
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.training.descent import learning_rate, optimizer_of
-from dtinterp.model.training.train import Record, _batch, checkpoint_steps
+from dtinterp.model.training.train import ModelRecord, _batch, checkpoint_steps
 from dtinterp.model.validation import action_loss, validate, validation_windows
 from tests.dtinterp.model.conftest import TINY, Kept, weights
 
@@ -57,7 +57,7 @@ def test_one_seed_gives_the_same_bits_and_another_seed_others(train):
 
 def test_models_are_kept_at_log_spaced_steps_and_at_every_measurement(train):
     kept = Kept()
-    trained = train(replace(TINY, n_checkpoints=4), record=Record(keeper=kept))
+    trained = train(replace(TINY, n_checkpoints=4), record=ModelRecord(keeper=kept))
     assert list(kept.steps) == [1, 3, 7, 20]
     assert list(kept.measured) == [7, 14, 20]
     assert torch.equal(kept.steps[20], weights(trained))
@@ -81,7 +81,7 @@ def test_checkpoints_are_log_spaced_from_the_first_step_to_the_last():
 
 
 def test_the_log_tells_how_fast_training_was(train, tmp_path):
-    train(record=Record(Logbook(tmp_path / "log.jsonl")))
+    train(record=ModelRecord(Logbook(tmp_path / "log.jsonl")))
     logged = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert all(0 < row["tokens_per_second"] < 1e9 for row in logged)
 
@@ -121,7 +121,7 @@ def test_a_training_that_diverges_says_so_and_keeps_its_state(train, tmp_path):
     file = tmp_path / "under-way.safetensors"
     config = replace(TINY, steps=200, learning_rate=1e4, warmup=0, validate_every=1)
     with pytest.raises(UserError, match=r"the loss is (nan|inf) after \d+ steps, .*: give a smaller --learning-rate"):
-        train(config, record=Record(resume_file=file))
+        train(config, record=ModelRecord(resume_file=file))
     assert file.exists()
 
 

@@ -29,7 +29,7 @@ from dtinterp.model import validation
 from dtinterp.model.config import ModelConfig, TrainConfig
 from dtinterp.model.training.snapshots import CheckpointFolder
 from dtinterp.model.training.ranks import joined_ranks
-from dtinterp.model.training.train import Record, train_model
+from dtinterp.model.training.train import ModelRecord, train_model
 from environments.vocabulary import one_hot
 
 torch.set_num_threads(1)
@@ -47,7 +47,7 @@ def require_no_thread_of_a_group():  # one may abort the process at its end; onl
 TOGETHER = """
 config = replace(config, validate_every=1)
 with joined_ranks(torch.device("cpu")) as ranks:
-    record = Record(Logbook(Path(f"rank-{ranks.rank}-of-{ranks.count}.jsonl")))
+    record = ModelRecord(Logbook(Path(f"rank-{ranks.rank}-of-{ranks.count}.jsonl")))
     model = train_model(trajectories, sides, config, items=items, record=record, ranks=ranks)
 require_no_thread_of_a_group()
 save_file(model.state_dict(), f"rank-{ranks.rank}-of-{ranks.count}.safetensors")
@@ -62,7 +62,7 @@ def stops_once(trajectories, split, config, step):
     return draw(trajectories, split, config, step)
 training._batch = stops_once
 with joined_ranks(torch.device("cpu")) as ranks:
-    record = Record(resume_file=Path("stopped") if ranks.is_first else None)
+    record = ModelRecord(resume_file=Path("stopped") if ranks.is_first else None)
     for _ in range(2):
         try:
             model = train_model(trajectories, sides, config, items=items, record=record, ranks=ranks)
@@ -75,14 +75,14 @@ save_file(model.state_dict(), f"rank-{ranks.rank}-stopped.safetensors")
 COMPILED = """
 config = replace(config, steps=6, validate_every=3, batch_size=128, warmup=0)
 for name, asked in (("plain", config), ("compiled", replace(config, compile=True))):
-    model = train_model(trajectories, sides, asked, items=items, record=Record(Logbook(Path(f"{name}.jsonl"))))
+    model = train_model(trajectories, sides, asked, items=items, record=ModelRecord(Logbook(Path(f"{name}.jsonl"))))
     save_file(model.state_dict(), name)
 """
 KILLED = """
 def train(folder):
     folder.mkdir(exist_ok=True)
     asked = replace(config, n_checkpoints=4)
-    record = Record(Logbook(folder / "log.jsonl"), folder / "state.safetensors", None, kept := CheckpointFolder(
+    record = ModelRecord(Logbook(folder / "log.jsonl"), folder / "state.safetensors", None, kept := CheckpointFolder(
         folder / "steps", asked, parent))
     kept.require_own()
     save_file(train_model(trajectories, sides, asked, items=items, record=record).state_dict(), folder / "end")

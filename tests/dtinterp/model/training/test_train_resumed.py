@@ -7,7 +7,7 @@ import torch
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import Logbook
 from dtinterp.model.config import ModelConfig
-from dtinterp.model.training.train import Record
+from dtinterp.model.training.train import ModelRecord
 from tests.dtinterp.model.conftest import TINY, Kept, rows, weights
 
 
@@ -30,8 +30,8 @@ def interrupted_at(n_measurements):
 
 @pytest.mark.parametrize("n_measurements", [0, 1, 2])
 def test_an_interrupted_training_goes_on_to_the_same_bits_and_the_same_log(train, tmp_path, n_measurements):
-    whole = train(record=Record(Logbook(tmp_path / "whole.jsonl"), None, lambda _: {"probed": 1.0}))
-    kept = Record(Logbook(tmp_path / "parts.jsonl"), tmp_path / "run.safetensors")
+    whole = train(record=ModelRecord(Logbook(tmp_path / "whole.jsonl"), None, lambda _: {"probed": 1.0}))
+    kept = ModelRecord(Logbook(tmp_path / "parts.jsonl"), tmp_path / "run.safetensors")
     with pytest.raises(PlugPulledError):
         train(record=replace(kept, probe=interrupted_at(n_measurements)))
     assert (tmp_path / "run.safetensors").exists() == (n_measurements > 0)
@@ -45,8 +45,8 @@ def test_an_interrupted_training_goes_on_to_the_same_bits_and_the_same_log(train
 def test_an_interrupted_training_keeps_the_models_that_the_whole_one_keeps(train, tmp_path):
     whole, parts = Kept(), Kept()
     config = replace(TINY, n_checkpoints=4)
-    train(config, record=Record(keeper=whole))
-    record = Record(resume_file=tmp_path / "run.safetensors", keeper=parts)
+    train(config, record=ModelRecord(keeper=whole))
+    record = ModelRecord(resume_file=tmp_path / "run.safetensors", keeper=parts)
     with pytest.raises(PlugPulledError):
         train(config, record=replace(record, probe=interrupted_at(1)))
     train(config, record=record)
@@ -56,7 +56,7 @@ def test_an_interrupted_training_keeps_the_models_that_the_whole_one_keeps(train
 
 
 def test_a_finished_training_is_not_trained_again(train, tmp_path):
-    record = Record(resume_file=tmp_path / "run.safetensors")
+    record = ModelRecord(resume_file=tmp_path / "run.safetensors")
     assert torch.equal(weights(train(record=record)), weights(train(record=record)))
 
 
@@ -69,14 +69,14 @@ def test_a_finished_training_is_not_trained_again(train, tmp_path):
     ],
 )
 def test_a_training_under_way_refuses_other_settings(train, tmp_path, change, difference):
-    record = Record(resume_file=tmp_path / "run.safetensors")
+    record = ModelRecord(resume_file=tmp_path / "run.safetensors")
     train(record=record)
     with pytest.raises(UserError, match=f"run.safetensors is a training under way with {difference}: ask for the same"):
         train(replace(TINY, **change), record=record)
 
 
 def test_a_training_under_way_refuses_other_demonstrations(train, tmp_path, trajectories):
-    record = Record(resume_file=tmp_path / "run.safetensors")
+    record = ModelRecord(resume_file=tmp_path / "run.safetensors")
     train(record=record)
     other = replace(trajectories, action=(trajectories.action + 1) % 7)
     with pytest.raises(UserError, match=r"is a training under way with demonstrations [0-9a-f]{12}, not [0-9a-f]{12}"):
@@ -91,7 +91,7 @@ def test_ctrl_c_saves_the_step_under_way_and_the_training_goes_on_to_the_same_bi
                 signal.raise_signal(signal.SIGINT)
 
     config = replace(TINY, n_checkpoints=4)
-    record = Record(Logbook(tmp_path / "log.jsonl"), tmp_path / "run.safetensors", keeper=PressesCtrlC())
+    record = ModelRecord(Logbook(tmp_path / "log.jsonl"), tmp_path / "run.safetensors", keeper=PressesCtrlC())
     with pytest.raises(KeyboardInterrupt, match=r"after 3 of 20 steps, which .*run\.safetensors keeps: give the same"):
         train(config, record=record)
     goes_on = Kept()
@@ -101,4 +101,4 @@ def test_ctrl_c_saves_the_step_under_way_and_the_training_goes_on_to_the_same_bi
 
 def test_ctrl_c_without_a_file_says_how_far_it_came(train):
     with pytest.raises(KeyboardInterrupt, match=r"interrupted after 7 of 20 steps\.$"):
-        train(record=Record(probe=lambda _: signal.raise_signal(signal.SIGINT) or {}))
+        train(record=ModelRecord(probe=lambda _: signal.raise_signal(signal.SIGINT) or {}))

@@ -4,18 +4,18 @@ import pytest
 from dtinterp.foundation.jobs.pool import Failed
 from dtinterp.foundation.statistics import wilson
 from dtinterp.model.training.sizes import Scores, Tried, sizes_of
-from dtinterp.model.training.sweep import Trial
+from dtinterp.model.training.sweep import SweepTrial
 from dtinterp.report.figures.sizes import sizes_figure
 
 TRIED = [
     Tried(
-        Trial(width, layers, seed),
+        SweepTrial(width, layers, seed),
         Scores(1000 * width * layers, 2.0 - 0.1 * layers + 0.01 * seed, 0.5, wilson(width - seed, 100), 1.0),
     )
     for width in (32, 64)
     for layers in (1, 2)
     for seed in (0, 1, 2)
-] + [Tried(Trial(100, 1, 0), Failed("impossible"))]
+] + [Tried(SweepTrial(100, 1, 0), Failed("impossible"))]
 
 
 @pytest.fixture(scope="module")
