@@ -37,7 +37,7 @@ def page(results: StudyResults) -> str:
     bodies = [(section, section_body(section, results, draw)) for section in found_sections()]
     sections = [(section, body) for section, body in bodies if body.strip()]
     used = sorted({int(frame) for _, body in sections for frame in USED_FRAME.findall(body)})
-    return rendered(
+    written = rendered(
         "page.html",
         title=results.model.artefact.name,
         style=Markup(STYLE_SHEET.read_text(encoding="utf-8")),
@@ -46,6 +46,7 @@ def page(results: StudyResults) -> str:
         opening=head,
         sections=sections,
     )
+    return f"{written}\n"
 
 
 def section_body(section: Section, results: StudyResults, draw: Draw) -> Markup:

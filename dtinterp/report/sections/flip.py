@@ -18,7 +18,7 @@ def _gather(results: StudyResults) -> Mapping[str, object]:
         "doses": dose_figure(report),
         "endings": endings_figure(report.closed_loop) if report.closed_loop else None,
         "ending_shares": _ending_shares(report),
-        "decoys": _decoys(report),
+        "decoys": _decoys(report) if report.specification.decoys else None,
     }
 
 

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from dtinterp.report.results import StudyResults
-from tests.dtinterp.report.conftest import section_of
+from tests.dtinterp.report.conftest import planted, section_of
 
 
 def test_every_configuration_is_shown_from_above_and_from_within(results: StudyResults) -> None:
@@ -38,8 +38,7 @@ def test_duplicates_are_counted(results: StudyResults) -> None:
 def test_a_sampler_that_an_interrupted_collection_never_came_to_is_not_shown_at_work(results: StudyResults) -> None:
     trajectories = results.demonstrations.value
     cut_short = replace(trajectories, samplers=(*trajectories.samplers, "greedy"))
-    partial = replace(results, demonstrations=replace(results.demonstrations, value=cut_short))
-    assert "drawn by greedy" not in section_of("world", partial)
+    assert "drawn by greedy" not in section_of("world", planted(results, cut_short))
 
 
 def test_under_each_sampler_the_demonstrator_is_shown_at_work_in_an_episode_of_median_length(
