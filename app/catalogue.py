@@ -16,13 +16,9 @@ from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
 from dtinterp.dictionary.storage import gate_record, load_dictionary
-from dtinterp.equivalence.comparison_storage import ARTEFACT_KIND as COMPARISON
-from dtinterp.equivalence.comparison_storage import load_comparison
 from dtinterp.equivalence.exhaustive_contexts import tried_on
-from dtinterp.equivalence.model_comparison import ModelContrasts
-from dtinterp.equivalence.report import EquivalenceReport
-from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
-from dtinterp.equivalence.storage import load_equivalence
+from dtinterp.equivalence.model_comparison import MODEL_COMPARISON, ModelContrasts
+from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceReport
 from dtinterp.features.labels.table import LABELS, Labels
 from dtinterp.foundation.artefacts.artefact import Artefact, read_artefact, require_made_from
 from dtinterp.foundation.artefacts.codec import load
@@ -108,7 +104,7 @@ def studies(shelf: Shelf) -> Mapping[str, Study]:
     by_digest = {entry.digest: entry for entry in shelf.artefacts}
     found: dict[str, Study] = {}
     for entry in shelf.artefacts:
-        if entry.kind != EQUIVALENCE:
+        if entry.kind != EQUIVALENCE.name:
             continue
         parents = {
             by_digest[digest].kind: by_digest[digest] for digest in entry.parents.values() if digest in by_digest
@@ -145,15 +141,15 @@ def open_study(study: Study) -> OpenStudy:
     model = _read(study.model, _load_model)
     if PUBLISHED not in model.config:  # what was trained elsewhere was trained on demonstrations that are not here
         require_made_from(model, demonstrations)
-    equivalence = _read(study.equivalence, lambda path: read_artefact(path, kind=EQUIVALENCE))
-    report = _read(study.equivalence, lambda path: load_equivalence(path, parent=model))
+    equivalence = _read(study.equivalence, lambda path: read_artefact(path, kind=EQUIVALENCE.name))
+    report = _read(study.equivalence, lambda path: load(path, EQUIVALENCE, parent=model))
     tried = tried_on(report.config, trajectories)
     left_out: list[str] = []
     embedded = [pair for pair in _readable(study.dictionaries, _load_dictionary, left_out) if _reads_observations(pair)]
     embedded.sort(key=lambda pair: (not isinstance(pair[0].kind, TopK), pair[0].width))  # as explain-pair prefers them
     labels = _readable(study.labels, lambda path: load(path, LABELS, parent=model).labels, left_out)
     compared = [] if study.comparison is None else [study.comparison]
-    portraits = _readable(compared, lambda path: load_comparison(path).portraits, left_out)
+    portraits = _readable(compared, lambda path: load(path, MODEL_COMPARISON).portraits, left_out)
     return OpenStudy(
         report=report,
         trajectories=replace(trajectories, frames=tried.frames),
@@ -220,16 +216,16 @@ def _load_dictionary(path: Path) -> tuple[Dictionary, str]:
 
 
 def _study(entry: Shelved, parents: Mapping[str, Shelved], shelf: Sequence[Shelved]) -> Study:
-    def of(kind: str, parent: Shelved) -> tuple[Shelved, ...]:
-        return tuple(each for each in shelf if each.kind == kind and parent.digest in each.parents.values())
+    def of(names: Sequence[str], parent: Shelved) -> tuple[Shelved, ...]:
+        return tuple(each for each in shelf if each.kind in names and parent.digest in each.parents.values())
 
     return Study(
         equivalence=entry,
         model=parents[MODEL],
         demonstrations=parents[DEMONSTRATIONS],
-        dictionaries=of(DICTIONARY, parents[MODEL]),
-        labels=of(LABELS.name, parents[MODEL]),
-        comparison=next(iter(of(COMPARISON, entry)), None),
+        dictionaries=of((DICTIONARY,), parents[MODEL]),
+        labels=of(LABELS.names, parents[MODEL]),
+        comparison=next(iter(of(MODEL_COMPARISON.names, entry)), None),
     )
 
 

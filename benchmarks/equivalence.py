@@ -47,11 +47,11 @@ from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.classes.verification import CertifyInputs
 from dtinterp.equivalence.report import EquivalenceConfig
-from dtinterp.equivalence.screen import ScreenConfig, Screening, screen
-from dtinterp.equivalence.screen_storage import load_screening
+from dtinterp.equivalence.screen import SCREENING, ScreenConfig, Screening, screen
 from dtinterp.equivalence.swaps.chosen_frames import most_visited
 from dtinterp.equivalence.swaps.contexts import draw_contexts
 from dtinterp.equivalence.swaps.trials import try_swaps
+from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.network.continuation import BATCH
 from dtinterp.model.network.transformer import DecisionTransformer
@@ -172,7 +172,7 @@ def world_seconds(name: str, config: ScreenConfig) -> dict[str, object]:
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         screen_folder(config, Path(folder) / "screening", model=MODELS / name, demonstrations=DEMONSTRATIONS)
-        found = load_screening(Path(folder) / "screening")
+        found = load(Path(folder) / "screening", SCREENING)
     cost = {"seconds": time.process_time(), "seconds by the clock": time.perf_counter() - began}
     return {**cost, **_told(found), "peak MB": _peak(), "screen": asdict(config)}
 

@@ -22,8 +22,9 @@ from tables.models import tried
 from tables.shelf import CHECKPOINTS, COMPARISONS, LARGEST, ROOT, STUDIES
 
 from dtinterp.demonstrations.storage import load_trajectories
-from dtinterp.equivalence.history_storage import load_history
-from dtinterp.interventions.comparison_storage import load_comparison
+from dtinterp.equivalence.over_training import HISTORY
+from dtinterp.foundation.artefacts.codec import load
+from dtinterp.interventions.dictionary_comparison import FEATURE_COMPARISON
 from dtinterp.model.training.sizes import sizes_of
 from dtinterp.report.figures.history import history_figure
 from dtinterp.report.figures.sizes import sizes_figure
@@ -54,14 +55,14 @@ def model_sizes() -> go.Figure:
 
 def token_errors() -> go.Figure:
     """Return the error of single tokens in all dictionaries of memory-dt's study."""
-    found = load_comparison(STUDIES / LARGEST / "comparison")
+    found = load(STUDIES / LARGEST / "comparison", FEATURE_COMPARISON)
     trajectories, _ = load_trajectories(CHECKPOINTS / "demonstrations" / "memory-movable")
     return token_error_figure(found, trajectories.time)
 
 
 def class_history() -> go.Figure:
     """Return when observations merged and split in a training."""
-    return history_figure(load_history(COMPARISONS / "training"))
+    return history_figure(load(COMPARISONS / "training", HISTORY))
 
 
 FIGURES: Mapping[str, Callable[[], go.Figure]] = {

@@ -107,9 +107,9 @@ def _write_findings(folder: Path, subject: dict[str, Path]) -> None:
     from dtinterp.dictionary.kinds.baselines.pca import Pca
     from dtinterp.equivalence.report import EquivalenceConfig
     from dtinterp.features.labels.table import LabelConfig as SearchConfig
+    from dtinterp.foundation.artefacts.codec import save
     from dtinterp.interventions.dictionary_comparison import DictionaryComparisonConfig
     from dtinterp.interventions.instruction_flip.experiment import run_experiment
-    from dtinterp.interventions.instruction_flip.report import save_report
     from dtinterp.interventions.instruction_flip.specification import Specification
     from dtinterp.interventions.returns import ActingConfig
     from dtinterp.model.storage import load_model
@@ -149,7 +149,7 @@ def _write_findings(folder: Path, subject: dict[str, Path]) -> None:
     _write_reasons(folder, model, demonstrations)
     trained = load_model(model)
     report = run_experiment(Specification.model_validate(yaml.safe_load(EXPERIMENT)), trained.model)
-    save_report(folder / "interventions" / "flip", report, parents=[trained.artefact])
+    save(folder / "interventions" / "flip", report, seed=0, parents=[trained.artefact])
 
 
 def _write_reasons(folder: Path, model: Path, demonstrations: Path) -> None:
@@ -159,7 +159,8 @@ def _write_reasons(folder: Path, model: Path, demonstrations: Path) -> None:
     from dtinterp.commands.equivalence.compare import Compared, compare
     from dtinterp.equivalence.explain.smallest_set import PairConfig
     from dtinterp.equivalence.model_comparison import ModelComparisonConfig
-    from dtinterp.equivalence.storage import load_equivalence
+    from dtinterp.equivalence.report import EQUIVALENCE
+    from dtinterp.foundation.artefacts.codec import load
 
     classes, dictionary = folder / "equivalence" / "novice", folder / "dictionaries" / "topk-512-k4"
     compared = Compared((classes,), (model,), (), demonstrations)
@@ -169,7 +170,7 @@ def _write_reasons(folder: Path, model: Path, demonstrations: Path) -> None:
     by_features.explain_classes(
         by_features.ExplainConfig(n_draws=10, n_splits=2), places, folder / "explanations" / "novice"
     )
-    first, second = load_equivalence(classes).chosen.frame_id[:2].tolist()
+    first, second = load(classes, EQUIVALENCE).chosen.frame_id[:2].tolist()
     search = PairConfig(n_contexts=2, n_draws=20, n_sets=100, epsilon=0.001)
     by_pair.explain_pair(
         by_pair.ExplainConfig((first, second), search),

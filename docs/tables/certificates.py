@@ -1,7 +1,7 @@
 """Certificates that ship: what was tried inside their classes, and the return on them."""
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 
 import pandas as pd
 import torch
@@ -9,8 +9,8 @@ import torch
 from dtinterp.equivalence.behaviour.quotient_rollouts import INTACT, QuotientRollout
 from dtinterp.equivalence.classes.failure_bounds import MATES, Arm
 from dtinterp.equivalence.classes.verification import Verification
-from dtinterp.equivalence.report import EquivalenceReport
-from dtinterp.equivalence.storage import load_equivalence
+from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceReport
+from dtinterp.foundation.artefacts.codec import load
 from tables.cells import interval, share, written
 from tables.shelf import of_models
 
@@ -35,14 +35,16 @@ def certificates() -> pd.DataFrame:
 def four_starts() -> pd.DataFrame:
     """Classes of the observations that could truly stand for each other (`certify --only-reachable`)."""
     return pd.DataFrame(
-        {"model": name, **_told_apart(report)} for name, report in of_models(load_equivalence, "reachable").items()
+        {"model": name, **_told_apart(report)}
+        for name, report in of_models(partial(load, kind=EQUIVALENCE), "reachable").items()
     )
 
 
 def all_plays_of_three_steps() -> pd.DataFrame:
     """Classes of what the first steps of every play show (`--contexts plays --horizon 3 --n-fresh 100000`)."""
     return pd.DataFrame(
-        {"model": name, **_enumerated(report)} for name, report in of_models(load_equivalence, "plays").items()
+        {"model": name, **_enumerated(report)}
+        for name, report in of_models(partial(load, kind=EQUIVALENCE), "plays").items()
     )
 
 
@@ -91,7 +93,7 @@ def drawn_actions() -> pd.DataFrame:
 @cache
 def certified() -> dict[str, EquivalenceReport]:
     """Return the certificate of each model."""
-    return of_models(load_equivalence, "equivalence")
+    return of_models(partial(load, kind=EQUIVALENCE), "equivalence")
 
 
 def _verified(tested: Verification) -> dict[str, str]:

@@ -6,10 +6,16 @@ from functools import cache
 import pandas as pd
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
-from dtinterp.equivalence.comparison_storage import load_comparison
-from dtinterp.equivalence.model_comparison import ModelAgreement, ModelComparison, ModelContrasts, WorldAgreement
+from dtinterp.equivalence.model_comparison import (
+    MODEL_COMPARISON,
+    ModelAgreement,
+    ModelComparison,
+    ModelContrasts,
+    WorldAgreement,
+)
 from dtinterp.equivalence.truth.disagreements import Contrast
 from dtinterp.equivalence.truth.key_ball_symmetry import Reflection
+from dtinterp.foundation.artefacts.codec import load
 from tables.cells import interval, side_by_side, written
 from tables.certificates import certified
 from tables.shelf import COMPARISONS, LARGEST, OURS, PUBLISHED, SMALL, measured
@@ -131,7 +137,7 @@ def published_model() -> pd.DataFrame:
 
 @cache
 def _comparison() -> ModelComparison:
-    return load_comparison(COMPARISONS / "models")
+    return load(COMPARISONS / "models", MODEL_COMPARISON)
 
 
 def _portraits() -> Mapping[str, ModelContrasts]:

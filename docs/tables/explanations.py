@@ -1,14 +1,15 @@
 """Explained pairs and classes: what has to be patched, and what distances tell of swaps."""
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pandas as pd
 
+from dtinterp.equivalence.explain.explanations import EXPLANATION, PAIR, ExplainedClasses, ExplainedPair
 from dtinterp.equivalence.explain.prediction import DistancePrediction
 from dtinterp.equivalence.explain.similarity import LINEAR, TREES
 from dtinterp.equivalence.explain.smallest_set import PairExplanation
-from dtinterp.equivalence.explain.storage import ExplainedClasses, ExplainedPair, load_explained_classes, load_pair
+from dtinterp.foundation.artefacts.codec import load
 from tables.cells import interval, share, side_by_side, written
 from tables.shelf import of_models
 
@@ -51,11 +52,11 @@ def learning_interchangeability() -> pd.DataFrame:
 
 @cache
 def _explained() -> dict[str, ExplainedClasses]:
-    return of_models(load_explained_classes, "explanation")
+    return of_models(partial(load, kind=EXPLANATION), "explanation")
 
 
 def _pairs(folder: Path) -> list[ExplainedPair]:
-    return [load_pair(path) for path in sorted(folder.glob("*"))]
+    return [load(path, PAIR) for path in sorted(folder.glob("*"))]
 
 
 def _patched(found: PairExplanation) -> dict[str, str]:

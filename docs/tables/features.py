@@ -11,8 +11,7 @@ from dtinterp.features.labels.table import LABELS, VERDICTS, LabelSummary, summa
 from dtinterp.features.truth.assessment import TRUTH, DetectionSummary
 from dtinterp.features.truth.assessment import summary_of as summary_of_truth
 from dtinterp.foundation.artefacts.codec import load
-from dtinterp.interventions.comparison_storage import load_comparison
-from dtinterp.interventions.dictionary_comparison import DictionaryComparison, LinearCost, PartShare
+from dtinterp.interventions.dictionary_comparison import FEATURE_COMPARISON, DictionaryComparison, LinearCost, PartShare
 from tables.cells import interval, share, written
 from tables.shelf import COMPARISONS, MODELS, SITES, STUDIES, of_dictionaries
 
@@ -147,7 +146,7 @@ def _comparisons() -> list[tuple[str, DictionaryComparison]]:
     found = []
     for model, study in MODELS.items():
         for folder in sorted(study.glob("comparison*")):
-            comparison = load_comparison(folder)
+            comparison = load(folder, FEATURE_COMPARISON)
             is_untrained = all(name.startswith(UNTRAINED) for name in comparison.name)
             found.append((f"`{model}`{', untrained' * is_untrained}", comparison))
     return found

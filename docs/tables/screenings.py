@@ -1,13 +1,14 @@
 """Screenings of all observations of a world, and what they cost."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pandas as pd
 
 from dtinterp.equivalence.classes.failure_bounds import MATES, Arm
 from dtinterp.equivalence.classes.verification import Verified
-from dtinterp.equivalence.screen import Screening
-from dtinterp.equivalence.screen_storage import load_screening
+from dtinterp.equivalence.screen import SCREENING, Screening
+from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.statistics import Interval
 from tables.cells import interval, share, side_by_side, written
 from tables.shelf import measured, of_models
@@ -22,7 +23,7 @@ def all_observations() -> pd.DataFrame:
     world`; an empty cell was not measured.
     """
     costs = measured("equivalence")["world"]
-    found = of_models(load_screening, "screening")
+    found = of_models(partial(load, kind=SCREENING), "screening")
     return side_by_side({model: _screened(each) | _cost(costs.get(model)) for model, each in found.items()})
 
 

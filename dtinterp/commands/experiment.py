@@ -5,10 +5,11 @@ from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
 from dtinterp.foundation.artefacts.artefact import JSON, Artefact, refuse_existing
+from dtinterp.foundation.artefacts.codec import load, save
 from dtinterp.foundation.artefacts.reading import read_json
 from dtinterp.foundation.shipped import MODEL
 from dtinterp.interventions.instruction_flip.experiment import run_experiment
-from dtinterp.interventions.instruction_flip.report import load_report, save_report
+from dtinterp.interventions.instruction_flip.report import INTERVENTION
 from dtinterp.interventions.instruction_flip.result import TOLERANCE, differences, refuse_result, write_result
 from dtinterp.interventions.instruction_flip.specification import read_specification
 from dtinterp.model.storage import TrainedModel, load_model
@@ -34,7 +35,7 @@ def run(file: Path, /, *, model: Path = MODEL, out: Path | None = None, replace:
     if standing is None:
         refuse_result(result, replace=replace)
     artefact = try_on(file, model=model, out=folder, replace=replace)
-    report = load_report(folder)
+    report = load(folder, INTERVENTION)
     if standing is None:
         write_result(result, report, artefact=artefact, replace=replace)
     told = f"written to {result}" if standing is None else _held(result, differences(standing, report, artefact))
@@ -53,7 +54,7 @@ def try_on(file: Path, *, model: Path, out: Path, replace: bool = False) -> Arte
     refuse_existing(out, replace=replace)
     trained = _model_of(file, model)
     report = run_experiment(specification, trained.model)
-    return save_report(out, report, parents=[trained.artefact], replace=replace)
+    return save(out, report, parents=[trained.artefact], seed=report.specification.seed, replace=replace)
 
 
 def _model_of(file: Path, model: Path) -> TrainedModel:

@@ -1,9 +1,10 @@
 """The folders of a study become one page."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -11,22 +12,18 @@ from dtinterp.agents.storage import KIND as AGENT
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
 from dtinterp.dictionary.storage import load_dictionary, load_score
-from dtinterp.equivalence.comparison_storage import ARTEFACT_KIND as AGREEMENT
-from dtinterp.equivalence.comparison_storage import load_comparison as load_agreement
-from dtinterp.equivalence.explain.storage import CLASSES, PAIR, load_explained_classes, load_pair
-from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
-from dtinterp.equivalence.storage import load_equivalence
+from dtinterp.equivalence.explain.explanations import EXPLANATION, PAIR
+from dtinterp.equivalence.model_comparison import MODEL_COMPARISON
+from dtinterp.equivalence.report import EQUIVALENCE
 from dtinterp.features.labels.table import LABELS
 from dtinterp.features.table import FEATURES
 from dtinterp.foundation.artefacts.artefact import Artefact, read_artefact
-from dtinterp.foundation.artefacts.codec import read
+from dtinterp.foundation.artefacts.codec import ArtefactKind, read
 from dtinterp.foundation.artefacts.reading import read_json
 from dtinterp.foundation.artefacts.writing import write_text
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.comparison_storage import ARTEFACT_KIND as COMPARISON
-from dtinterp.interventions.comparison_storage import load_comparison
-from dtinterp.interventions.instruction_flip.report import ARTEFACT_KIND as INTERVENTION
-from dtinterp.interventions.instruction_flip.report import load_report
+from dtinterp.interventions.dictionary_comparison import FEATURE_COMPARISON
+from dtinterp.interventions.instruction_flip.report import INTERVENTION
 from dtinterp.model.storage import load_model
 from dtinterp.report.page import render
 from dtinterp.report.results import Result, ScoredDictionary, StudyResults
@@ -100,20 +97,16 @@ def load_results(sources: Sources) -> StudyResults:
         *(_dictionary(path, model) for path in sources.dictionaries),
         *(Result(*read(path, FEATURES, parent=model)) for path in sources.features),
         *(Result(*read(path, LABELS, parent=model)) for path in sources.labels),
-        Result(
-            load_equivalence(sources.equivalence), read_artefact(sources.equivalence, kind=EQUIVALENCE, parent=model)
-        ),
-        *(Result(load_pair(path), read_artefact(path, kind=PAIR, parent=model)) for path in sources.pairs),
+        Result(*read(sources.equivalence, EQUIVALENCE, parent=model)),
+        *(Result(*read(path, PAIR, parent=model)) for path in sources.pairs),
     ]
-    optional: tuple[tuple[Path | None, str, Callable[[Path], object]], ...] = (
-        (sources.comparison, COMPARISON, load_comparison),
-        (sources.agreement, AGREEMENT, load_agreement),
-        (sources.explained, CLASSES, load_explained_classes),
-        (sources.intervention, INTERVENTION, load_report),
-    )
-    for path, kind, load in optional:
-        if path is not None:
-            opened.append(Result(load(path), read_artefact(path, kind=kind, parent=model)))
+    optional: dict[ArtefactKind[Any], Path | None] = {
+        FEATURE_COMPARISON: sources.comparison,
+        MODEL_COMPARISON: sources.agreement,
+        EXPLANATION: sources.explained,
+        INTERVENTION: sources.intervention,
+    }
+    opened += [Result(*read(path, kind, parent=model)) for kind, path in optional.items() if path is not None]
     return StudyResults(sources.command, opened, sources.seconds)
 
 

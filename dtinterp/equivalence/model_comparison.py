@@ -15,9 +15,10 @@ from dtinterp.equivalence.compared_partitions import Certified, model_partitions
 from dtinterp.equivalence.partition import Partition, partition_of
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.equivalence.truth.agreement import Agreement, compare
-from dtinterp.equivalence.truth.disagreements import Contrasts, contrasts, stakes_of
+from dtinterp.equivalence.truth.disagreements import NO_CONFUSIONS, Contrasts, contrasts, stakes_of
 from dtinterp.equivalence.truth.key_ball_symmetry import Reflection, reflect
 from dtinterp.equivalence.truth.variation import Variation, variation
+from dtinterp.foundation.artefacts.codec import ArtefactKind, Beside
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_at_least, require_sensible, require_share
 from dtinterp.foundation.seeding import numpy_generator
@@ -191,3 +192,12 @@ def _portrait(
     windows, frames = certified.windows, trajectories.frames
     reflections = (reflect(model, windows, frames) for model in (certified.model, certified.untrained))
     return ModelContrasts(certified.name, found, *reflections)
+
+
+MODEL_COMPARISON = ArtefactKind(
+    "model-comparison",
+    ModelComparison,
+    places={"": "metrics", "env_id": "config.env_id", "config": "config.compare"},
+    beside=lambda _: Beside(metrics={"confusions": NO_CONFUSIONS}),
+    formerly=("comparison",),
+)

@@ -24,6 +24,7 @@ from dtinterp.equivalence.swaps.contexts import Contexts, draw_contexts
 from dtinterp.equivalence.swaps.interchange import summed
 from dtinterp.equivalence.swaps.trials import Trials, try_swaps
 from dtinterp.equivalence.truth.world_partitions import world_partitions
+from dtinterp.foundation.artefacts.codec import ArtefactKind, Beside
 from dtinterp.foundation.artefacts.soundness import require_equally_many
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.jobs.job_cache import NO_CACHE, JobCache
@@ -213,3 +214,12 @@ def _together(partition: Partition) -> Tensor:
 
 def _rand(ours: Partition, theirs: Partition) -> float:
     return float(adjusted_rand_score(theirs.label.numpy(), ours.label.numpy()))
+
+
+HISTORY = ArtefactKind(
+    "class history",
+    History,
+    places={"config": "config.history", "chosen": "metrics", "moments": "metrics.moments"},
+    tensors={"chosen": ""},
+    beside=lambda history: Beside(tensors={"together_since": history.together_since()}),
+)

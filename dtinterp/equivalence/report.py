@@ -1,6 +1,6 @@
 """The report of a certification: its configuration, what was measured, and the parts that it consists of."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -17,7 +17,8 @@ from dtinterp.equivalence.partition import Partition, check_epsilon
 from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.swaps.chosen_frames import ChosenFrames
 from dtinterp.equivalence.swaps.interchange import Swaps
-from dtinterp.equivalence.truth.agreement import WorldComparison
+from dtinterp.equivalence.truth.agreement import WorldComparison, adjusted
+from dtinterp.foundation.artefacts.codec import ArtefactKind, Beside
 from dtinterp.foundation.artefacts.soundness import require_equally_many
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 
@@ -172,3 +173,52 @@ class EquivalenceReport:
     def n_decisions(self) -> int:
         """Pairs of action distributions that were compared."""
         return int(self.swaps.n_decisions.sum()) * (len(self.chosen.frame_id) - 1)
+
+
+def _checked(report: EquivalenceReport) -> EquivalenceReport:
+    """Refuse parts of other classes or worlds, and adjust p-values, which older reports did not."""
+    require_equally_many(classes=report.partition.n_classes, certificates=len(report.certificates))
+    require_equally_many(**{"partitions of the world": len(report.worlds), "comparisons": len(report.comparisons)})
+    return replace(report, comparisons=adjusted(report.comparisons))
+
+
+EQUIVALENCE = ArtefactKind(
+    "equivalence",
+    EquivalenceReport,
+    places={
+        "": "metrics",
+        "env_id": "config.env_id",
+        "config": "config.certify",
+        "chosen": "metrics",
+        "partition.name": "config.partition",
+        "untrained.name": "config.untrained",
+        "worlds": "config.worlds",
+        "worlds.*.name": "config.worlds.*",
+        "scrutiny.formed.name": "metrics.scrutiny.formed",
+    },
+    tensors={
+        "chosen": "",
+        "partition": "",
+        "swaps": "swaps/",
+        "swaps.frame_id": "frame_id",
+        "untrained": "untrained/",
+        "untrained.frame_id": "frame_id",
+        "worlds.*.label": "world/{name}",
+        "scrutiny": "scrutiny/",
+        "scrutiny.formed.label": "scrutiny/formed",
+        "scrutiny.reachable": "scrutiny/reachable/",
+    },
+    lacking={"config.certify": {"n_rounds": 0, "n_verified": 0}},  # before classes were tried in fresh contexts
+    beside=lambda report: Beside(
+        metrics={
+            "coverage": report.chosen.coverage,
+            "n_contexts": report.n_contexts,
+            "n_swaps": report.n_swaps,
+            "n_decisions": report.n_decisions,
+            "n_classes": report.partition.n_classes,
+            "totals": [asdict(each) for each in report.totals],
+            "is_refined_to_the_end": report.is_refined_to_the_end,
+        }
+    ),
+    checked=_checked,
+)

@@ -23,6 +23,7 @@ from dtinterp.equivalence.swaps.contexts import Contexts, draw_contexts, unlike
 from dtinterp.equivalence.swaps.trials import embedded
 from dtinterp.equivalence.swaps.within_class import Attempts, Swapper, attempt, mates, some_of
 from dtinterp.equivalence.truth.screened_agreement import ScreenedAgreement, ScreenedAgreementConfig, screened_agreement
+from dtinterp.foundation.artefacts.codec import ArtefactKind, Beside
 from dtinterp.foundation.artefacts.soundness import require_equally_many
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import generator, numpy_generator
@@ -213,3 +214,20 @@ def _standing(
     comparing = ScreenedAgreementConfig(config.n_draws, config.n_quotient_draws, config.target_return)
     rng = numpy_generator(config.seed, "screen/controls")
     return screened_agreement(inputs, state_graph(env_id), chosen, partition, config=comparing, generator=rng)
+
+
+SCREENING = ArtefactKind(
+    "screening",
+    Screening,
+    places={
+        "": "metrics",
+        "env_id": "config.env_id",
+        "config": "config.screen",
+        "chosen": "metrics",
+        "partition.name": "config.partition",
+    },
+    tensors={"chosen": "", "partition": ""},
+    beside=lambda found: Beside(
+        metrics={"n_frames": len(found.chosen.frame_id), "n_classes": found.partition.n_classes}
+    ),
+)

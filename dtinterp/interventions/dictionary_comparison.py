@@ -1,7 +1,7 @@
 """Comparison of dictionaries on the same windows: errors of single rows, telling windows, and what each sees there."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from jaxtyping import Float32, Int32, Int64
@@ -11,6 +11,7 @@ from dtinterp.activations.harvest import Activations, harvest
 from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
 from dtinterp.features.single_rows import Seen, TokenErrors, seen_in, token_errors
+from dtinterp.foundation.artefacts.codec import ArtefactKind, Beside
 from dtinterp.foundation.artefacts.soundness import require_equally_many
 from dtinterp.foundation.bootstrap import resample
 from dtinterp.foundation.errors import UserError
@@ -21,6 +22,8 @@ from dtinterp.interventions.component_flips import ComponentFlips, component_fli
 from dtinterp.interventions.linear_mlp import FeatureExcess, LinearMlp, by_feature, excess_loss, largest_by_chance
 from dtinterp.model.network.transformer import DecisionTransformer
 
+N_DECIDING = 5
+"""Parts whose share of flipped windows the manifest shows."""
 N_SHIFTS = 40
 """How often the excess of rows is given to other rows."""
 
@@ -226,3 +229,26 @@ def _costs(
         chance = largest_by_chance(excess, fires, cluster=shown.cluster, shifts=shifts)
         costs.append(LinearCost(linear.layer, linear.fvu, overall, each.name, each.site, features, chance))
     return costs
+
+
+def _at_a_glance(comparison: DictionaryComparison) -> Beside:
+    """Return the errors of each dictionary, the parts that decide most, and what linear maps cost."""
+    places = enumerate(zip(comparison.site, comparison.name, strict=True))
+    deciding = sorted(comparison.parts, key=lambda each: -each.share.estimate)[:N_DECIDING]
+    return Beside(
+        metrics={
+            "fvu": {f"{name} at {site}": comparison.errors(place).fvu for place, (site, name) in places},
+            "decides": {each.part: asdict(each.share) for each in deciding},
+            "linear_minus_mlp": {f"MLP {each.layer}": asdict(each.excess) for each in comparison.linear},
+            "n_examples": len(comparison.examples),
+        }
+    )
+
+
+FEATURE_COMPARISON = ArtefactKind(
+    "feature-comparison",
+    DictionaryComparison,
+    places={name: f"config.findings.{name}" for name in ("parts", "examples", "linear")},
+    beside=_at_a_glance,
+    formerly=("comparison",),
+)

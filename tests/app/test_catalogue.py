@@ -9,8 +9,8 @@ from app.catalogue import OpenStudy, ReplacedError, Study, open_standing, open_s
 from app.shelf import shelve
 from dtinterp.demonstrations.storage import save_trajectories
 from dtinterp.dictionary.storage import load_dictionary, save_dictionary
-from dtinterp.equivalence.storage import save_equivalence
 from dtinterp.foundation.artefacts.artefact import Content, read_artefact, write_artefact
+from dtinterp.foundation.artefacts.codec import save
 from dtinterp.foundation.artefacts.reading import JSON
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.published import Published
@@ -61,7 +61,7 @@ def test_a_model_that_was_trained_elsewhere_is_opened_with_the_demonstrations_it
     ours = open_study(studies(shelve([small_study]))["novice"])
     model = load_model(small_study / "models" / "novice").model
     imported = save_published(tmp_path / "stranger", Published(model, {}, seed=0, sha256="none"))
-    save_equivalence(tmp_path / "equivalence", ours.report, parents=(imported, ours.demonstrations))
+    save(tmp_path / "equivalence", ours.report, seed=0, parents=(imported, ours.demonstrations))
     opened = open_study(studies(shelve([small_study, tmp_path]))["stranger"])
     assert (opened.model.name, opened.n_slots, opened.portrait) == ("stranger", 10, None)
 

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,11 @@ from dtinterp.dictionary.storage import load_dictionary, load_score
 from dtinterp.dictionary.training.batched_training import Run
 from dtinterp.dictionary.training.descent import StackDescent
 from dtinterp.dictionary.transcoders.map_card import load_map, load_map_card, map_card, save_map
-from dtinterp.equivalence.comparison_storage import load_comparison as load_agreement
-from dtinterp.equivalence.explain.storage import load_explained_classes, load_pair
-from dtinterp.equivalence.history_storage import load_history
-from dtinterp.equivalence.screen_storage import load_screening
-from dtinterp.equivalence.storage import load_equivalence
+from dtinterp.equivalence.explain.explanations import EXPLANATION, PAIR
+from dtinterp.equivalence.model_comparison import MODEL_COMPARISON
+from dtinterp.equivalence.over_training import HISTORY
+from dtinterp.equivalence.report import EQUIVALENCE
+from dtinterp.equivalence.screen import SCREENING
 from dtinterp.features.labels.table import LABELS
 from dtinterp.features.table import FEATURES
 from dtinterp.features.truth.assessment import TRUTH
@@ -46,8 +47,8 @@ from dtinterp.foundation.artefacts.reading import read_json
 from dtinterp.foundation.jobs.job_cache import open_job_cache
 from dtinterp.foundation.jobs.resume import Training, resume, suspend
 from dtinterp.foundation.logbook import Logbook
-from dtinterp.interventions.comparison_storage import load_comparison
-from dtinterp.interventions.instruction_flip.report import load_report
+from dtinterp.interventions.dictionary_comparison import FEATURE_COMPARISON
+from dtinterp.interventions.instruction_flip.report import INTERVENTION
 from dtinterp.interventions.instruction_flip.specification import read_specification
 from dtinterp.model.config import ModelConfig, TrainConfig
 from dtinterp.model.network.transformer import DecisionTransformer
@@ -203,18 +204,18 @@ def artefact_readers() -> list[Reader]:
         "features": (STUDY / "features" / "blocks.1.hook_resid_pre", of(FEATURES), ()),
         "labels": (STUDY / "labels" / EMBEDDED / "pca-8", of(LABELS), ()),
         "truth": (STUDY / "truth" / EMBEDDED / "pca-8", of(TRUTH), ()),
-        "comparison": (STUDY / "comparison", load_comparison, ()),
-        "agreement": (STUDY / "agreement", load_agreement, ()),
+        "comparison": (STUDY / "comparison", partial(load, kind=FEATURE_COMPARISON), ()),
+        "agreement": (STUDY / "agreement", partial(load, kind=MODEL_COMPARISON), ()),
         "equivalence": (
             certified / "reachable",
-            load_equivalence,
+            partial(load, kind=EQUIVALENCE),
             ("compare", "--equivalence", *TO),
         ),
-        "screening": (STUDY / "screening", load_screening, ()),
-        "history": (SHIPPED / "comparisons" / "training", load_history, ()),
-        "pair": (STUDY / "pairs" / "55-29", load_pair, ()),
-        "explanation": (STUDY / "explanation", load_explained_classes, ()),
-        "intervention": (STUDY / "instruction-flip", load_report, ()),
+        "screening": (STUDY / "screening", partial(load, kind=SCREENING), ()),
+        "history": (SHIPPED / "comparisons" / "training", partial(load, kind=HISTORY), ()),
+        "pair": (STUDY / "pairs" / "55-29", partial(load, kind=PAIR), ()),
+        "explanation": (STUDY / "explanation", partial(load, kind=EXPLANATION), ()),
+        "intervention": (STUDY / "instruction-flip", partial(load, kind=INTERVENTION), ()),
     }
     made = {
         "model": (make_model, load_model, ("validate", "--model", *TO)),

@@ -17,6 +17,7 @@ from dtinterp.demonstrations.minari.exporting import to_minari
 from dtinterp.dictionary.storage import load_dictionary, save_dictionary
 from dtinterp.equivalence.tables import write_tables
 from dtinterp.foundation.artefacts.artefact import Content, drafted, read_artefact, write_artefact
+from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.artefacts.growing import GrowingTensor
 from dtinterp.foundation.artefacts.sealed import write_sealed
 from dtinterp.foundation.artefacts.writing import write_text
@@ -24,7 +25,7 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.jobs.job_cache import open_job_cache
 from dtinterp.foundation.jobs.resume import suspend
 from dtinterp.foundation.logbook import Logbook
-from dtinterp.interventions.instruction_flip.report import load_report
+from dtinterp.interventions.instruction_flip.report import INTERVENTION
 from dtinterp.interventions.instruction_flip.result import write_result
 from tests.faults.readers import EMBEDDED, STUDY, demonstrations, stack, training
 
@@ -67,7 +68,7 @@ def export_a_dictionary(path: Path) -> None:
 def write_a_result(path: Path) -> None:
     folder = STUDY / "instruction-flip"
     artefact = read_artefact(folder, kind="intervention-report")
-    write_result(path, load_report(folder), artefact=artefact, replace=True)
+    write_result(path, load(folder, INTERVENTION), artefact=artefact, replace=True)
 
 
 def write_a_study(path: Path) -> None:

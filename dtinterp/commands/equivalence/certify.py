@@ -10,9 +10,9 @@ from dtinterp.commands.equivalence.bench import bench_for
 from dtinterp.commands.equivalence.handling import Handling
 from dtinterp.equivalence.certify import certify as certify_classes
 from dtinterp.equivalence.report import EquivalenceConfig, EquivalenceReport
-from dtinterp.equivalence.storage import save_equivalence
 from dtinterp.equivalence.tables import classes_table, frames_table, pairs_table
 from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
+from dtinterp.foundation.artefacts.codec import save
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.jobs.job_cache import NO_CACHE, JobCache
 from dtinterp.foundation.shipped import MODEL
@@ -63,7 +63,7 @@ def certify(
         report = certify_in(subject, config, cache, agent)
     handling.write({"pairs": pairs_table(report), "classes": classes_table(report), "frames": frames_table(report)})
     parents = (*subject.artefacts, *([] if agent is None else [agent.artefact]))
-    written = save_equivalence(out, report, parents=parents, replace=replace)
+    written = save(out, report, parents=parents, seed=report.config.seed, replace=replace)
     cache.close()
     return written
 

@@ -7,13 +7,12 @@ from dtinterp.commands.claiming import claims_out
 from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
 from dtinterp.dictionary.storage import load_dictionary
 from dtinterp.equivalence.compared_partitions import Certified
-from dtinterp.equivalence.comparison_storage import save_comparison
 from dtinterp.equivalence.exhaustive_contexts import refuse_plays
 from dtinterp.equivalence.model_comparison import ModelComparisonConfig, compare_models
-from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
-from dtinterp.equivalence.storage import load_equivalence
+from dtinterp.equivalence.report import EQUIVALENCE
 from dtinterp.equivalence.tables import against_table, write_tables
 from dtinterp.foundation.artefacts.artefact import Artefact, read_artefact, refuse_existing
+from dtinterp.foundation.artefacts.codec import load, save
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.shipped import DEMONSTRATIONS, MODEL
 from dtinterp.subject.subject import Subject, open_subject
@@ -74,7 +73,7 @@ def compare(
     if tables is not None:
         write_tables(tables, {"against": against_table(report)})
     parents = [subjects[0].demonstrations, *(parent for _, found in certified for parent in found)]
-    return save_comparison(out, report, parents=parents, replace=replace)
+    return save(out, report, parents=parents, seed=report.config.seed, replace=replace)
 
 
 def _certified(
@@ -82,9 +81,9 @@ def _certified(
 ) -> tuple[Certified, list[Artefact]]:
     """Return one model as it is compared, and the artefacts that it rests on."""
     model = subject.trained.artefact
-    report = load_equivalence(classes, parent=model)
+    report = load(classes, EQUIVALENCE, parent=model)
     refuse_plays(report.config, str(classes))
-    parents = [model, read_artefact(classes, kind=EQUIVALENCE)]
+    parents = [model, read_artefact(classes, kind=EQUIVALENCE.name)]
     if dictionary is not None:
         parents.append(read_artefact(dictionary, kind=DICTIONARY))
     certified = Certified(

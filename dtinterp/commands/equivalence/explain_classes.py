@@ -3,9 +3,6 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from jaxtyping import Float32
-from torch import Tensor
-
 from dtinterp.commands.claiming import claims_out
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
@@ -15,18 +12,16 @@ from dtinterp.equivalence.exhaustive_contexts import refuse_plays
 from dtinterp.equivalence.explain.class_features import class_features, dimensions
 from dtinterp.equivalence.explain.distances import DISTANCES
 from dtinterp.equivalence.explain.distances.distance import compared_frames
+from dtinterp.equivalence.explain.explanations import ExplainedClasses
 from dtinterp.equivalence.explain.prediction import predict
 from dtinterp.equivalence.explain.similarity import learn_similarity
-from dtinterp.equivalence.explain.storage import CLASSES, ClassesExplanation
-from dtinterp.equivalence.report import EquivalenceReport
-from dtinterp.equivalence.storage import ARTEFACT_KIND as EQUIVALENCE
-from dtinterp.equivalence.storage import load_equivalence
-from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artefact, refuse_existing, write_artefact
+from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceReport
+from dtinterp.foundation.artefacts.artefact import Artefact, read_artefact, refuse_existing
+from dtinterp.foundation.artefacts.codec import Beside, load, save
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import numpy_generator
 from dtinterp.foundation.shipped import DEMONSTRATIONS, MODEL, SHIPPED_DICTIONARY
-from dtinterp.model.network.transformer import DecisionTransformer
-from dtinterp.subject.subject import open_subject
+from dtinterp.subject.subject import Subject, open_subject
 
 
 @dataclass(frozen=True)
@@ -75,33 +70,28 @@ def explain_classes(
     refuse_existing(out, replace=replace)
     subject = open_subject(places.model, places.demonstrations)
     trained = subject.trained.artefact
-    report = load_equivalence(places.equivalence, parent=trained)
+    report = load(places.equivalence, EQUIVALENCE, parent=trained)
     refuse_plays(report.config, str(places.equivalence))
     parents = (
         *subject.artefacts,
-        read_artefact(places.equivalence, kind=EQUIVALENCE),
+        read_artefact(places.equivalence, kind=EQUIVALENCE.name),
         read_artefact(places.dictionary, kind=DICTIONARY),
     )
     features = load_dictionary(places.dictionary, parent=trained)
-    found = _explained(subject.model, report, features, subject.items, config)
+    found = _explained(subject, report, features, config, name=parents[-1].name)
     tensors = {"frame_id": report.chosen.frame_id, "label": report.partition.label}
-    metrics = {**asdict(found), **gate_record(places.dictionary)}
-    content = Content(CLASSES, asdict(config), tensors, metrics)
-    return write_artefact(out, content, parents=parents, seed=config.seed, replace=replace)
+    beside = Beside(asdict(config), gate_record(places.dictionary), tensors)
+    return save(out, found, parents=parents, seed=config.seed, replace=replace, beside=beside)
 
 
 def _explained(
-    model: DecisionTransformer,
-    report: EquivalenceReport,
-    dictionary: Dictionary,
-    items: Float32[Tensor, "table item"],
-    config: ExplainConfig,
-) -> ClassesExplanation:
-    relation, frames = report.relation, compared_frames(model, items, report.chosen.frame_id, dictionary)
+    subject: Subject, report: EquivalenceReport, dictionary: Dictionary, config: ExplainConfig, *, name: str
+) -> ExplainedClasses:
+    frames = compared_frames(subject.model, subject.items, report.chosen.frame_id, dictionary)
     distances = [distance(frames) for distance in DISTANCES]
     rng = numpy_generator(config.seed, "explanation/controls")
-    epsilon, codes = report.config.epsilon, frames.codes()
-    return ClassesExplanation(
+    relation, epsilon, codes = report.relation, report.config.epsilon, frames.codes()
+    return ExplainedClasses(
         predictions=predict(relation, distances, epsilon=epsilon, n_draws=config.n_draws, generator=rng),
         learned=learn_similarity(
             (relation.maximum <= epsilon).numpy(),
@@ -112,4 +102,5 @@ def _explained(
         ),
         dimensions=dimensions(frames.embedding, representatives(report.partition, relation).tolist()),
         classes=class_features(report.partition, codes),
+        dictionary=name,
     )

@@ -1,6 +1,6 @@
 """Two observations become the features that keep them apart, on disk."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -10,10 +10,11 @@ from tyro.conf import Positional
 
 from dtinterp.commands.claiming import claims_out
 from dtinterp.dictionary.storage import ARTEFACT_KIND, gate_record, load_dictionary
+from dtinterp.equivalence.explain.explanations import ExplainedPair
 from dtinterp.equivalence.explain.smallest_set import PairConfig, pair_in_contexts
 from dtinterp.equivalence.explain.smallest_set import explain_pair as explain
-from dtinterp.equivalence.explain.storage import PAIR
-from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artefact, refuse_existing, write_artefact
+from dtinterp.foundation.artefacts.artefact import Artefact, read_artefact, refuse_existing
+from dtinterp.foundation.artefacts.codec import Beside, save
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_each_at_least, require_sensible
 from dtinterp.foundation.seeding import generator
@@ -72,8 +73,9 @@ def explain_pair(
         config=config.search,
     )
     found = explain(ready, features, config.search, generator(seed, "pair/controls"))
-    content = Content(PAIR, asdict(config), {"pair": pair}, {**asdict(found), **gate_record(dictionary)})
-    return write_artefact(out, content, parents=(*subject.artefacts, parent), seed=seed, replace=replace)
+    explained = ExplainedPair(config.pair, config.search, found, parent.name)
+    beside = Beside(metrics=gate_record(dictionary), tensors={"pair": pair})
+    return save(out, explained, parents=(*subject.artefacts, parent), seed=seed, replace=replace, beside=beside)
 
 
 def _in_table(pair: tuple[int, int], n_frames: int) -> Int64[Tensor, " 2"]:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.equivalence.handling import HERE_ALONE, Handling
-from dtinterp.equivalence.history_storage import save_history
 from dtinterp.equivalence.over_training import HistoryConfig, HistoryInputs, follow
 from dtinterp.equivalence.tables import moments_table
 from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
+from dtinterp.foundation.artefacts.codec import save
 from dtinterp.foundation.artefacts.writing import write_text
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.storage import TrainedModel, load_model
@@ -53,9 +53,8 @@ def follow_classes(
     handling.write({"moments": moments_table(found)})
     page = history_figure(found).to_html(config=CONFIG)
     write_text(out.with_name(f"{out.name}.html"), page)
-    written = save_history(
-        out, found, parents=(*(each.artefact for each in kept.values()), subject.demonstrations), replace=replace
-    )
+    parents = (*(each.artefact for each in kept.values()), subject.demonstrations)
+    written = save(out, found, parents=parents, seed=config.seed, replace=replace)
     cache.close()
     return written
 

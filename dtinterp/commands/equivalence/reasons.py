@@ -13,7 +13,8 @@ from dtinterp.equivalence.explain.similarity import is_learnable
 from dtinterp.equivalence.explain.smallest_set import PairConfig
 from dtinterp.equivalence.model_comparison import ModelComparisonConfig
 from dtinterp.equivalence.ordering import between_classes
-from dtinterp.equivalence.storage import load_equivalence
+from dtinterp.equivalence.report import EQUIVALENCE
+from dtinterp.foundation.artefacts.codec import load
 
 Once: TypeAlias = Callable[[Callable[..., object]], Callable[..., object]]
 
@@ -42,7 +43,7 @@ def find_reasons(places: Places, out: Path, *, seed: int, once: Once) -> Reasons
 
     `once` wraps each command, so that one which was done before is not done again.
     """
-    report = load_equivalence(places.equivalence)
+    report = load(places.equivalence, EQUIVALENCE)
     subject = {"model": places.model, "demonstrations": places.demonstrations}
     compared = Compared((places.equivalence,), (places.model,), (places.dictionary,), places.demonstrations)
     once(compare)(ModelComparisonConfig(n_draws=N_DRAWS, seed=seed), compared, out / "agreement")

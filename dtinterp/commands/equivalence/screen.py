@@ -11,8 +11,8 @@ from dtinterp.demonstrations.goal_directed import tours
 from dtinterp.equivalence.classes.verification import CertifyInputs
 from dtinterp.equivalence.screen import ScreenConfig
 from dtinterp.equivalence.screen import screen as screen_observations
-from dtinterp.equivalence.screen_storage import save_screening
 from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
+from dtinterp.foundation.artefacts.codec import save
 from dtinterp.foundation.jobs.job_cache import JobCache
 from dtinterp.foundation.seeding import numpy_generator
 from dtinterp.foundation.shipped import MODEL
@@ -48,7 +48,7 @@ def screen(
         found = screen_observations(_bench(subject, config, cache), config)
     columns = {"frame": found.chosen.frame_id, "n_visits": found.chosen.n_visits, "class": found.partition.label}
     handling.write({"screening": pd.DataFrame({name: each.numpy() for name, each in columns.items()})})
-    written = save_screening(out, found, parents=subject.artefacts, replace=replace)
+    written = save(out, found, parents=subject.artefacts, seed=found.config.seed, replace=replace)
     cache.close()
     return written
 

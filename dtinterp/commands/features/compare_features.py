@@ -1,7 +1,7 @@
 """Dictionaries on disk become one comparison on the same windows, on disk."""
 
 import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -10,10 +10,10 @@ from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.dictionaries.dissection import Dissection, dissection_of
 from dtinterp.dataset.windows import Windows, window
 from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
+from dtinterp.foundation.artefacts.codec import Beside, save
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_at_least, require_each_at_least, require_sensible
 from dtinterp.foundation.shipped import MODEL
-from dtinterp.interventions.comparison_storage import save_comparison
 from dtinterp.interventions.dictionary_comparison import ComparedWindows, DictionaryComparisonConfig, compare
 from dtinterp.interventions.linear_mlp import linear_mlp
 from dtinterp.subject.subject import Subject, open_subject
@@ -81,7 +81,8 @@ def compare_features(
         asked=_asked(subject, config.steps) if config.steps else None,
     )
     parents = (*subject.artefacts, *(each.source for each in dissections))
-    return save_comparison(out, found, config.comparison, parents=parents, replace=replace)
+    beside = Beside({"config": asdict(config.comparison)})
+    return save(out, found, parents=parents, seed=config.comparison.seed, replace=replace, beside=beside)
 
 
 def _dissected(subject: Subject, path: Path, config: CompareConfig) -> Dissection:

@@ -34,6 +34,14 @@ MODULES: Mapping[str, str] = {
     "features": "dtinterp.features.table",
     "labels": "dtinterp.features.labels.table",
     "truth": "dtinterp.features.truth.assessment",
+    "feature-comparison": "dtinterp.interventions.dictionary_comparison",
+    "intervention-report": "dtinterp.interventions.instruction_flip.report",
+    "equivalence": "dtinterp.equivalence.report",
+    "model-comparison": "dtinterp.equivalence.model_comparison",
+    "class history": "dtinterp.equivalence.over_training",
+    "screening": "dtinterp.equivalence.screen",
+    "pair": "dtinterp.equivalence.explain.explanations",
+    "explanation": "dtinterp.equivalence.explain.explanations",
 }
 """Which module declares each kind; it is imported when such an artefact is opened."""
 
@@ -71,6 +79,11 @@ class ArtefactKind(Generic[ValueT]):
     def __post_init__(self) -> None:
         """Let `save` find the kind by its values, and `load_any` by its name."""
         _KINDS[self.type_of_value] = self
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What artefacts of this kind are called, or were."""
+        return self.name, *self.formerly
 
     @property
     def layout(self) -> Layout:

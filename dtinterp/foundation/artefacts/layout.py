@@ -75,7 +75,7 @@ class Layout:
         """Add a value of a type to what is stored."""
         if isinstance(value, Tensor):
             stored.tensors[self._name(path, beside)] = value
-        elif not holds_tensors(hint):
+        elif not self._is_divided(hint, path):
             self._put(path, _said(value, hint), stored)
         elif value is not None:
             parts = _parts(value, _only(hint))
@@ -89,7 +89,7 @@ class Layout:
 
     def join(self, hint: Any, stored: Stored, path: Keys = (), beside: Mapping[str, Any] = NOTHING) -> Any:
         """Return the value of a type that is stored; `ABSENT` where nothing of it is. Raises `KeyError` for a part."""
-        if not holds_tensors(hint):
+        if not self._is_divided(hint, path):
             return self._understood(hint, stored, path)
         if any(map(_is_tensor, _choices(hint))):
             return stored.tensors.get(self._name(path, beside), ABSENT)
@@ -116,6 +116,11 @@ class Layout:
                 is_optional = NoneType in get_args(hints[each.name])
                 found[each.name] = None if is_optional else _required(ABSENT, (*path, each.name))
         return kind(**found)
+
+    def _is_divided(self, hint: Any, path: Keys) -> bool:
+        """Whether parts of a value have places of their own: those of the whole, tensors, and what has rules."""
+        above = f"{'.'.join(map(str, path))}."
+        return not path or holds_tensors(hint) or any(rule.startswith(above) for rule in self.places)
 
     def _name(self, path: Keys, beside: Mapping[str, Any]) -> str:
         beginning, rest = _ruled({"": ""} | dict(self.tensors), path)

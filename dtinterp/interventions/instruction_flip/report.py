@@ -1,23 +1,17 @@
-"""What an experiment measured becomes an artefact, and back."""
+"""The report of an instruction flip: what turning the direction does, and what speaks against the claim."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float32
-from pydantic import TypeAdapter
 from torch import Tensor
 
-from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artefact, write_artefact
-from dtinterp.foundation.artefacts.soundness import require_equally_many, understood
+from dtinterp.foundation.artefacts.codec import ArtefactKind
+from dtinterp.foundation.artefacts.soundness import require_equally_many
 from dtinterp.interventions.closed_loop import ClosedLoop
 from dtinterp.interventions.dose import DoseCurves
 from dtinterp.interventions.instruction_flip.directions import InstructionDirection
 from dtinterp.interventions.instruction_flip.specification import Specification
 from dtinterp.interventions.refutations import refutations
-
-ARTEFACT_KIND = "intervention-report"
 
 
 @dataclass(frozen=True)
@@ -66,59 +60,16 @@ class InterventionReport:
         return refutations(self.dose, self.flipped, self.closed_loop, carried="instruction")
 
 
-def save_report(
-    path: Path, report: InterventionReport, *, parents: Sequence[Artefact], replace: bool = False
-) -> Artefact:
-    """Write the report to the folder `path`. Raises `UserError` where it exists and `replace` is not given."""
-    content = Content(
-        kind=ARTEFACT_KIND,
-        config={
-            "specification": report.specification.model_dump(mode="json"),
-            "configurations": list(report.configurations),
-        },
-        tensors={
-            **{f"direction/{name}": tensor for name, tensor in _tensors(report.direction).items()},
-            **{f"dose/{name}": tensor for name, tensor in _tensors(report.dose).items()},
-            **_tensors(report),
-        },
-        metrics={"explained": report.direction.explained, "closed_loop": [asdict(loop) for loop in report.closed_loop]},
-    )
-    return write_artefact(path, content, parents=parents, seed=report.specification.seed, replace=replace)
-
-
-@understood(ARTEFACT_KIND)
-def load_report(path: Path, *, parent: Artefact | None = None) -> InterventionReport:
-    """Read the report in the folder `path`; with `parent`, check that it was made from just that artefact.
-
-    Raises `UserError` where it is missing, damaged, or of another schema or parent.
-    """
-    artefact = read_artefact(path, kind=ARTEFACT_KIND, parent=parent)
-    metrics = TypeAdapter(_Metrics).validate_python(artefact.manifest.metrics)
-    report = InterventionReport(
-        specification=Specification.model_validate(artefact.config["specification"]),
-        configurations=TypeAdapter(tuple[str, ...]).validate_python(artefact.config["configurations"]),
-        direction=InstructionDirection(**_under("direction/", artefact), explained=metrics.explained),
-        dose=DoseCurves(**_under("dose/", artefact)),
-        flipped=artefact.tensors["flipped"],
-        decoys=artefact.tensors["decoys"],
-        decoy_projection=artefact.tensors["decoy_projection"],
-        closed_loop=metrics.closed_loop,
-    )
+def _checked(report: InterventionReport) -> InterventionReport:
     asked = {"sets of decoys asked": len(report.specification.decoys)}
     require_equally_many(**asked, **{"sets of decoys": len(report.decoys)})
     return report
 
 
-@dataclass(frozen=True)
-class _Metrics:
-    explained: float
-    closed_loop: tuple[ClosedLoop, ...]
-
-
-def _tensors(value: InterventionReport | InstructionDirection | DoseCurves) -> dict[str, Tensor]:
-    named = {field.name: getattr(value, field.name) for field in fields(value)}
-    return {name: part for name, part in named.items() if isinstance(part, torch.Tensor)}
-
-
-def _under(prefix: str, artefact: Artefact) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in artefact.tensors.items() if name.startswith(prefix)}
+INTERVENTION = ArtefactKind(
+    "intervention-report",
+    InterventionReport,
+    places={"direction": "metrics", "closed_loop": "metrics.closed_loop"},
+    tensors={"direction": "direction/", "dose": "dose/"},
+    checked=_checked,
+)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
-from dtinterp.equivalence.explain.storage import ExplainedClasses, ExplainedPair
+from dtinterp.equivalence.explain.explanations import ExplainedClasses, ExplainedPair
 from dtinterp.report.results import StudyResults
 from dtinterp.report.sections import Section
 

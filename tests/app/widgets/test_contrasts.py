@@ -9,8 +9,9 @@ from streamlit.testing.v1 import AppTest
 from app.catalogue import OpenStudy, open_study, studies
 from app.shelf import shelve
 from app.widgets.contrasts import said
-from dtinterp.equivalence.comparison_storage import load_comparison, save_comparison
+from dtinterp.equivalence.model_comparison import MODEL_COMPARISON
 from dtinterp.equivalence.truth.disagreements import Contrast
+from dtinterp.foundation.artefacts.codec import load, save
 
 MAIN = Path(__file__).parents[3] / "app" / "main.py"
 PATIENCE = 120
@@ -35,7 +36,7 @@ def planted(small_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for name in ("demonstrations", "models", "equivalence"):
         shutil.copytree(small_study / name, tmp_path / name)
     bare = open_study(studies(shelve([tmp_path]))["novice"])
-    report = load_comparison(small_study / "agreements" / "novice")
+    report = load(small_study / "agreements" / "novice", MODEL_COMPARISON)
     first, second, third = bare.frames[:3]
     distractions = (
         Contrast(frame=first, other=second, divergence=0.011, stake=0.0, lost=0.5),
@@ -43,9 +44,10 @@ def planted(small_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     )
     portrait = report.portraits[0]
     found = replace(portrait.contrasts, n_distractions=5, distractions=distractions, n_costly_distractions=1)
-    save_comparison(
+    save(
         tmp_path / "agreements" / "novice",
         replace(report, portraits=(replace(portrait, contrasts=found),)),
+        seed=0,
         parents=(bare.demonstrations, bare.model, bare.equivalence),
     )
     monkeypatch.setenv("DTINTERP_ARTEFACTS", str(tmp_path))

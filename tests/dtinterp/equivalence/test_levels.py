@@ -9,15 +9,15 @@ import torch
 
 from dtinterp.equivalence.levels import epsilons, level_at
 from dtinterp.equivalence.partition import classes
-from dtinterp.equivalence.report import EquivalenceReport
-from dtinterp.equivalence.storage import load_equivalence
+from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceReport
+from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.errors import UserError
 
 
 @pytest.fixture(scope="module")
 def report(small_study: Path) -> EquivalenceReport:
     """The small study's report with swaps that moved the model by 2^-1 to 2^-11 bits."""
-    found = load_equivalence(small_study / "equivalence" / "novice")
+    found = load(small_study / "equivalence" / "novice", EQUIVALENCE)
     height = torch.tensor([0.0] + [2.0 ** -(12 - place) for place in range(1, 12)])
     maximum = torch.maximum(height[:, None], height).fill_diagonal_(0)
     return replace(found, swaps=replace(found.swaps, maximum=maximum, mean=maximum / 2))

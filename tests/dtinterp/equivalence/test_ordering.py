@@ -8,13 +8,13 @@ import torch
 from dtinterp.equivalence.classes.certificates import certificates
 from dtinterp.equivalence.ordering import between_classes, class_order, frame_order, nearest, nearest_beyond, worst_swap
 from dtinterp.equivalence.partition import partition_of
-from dtinterp.equivalence.report import EquivalenceReport
-from dtinterp.equivalence.storage import load_equivalence
+from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceReport
+from dtinterp.foundation.artefacts.codec import load
 
 
 @pytest.fixture(scope="module")
 def report(small_study: Path) -> EquivalenceReport:
-    return load_equivalence(small_study / "equivalence" / "novice")
+    return load(small_study / "equivalence" / "novice", EQUIVALENCE)
 
 
 @pytest.fixture(scope="module")

@@ -16,11 +16,12 @@ from dtinterp.dictionary.fit import fit
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.dictionary.kinds.baselines.pca import Pca
 from dtinterp.features.single_rows import token_errors
+from dtinterp.foundation.artefacts.codec import load, save
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
-from dtinterp.interventions.comparison_storage import load_comparison, save_comparison
 from dtinterp.interventions.component_flips import component_flips, label_of
 from dtinterp.interventions.dictionary_comparison import (
+    FEATURE_COMPARISON,
     N_SHIFTS,
     ComparedWindows,
     DictionaryComparison,
@@ -127,8 +128,8 @@ def test_a_linear_map_is_judged_beside_each_dictionary(comparison: DictionaryCom
 
 
 def test_a_comparison_comes_back_from_disk_as_it_was(comparison: DictionaryComparison, tmp_path: Path) -> None:
-    save_comparison(tmp_path / "comparison", comparison, CONFIG, parents=())
-    found = load_comparison(tmp_path / "comparison")
+    save(tmp_path / "comparison", comparison, seed=0)
+    found = load(tmp_path / "comparison", FEATURE_COMPARISON)
     for name in ("error", "l0", "step", "slot", "last_step"):
         assert torch.equal(getattr(found, name), getattr(comparison, name))
     for name in ("name", "site", "parts", "examples", "linear"):

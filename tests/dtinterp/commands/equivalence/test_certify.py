@@ -12,9 +12,9 @@ import pytest
 from dtinterp.agents.storage import load_agent
 from dtinterp.commands.equivalence import handling
 from dtinterp.commands.equivalence.certify import ALONE, Company, certify
-from dtinterp.equivalence.report import EquivalenceConfig
-from dtinterp.equivalence.storage import load_equivalence
+from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceConfig
 from dtinterp.foundation.artefacts.artefact import read_artefact
+from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.storage import load_model
 from dtinterp.subject.subject import open_subject
@@ -69,7 +69,7 @@ def test_classes_rest_on_the_model_and_its_demonstrations(folders, tmp_path):
     config = EquivalenceConfig(n_frames=6, n_contexts=2, n_draws=10, n_quotient_draws=1)
     artefact = certify(config, tmp_path / "classes", model=folders.model, demonstrations=folders.demonstrations)
     assert load_model(folders.model).artefact.manifest.digest in artefact.manifest.parents.values()
-    report = load_equivalence(tmp_path / "classes", parent=load_model(folders.model).artefact)
+    report = load(tmp_path / "classes", EQUIVALENCE, parent=load_model(folders.model).artefact)
     assert len(report.partition.label) == 6
     assert [file.name for file in tmp_path.iterdir()] == ["classes"]
 
@@ -108,7 +108,7 @@ def test_an_agent_plays_on_the_classes_and_tables_are_written_where_asked(folder
     folder = {"model": folders.model, "demonstrations": folders.demonstrations}
     written = certify(config, tmp_path / "classes", **folder, handling=company)
     assert load_agent(folders.agent).artefact.manifest.digest in written.manifest.parents.values()
-    acted = load_equivalence(tmp_path / "classes").acted
+    acted = load(tmp_path / "classes", EQUIVALENCE).acted
     assert {each.player for each in acted} == {"model", "agent"}
     tables = sorted(file.stem for file in (tmp_path / "tables").iterdir())
     assert tables == ["classes", "frames", "pairs"]

@@ -5,10 +5,10 @@ import pytest
 
 from dtinterp.commands.equivalence.certify import Company, certify
 from dtinterp.commands.equivalence.compare import Compared, compare
-from dtinterp.equivalence.comparison_storage import load_comparison
-from dtinterp.equivalence.model_comparison import ModelComparisonConfig
+from dtinterp.equivalence.model_comparison import MODEL_COMPARISON, ModelComparisonConfig
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.equivalence.tables import against_table
+from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.storage import load_model
 
@@ -28,7 +28,7 @@ def test_a_comparison_rests_on_all_that_was_compared(folders, tmp_path):
     artefact = compare(config, compared, tmp_path / "comparison", tables=tmp_path / "tables")
     assert load_model(folders.model).artefact.manifest.digest in artefact.manifest.parents.values()
     assert len(artefact.manifest.parents) == 3
-    report = load_comparison(tmp_path / "comparison")
+    report = load(tmp_path / "comparison", MODEL_COMPARISON)
     written = pd.read_parquet(tmp_path / "tables" / "against.parquet")
     pd.testing.assert_frame_equal(written, against_table(report))
     assert {"pairs", "classes", "frames"} <= {file.stem for file in tmp_path.glob("*.parquet")}

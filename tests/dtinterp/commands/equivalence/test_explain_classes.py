@@ -11,8 +11,8 @@ from dtinterp.equivalence.explain.distances import DISTANCES
 from dtinterp.equivalence.explain.distances.distance import relation_of, relative_distance
 from dtinterp.equivalence.explain.prediction import Predictions
 from dtinterp.equivalence.explain.similarity import LINEAR, TREES, LearnedSimilarity
-from dtinterp.equivalence.report import EquivalenceConfig
-from dtinterp.equivalence.storage import load_equivalence
+from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceConfig
+from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.storage import load_model
 
@@ -26,7 +26,7 @@ def places(folders, axes, tmp_path_factory) -> Places:
     save_dictionary(root / "dictionary", axes, parents=(trained,), seed=0)
     subject = {"model": folders.model, "demonstrations": folders.demonstrations}
     certify(SMALL, root / "first look", **subject)
-    typical = load_equivalence(root / "first look").relation.maximum.median().item()
+    typical = load(root / "first look", EQUIVALENCE).relation.maximum.median().item()
     certify(replace(SMALL, epsilon=typical), root / "classes", **subject)
     return Places(root / "classes", root / "dictionary", folders.model, folders.demonstrations)
 
@@ -37,7 +37,7 @@ def test_what_features_say_of_classes_rests_on_all_that_it_was_made_from(places,
     found = artefact.manifest.metrics
     assert found["gate"] == "not judged: no report card"
     predicted = TypeAdapter(Predictions).validate_python(found["predictions"])
-    report = load_equivalence(places.equivalence)
+    report = load(places.equivalence, EQUIVALENCE)
     assert predicted.n_pairs == 16 * 15 // 2
     assert predicted.n_interchangeable == int((report.relation.maximum <= report.config.epsilon).triu(1).sum())
     names = {each.name for each in predicted.distances}

@@ -8,8 +8,8 @@ from dtinterp.commands.data.collect import collect
 from dtinterp.commands.equivalence.follow_classes import follow_classes
 from dtinterp.commands.equivalence.handling import Handling
 from dtinterp.commands.models.train_model import train_model
-from dtinterp.equivalence.history_storage import load_history
-from dtinterp.equivalence.over_training import HistoryConfig
+from dtinterp.equivalence.over_training import HISTORY, HistoryConfig
+from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.errors import UserError
 from tests.dtinterp.conftest import COLLECTION, TRAINING
 
@@ -20,7 +20,7 @@ def test_a_training_that_kept_models_becomes_a_history_with_its_table_and_figure
     out, steps = tmp_path / "history", folders.root / "model.steps"
     handling = Handling(tables=tmp_path / "tables")
     artefact = follow_classes(steps, CONFIG, out, demonstrations=folders.demonstrations, handling=handling)
-    history = load_history(out)
+    history = load(out, HISTORY)
     assert [moment.step for moment in history.moments] == [0, 1, 3, 12]
     assert len(artefact.manifest.parents) == 4  # three models and the demonstrations
     table = pd.read_parquet(tmp_path / "tables" / "moments.parquet")

@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -5,10 +6,11 @@ import pytest
 from dtinterp.commands.equivalence import reasons
 from dtinterp.commands.equivalence.explain_classes import Places
 from dtinterp.commands.equivalence.reasons import find_reasons
-from dtinterp.equivalence.comparison_storage import load_comparison
-from dtinterp.equivalence.explain.storage import load_explained_classes, load_pair
+from dtinterp.equivalence.explain.explanations import EXPLANATION, PAIR
+from dtinterp.equivalence.model_comparison import MODEL_COMPARISON
 from dtinterp.equivalence.ordering import between_classes
-from dtinterp.equivalence.storage import load_equivalence
+from dtinterp.equivalence.report import EQUIVALENCE
+from dtinterp.foundation.artefacts.codec import load
 
 
 @pytest.fixture
@@ -25,8 +27,10 @@ def test_certified_classes_are_compared_and_explained_below_one_folder(places, t
     for name in ("N_DRAWS", "N_RESAMPLES", "N_SETS"):
         monkeypatch.setattr(reasons, name, 10)
     found = find_reasons(places, tmp_path, seed=0, once=lambda command: command)
-    report = load_equivalence(places.equivalence)
-    assert load_comparison(found.agreement).portraits[0].model == "novice"
-    assert [(pair.first, pair.second) for pair in map(load_pair, found.pairs)] == list(between_classes(report, 4))
+    report = load(places.equivalence, EQUIVALENCE)
+    assert load(found.agreement, MODEL_COMPARISON).portraits[0].model == "novice"
+    assert [(pair.first, pair.second) for pair in map(partial(load, kind=PAIR), found.pairs)] == list(
+        between_classes(report, 4)
+    )
     assert found.explained is not None
-    assert load_explained_classes(found.explained).dictionary == "topk-512-k4"
+    assert load(found.explained, EXPLANATION).dictionary == "topk-512-k4"

@@ -13,9 +13,9 @@ import pytest
 from dtinterp.commands.equivalence import bench
 from dtinterp.commands.equivalence.handling import Handling
 from dtinterp.commands.equivalence.screen import screen
-from dtinterp.equivalence.screen import ScreenConfig
-from dtinterp.equivalence.screen_storage import load_screening
+from dtinterp.equivalence.screen import SCREENING, ScreenConfig
 from dtinterp.foundation.artefacts.artefact import read_artefact
+from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.errors import UserError
 from environments.graph.state_graph import state_graph
 
@@ -37,7 +37,7 @@ sys.exit(main())
 def test_many_observations_are_sorted_and_nothing_unfinished_is_left(folders, tmp_path):
     out, handling = tmp_path / "screening", Handling(tables=tmp_path / "tables")
     screen(CONFIG, out, model=folders.model, demonstrations=folders.demonstrations, handling=handling)
-    found = load_screening(out)
+    found = load(out, SCREENING)
     assert len(found.partition.label) == len(found.chosen.frame_id) == len(found.frames) <= 20
     assert found.standing is not None
     assert sorted(file.name for file in tmp_path.iterdir()) == ["screening", "tables"]
@@ -48,7 +48,7 @@ def test_many_observations_are_sorted_and_nothing_unfinished_is_left(folders, tm
 def test_tours_of_the_world_show_all_that_it_has(folders, tmp_path):
     config = replace(CONFIG, n_frames=1000, contexts="world", n_tours=2, n_rounds=1, n_mates=2)
     screen(config, tmp_path / "screening", model=folders.model, demonstrations=folders.demonstrations)
-    found = load_screening(tmp_path / "screening")
+    found = load(tmp_path / "screening", SCREENING)
     frames = {frame.tobytes() for frame in found.frames.numpy()}
     assert frames == {frame.tobytes() for frame in state_graph(found.env_id).frames}
 

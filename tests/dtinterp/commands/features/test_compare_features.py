@@ -6,16 +6,20 @@ import torch
 
 from dtinterp.commands.features.compare_features import CompareConfig, compare_features
 from dtinterp.foundation.artefacts.artefact import read_artefact
+from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.comparison_storage import load_comparison
-from dtinterp.interventions.dictionary_comparison import DictionaryComparison, DictionaryComparisonConfig
+from dtinterp.interventions.dictionary_comparison import (
+    FEATURE_COMPARISON,
+    DictionaryComparison,
+    DictionaryComparisonConfig,
+)
 
 QUICK = CompareConfig(DictionaryComparisonConfig(n_draws=2), n_windows=48, n_fit_windows=64)
 
 
 @pytest.fixture(scope="module")
 def trained(small_study: Path) -> DictionaryComparison:
-    return load_comparison(small_study / "comparisons" / "novice")
+    return load(small_study / "comparisons" / "novice", FEATURE_COMPARISON)
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +31,13 @@ def untrained(small_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 def test_dictionaries_of_an_untrained_model_say_so(trained: DictionaryComparison, untrained: Path) -> None:
-    control = load_comparison(untrained)
+    control = load(untrained, FEATURE_COMPARISON)
     assert control.name == tuple(f"untrained {name}" for name in trained.name)
     assert {each.name for each in control.linear} == set(control.name)
 
 
 def test_the_control_is_held_against_the_same_windows(trained: DictionaryComparison, untrained: Path) -> None:
-    control = load_comparison(untrained)
+    control = load(untrained, FEATURE_COMPARISON)
     assert torch.equal(control.step, trained.step)
     assert torch.equal(control.last_step, trained.last_step)
     assert not torch.allclose(control.error, trained.error)

@@ -20,7 +20,8 @@ from dtinterp.equivalence.behaviour.quotient import (
 )
 from dtinterp.equivalence.partition import Partition, classes_of_count, partition_of
 from dtinterp.equivalence.relation import Relation
-from dtinterp.equivalence.storage import load_equivalence
+from dtinterp.equivalence.report import EQUIVALENCE
+from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.statistics import Interval
 from environments.graph.evaluation import Expectation, evaluate_frames
 
@@ -211,7 +212,7 @@ def test_the_quotient_of_a_reflex_is_the_reflex_to_representatives(left_at_the_f
 def test_behaviour_is_kept_only_if_nearly_all_is_earned_and_no_control_earns_as_much(
     small_study: Path, classes: float, untrained: float, random: float, expected: bool
 ) -> None:
-    behaviour = load_equivalence(small_study / "equivalence" / "novice").behaviour
+    behaviour = load(small_study / "equivalence" / "novice", EQUIVALENCE).behaviour
 
     def earning(quotient: Quotient, earned: float) -> Quotient:
         return replace(

@@ -6,14 +6,15 @@ import pytest
 import torch
 
 from dtinterp.foundation.artefacts.artefact import Artefact
+from dtinterp.foundation.artefacts.codec import save
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.instruction_flip.report import InterventionReport, save_report
+from dtinterp.interventions.instruction_flip.report import InterventionReport
 from dtinterp.interventions.instruction_flip.result import differences, result_of, write_result
 
 
 @pytest.fixture
 def artefact(planted_report: InterventionReport, tmp_path: Path) -> Artefact:
-    return save_report(tmp_path / "report", planted_report, parents=[])
+    return save(tmp_path / "report", planted_report, seed=0, parents=[])
 
 
 def test_the_result_says_what_it_rests_on_and_what_was_found(

@@ -3,7 +3,7 @@ from html import unescape
 
 import pytest
 
-from dtinterp.equivalence.explain.storage import ExplainedClasses, ExplainedPair
+from dtinterp.equivalence.explain.explanations import ExplainedClasses, ExplainedPair
 from dtinterp.features.table import FeatureTable
 from dtinterp.foundation.statistics import Interval
 from dtinterp.report.results import Result, ScoredDictionary, StudyResults

@@ -11,10 +11,9 @@ from dtinterp.dataset.split import Split
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.certify import certify
 from dtinterp.equivalence.classes.verification import CertifyInputs
-from dtinterp.equivalence.report import EquivalenceConfig, EquivalenceReport
-from dtinterp.equivalence.storage import load_equivalence, save_equivalence
+from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceConfig, EquivalenceReport
 from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Content, write_artefact
-from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.artefacts.codec import load, save
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.network.transformer import DecisionTransformer
 
@@ -26,11 +25,6 @@ def report(
     untrained = DecisionTransformer(model.cfg, generator(1, "untrained"))
     config = EquivalenceConfig(n_frames=6, n_contexts=2, epsilon=0.3, n_draws=5, n_quotient_draws=2, seed=3)
     return certify(CertifyInputs(model, untrained, trajectories, halves.held_out, items), config)
-
-
-def _parent(folder: Path, kind: str) -> Artefact:
-    content = Content(kind=kind, config={"for": kind}, tensors={"x": torch.zeros(1)}, metrics={})
-    return write_artefact(folder / kind, content, parents=[], seed=0)
 
 
 def _assert_same(one: object, other: object) -> None:
@@ -51,44 +45,14 @@ def _assert_same(one: object, other: object) -> None:
 
 
 def test_a_report_comes_back_as_it_was(report: EquivalenceReport, tmp_path: Path) -> None:
-    save_equivalence(tmp_path / "equivalence", report, parents=[])
-    loaded = load_equivalence(tmp_path / "equivalence")
+    save(tmp_path / "equivalence", report, seed=0, parents=[])
+    loaded = load(tmp_path / "equivalence", EQUIVALENCE)
     _assert_same(loaded, report)
     _assert_same(loaded.relation, report.relation)
 
 
-def test_the_parents_the_seed_and_the_numbers_are_in_the_manifest(report: EquivalenceReport, tmp_path: Path) -> None:
-    parents = [_parent(tmp_path, "model"), _parent(tmp_path, "demonstrations")]
-    manifest = save_equivalence(tmp_path / "equivalence", report, parents=parents).manifest
-    assert set(manifest.parents.values()) == {parent.manifest.digest for parent in parents}
-    assert manifest.seed == 3
-    assert manifest.metrics["n_classes"] == report.partition.n_classes
-    assert manifest.metrics["coverage"] == report.chosen.coverage
-    assert manifest.metrics["n_swaps"] == report.n_swaps
-
-
-def test_a_report_that_rests_on_another_model_is_refused(report: EquivalenceReport, tmp_path: Path) -> None:
-    parent, stranger = _parent(tmp_path, "model"), _parent(tmp_path, "demonstrations")
-    save_equivalence(tmp_path / "equivalence", report, parents=[parent])
-    load_equivalence(tmp_path / "equivalence", parent=parent)
-    with pytest.raises(UserError, match="was not made from"):
-        load_equivalence(tmp_path / "equivalence", parent=stranger)
-
-
-def test_a_report_is_not_overwritten_unless_told(report: EquivalenceReport, tmp_path: Path) -> None:
-    save_equivalence(tmp_path / "equivalence", report, parents=[])
-    with pytest.raises(UserError, match="exists already"):
-        save_equivalence(tmp_path / "equivalence", report, parents=[])
-    save_equivalence(tmp_path / "equivalence", report, parents=[], replace=True)
-
-
-def test_a_missing_report_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="holds no equivalence"):
-        load_equivalence(tmp_path / "nothing")
-
-
 def test_a_report_of_before_opens_without_what_was_not_tried_then(report: EquivalenceReport, tmp_path: Path) -> None:
-    written = save_equivalence(tmp_path / "new", report, parents=[])
+    written = save(tmp_path / "new", report, seed=0, parents=[])
     new = ("site", "n_rounds", "n_fresh", "n_verified")
     settings = {name: value for name, value in asdict(report.config).items() if name not in new}
     content = Content(
@@ -98,7 +62,7 @@ def test_a_report_of_before_opens_without_what_was_not_tried_then(report: Equiva
         metrics={name: each for name, each in written.manifest.metrics.items() if name != "scrutiny"},
     )
     write_artefact(tmp_path / "old", content, parents=[], seed=0)
-    loaded = load_equivalence(tmp_path / "old")
+    loaded = load(tmp_path / "old", EQUIVALENCE)
     assert loaded.scrutiny is None
     assert (loaded.config.n_rounds, loaded.config.n_verified) == (0, 0)
     assert loaded.certificates == report.certificates
@@ -107,7 +71,7 @@ def test_a_report_of_before_opens_without_what_was_not_tried_then(report: Equiva
 def test_a_report_of_before_worst_swaps_were_kept_counts_what_its_bounds_say(
     report: EquivalenceReport, tmp_path: Path
 ) -> None:
-    written = save_equivalence(tmp_path / "new", report, parents=[])
+    written = save(tmp_path / "new", report, seed=0, parents=[])
     told = {name: each for name, each in _told(written.manifest.metrics["scrutiny"]).items() if name != "later"}
     rows = [{k: v for k, v in _told(row).items() if k != "p_holm"} for row in _rows(written, "comparisons")]
     metrics = {**written.manifest.metrics, "scrutiny": told, "comparisons": rows}
@@ -117,7 +81,7 @@ def test_a_report_of_before_worst_swaps_were_kept_counts_what_its_bounds_say(
     write_artefact(
         tmp_path / "old", Content(written.manifest.kind, config, written.tensors, metrics), parents=[], seed=0
     )
-    loaded = load_equivalence(tmp_path / "old")
+    loaded = load(tmp_path / "old", EQUIVALENCE)
     assert loaded.comparisons == report.comparisons
     assert loaded.scrutiny is not None
     assert loaded.scrutiny.later == ()

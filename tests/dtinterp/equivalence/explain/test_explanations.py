@@ -1,16 +1,14 @@
 from pathlib import Path
 
-import pytest
-
-from dtinterp.equivalence.explain.storage import load_explained_classes, load_pair
-from dtinterp.equivalence.storage import load_equivalence
+from dtinterp.equivalence.explain.explanations import EXPLANATION, PAIR
+from dtinterp.equivalence.report import EQUIVALENCE
 from dtinterp.foundation.artefacts.artefact import read_artefact
-from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.artefacts.codec import load
 
 
 def test_an_explained_pair_comes_back_as_it_was_found(small_study: Path) -> None:
     folder = small_study / "pairs" / "novice"
-    found = load_pair(folder)
+    found = load(folder, PAIR)
     written = read_artefact(folder, kind="pair")
     assert [found.first, found.second] == written.config["pair"]
     assert list(found.found.differing) == written.manifest.metrics["differing"]
@@ -19,15 +17,8 @@ def test_an_explained_pair_comes_back_as_it_was_found(small_study: Path) -> None
 
 
 def test_explained_classes_come_back_with_the_classes_that_they_are_about(small_study: Path) -> None:
-    found = load_explained_classes(small_study / "explanations" / "novice")
-    report = load_equivalence(small_study / "equivalence" / "novice")
+    found = load(small_study / "explanations" / "novice", EXPLANATION)
+    report = load(small_study / "equivalence" / "novice", EQUIVALENCE)
     assert sorted(each.n_members for each in found.classes) == sorted(report.partition.sizes.tolist())
     assert found.predictions.n_pairs == 12 * 11 // 2
     assert found.dictionary == "topk-512-k4"
-
-
-def test_an_explanation_of_another_model_is_refused(small_study: Path) -> None:
-    stranger = read_artefact(small_study / "agents" / "wanderer", kind="agent")
-    for load, name in ((load_pair, "pairs"), (load_explained_classes, "explanations")):
-        with pytest.raises(UserError, match="was not made from"):
-            load(small_study / name / "novice", parent=stranger)
