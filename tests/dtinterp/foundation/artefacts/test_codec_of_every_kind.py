@@ -1,0 +1,56 @@
+"""What ships, made by the code before, opens by its kind, and would be written again as it is."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import torch
+
+from dtinterp.foundation.artefacts.codec import MODULES, content_of, kinds_named, load_any
+
+SHIPPED = Path(__file__).parents[4] / "checkpoints"
+STUDY = SHIPPED / "studies" / "memory-dt-small-0"
+PLACES: Mapping[str, Path] = {
+    "features": STUDY / "features" / "hook_obs_embed",
+    "labels": STUDY / "labels" / "hook_obs_embed" / "pca-8",
+    "truth": STUDY / "truth" / "hook_obs_embed" / "pca-8",
+    "feature-comparison": STUDY / "comparison",
+    "model-comparison": STUDY / "agreement",
+    "intervention-report": STUDY / "instruction-flip",
+    "equivalence": SHIPPED / "studies" / "memory-dt-small-1" / "reachable",
+    "class history": SHIPPED / "comparisons" / "training",
+    "screening": STUDY / "screening",
+    "pair": STUDY / "pairs" / "55-29",
+    "explanation": STUDY / "explanation",
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_what_was_written_before_would_be_written_again_as_it_is(name: str) -> None:
+    value, artefact = load_any(PLACES[name])
+    content = content_of(value)
+    assert content.kind == name
+    assert {key: artefact.config[key] for key in content.config} == content.config
+    metrics = {key: each for key, each in content.metrics.items() if key != "confusions"}  # a sentence, now another
+    assert {key: artefact.manifest.metrics[key] for key in metrics} == metrics
+    for key, tensor in content.tensors.items():
+        assert torch.equal(artefact.tensors[key], tensor)
+        assert artefact.tensors[key].dtype == tensor.dtype
+
+
+def test_values_of_what_was_written_before_are_these() -> None:
+    pair, _ = load_any(PLACES["pair"])
+    assert (pair.pair, pair.dictionary) == ((55, 29), "topk-128-k8")
+    report, artefact = load_any(PLACES["equivalence"])
+    assert report.partition.n_classes == artefact.manifest.metrics["n_classes"]
+    assert report.scrutiny.formed.label.equal(artefact.tensors["scrutiny/formed"])
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_name_is_that_of_one_kind(name: str) -> None:
+    (kind,) = kinds_named(name)
+    assert kind.name == name
+
+
+def test_kinds_that_were_both_called_comparison_are_two() -> None:
+    assert {kind.name for kind in kinds_named("comparison")} == {"feature-comparison", "model-comparison"}
