@@ -1,4 +1,4 @@
-"""Rows and directions become sparse codes."""
+"""Sparse codes, and how rows are written in given directions."""
 
 from dataclasses import dataclass
 

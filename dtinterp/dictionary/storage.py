@@ -8,7 +8,7 @@ from typing import get_args
 
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.evaluation.acceptance import judge, verdict_of
-from dtinterp.dictionary.evaluation.criteria import Gate
+from dtinterp.dictionary.evaluation.criteria import AcceptanceCriteria
 from dtinterp.dictionary.evaluation.score import DictionaryScore
 from dtinterp.dictionary.kinds import Kind
 from dtinterp.dictionary.stored import AGAIN, kind_of, require_parts
@@ -98,7 +98,7 @@ def gate_record(path: Path) -> dict[str, str]:
 
 def _knew_all_marks(verdict: JSON) -> bool:
     gate = verdict.get("gate") if isinstance(verdict, Mapping) else None
-    return isinstance(gate, Mapping) and {mark.name for mark in fields(Gate)} <= gate.keys()
+    return isinstance(gate, Mapping) and {mark.name for mark in fields(AcceptanceCriteria)} <= gate.keys()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One configuration and what it should vary become the configurations of a stack."""
+"""Variations of one configuration that a stack fits, and how alike its seeds are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace

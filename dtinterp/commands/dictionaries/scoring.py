@@ -13,7 +13,7 @@ from dtinterp.dictionary.evaluation.acceptance import judge
 from dtinterp.dictionary.evaluation.acting import Acting
 from dtinterp.dictionary.evaluation.behaviour import AtDecisions
 from dtinterp.dictionary.evaluation.card import held_out_cards
-from dtinterp.dictionary.evaluation.criteria import Gate
+from dtinterp.dictionary.evaluation.criteria import AcceptanceCriteria
 from dtinterp.dictionary.evaluation.hierarchy import Concept, Hierarchy, hierarchies
 from dtinterp.dictionary.evaluation.score import DictionaryScore, score, score_decisions, splice_of
 from dtinterp.dictionary.rows.distinct import distinct_rows
@@ -33,7 +33,7 @@ class Judging:
 
     acting: ActingConfig = field(default_factory=ActingConfig)
     """how the model is made to act on reconstructions"""
-    gate: Gate = field(default_factory=Gate)
+    gate: AcceptanceCriteria = field(default_factory=AcceptanceCriteria)
     """pass marks"""
 
 

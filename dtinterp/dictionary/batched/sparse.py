@@ -1,4 +1,4 @@
-"""Rows become reconstructions from their k strongest features, and gradients touch those features alone.
+"""Selection of the k strongest features of each row, decoded with gradients for those features alone.
 
 A dense autoencoder multiplies rows with whole matrices five times a step: once to encode, once to decode, three times
 for the gradients. Only the first of these is needed: everything behind the selection involves k features a row.

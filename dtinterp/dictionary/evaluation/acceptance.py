@@ -1,9 +1,9 @@
-"""A report card and pass marks become a verdict: whether anything may be claimed about a dictionary's features."""
+"""Judgement of a report card: whether a dictionary meets its acceptance criteria."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dtinterp.dictionary.evaluation.criteria import Gate, Verdict
+from dtinterp.dictionary.evaluation.criteria import Acceptance, AcceptanceCriteria
 from dtinterp.dictionary.evaluation.score import DictionaryScore
 from dtinterp.foundation.statistics import Interval
 
@@ -11,16 +11,16 @@ FEWEST_CLUSTERS = 2
 """Clusters, such as episodes, on which a mark with an interval must rest: one alone always has the same end."""
 
 
-def judge(score: DictionaryScore, gate: Gate) -> Verdict:
+def judge(score: DictionaryScore, gate: AcceptanceCriteria) -> Acceptance:
     """Return whether a dictionary with this report card passes."""
     marks = list(_marks(score, gate))
     failures = tuple(mark.told for mark in marks if mark.is_met is False)
-    return Verdict(gate, failures, tuple(mark.told for mark in marks if mark.is_met is None))
+    return Acceptance(gate, failures, tuple(mark.told for mark in marks if mark.is_met is None))
 
 
-def verdict_of(score: DictionaryScore) -> Verdict:
+def verdict_of(score: DictionaryScore) -> Acceptance:
     """Return the verdict that the card records; older cards are held against the default marks."""
-    return judge(score, Gate()) if score.verdict is None else score.verdict
+    return judge(score, AcceptanceCriteria()) if score.verdict is None else score.verdict
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class _Mark:
     """None where the card has no number for it"""
 
 
-def _marks(score: DictionaryScore, gate: Gate) -> Iterator[_Mark]:
+def _marks(score: DictionaryScore, gate: AcceptanceCriteria) -> Iterator[_Mark]:
     cards = score.held_out
     if cards is None:
         yield _Mark("L0 beside the effective rank", None)

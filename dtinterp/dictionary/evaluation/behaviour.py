@@ -1,4 +1,4 @@
-"""Something in place of a network's rows becomes what the network's answers lose by it."""
+"""What a network's predictions lose when something stands in place of its rows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

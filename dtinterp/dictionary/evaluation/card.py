@@ -1,4 +1,4 @@
-"""A dictionary and held-out rows become a report card that needs no network."""
+"""Report card of a dictionary on held-out rows, without a network."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Pass marks, and what is said of a dictionary that was held against them."""
+"""Acceptance criteria of dictionaries, and whether one meets them."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ _MARKS = ("max_l0_share", "max_fvu", "max_fvu_frames", "min_loss_recovered", "ma
 
 
 @dataclass(frozen=True)
-class Gate:
+class AcceptanceCriteria:
     """Pass marks. Where a mark has an interval its worse end must pass, so that luck lets nothing through."""
 
     max_l0_share: float = 0.5
@@ -34,10 +34,10 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Acceptance:
     """Whether a dictionary passes. One that does not is marked so wherever it or its features appear."""
 
-    gate: Gate
+    gate: AcceptanceCriteria
     """the pass marks"""
     failures: tuple[str, ...]
     """the marks that it misses, with what it reached"""

@@ -1,4 +1,4 @@
-"""Codes, and concepts of which some are parts of others, become how often features split and absorb them.
+"""Feature splitting and absorption of concepts that have parts.
 
 A concept, such as a key in view, has parts that exclude or join each other, such as a key at one cell. A dictionary may
 give it one feature, split it into several, or let the features of parts swallow it, so that the feature of the whole is

@@ -1,4 +1,4 @@
-"""Two sets of directions become one-to-one pairs, and how well they agree."""
+"""One-to-one matching of two sets of directions, and how well they agree."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

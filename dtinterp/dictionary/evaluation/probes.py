@@ -1,4 +1,4 @@
-"""Rows and facts become linear probes: which facts can be read off a row, beside labels that mean nothing."""
+"""Linear probes of facts, beside probes of shuffled labels."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""A dictionary, held-out rows and a network's answers become the dictionary's report card."""
+"""Report card of a dictionary on held-out rows, with the network's predictions."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +25,7 @@ from dtinterp.dictionary.evaluation.behaviour import (
     recovered,
 )
 from dtinterp.dictionary.evaluation.card import HeldOut, inputs_of, require_variety
-from dtinterp.dictionary.evaluation.criteria import Verdict
+from dtinterp.dictionary.evaluation.criteria import Acceptance
 from dtinterp.dictionary.evaluation.hierarchy import Hierarchy
 from dtinterp.dictionary.evaluation.matching import Consistency
 from dtinterp.dictionary.rows.table import RowSource, check_rows, rows_at
@@ -77,7 +77,7 @@ class DictionaryScore:
     """what became of concepts and their parts, on distinct held-out rows; empty where none were given"""
     consistency: Consistency | None = None
     """how alike the dictionaries of other seeds are; None where there was but one seed"""
-    verdict: Verdict | None = None
+    verdict: Acceptance | None = None
     """whether it passes the gate; None on cards that were made before there was one"""
 
     @property

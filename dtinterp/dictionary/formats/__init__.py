@@ -1,4 +1,4 @@
-"""Autoencoders of other libraries become dictionaries; each format is one file, and one line of `FORMATS`."""
+"""Formats of other libraries: each is one file, and one line of `FORMATS`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

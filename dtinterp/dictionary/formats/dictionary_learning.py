@@ -1,4 +1,4 @@
-"""A folder of dictionary_learning (Marks, Karvonen & Mueller 2024) becomes a dictionary.
+"""Autoencoders in the format of dictionary_learning (Marks, Karvonen & Mueller 2024).
 
 It holds `config.json`, whose trainer names a class, and weights. The library writes these as `ae.pt`, a pickle, which
 is not opened here; they are read from `ae.safetensors`. Nothing of the library is imported.

@@ -1,4 +1,4 @@
-"""A folder of EleutherAI's sparsify becomes a dictionary.
+"""Autoencoders in the format of EleutherAI's sparsify.
 
 It holds `cfg.json` and `sae.safetensors`: a TopK autoencoder, whose codes are the k largest of
 `relu((x - b_dec) W + b_enc)`. Transcoders and skip connections have no equal here. Nothing of sparsify is imported.

@@ -1,4 +1,4 @@
-"""Rows become distinct rows with their counts, and the rank of the space they span."""
+"""Distinct rows with their counts, and the rank of the space that rows span."""
 
 from dataclasses import dataclass
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dtinterp.dictionary.dictionary import Dictionary, reconstruct
 from dtinterp.dictionary.evaluation.acceptance import judge
-from dtinterp.dictionary.evaluation.criteria import Gate, Verdict
+from dtinterp.dictionary.evaluation.criteria import Acceptance, AcceptanceCriteria
 from dtinterp.dictionary.evaluation.score import DictionaryScore, score
 from dtinterp.dictionary.storage import gate_record, load_dictionary, load_score, save_dictionary
 from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artefact, write_artefact
@@ -110,7 +110,7 @@ def test_a_damaged_dictionary_is_refused(dictionary: Dictionary, tmp_path: Path)
 def test_a_verdict_that_is_older_than_a_mark_is_given_anew(
     dictionary: Dictionary, rows: Tensor, parent: Artefact, tmp_path: Path
 ) -> None:
-    card = replace(_score(dictionary, rows, 3.0), verdict=Verdict(Gate(max_fvu=0.7), (), ()))
+    card = replace(_score(dictionary, rows, 3.0), verdict=Acceptance(AcceptanceCriteria(max_fvu=0.7), (), ()))
     save_dictionary(tmp_path / "new", dictionary, score=card, parents=[parent], seed=0)
     assert gate_record(tmp_path / "new") == {"gate": "passes"}
     metrics = asdict(card)
@@ -121,7 +121,7 @@ def test_a_verdict_that_is_older_than_a_mark_is_given_anew(
     found = load_score(tmp_path / "old")
     assert found is not None
     assert found.verdict is not None
-    assert found.verdict == judge(card, Gate(max_fvu=0.7))
+    assert found.verdict == judge(card, AcceptanceCriteria(max_fvu=0.7))
     assert "FVU on unseen frames" in found.verdict.unjudged
 
 

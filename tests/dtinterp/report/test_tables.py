@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from dtinterp.demonstrations.quality import SamplerQuality
-from dtinterp.dictionary.evaluation.criteria import Gate, Verdict
+from dtinterp.dictionary.evaluation.criteria import Acceptance, AcceptanceCriteria
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.report.results import ScoredDictionary, StudyResults
 from dtinterp.report.tables import agreement_table, certificate_table, demonstration_table, dictionary_table, in_words
@@ -24,7 +24,7 @@ def test_a_dictionarys_width_stands_beside_its_distinct_inputs_and_their_rank(re
 def test_a_dictionary_bears_the_mark_of_the_gate(results: StudyResults) -> None:
     score = results.of(ScoredDictionary)[0].value.score
     for failures, unjudged, word in (((), (), "passes"), (("L0",), ("return",), "fails"), ((), ("x",), "not judged")):
-        verdict = Verdict(Gate(), failures, unjudged)
+        verdict = Acceptance(AcceptanceCriteria(), failures, unjudged)
         scored = replace(results.of(ScoredDictionary)[0].value, score=replace(score, verdict=verdict))
         assert dictionary_table([scored])["gate"].tolist() == [word]
 

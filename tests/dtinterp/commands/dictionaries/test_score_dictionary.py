@@ -5,7 +5,7 @@ from dtinterp.activations.storage import load_harvest
 from dtinterp.commands.dictionaries.score_dictionary import ScoreConfig, score_dictionary
 from dtinterp.commands.dictionaries.scoring import Judging
 from dtinterp.commands.models.harvest import HarvestConfig, harvest
-from dtinterp.dictionary.evaluation.criteria import Gate
+from dtinterp.dictionary.evaluation.criteria import AcceptanceCriteria
 from dtinterp.dictionary.evaluation.score import DictionaryScore
 from dtinterp.dictionary.rows.distinct import distinct_rows
 from dtinterp.dictionary.storage import load_score
@@ -46,7 +46,7 @@ def test_rows_of_a_harvest_count_as_those_of_the_fit(tmp_path, subject, dictiona
 
 
 def test_on_the_fit_s_own_windows_nothing_is_unseen(tmp_path, subject, dictionary):
-    config = ScoreConfig("train", 64, 64, Judging(FEW, Gate(max_l0_share=0.0)))
+    config = ScoreConfig("train", 64, 64, Judging(FEW, AcceptanceCriteria(max_l0_share=0.0)))
     score = _score(score_dictionary(config, dictionary, tmp_path / "score", **subject))
     assert score.held_out is not None
     assert score.held_out.unseen is None

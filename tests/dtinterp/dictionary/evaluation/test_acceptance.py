@@ -8,7 +8,7 @@ from dtinterp.dictionary.evaluation.acceptance import judge, verdict_of
 from dtinterp.dictionary.evaluation.acting import Acting, ExactReturn
 from dtinterp.dictionary.evaluation.behaviour import Behaviour
 from dtinterp.dictionary.evaluation.card import HeldOut, Inputs, RowCard
-from dtinterp.dictionary.evaluation.criteria import Gate, Verdict
+from dtinterp.dictionary.evaluation.criteria import Acceptance, AcceptanceCriteria
 from dtinterp.dictionary.evaluation.score import DictionaryScore
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval
@@ -53,13 +53,13 @@ def _good_score() -> DictionaryScore:
 
 
 def test_a_good_dictionary_passes():
-    verdict = judge(_good_score(), Gate())
+    verdict = judge(_good_score(), AcceptanceCriteria())
     assert verdict.passes
     assert str(verdict) == "passes"
 
 
-def _missed(score: DictionaryScore, gate: Gate | None = None) -> tuple[str, ...]:
-    verdict = judge(score, Gate() if gate is None else gate)
+def _missed(score: DictionaryScore, gate: AcceptanceCriteria | None = None) -> tuple[str, ...]:
+    verdict = judge(score, AcceptanceCriteria() if gate is None else gate)
     assert not verdict.passes
     assert str(verdict).startswith("fails: ")
     return verdict.failures
@@ -89,18 +89,18 @@ def test_new_contexts_of_known_frames_are_not_enough():
     assert held_out is not None
     worse = replace(held_out.everything, fvu=_interval(0.12))
     assert _missed(_with_frames(worse)) == ("FVU on unseen frames 0.120 (to 0.130), at most 0.1",)
-    assert judge(_with_frames(worse), Gate(max_fvu_frames=0.2)).passes
+    assert judge(_with_frames(worse), AcceptanceCriteria(max_fvu_frames=0.2)).passes
 
 
 def test_without_an_unseen_frame_nothing_passes():
-    assert judge(_with_frames(None), Gate()).unjudged == ("FVU on unseen frames",)
+    assert judge(_with_frames(None), AcceptanceCriteria()).unjudged == ("FVU on unseen frames",)
 
 
 def test_one_episode_is_no_interval():
     held_out = _good_score().held_out
     assert held_out is not None
     alone = replace(held_out.everything, fvu=Interval(0.01, 0.01, 0.01, 1))
-    assert judge(_with_frames(alone), Gate()).unjudged == ("FVU on unseen frames",)
+    assert judge(_with_frames(alone), AcceptanceCriteria()).unjudged == ("FVU on unseen frames",)
 
 
 def test_the_worse_end_of_the_loss_recovered_counts():
@@ -133,23 +133,25 @@ def test_several_failures_are_all_told():
     ],
 )
 def test_without_a_number_nothing_passes(change, missing):
-    verdict = judge(replace(_good_score(), **change), Gate())
+    verdict = judge(replace(_good_score(), **change), AcceptanceCriteria())
     assert not verdict.passes
     assert verdict.unjudged == missing
     assert str(verdict) == f"not judged: {'; '.join(missing)}"
 
 
 def test_other_marks_give_another_verdict():
-    assert _missed(_good_score(), Gate(max_fvu=0.05)) == ("FVU on unseen rows 0.080 (to 0.090), at most 0.05",)
-    assert judge(replace(_good_score(), l0=_interval(19.0)), Gate(max_l0_share=1.0)).passes
+    assert _missed(_good_score(), AcceptanceCriteria(max_fvu=0.05)) == (
+        "FVU on unseen rows 0.080 (to 0.090), at most 0.05",
+    )
+    assert judge(replace(_good_score(), l0=_interval(19.0)), AcceptanceCriteria(max_l0_share=1.0)).passes
 
 
 def test_a_recorded_verdict_is_kept_and_a_missing_one_is_made():
-    recorded = Verdict(Gate(), ("a reason",), ())
+    recorded = Acceptance(AcceptanceCriteria(), ("a reason",), ())
     assert verdict_of(replace(_good_score(), verdict=recorded)) == recorded
     assert verdict_of(_good_score()).passes
 
 
 def test_a_mark_that_is_no_share_is_refused():
     with pytest.raises(UserError, match=r"max_fvu is 1\.5, expected a share from 0 to 1"):
-        Gate(max_fvu=1.5)
+        AcceptanceCriteria(max_fvu=1.5)

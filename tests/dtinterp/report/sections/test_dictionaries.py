@@ -3,7 +3,7 @@ from dataclasses import replace
 from html import unescape
 
 from dtinterp.dictionary.evaluation.acceptance import verdict_of
-from dtinterp.dictionary.evaluation.criteria import Gate, Verdict
+from dtinterp.dictionary.evaluation.criteria import Acceptance, AcceptanceCriteria
 from dtinterp.report.results import ScoredDictionary, StudyResults
 from tests.dtinterp.report.conftest import changed, section_of
 
@@ -41,6 +41,6 @@ def test_a_dictionary_that_misses_the_gate_is_named_with_its_reasons(results: St
 
 
 def test_dictionaries_that_pass_are_not_blamed(results: StudyResults) -> None:
-    passed = Verdict(Gate(), (), ())
+    passed = Acceptance(AcceptanceCriteria(), (), ())
     passing = changed(results, ScoredDictionary, lambda each: replace(each, score=replace(each.score, verdict=passed)))
     assert "did not pass the gate" not in section_of("dictionaries", passing)

@@ -3,7 +3,7 @@ from html import unescape
 
 import torch
 
-from dtinterp.dictionary.evaluation.criteria import Gate, Verdict
+from dtinterp.dictionary.evaluation.criteria import Acceptance, AcceptanceCriteria
 from dtinterp.features.labels.table import VERDICTS, LabelStudy
 from dtinterp.features.table import FeatureTable
 from dtinterp.report.results import ScoredDictionary, StudyResults
@@ -55,7 +55,7 @@ def test_the_verdict_stands_beside_cards_and_labels(results: StudyResults) -> No
     passing = changed(
         results,
         ScoredDictionary,
-        lambda each: replace(each, score=replace(each.score, verdict=Verdict(Gate(), (), ()))),
+        lambda each: replace(each, score=replace(each.score, verdict=Acceptance(AcceptanceCriteria(), (), ()))),
     )
     assert section_of("features", passing).count('<small class="below">gate: passes</small>') == 2
 
