@@ -140,7 +140,7 @@ def test_a_training_is_not_gone_on_with_from_another_start(graph, started, tmp_p
     record = TrainingRecord(InterruptedLog(tmp_path / "log.jsonl", update=2), tmp_path / "unfinished.safetensors")
     with pytest.raises(KeyboardInterrupt):
         train_agent(graph_worlds(graph), TINY, record)
-    with pytest.raises(UserError, match="is a training under way with start None, not "):
+    with pytest.raises(UserError, match="is a training under way with another start: "):
         train_agent(graph_worlds(graph), TINY, TrainingRecord(resume_file=record.resume_file), start=started)
 
 
