@@ -10,7 +10,7 @@ from torch import Tensor
 from app.catalogue import OpenStudy, ReplacedError
 from dtinterp.equivalence.explain.decisions import Decided, decide
 from dtinterp.equivalence.explain.feature_patching import PatchingSetup
-from dtinterp.equivalence.explain.smallest_set import PairConfig, PairExplanation, explain_pair, pair_in_contexts
+from dtinterp.equivalence.explain.smallest_set import PairConfig, PairExplanation, pair_in_contexts, smallest_set
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.network.frames import encoded
 from dtinterp.model.network.transformer import DecisionTransformer
@@ -71,7 +71,7 @@ def answer(opened: OpenStudy, question: Question) -> Answer:
         config=config,
     )
     dictionary = opened.dictionaries[question.dictionary]
-    return Answer(pair, explain_pair(pair, dictionary, config, generator(config.seed, "pair/controls")))
+    return Answer(pair, smallest_set(pair, dictionary, config, generator(config.seed, "pair/controls")))
 
 
 def decisions(opened: OpenStudy, question: Question, context: int) -> tuple[Decided, ...]:

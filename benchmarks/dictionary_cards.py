@@ -20,14 +20,11 @@ from pathlib import Path
 
 from card_numbers import card_of, in_lines, map_numbers, truth_numbers
 
-from dtinterp.commands.dictionaries.dissection import dissection_of
-from dtinterp.commands.dictionaries.fit_dictionary import DictionaryConfig, score_site
+from dtinterp.commands.dictionaries.fit_dictionary import DictionaryConfig
 from dtinterp.commands.dictionaries.fit_transcoder import TranscoderConfig, fit_transcoder
-from dtinterp.commands.dictionaries.fitting import Fitted, fit_to_sites
-from dtinterp.commands.dictionaries.probe import ProbeConfig, probe
-from dtinterp.commands.dictionaries.scoring import Judging
-from dtinterp.commands.features.describe import DescribeConfig, recovered
-from dtinterp.commands.features.truth import TruthConfig, truth
+from dtinterp.commands.dictionaries.probe import probe
+from dtinterp.commands.features.truth import truth
+from dtinterp.commands.reading import read_dictionary
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds.autoencoders.batch_topk import BatchTopK
 from dtinterp.dictionary.kinds.autoencoders.gated import Gated
@@ -43,12 +40,17 @@ from dtinterp.dictionary.kinds.baselines.pca import Pca
 from dtinterp.dictionary.kinds.baselines.random import Random
 from dtinterp.dictionary.kinds.baselines.semi_nmf import SemiNmf
 from dtinterp.dictionary.storage import save_dictionary
+from dtinterp.features.describe import DescribeConfig, recovered_items
+from dtinterp.features.probing import ProbeConfig
 from dtinterp.features.truth.assessment import TRUTH
+from dtinterp.features.truth.controlled import TruthConfig
 from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.shipped import DEMONSTRATIONS, shipped
 from dtinterp.interventions.returns import ActingConfig
+from dtinterp.interventions.scoring import Judging, score_fits
 from dtinterp.model.network.frames import ONE_HOT
+from dtinterp.subject.fitting import TrainingRows, fit_dictionaries
 from dtinterp.subject.subject import Subject, open_subject
 
 EMBEDDING, LAYER = "hook_obs_embed", "blocks.1.hook_resid_pre"
@@ -176,12 +178,14 @@ def _make(subject: Subject, fits: Sequence[FitConfig], config: DictionaryConfig,
     missing = [fit for fit in fits if replace(fit, member=0) in families]
     if not missing:
         return
-    (fitted,) = Fitted.of_sites(subject, (config.site,), n_windows=config.n_windows, seed=config.seed)
+    (fitted,) = TrainingRows.of_sites(subject, (config.site,), n_windows=config.n_windows, seed=config.seed)
     given, found = [fit for fit in missing if fit == ITEMS], [fit for fit in missing if fit != ITEMS]
     unfinished = work.with_name(f"{work.name}.unfinished.safetensors")
     for stack in filter(None, (found, given)):
-        (dictionaries,) = fit_to_sites([fitted], stack, seed=config.seed, unfinished=unfinished)
-        judged = score_site(fitted, stack, dictionaries, config)
+        (dictionaries,) = fit_dictionaries([fitted], stack, seed=config.seed, unfinished=unfinished)
+        judged = score_fits(
+            fitted, stack, dictionaries, config.judging, n_windows=config.n_held_out_windows, seed=config.seed
+        )
         for fit, (dictionary, score) in zip(stack, judged, strict=True):
             parents, seed = subject.artefacts, config.seed
             save_dictionary(work / fit.title, dictionary, score=score, parents=parents, seed=seed, replace=True)
@@ -190,7 +194,7 @@ def _make(subject: Subject, fits: Sequence[FitConfig], config: DictionaryConfig,
 
 def _numbers(subject: Subject, folder: Path) -> dict[str, object]:
     is_told = folder.name.partition("-m")[0] in TOLD
-    items = recovered(dissection_of(subject, folder), DescribeConfig())
+    items = recovered_items(subject, read_dictionary(subject, folder)[0], DescribeConfig())
     return card_of(folder, items, with_hierarchies=is_told)
 
 

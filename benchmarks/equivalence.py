@@ -39,15 +39,15 @@ import numpy as np
 import torch
 
 from dtinterp.agents.policy import Decision, Observation
-from dtinterp.commands.equivalence.certify import certify_in
 from dtinterp.commands.equivalence.screen import screen as screen_folder
 from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.collect import Share, collect
 from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.classes.verification import CertifyInputs
+from dtinterp.equivalence.observations import certify
 from dtinterp.equivalence.report import EquivalenceConfig
-from dtinterp.equivalence.screen import SCREENING, ScreenConfig, Screening, screen
+from dtinterp.equivalence.screen import SCREENING, ScreenConfig, Screening, screen_inputs
 from dtinterp.equivalence.swaps.chosen_frames import most_visited
 from dtinterp.equivalence.swaps.contexts import draw_contexts
 from dtinterp.equivalence.swaps.trials import try_swaps
@@ -162,7 +162,7 @@ def swap_rates(subject: Subject, n_frames: int) -> dict[str, float]:
 def certificate_seconds(subject: Subject, n_frames: int) -> dict[str, float]:
     """Return what a certificate costs from end to end, with all its controls."""
     found = []
-    seconds = _timed(lambda: found.append(certify_in(subject, EquivalenceConfig(n_frames=n_frames))))
+    seconds = _timed(lambda: found.append(certify(subject, EquivalenceConfig(n_frames=n_frames))))
     return {"frames": n_frames, "swaps": found[0].n_swaps, "seconds": seconds}
 
 
@@ -206,7 +206,7 @@ def growth(
         config = ScreenConfig(n_frames=size)
 
         def run(config: ScreenConfig = config, found: list[Screening] = found) -> None:
-            found.append(screen(bench, config))
+            found.append(screen_inputs(bench, config))
 
         rows.append({"seconds": _timed(run), **_told(found[0]), "peak MB so far": _peak()})
         print(rows[-1], flush=True)

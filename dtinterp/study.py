@@ -1,5 +1,6 @@
 """The whole study: from a world, or from a trained model, to the report."""
 
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +19,9 @@ from dtinterp.commands.equivalence.certify import certify
 from dtinterp.commands.equivalence.explain_classes import Places
 from dtinterp.commands.equivalence.reasons import find_reasons
 from dtinterp.commands.experiment import try_on
-from dtinterp.commands.features.compare_features import CompareConfig, compare_features
-from dtinterp.commands.features.describe import DescribeConfig, describe
-from dtinterp.commands.features.label import LabelConfig, label
+from dtinterp.commands.features.compare_features import compare_features
+from dtinterp.commands.features.describe import describe
+from dtinterp.commands.features.label import label
 from dtinterp.commands.models.train_model import train_model
 from dtinterp.commands.once import Record, open_record
 from dtinterp.commands.report import Sources, refuse_page, report, write_sources
@@ -30,6 +31,8 @@ from dtinterp.dictionary.kinds.autoencoders.l1 import L1
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.dictionary.kinds.baselines.pca import Pca
 from dtinterp.equivalence.report import EquivalenceConfig
+from dtinterp.features.describe import DescribeConfig
+from dtinterp.features.labels.labelling import LabellingConfig
 from dtinterp.features.labels.table import LabelConfig as SearchConfig
 from dtinterp.foundation import __version__
 from dtinterp.foundation.artefacts.artefact import read_artefact
@@ -37,6 +40,7 @@ from dtinterp.foundation.artefacts.locks import locked
 from dtinterp.foundation.logbook import Logbook
 from dtinterp.foundation.ranges import require_sensible
 from dtinterp.foundation.shipped import AGENT, DEMONSTRATIONS, require_shipped, shipped
+from dtinterp.interventions.compare_features import CompareConfig
 from dtinterp.interventions.dictionary_comparison import DictionaryComparisonConfig
 from dtinterp.interventions.instruction_flip.specification import read_specification
 from dtinterp.model.config import ModelConfig, TrainConfig
@@ -99,7 +103,7 @@ class StudyConfig:
             training=replace(TRAINING[self.model], seed=self.seed),
             dictionaries=tuple(DictionaryConfig(site, fit, seed=self.seed) for site in SITES for fit in FITS),
             features=DescribeConfig(seed=self.seed),
-            labels=LabelConfig(SearchConfig(seed=self.seed)),
+            labels=LabellingConfig(SearchConfig(seed=self.seed)),
             comparison=CompareConfig(DictionaryComparisonConfig(seed=self.seed)),
             equivalence=EquivalenceConfig(n_frames=self.n_frames, epsilon=self.epsilon, seed=self.seed),
         )
@@ -107,9 +111,9 @@ class StudyConfig:
     @property
     def command(self) -> str:
         """The command line that makes the study again."""
-        words = ["dtinterp study", f"--model {self.model}", f"--out {self.out}", f"--n-frames {self.n_frames}"]
-        words += [f"--epsilon {self.epsilon:g}", f"--seed {self.seed}"]
-        return " ".join(words + ["--from-scratch"] * self.from_scratch)
+        words = ["dtinterp", "study", "--model", self.model, "--out", str(self.out), "--n-frames", str(self.n_frames)]
+        words += ["--epsilon", str(self.epsilon), "--seed", str(self.seed)]
+        return shlex.join(words + ["--from-scratch"] * self.from_scratch)
 
     @property
     def identity(self) -> str:
@@ -126,7 +130,7 @@ class StageConfigs:
     training: TrainConfig
     dictionaries: tuple[DictionaryConfig, ...]
     features: DescribeConfig
-    labels: LabelConfig
+    labels: LabellingConfig
     comparison: CompareConfig
     equivalence: EquivalenceConfig
 

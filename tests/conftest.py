@@ -64,11 +64,11 @@ def _write_subject(folder: Path) -> None:
     from dtinterp.agents.items import FrameItems
     from dtinterp.agents.network import AgentPolicy, RecurrentActorCritic
     from dtinterp.agents.storage import save_agent
-    from dtinterp.commands.models.calibrating import Play, calibration_of
     from dtinterp.demonstrations.collect import Share, collect
     from dtinterp.demonstrations.evaluate import evaluate
     from dtinterp.demonstrations.samplers import Greedy, Temperature
     from dtinterp.demonstrations.storage import save_trajectories
+    from dtinterp.interventions.calibrating import Play, calibration_of
     from dtinterp.model.config import ModelConfig, TrainConfig
     from dtinterp.model.network.transformer import DecisionTransformer
     from dtinterp.model.storage import save_model
@@ -97,21 +97,24 @@ def _write_findings(folder: Path, subject: dict[str, Path]) -> None:
     import yaml
 
     from dtinterp.commands.dictionaries.fit_dictionary import DictionaryConfig, fit_dictionary
-    from dtinterp.commands.dictionaries.scoring import Judging
     from dtinterp.commands.equivalence.certify import certify
-    from dtinterp.commands.features.compare_features import CompareConfig, compare_features
-    from dtinterp.commands.features.describe import DescribeConfig, describe
-    from dtinterp.commands.features.label import LabelConfig, label
+    from dtinterp.commands.features.compare_features import compare_features
+    from dtinterp.commands.features.describe import describe
+    from dtinterp.commands.features.label import label
     from dtinterp.dictionary.config import FitConfig
     from dtinterp.dictionary.kinds.autoencoders.topk import TopK
     from dtinterp.dictionary.kinds.baselines.pca import Pca
     from dtinterp.equivalence.report import EquivalenceConfig
+    from dtinterp.features.describe import DescribeConfig
+    from dtinterp.features.labels.labelling import LabellingConfig
     from dtinterp.features.labels.table import LabelConfig as SearchConfig
     from dtinterp.foundation.artefacts.codec import save
+    from dtinterp.interventions.compare_features import CompareConfig
     from dtinterp.interventions.dictionary_comparison import DictionaryComparisonConfig
     from dtinterp.interventions.instruction_flip.experiment import run_experiment
     from dtinterp.interventions.instruction_flip.specification import Specification
     from dtinterp.interventions.returns import ActingConfig
+    from dtinterp.interventions.scoring import Judging
     from dtinterp.model.storage import load_model
 
     model, demonstrations = subject["model"], subject["demonstrations"]
@@ -130,7 +133,7 @@ def _write_findings(folder: Path, subject: dict[str, Path]) -> None:
     )
     search = SearchConfig(min_firings=1)
     label(
-        LabelConfig(search, n_windows=64, n_fit_windows=32),
+        LabellingConfig(search, n_windows=64, n_fit_windows=32),
         sparse,
         folder / "labels" / sparse.name,
         model=model,
@@ -159,6 +162,7 @@ def _write_reasons(folder: Path, model: Path, demonstrations: Path) -> None:
     from dtinterp.commands.equivalence.compare import Compared, compare
     from dtinterp.equivalence.explain.smallest_set import PairConfig
     from dtinterp.equivalence.model_comparison import ModelComparisonConfig
+    from dtinterp.equivalence.observations import ExplainClassesConfig, ExplainPairConfig
     from dtinterp.equivalence.report import EQUIVALENCE
     from dtinterp.foundation.artefacts.codec import load
 
@@ -168,12 +172,12 @@ def _write_reasons(folder: Path, model: Path, demonstrations: Path) -> None:
     compare(quick, compared, folder / "agreements" / "novice")
     places = by_features.Places(classes, dictionary, model, demonstrations)
     by_features.explain_classes(
-        by_features.ExplainConfig(n_draws=10, n_splits=2), places, folder / "explanations" / "novice"
+        ExplainClassesConfig(n_draws=10, n_splits=2), places, folder / "explanations" / "novice"
     )
     first, second = load(classes, EQUIVALENCE).chosen.frame_id[:2].tolist()
     search = PairConfig(n_contexts=2, n_draws=20, n_sets=100, epsilon=0.001)
     by_pair.explain_pair(
-        by_pair.ExplainConfig((first, second), search),
+        ExplainPairConfig((first, second), search),
         folder / "pairs" / "novice",
         dictionary=dictionary,
         model=model,

@@ -9,7 +9,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from dtinterp.foundation.artefacts.artefact import Artefact, label_at, read_artefact
+from dtinterp.foundation.artefacts.artefact import Artefact, label_at, read_artefact, refuse_existing
 from dtinterp.foundation.artefacts.locks import Lock, locked, written_before
 from dtinterp.foundation.artefacts.manifest import MANIFEST, sha256, sha256_of_file
 from dtinterp.foundation.artefacts.placing import remove_retired, return_retired
@@ -46,6 +46,8 @@ def claims_out(command: Callable[ArgumentsT, MadeT]) -> Callable[ArgumentsT, Mad
             lock.note(ASKED, order.asked)
             lock.note(STOOD, stood and not goes_on)
             anew = {"replace": True} if goes_on and lock.left.get(STOOD) is False else {}
+            if order.form is not None:
+                refuse_existing(order.out, replace=order.replace or bool(anew))
             return command(*args, **{**kwargs, **anew})  # pyright: ignore[reportCallIssue]
 
     return claimed
@@ -57,6 +59,8 @@ class Order:
 
     out: Path | None
     """None where the command finds its output by itself"""
+    replace: bool
+    """whether what stands there may be written anew"""
     asked: str
     """a hash over the command, all its arguments but `replace`, and the artefacts and files that they name"""
     form: Callable[[Artefact], object] | None
@@ -69,10 +73,10 @@ class Order:
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
         out = bound.arguments.pop("out")
-        bound.arguments.pop("replace", None)
+        replace = bool(bound.arguments.pop("replace", False))
         contents = [(str(path), _content_at(path)) for path in _paths_in(tuple(bound.arguments.values()))]
         words = (command.__module__, command.__qualname__, str(out), repr(bound.arguments), contents)
-        return cls(out, sha256(repr(words).encode()), _form(signature.return_annotation))
+        return cls(out, replace, sha256(repr(words).encode()), _form(signature.return_annotation))
 
 
 def _form(annotation: object) -> Callable[[Artefact], object] | None:

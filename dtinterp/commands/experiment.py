@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
-from dtinterp.foundation.artefacts.artefact import JSON, Artefact, refuse_existing
+from dtinterp.foundation.artefacts.artefact import JSON, Artefact
 from dtinterp.foundation.artefacts.codec import load, save
 from dtinterp.foundation.artefacts.reading import read_json
 from dtinterp.foundation.shipped import MODEL
@@ -51,7 +51,6 @@ def run(file: Path, /, *, model: Path = MODEL, out: Path | None = None, replace:
 def try_on(file: Path, *, model: Path, out: Path, replace: bool = False) -> Artefact:
     """Run an experiment on any model: its report goes to `out`; result.json stays as it is."""
     specification = read_specification(file)
-    refuse_existing(out, replace=replace)
     trained = _model_of(file, model)
     report = run_experiment(specification, trained.model)
     return save(out, report, parents=[trained.artefact], seed=report.specification.seed, replace=replace)

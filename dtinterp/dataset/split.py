@@ -29,6 +29,16 @@ class Split:
     n_contents: int
     """distinct episodes (frames and actions)"""
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How much was held out, and how many frames training never shows."""
+        return {
+            "n_contents": self.n_contents,
+            "n_train_steps": len(self.train),
+            "n_held_out_steps": len(self.held_out),
+            "n_held_out_frames": len(self.held_out_frames),
+        }
+
 
 def split(trajectories: Trajectories, *, share: float, generator: torch.Generator) -> Split:
     """Hold out `share` of the distinct episodes, none of the `COMMON` ones.

@@ -35,7 +35,7 @@ N_HALVES = 20
 """Times that contexts are halved, to see how far classes depend on which were drawn."""
 
 
-def certify(inputs: CertifyInputs, config: EquivalenceConfig) -> EquivalenceReport:
+def certify_inputs(inputs: CertifyInputs, config: EquivalenceConfig) -> EquivalenceReport:
     """Swap observations in the inputs' contexts, join those that can stand in for each other, compare with the world.
 
     Of plays, the inputs' steps are all that there are. Two passes over n_frames² × n_contexts windows; swaps that the

@@ -108,7 +108,7 @@ class Screening:
         return None if self.assay is None else self.assay.arms[0].share
 
 
-def screen(inputs: CertifyInputs, config: ScreenConfig) -> Screening:
+def screen_inputs(inputs: CertifyInputs, config: ScreenConfig) -> Screening:
     """Sort the most visited held-out observations into classes; raises `UserError` where nothing was held out."""
     chosen = most_visited(inputs.trajectories, inputs.steps, config.n_frames)
     drawing = _Drawing(inputs, chosen.frame_id, config)

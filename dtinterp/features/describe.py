@@ -7,37 +7,68 @@ from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from dtinterp.activations.harvest import Activations
+from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
 from dtinterp.features.item_maps import item_maps
 from dtinterp.features.table import FeatureTable, TopFrames
 from dtinterp.features.truth.alignment import align
+from dtinterp.features.truth.recovery import ItemRecovery, item_recovery
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.ranges import require_sensible
+from dtinterp.foundation.ranges import require_at_least, require_sensible
+from dtinterp.subject.items import item_rate
+from dtinterp.subject.subject import Subject
 
 
 @dataclass(frozen=True)
 class DescribeConfig:
-    """How features are described."""
+    """How features are described, and on which rows."""
 
     n_top: int = 8
     """distinct frames shown for each feature"""
+    n_windows: int = 1024
+    """held-out windows"""
+    seed: int = 0
+    """seed of the windows"""
 
     def __post_init__(self) -> None:
         """Refuse to show nothing."""
-        if self.n_top < 1:
-            raise UserError(f"n_top is {self.n_top}, expected at least 1: give a larger number.")
+        require_at_least(self, 1, "n_top", "n_windows")
         require_sensible(self)
 
+    def windows(self, subject: Subject) -> Windows:
+        """Return the held-out windows of a subject."""
+        return subject.held_out_windows(self.n_windows, seed=self.seed)
 
-def describe(
+
+def describe(subject: Subject, dictionary: Dictionary, config: DescribeConfig = DescribeConfig()) -> FeatureTable:
+    """Describe each feature on held-out windows; what it writes is drawn where the site is the embedding itself."""
+    return describe_rows(
+        dictionary,
+        subject.rows(dictionary.site, config.windows(subject)),
+        trajectories=subject.trajectories,
+        items=subject.one_hot,
+        W_obs=subject.embedding_at(dictionary.site),
+        n_top=config.n_top,
+    )
+
+
+def recovered_items(subject: Subject, dictionary: Dictionary, config: DescribeConfig) -> ItemRecovery | None:
+    """Return how well features agree with the items; None at sites where rows are no sums of items."""
+    W_obs, windows = subject.embedding_at(dictionary.site), config.windows(subject)
+    if W_obs is None:
+        return None
+    return item_recovery(dictionary, W_obs, item_rate(subject.one_hot, windows.frame_id[windows.mask]))
+
+
+def describe_rows(
     dictionary: Dictionary,
     rows: Activations,
     *,
     trajectories: Trajectories,
     items: Float32[Tensor, "frame item"],
     W_obs: Float32[Tensor, "item d_model"] | None = None,
-    config: DescribeConfig = DescribeConfig(),
+    n_top: int = 8,
 ) -> FeatureTable:
     """Return what each feature of `dictionary` does on `rows`, which were harvested from windows of `trajectories`.
 
@@ -52,7 +83,7 @@ def describe(
     return FeatureTable(
         density=n_active / len(value),
         mean_value=value.sum(dim=0) / n_active.clamp_min(1),
-        top=top_frames(value, frame_id=frame_id, step=rows.step, n_top=config.n_top),
+        top=top_frames(value, frame_id=frame_id, step=rows.step, n_top=n_top),
         maps=item_maps(value, frame_id=frame_id, items=items, W_dec=dictionary.W_dec, W_obs=W_obs),
         alignment=align(value, trajectories.facts[rows.step], trajectories.fact_names),
         site=rows.site,

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from dtinterp.features.table import ItemMaps
 from dtinterp.foundation.errors import UserError
-from environments.vocabulary import CHANNELS, ITEMS, VIEW
+from dtinterp.subject.items import block_of_item
+from environments.vocabulary import CHANNELS, VIEW
 
 VALUES: tuple[str, ...] = tuple(value for channel in CHANNELS for value in channel)
 """What one cell can hold: 11 objects, 6 colours and 3 states; the first axis of a map that is laid out on the view."""
@@ -58,11 +59,3 @@ def _written(
     average = W_obs.new_zeros(int(block.max()) + 1, W_obs.shape[1])
     average = average.index_add(0, block, base_rate[:, None] * W_obs)  # block d_model
     return direction @ (W_obs - average[block]).T
-
-
-def block_of_item() -> Int64[Tensor, " item"]:
-    """Return the cell and channel of each item as one number: a frame holds exactly one item of each block."""
-    item = torch.arange(len(ITEMS))
-    n_cells = VIEW * VIEW
-    channel = torch.repeat_interleave(torch.arange(len(CHANNELS)), torch.tensor([len(values) for values in CHANNELS]))
-    return channel[item // n_cells] * n_cells + item % n_cells

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
+from tyro.conf import arg
 
 from dtinterp.activations.harvest import RowEdit, Splice
 from dtinterp.activations.sites import check_site
@@ -37,7 +39,7 @@ class ActingConfig:
 
     target_return: float = 0.892
     """return that it is asked for"""
-    samplers: tuple[str, ...] = ("temperature=1",)
+    samplers: Annotated[tuple[str, ...], arg(name="sampler")] = ("temperature=1",)
     """how actions are drawn in the episodes that are played, such as temperature=1; greedy play is computed exactly
     where the world's states can be enumerated"""
     n_episodes: int = 64

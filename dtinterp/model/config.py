@@ -1,7 +1,9 @@
 """Settings of a decision transformer and of its training, checked."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, TypeAlias, get_args
+from typing import Annotated, ClassVar, Literal, TypeAlias, get_args
+
+from tyro.conf import arg
 
 from dtinterp.agents.policy import PAD_ACTION
 from dtinterp.foundation.devices import Device
@@ -118,7 +120,7 @@ class TrainConfig:
     """of matrix products; bfloat16 under autocast"""
     compile: bool = False
     """compile the model by torch.compile: faster in bfloat16, not in float32 on a CPU; wants a C++ compiler"""
-    held_out: float = 0.1
+    held_out: Annotated[float, arg(name="held-out-share")] = 0.1
     """share of the distinct episodes kept for validation"""
     validate_every: int = 500
     """steps between two measurements on held-out windows, each written to disk with the state of training"""

@@ -1,7 +1,7 @@
 """The subject of a study: a model, the demonstrations that it was trained on, and what follows from the two."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
+from dtinterp.activations.harvest import Activations, harvest
+from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.dataset.split import Split
 from dtinterp.dataset.windows import Windows, window
 from dtinterp.demonstrations.frame_table import FrameTable
@@ -19,10 +21,11 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
 from dtinterp.foundation.shipped import DEMONSTRATIONS
 from dtinterp.model.config import TrainConfig
-from dtinterp.model.network.frames import encoded
+from dtinterp.model.network.frames import ONE_HOT, encoded
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.split import split_of
 from dtinterp.model.storage import TrainedModel, load_model, untrained_twin
+from dtinterp.subject.items import Embedding
 from environments.graph.state_graph import StateGraph, state_graph
 from environments.registration import SUPPORTED_IDS
 
@@ -35,7 +38,7 @@ class Subject:
     trajectories: Trajectories
     demonstrations: Artefact
     is_untrained: bool = False
-    """whether the model is one of the same shape that never saw a window: the control of every claim"""
+    """whether the model is one of the same shape that never saw a window"""
 
     @property
     def model(self) -> DecisionTransformer:
@@ -51,6 +54,11 @@ class Subject:
     def items(self) -> Float32[Tensor, "frame item"]:
         """The demonstrations' frame table, coded as the model reads it."""
         return encoded(self.trajectories.frames, self.model.cfg.n_items)
+
+    @cached_property
+    def one_hot(self) -> Float32[Tensor, "frame item"]:
+        """The same table, one-hot whatever the model reads: what features are described by."""
+        return encoded(self.trajectories.frames, ONE_HOT)
 
     @cached_property
     def table(self) -> FrameTable:
@@ -74,6 +82,11 @@ class Subject:
         return untrained_twin(self.training, draw=self.training.seed)
 
     @property
+    def control(self) -> "Subject":
+        """The same with the untrained model: the control of every claim."""
+        return replace(self, is_untrained=True)
+
+    @property
     def artefacts(self) -> tuple[Artefact, Artefact]:
         """The parents of whatever is found out."""
         return (self.trained.artefact, self.demonstrations)
@@ -85,6 +98,15 @@ class Subject:
     def held_out_windows(self, n: int, *, seed: int) -> Windows:
         """Return windows that end at `n` steps of episodes that training never saw."""
         return self._windows(self.split.held_out, n, generator(seed, "subject/held-out windows"))
+
+    def rows(self, site: str, windows: Windows) -> Activations:
+        """Harvest the rows of a site."""
+        return harvest(self.model, windows, self.items, site)
+
+    def embedding_at(self, site: str) -> Embedding | None:
+        """Return the embedding that a site's rows are sums of; None where they are no sums of one-hot items."""
+        is_sum = site == OBSERVATION_EMBEDDING and self.model.cfg.n_items == ONE_HOT
+        return self.model.W_obs.detach() if is_sum else None
 
     def _windows(self, steps: Tensor, n: int, rng: torch.Generator) -> Windows:
         chosen = steps[torch.randperm(len(steps), generator=rng)[:n]]

@@ -1,10 +1,13 @@
 import json
 import math
+import shlex
+from inspect import signature
 from pathlib import Path
 
 import pytest
 
 from dtinterp.cli import main
+from dtinterp.cli.parsing import parsed
 from dtinterp.foundation.errors import UserError
 from dtinterp.study import StudyConfig, run_study
 from tests.faults.killing import kill_at
@@ -41,6 +44,12 @@ def test_a_study_of_something_that_is_not_there_is_refused(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     assert main(["study"]) == 2
     assert "experiments/" in capsys.readouterr().err
+
+
+def test_the_command_of_a_study_asks_for_the_same_study():
+    config = StudyConfig("large", from_scratch=True, out=Path("my results"), n_frames=7, epsilon=0.0123456789, seed=3)
+    call = parsed("study", shlex.split(config.command)[2:])
+    assert signature(run_study).bind(*call.args, **call.keywords).arguments == {"config": config}
 
 
 @pytest.mark.parametrize("setting", [{"epsilon": -1.0}, {"epsilon": math.nan}, {"n_frames": 1}, {"seed": -1}])

@@ -15,16 +15,17 @@ import pytest
 
 from dtinterp.commands.data.collect import CollectConfig, collect
 from dtinterp.commands.dictionaries.fit_dictionary import DictionaryConfig, fit_dictionary
-from dtinterp.commands.dictionaries.scoring import Judging
 from dtinterp.commands.equivalence.certify import certify
-from dtinterp.commands.features.describe import DescribeConfig, describe
+from dtinterp.commands.features.describe import describe
 from dtinterp.commands.models.train_model import train_model
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.dictionary.variations import Variations
 from dtinterp.equivalence.report import EquivalenceConfig
+from dtinterp.features.describe import DescribeConfig
 from dtinterp.foundation.artefacts.artefact import Artefact, label_at, read_artefact
 from dtinterp.interventions.returns import ActingConfig
+from dtinterp.interventions.scoring import Judging
 from dtinterp.model.config import ModelConfig, TrainConfig
 from tests.faults.killing import kill_at, n_operations
 

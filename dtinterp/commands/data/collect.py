@@ -10,7 +10,7 @@ from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.data.train_agent import AGENT
 from dtinterp.demonstrations.collect import PUBLISHED_RECIPE, Collection, parse_shares
 from dtinterp.demonstrations.storage import record_trajectories
-from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
+from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_sensible
 from dtinterp.foundation.seeding import generator
@@ -57,7 +57,6 @@ def collect(
         out: folder to write.
         replace: write it anew where it exists.
     """
-    refuse_existing(out, replace=replace)
     shares = parse_shares(config.sampler)
     trained = load_agent(agent)
     env_id = trained.config.env_id

@@ -9,7 +9,7 @@ from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.data.collect import DEMONSTRATIONS
 from dtinterp.demonstrations.minari.importing import from_minari
 from dtinterp.demonstrations.storage import save_trajectories
-from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
+from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.logbook import notice
 from environments.resets import beginnings
 
@@ -33,7 +33,6 @@ def import_demonstrations(
         out: folder to write.
         replace: write it anew where it exists.
     """
-    refuse_existing(out, replace=replace)
     match source:
         case "minari":
             imported = from_minari(dataset, env_id=env_id)

@@ -8,7 +8,7 @@ from tyro.conf import Positional
 from dtinterp.commands.claiming import claims_out
 from dtinterp.demonstrations.joining import join as joined
 from dtinterp.demonstrations.storage import load_trajectories, save_trajectories
-from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
+from dtinterp.foundation.artefacts.artefact import Artefact
 
 
 @claims_out
@@ -25,7 +25,6 @@ def join(
         out: folder to write.
         replace: write it anew where it exists.
     """
-    refuse_existing(out, replace=replace)
     loaded = [load_trajectories(path) for path in demonstrations]
     parents = [artefact for _, artefact in loaded]
     mixture = joined([trajectories for trajectories, _ in loaded], _agents_of(parents))

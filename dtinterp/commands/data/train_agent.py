@@ -13,7 +13,7 @@ from dtinterp.agents.training import train_agent as train
 from dtinterp.commands.claiming import claims_out
 from dtinterp.demonstrations.evaluate import Evaluation, evaluate
 from dtinterp.demonstrations.samplers import Greedy, Sampler, Temperature, sampler_name
-from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
+from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.devices import device_of
 from dtinterp.foundation.jobs.interruption import TrainingRecord
 from dtinterp.foundation.jobs.unfinished import begin_log, keep_log, unfinished_beside
@@ -53,7 +53,6 @@ def train_agent(
         track: draw curves beside the folder, for tensorboard or wandb (pip install 'dtinterp[track]'); neither sends
             anything over the network unless WANDB_MODE is online.
     """
-    refuse_existing(out, replace=replace)
     start = None if start_from is None else load_agent(start_from)
     device = device_of(config.device)
     unread = beginnings(config.env_id).unread_mission

@@ -1,25 +1,21 @@
-"""A model on disk becomes dictionaries of its sites, with their report cards, on disk."""
+"""The command that fits dictionaries to sites of a model, and scores them."""
 
-import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING, check_site
 from dtinterp.commands.claiming import claims_out
-from dtinterp.commands.dictionaries.fitting import Fitted, fit_to_sites
-from dtinterp.commands.dictionaries.held_out_rows import HeldOutRows
-from dtinterp.commands.dictionaries.scoring import Judging, score_on_held_out
 from dtinterp.dictionary.config import FitConfig
-from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.evaluation.score import DictionaryScore
 from dtinterp.dictionary.storage import save_dictionary
-from dtinterp.dictionary.variations import Variations, consistencies, varied
+from dtinterp.dictionary.variations import Variations, varied
 from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.jobs.unfinished import unfinished_beside
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.shipped import MODEL
+from dtinterp.interventions.scoring import Judging, score_fits
+from dtinterp.subject.fitting import N_WINDOWS, TrainingRows, fit_dictionaries
 from dtinterp.subject.subject import Subject, open_subject
 
 
@@ -38,7 +34,7 @@ class DictionaryConfig:
     """several sites, fitted as one stack; empty: `site` alone"""
     untrained: bool = False
     """take a model of the same shape that never saw a window: the control"""
-    n_windows: int = 4096
+    n_windows: int = N_WINDOWS
     """training windows whose rows are learnt"""
     rows: Path | None = None
     """folder that `dtinterp harvest` wrote from the model's training side at `site`: its rows are learnt instead"""
@@ -96,11 +92,13 @@ def fit_dictionary(
             refuse_existing(_folder(out, site, fit, config), replace=replace)
     unfinished = unfinished_beside(out)
     fitted = _fitted(subject, sites, config)
-    found = fit_to_sites(fitted, fits, seed=config.seed, unfinished=unfinished)
+    found = fit_dictionaries(fitted, fits, seed=config.seed, unfinished=unfinished)
     written: list[Artefact] = []
     for at_site, dictionaries in zip(fitted, found, strict=True):
         parents = (*subject.artefacts, *at_site.source)
-        scored = score_site(at_site, fits, dictionaries, config)
+        scored = score_fits(
+            at_site, fits, dictionaries, config.judging, n_windows=config.n_held_out_windows, seed=config.seed
+        )
         for fit, (dictionary, score) in zip(fits, scored, strict=True):
             folder = _folder(out, at_site.site, fit, config)
             artefact = save_dictionary(
@@ -111,22 +109,10 @@ def fit_dictionary(
     return tuple(written)
 
 
-def score_site(
-    fitted: Fitted, fits: Sequence[FitConfig], dictionaries: Sequence[Dictionary], config: DictionaryConfig
-) -> Iterator[tuple[Dictionary, DictionaryScore]]:
-    """Judge all dictionaries of one site on its held-out rows, and yield each with its card."""
-    subject = fitted.subject
-    held_out = HeldOutRows.of(subject, fitted.site, n_windows=config.n_held_out_windows, seed=config.seed)
-    for dictionary, alike in zip(dictionaries, consistencies(fits, dictionaries), strict=True):
-        score = score_on_held_out(held_out, dictionary, config.judging, fitted=fitted, seed=config.seed)
-        name = f"untrained {dictionary.name}" if subject.is_untrained else dictionary.name
-        yield dataclasses.replace(dictionary, name=name), dataclasses.replace(score, consistency=alike)
-
-
-def _fitted(subject: Subject, sites: Sequence[str], config: DictionaryConfig) -> list[Fitted]:
+def _fitted(subject: Subject, sites: Sequence[str], config: DictionaryConfig) -> list[TrainingRows]:
     if config.rows is not None:
-        return [Fitted.read(subject, site, config.rows) for site in sites]
-    return Fitted.of_sites(subject, sites, n_windows=config.n_windows, seed=config.seed)
+        return [TrainingRows.read(subject, site, config.rows) for site in sites]
+    return TrainingRows.of_sites(subject, sites, n_windows=config.n_windows, seed=config.seed)
 
 
 def _folder(out: Path, site: str, fit: FitConfig, config: DictionaryConfig) -> Path:

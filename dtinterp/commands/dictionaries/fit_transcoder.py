@@ -14,7 +14,6 @@ from torch import Tensor
 from dtinterp.activations.harvest import logits_with_hooks
 from dtinterp.activations.mlps import MlpRows, MlpSplice, check_layer, harvest_mlps
 from dtinterp.commands.claiming import claims_out
-from dtinterp.commands.dictionaries.fitting import note_of
 from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.config import FitProgress, MapConfig, Watch
 from dtinterp.dictionary.dictionary import RowMap, reconstruct
@@ -32,6 +31,7 @@ from dtinterp.foundation.ranges import require_at_least, require_each_at_least, 
 from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.foundation.shipped import MODEL
 from dtinterp.interventions.returns import ActingConfig, ModelReturns
+from dtinterp.subject.fitting import note_of
 from dtinterp.subject.subject import Subject, open_subject
 
 

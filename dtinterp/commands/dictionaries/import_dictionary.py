@@ -8,7 +8,7 @@ from dtinterp.activations.sites import check_site, require_meaning, shape_at, si
 from dtinterp.commands.claiming import claims_out
 from dtinterp.dictionary.formats import read_foreign
 from dtinterp.dictionary.storage import save_dictionary
-from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
+from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.shipped import MODEL
 from dtinterp.model.storage import load_model
@@ -30,7 +30,6 @@ def import_dictionary(
         out: folder to write.
         replace: write it anew where it exists.
     """
-    refuse_existing(out, replace=replace)
     trained = load_model(model)
     if site:
         check_site(trained.model, site)

@@ -1,48 +1,15 @@
-"""A model on disk becomes a table of which facts can be read off its rows, linearly, on disk."""
+"""The command that reads facts off a model's rows."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
-import torch
-from jaxtyping import Float32, Int64
-from torch import Tensor
-
-from dtinterp.activations.harvest import harvest
-from dtinterp.activations.sites import check_site, stream_sites
 from dtinterp.commands.claiming import claims_out
-from dtinterp.dataset.windows import Windows
-from dtinterp.dictionary.evaluation.card import is_among
-from dtinterp.dictionary.evaluation.probes import Probe, one_each, probe_facts
-from dtinterp.dictionary.rows.distinct import distinct_rows
-from dtinterp.foundation.artefacts.artefact import Artefact, Content, refuse_existing, write_artefact
-from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.ranges import require_at_least, require_sensible
-from dtinterp.foundation.seeding import numpy_generator
+from dtinterp.dictionary.evaluation.probes import Probe
+from dtinterp.features.probing import ProbeConfig
+from dtinterp.features.probing import probe as probe_facts
+from dtinterp.foundation.artefacts.artefact import Artefact, Content, write_artefact
 from dtinterp.foundation.shipped import MODEL
-from dtinterp.subject.subject import Subject, open_subject
-
-
-@dataclass(frozen=True)
-class ProbeConfig:
-    """Which rows and facts are probed."""
-
-    sites: tuple[str, ...] = ()
-    """where in the model; empty: the embedding, and each layer's residual stream at observation tokens"""
-    facts: tuple[str, ...] = ()
-    """names of facts, as the demonstrations record them; empty: all of them"""
-    n_windows: int = 512
-    """training windows whose distinct rows are fitted"""
-    n_held_out_windows: int = 512
-    """held-out windows; of their distinct rows those count that the fit never saw"""
-    untrained: bool = False
-    """take a model of the same shape that never saw a window: the control"""
-    seed: int = 0
-    """seed of windows and of shuffled labels"""
-
-    def __post_init__(self) -> None:
-        """Refuse numbers that cannot be meant."""
-        require_at_least(self, 1, "n_windows", "n_held_out_windows")
-        require_sensible(self)
+from dtinterp.subject.subject import open_subject
 
 
 @claims_out
@@ -63,51 +30,10 @@ def probe(
         demonstrations: folder of the demonstrations that it was trained on; none: those that it records.
         replace: write it anew where it exists.
     """
-    refuse_existing(out, replace=replace)
-    subject = open_subject(model, demonstrations, untrained=config.untrained)
-    sites = config.sites or stream_sites(subject.model)
-    for site in sites:
-        check_site(subject.model, site)
-    columns = _columns(subject, config.facts)
-    found = {site: _told(_probed(subject, site, columns, config)) for site in sites}
+    subject = open_subject(model, demonstrations)
+    found = {site: _told(probes) for site, probes in probe_facts(subject, config).items()}
     content = Content("probes", asdict(config), {}, found)
     return write_artefact(out, content, parents=subject.artefacts, seed=config.seed, replace=replace)
-
-
-def _columns(subject: Subject, wanted: tuple[str, ...]) -> list[int]:
-    names = subject.trajectories.fact_names
-    unknown = [name for name in wanted if name not in names]
-    if unknown:
-        raise UserError(f"the fact is {unknown[0]!r}, expected one of {', '.join(names)}: give facts of this world.")
-    return [names.index(name) for name in wanted or names]
-
-
-def _probed(subject: Subject, site: str, columns: list[int], config: ProbeConfig) -> tuple[Probe, ...]:
-    train = subject.train_windows(config.n_windows, seed=config.seed)
-    held_out = subject.held_out_windows(config.n_held_out_windows, seed=config.seed)
-    fitted, facts = _distinct(subject, site, train, columns)
-    new, new_facts = _distinct(subject, site, held_out, columns)
-    is_new = ~is_among(new, fitted)
-    if not is_new.any():
-        raise UserError(f"no held-out row at {site} is new to the fit: give more held-out windows, or a deeper site.")
-    return probe_facts(
-        fitted,
-        facts,
-        new[is_new],
-        new_facts[is_new],
-        names=tuple(subject.trajectories.fact_names[column] for column in columns),
-        generator=numpy_generator(config.seed, f"probes/{site}"),
-    )
-
-
-def _distinct(
-    subject: Subject, site: str, windows: Windows, columns: list[int]
-) -> tuple[Float32[Tensor, "row d_model"], Int64[Tensor, "row fact"]]:
-    """Return each row once for each truth that goes with it."""
-    rows = harvest(subject.model, windows, subject.items, site)
-    facts = subject.trajectories.facts[rows.step][:, torch.tensor(columns)].long()
-    is_first = one_each(rows.value, distinct_rows(rows.value).member, facts)
-    return rows.value[is_first], facts[is_first]
 
 
 def _told(probes: tuple[Probe, ...]) -> dict[str, object]:

@@ -1,17 +1,16 @@
-"""A dictionary on disk and its model become a report card on disk."""
+"""The command that scores a dictionary anew."""
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from dtinterp.commands.claiming import claims_out
-from dtinterp.commands.dictionaries.dissection import dissection_of
-from dtinterp.commands.dictionaries.fitting import Fitted
-from dtinterp.commands.dictionaries.held_out_rows import HeldOutRows
-from dtinterp.commands.dictionaries.scoring import Judging, score_on_held_out
-from dtinterp.foundation.artefacts.artefact import Artefact, Content, refuse_existing, write_artefact
+from dtinterp.commands.reading import read_dictionary
+from dtinterp.foundation.artefacts.artefact import Artefact, Content, write_artefact
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.shipped import MODEL
+from dtinterp.interventions.scoring import HeldOutRows, Judging, score_on_held_out
+from dtinterp.subject.fitting import N_WINDOWS, TrainingRows
 from dtinterp.subject.subject import open_subject
 
 KIND = "dictionary-score"
@@ -25,7 +24,7 @@ class ScoreConfig:
     """windows of episodes that the model never saw, or of those that it was trained on"""
     n_windows: int = 1024
     """windows on which it is judged"""
-    n_fitted_windows: int = 4096
+    n_fit_windows: int = N_WINDOWS
     """training windows whose rows count as seen by the fit: as many as it was fitted to, with the same seed"""
     judging: Judging = field(default_factory=Judging)
     """how the model is made to act on reconstructions, and pass marks"""
@@ -39,7 +38,7 @@ class ScoreConfig:
     def __post_init__(self) -> None:
         """Refuse numbers that cannot be meant."""
         require_at_least(self, 1, "n_windows")
-        require_at_least(self, 0, "n_fitted_windows")
+        require_at_least(self, 0, "n_fit_windows")
         require_sensible(self)
 
 
@@ -63,20 +62,19 @@ def score_dictionary(
         demonstrations: folder of the demonstrations that the model was trained on; none: those that it records.
         replace: write it anew where it exists.
     """
-    refuse_existing(out, replace=replace)
     subject = open_subject(model, demonstrations, untrained=config.untrained)
-    dissection = dissection_of(subject, dictionary)
-    judged = dissection.dictionary
+    judged, source = read_dictionary(subject, dictionary)
     draw = subject.held_out_windows if config.split == "held-out" else subject.train_windows
     rows = HeldOutRows.at(subject, judged.site, draw(config.n_windows, seed=config.seed))
     fitted = (
-        Fitted.of(subject, judged.site, n_windows=config.n_fitted_windows, seed=config.seed)
+        TrainingRows.of(subject, judged.site, n_windows=config.n_fit_windows, seed=config.seed)
         if config.rows is None
-        else Fitted.read(subject, judged.site, config.rows)
+        else TrainingRows.read(subject, judged.site, config.rows)
     )
     score = score_on_held_out(rows, judged, config.judging, fitted=fitted, seed=config.seed)
     read = None if config.rows is None else str(config.rows)
     settings = {"name": judged.name, "site": judged.site, **asdict(config), "rows": read}
+    settings["n_fitted_windows"] = settings.pop("n_fit_windows")
     content = Content(KIND, settings, {}, asdict(score))
-    parents = (*dissection.artefacts, *fitted.source)
+    parents = (*subject.artefacts, source, *fitted.source)
     return write_artefact(out, content, parents=parents, seed=config.seed, replace=replace)

@@ -1,20 +1,18 @@
-"""Certified classes on disk become one comparison with the world and with each other, on disk."""
+"""The command that holds certified classes against the world and each other."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
-from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
-from dtinterp.dictionary.storage import load_dictionary
+from dtinterp.commands.reading import read_classes, read_dictionary
 from dtinterp.equivalence.compared_partitions import Certified
-from dtinterp.equivalence.exhaustive_contexts import refuse_plays
 from dtinterp.equivalence.model_comparison import ModelComparisonConfig, compare_models
-from dtinterp.equivalence.report import EQUIVALENCE
+from dtinterp.equivalence.observations import certified
 from dtinterp.equivalence.tables import against_table, write_tables
-from dtinterp.foundation.artefacts.artefact import Artefact, read_artefact, refuse_existing
-from dtinterp.foundation.artefacts.codec import load, save
+from dtinterp.foundation.artefacts.artefact import Artefact
+from dtinterp.foundation.artefacts.codec import save
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.shipped import DEMONSTRATIONS, MODEL
+from dtinterp.foundation.shipped import MODEL
 from dtinterp.subject.subject import Subject, open_subject
 
 
@@ -28,8 +26,8 @@ class Compared:
     """their models"""
     dictionary: tuple[Path, ...] = ()
     """a dictionary of each model's observation embedding, or none at all"""
-    demonstrations: Path = DEMONSTRATIONS
-    """what all of them were certified on"""
+    demonstrations: Path | None = None
+    """what all of them were certified on; none: what the first one records"""
 
     def __post_init__(self) -> None:
         """Refuse classes without models, and a dictionary for some of them only."""
@@ -62,37 +60,27 @@ def compare(
         tables: folder for the comparison as Parquet; none without.
         replace: write it anew where it exists.
     """
-    refuse_existing(out, replace=replace)
-    subjects = [open_subject(model, compared.demonstrations) for model in compared.model]
+    first = open_subject(compared.model[0], compared.demonstrations)
+    subjects = [first, *(open_subject(model, first.demonstrations.path) for model in compared.model[1:])]
     dictionaries = compared.dictionary or (None,) * len(subjects)
-    certified = [
+    read = [
         _certified(subject, classes, dictionary, config)
         for subject, classes, dictionary in zip(subjects, compared.equivalence, dictionaries, strict=True)
     ]
-    report = compare_models([each for each, _ in certified], subjects[0].trajectories, config)
+    found = compare_models([each for each, _ in read], first.trajectories, config)
     if tables is not None:
-        write_tables(tables, {"against": against_table(report)})
-    parents = [subjects[0].demonstrations, *(parent for _, found in certified for parent in found)]
-    return save(out, report, parents=parents, seed=report.config.seed, replace=replace)
+        write_tables(tables, {"against": against_table(found)})
+    parents = [first.demonstrations, *(parent for _, parents in read for parent in parents)]
+    return save(out, found, parents=parents, seed=config.seed, replace=replace)
 
 
 def _certified(
-    subject: Subject, classes: Path, dictionary: Path | None, config: ModelComparisonConfig
+    subject: Subject, path: Path, dictionary: Path | None, config: ModelComparisonConfig
 ) -> tuple[Certified, list[Artefact]]:
     """Return one model as it is compared, and the artefacts that it rests on."""
-    model = subject.trained.artefact
-    report = load(classes, EQUIVALENCE, parent=model)
-    refuse_plays(report.config, str(classes))
-    parents = [model, read_artefact(classes, kind=EQUIVALENCE.name)]
-    if dictionary is not None:
-        parents.append(read_artefact(dictionary, kind=DICTIONARY))
-    certified = Certified(
-        name=model.name,
-        model=subject.model,
-        untrained=subject.untrained,
-        report=report,
-        items=subject.items,
-        windows=subject.held_out_windows(config.n_windows, seed=config.seed),
-        dictionary=None if dictionary is None else load_dictionary(dictionary, parent=model),
-    )
-    return certified, parents
+    report, classes = read_classes(subject, path)
+    parents = [subject.trained.artefact, classes]
+    if dictionary is None:
+        return certified(subject, report, config), parents
+    features, source = read_dictionary(subject, dictionary)
+    return certified(subject, report, config, features), [*parents, source]

@@ -1,20 +1,20 @@
-"""The models that a training kept become, on disk, when observations merged to them and when they split."""
+"""The command that sees when a training merges observations and splits them."""
 
 from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
-from dtinterp.commands.equivalence.handling import HERE_ALONE, Handling
-from dtinterp.equivalence.over_training import HistoryConfig, HistoryInputs, follow
+from dtinterp.commands.equivalence.run_options import HERE, RunOptions
+from dtinterp.equivalence.observations import follow_classes as follow
+from dtinterp.equivalence.over_training import HistoryConfig
 from dtinterp.equivalence.tables import moments_table
-from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
+from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.artefacts.codec import save
 from dtinterp.foundation.artefacts.writing import write_text
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.storage import TrainedModel, load_model
-from dtinterp.model.validation import validation_windows
 from dtinterp.report.figures.history import history_figure
 from dtinterp.report.style import CONFIG
-from dtinterp.subject.subject import Subject, open_subject
+from dtinterp.subject.subject import open_subject
 
 PREFIX = "step-"
 
@@ -27,7 +27,7 @@ def follow_classes(
     out: Path = Path("results/history"),
     *,
     demonstrations: Path | None = None,
-    handling: Handling = HERE_ALONE,
+    run: RunOptions = HERE,
     replace: bool = False,
 ) -> Artefact:
     """Follow the classes of observations through a training: when they merge, when they split, beside the loss.
@@ -40,17 +40,15 @@ def follow_classes(
         config: which observations and contexts.
         out: folder to write; unfinished work stands beside it.
         demonstrations: folder of the demonstrations that they were trained on; none: those that it records.
-        handling: who does the work, and a table for notebooks.
+        run: who does the work, and a table for notebooks.
         replace: write it anew where it exists.
     """
-    refuse_existing(out, replace=replace)
     kept = _kept(steps)
     subject = open_subject(steps / f"{PREFIX}{max(kept):06d}", demonstrations)
-    cache = handling.cache(out, subject, config)
-    models = {0: subject.untrained, **{step: each.model for step, each in kept.items()}}
+    cache = run.cache(out, subject, config)
     with cache.joined():
-        found = follow(models, _ground(subject), config, cache=cache)
-    handling.write({"moments": moments_table(found)})
+        found = follow(subject, {step: each.model for step, each in kept.items()}, config, cache=cache)
+    run.write({"moments": moments_table(found)})
     page = history_figure(found).to_html(config=CONFIG)
     write_text(out.with_name(f"{out.name}.html"), page)
     parents = (*(each.artefact for each in kept.values()), subject.demonstrations)
@@ -69,8 +67,3 @@ def _kept(steps: Path) -> dict[int, TrainedModel]:
     if any(each != made_from[0] for each in made_from):
         raise UserError(f"the models in {steps} are not of one training: give a folder that one training wrote.")
     return kept
-
-
-def _ground(subject: Subject) -> HistoryInputs:
-    windows = validation_windows(subject.trajectories, subject.split, subject.training)
-    return HistoryInputs(subject.trajectories, subject.split.held_out, subject.items, windows)

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TypeAlias
 
 from dtinterp.commands.equivalence.compare import Compared, compare
-from dtinterp.commands.equivalence.explain_classes import ExplainConfig, Places, explain_classes
-from dtinterp.commands.equivalence.explain_pair import ExplainConfig as PairQuestion
+from dtinterp.commands.equivalence.explain_classes import Places, explain_classes
 from dtinterp.commands.equivalence.explain_pair import explain_pair
 from dtinterp.equivalence.explain.similarity import is_learnable
 from dtinterp.equivalence.explain.smallest_set import PairConfig
 from dtinterp.equivalence.model_comparison import ModelComparisonConfig
+from dtinterp.equivalence.observations import ExplainClassesConfig, ExplainPairConfig
 from dtinterp.equivalence.ordering import between_classes
 from dtinterp.equivalence.report import EQUIVALENCE
 from dtinterp.foundation.artefacts.codec import load
@@ -51,9 +51,9 @@ def find_reasons(places: Places, out: Path, *, seed: int, once: Once) -> Reasons
     pairs = []
     for pair in between_classes(report, N_PAIRS):
         pairs.append(out / "pairs" / f"{pair[0]}-{pair[1]}")
-        once(explain_pair)(PairQuestion(pair, search), pairs[-1], dictionary=places.dictionary, **subject)
+        once(explain_pair)(ExplainPairConfig(pair, search), pairs[-1], dictionary=places.dictionary, **subject)
     explained = None
     if is_learnable((report.relation.maximum <= report.config.epsilon).numpy()):
         explained = out / "explanation"
-        once(explain_classes)(ExplainConfig(n_draws=N_RESAMPLES, seed=seed), places, explained)
+        once(explain_classes)(ExplainClassesConfig(n_draws=N_RESAMPLES, seed=seed), places, explained)
     return Reasons(out / "agreement", tuple(pairs), explained)

@@ -1,37 +1,17 @@
-"""A dictionary on disk becomes a table of what its features mean, on disk."""
+"""The command that describes the features of a dictionary."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
-from dtinterp.commands.dictionaries.dissection import Dissection, dissection_of
+from dtinterp.commands.reading import read_dictionary
 from dtinterp.dictionary.storage import gate_record
-from dtinterp.features.describe import DescribeConfig as FeatureConfig
+from dtinterp.features.describe import DescribeConfig, recovered_items
 from dtinterp.features.describe import describe as describe_features
-from dtinterp.features.table import FeatureTable
-from dtinterp.features.truth.recovery import ItemRecovery, item_rate, item_recovery
-from dtinterp.foundation.artefacts.artefact import JSON, Artefact, refuse_existing
+from dtinterp.foundation.artefacts.artefact import JSON, Artefact
 from dtinterp.foundation.artefacts.codec import Beside, save
-from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.shipped import MODEL
 from dtinterp.subject.subject import open_subject
-
-
-@dataclass(frozen=True)
-class DescribeConfig:
-    """On which rows features are described."""
-
-    features: FeatureConfig = field(default_factory=FeatureConfig)
-    """what is kept of each feature"""
-    n_windows: int = 1024
-    """held-out windows"""
-    seed: int = 0
-    """seed of the windows"""
-
-    def __post_init__(self) -> None:
-        """Refuse numbers that cannot be meant."""
-        require_at_least(self, 1, "n_windows")
-        require_sensible(self)
 
 
 @claims_out
@@ -54,41 +34,9 @@ def describe(
         demonstrations: folder of the demonstrations that the model was trained on; none: those that it records.
         replace: write it anew where it exists.
     """
-    refuse_existing(out, replace=replace)
-    dissection = dissection_of(open_subject(model, demonstrations), dictionary)
-    return save(
-        out,
-        described(dissection, config),
-        parents=dissection.artefacts,
-        seed=config.seed,
-        replace=replace,
-        beside=Beside(metrics=_known(dictionary, recovered(dissection, config))),
-    )
-
-
-def _known(dictionary: Path, recovered: ItemRecovery | None) -> dict[str, JSON]:
-    """Return whether the dictionary passes the gate, and what it recovered of the items, where these are known."""
-    known: dict[str, JSON] = {**gate_record(dictionary)}
-    return known if recovered is None else {**known, "items": asdict(recovered)}
-
-
-def recovered(dissection: Dissection, config: DescribeConfig) -> ItemRecovery | None:
-    """Return how well features agree with the items; None at sites where rows are no sums of items."""
-    if dissection.W_obs is None:
-        return None
-    windows = dissection.subject.held_out_windows(config.n_windows, seed=config.seed)
-    rate = item_rate(dissection.items, windows.frame_id[windows.mask])
-    return item_recovery(dissection.dictionary, dissection.W_obs, rate)
-
-
-def described(dissection: Dissection, config: DescribeConfig) -> FeatureTable:
-    """Describe on held-out windows; what a feature writes is drawn where the site is the embedding itself."""
-    subject = dissection.subject
-    return describe_features(
-        dissection.dictionary,
-        dissection.rows(subject.held_out_windows(config.n_windows, seed=config.seed)),
-        trajectories=subject.trajectories,
-        items=dissection.items,
-        W_obs=dissection.W_obs,
-        config=config.features,
-    )
+    subject = open_subject(model, demonstrations)
+    features, source = read_dictionary(subject, dictionary)
+    table, items = describe_features(subject, features, config), recovered_items(subject, features, config)
+    known: dict[str, JSON] = {**gate_record(dictionary), **({} if items is None else {"items": asdict(items)})}
+    parents = (*subject.artefacts, source)
+    return save(out, table, parents=parents, seed=config.seed, replace=replace, beside=Beside(metrics=known))

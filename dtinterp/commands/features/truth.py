@@ -1,35 +1,17 @@
-"""A dictionary on disk becomes how much of the world's truth its features tell, on disk."""
+"""The command that holds the features of a dictionary against the world's truth."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
-from dtinterp.commands.dictionaries.dissection import Dissection, dissection_of
+from dtinterp.commands.reading import read_dictionary
 from dtinterp.dictionary.storage import gate_record
-from dtinterp.features.labels.table import LabelConfig
-from dtinterp.features.truth.assessment import TruthReport, TruthStudy, summary_of, truth_report
-from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
+from dtinterp.features.truth.controlled import TruthConfig
+from dtinterp.features.truth.controlled import truth as truth_told
+from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.artefacts.codec import Beside, save
-from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.shipped import MODEL
 from dtinterp.subject.subject import open_subject
-
-
-@dataclass(frozen=True)
-class TruthConfig:
-    """On which rows features are held against the truth."""
-
-    division: LabelConfig = field(default_factory=LabelConfig)
-    """how rows are divided; what is said of labels has no effect here"""
-    n_windows: int = 4096
-    """held-out windows"""
-    n_fit_windows: int = 4096
-    """training windows that the untrained model's dictionary is fitted to"""
-
-    def __post_init__(self) -> None:
-        """Refuse numbers that cannot be meant."""
-        require_at_least(self, 1, "n_windows", "n_fit_windows")
-        require_sensible(self)
 
 
 @claims_out
@@ -57,15 +39,8 @@ def truth(
         demonstrations: folder of the demonstrations that the model was trained on; none: those that it records.
         replace: write it anew where it exists.
     """
-    refuse_existing(out, replace=replace)
-    dissection = dissection_of(open_subject(model, demonstrations), dictionary)
-    twin = dissection.untrained_twin(n_windows=config.n_fit_windows, seed=config.division.seed)
-    study = TruthStudy(_held_against(dissection, config), summary_of(_held_against(twin, config)))
+    subject = open_subject(model, demonstrations)
+    features, source = read_dictionary(subject, dictionary)
+    study, parents = truth_told(subject, features, config), (*subject.artefacts, source)
     beside = Beside({"config": asdict(config.division)}, gate_record(dictionary))
-    return save(out, study, parents=dissection.artefacts, seed=config.division.seed, replace=replace, beside=beside)
-
-
-def _held_against(dissection: Dissection, config: TruthConfig) -> TruthReport:
-    subject, division = dissection.subject, config.division
-    rows = dissection.rows(subject.held_out_windows(config.n_windows, seed=division.seed))
-    return truth_report(dissection.dictionary, rows, subject.trajectories, division, W_obs=dissection.W_obs)
+    return save(out, study, parents=parents, seed=config.division.seed, replace=replace, beside=beside)

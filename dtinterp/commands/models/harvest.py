@@ -1,4 +1,4 @@
-"""A model on disk becomes the rows of one of its sites, on disk."""
+"""The command that writes the rows of a site to disk."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ from dtinterp.activations.sites import OBSERVATION_EMBEDDING, check_site
 from dtinterp.activations.storage import HarvestSource, record_harvest
 from dtinterp.commands.claiming import claims_out
 from dtinterp.dataset.windows import Windows, window
-from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
+from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.logbook import progress
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import generator
@@ -26,8 +26,8 @@ class HarvestConfig:
 
     site: str = OBSERVATION_EMBEDDING
     """where in the model, at observation tokens: any hook, such as blocks.0.hook_resid_post or blocks.1.attn.hook_z"""
-    side: Literal["train", "held_out"] = "train"
-    """the episodes that the model was trained on, or those that it never saw"""
+    split: Literal["train", "held-out"] = "train"
+    """windows of the episodes that the model was trained on, or those that it never saw"""
     n_windows: int = 0
     """windows, drawn without replacement; 0 is one that ends at each step"""
     seed: int = 0
@@ -60,16 +60,17 @@ def harvest(
         demonstrations: folder of the demonstrations that it was trained on; none: those that it records.
         replace: write it anew where it exists.
     """
-    refuse_existing(out, replace=replace)
     subject = open_subject(model, demonstrations)
     check_site(subject.model, config.site)
+    settings = {"side": config.split.replace("-", "_"), **asdict(config)}
+    del settings["split"]
     source = HarvestSource(subject.trained, subject.demonstrations, _windows(subject, config), subject.items)
-    return record_harvest(out, source, site=config.site, settings=asdict(config), seed=config.seed, replace=replace)
+    return record_harvest(out, source, site=config.site, settings=settings, seed=config.seed, replace=replace)
 
 
 def _windows(subject: Subject, config: HarvestConfig) -> Iterator[Windows]:
     """Yield the windows a batch at a time."""
-    steps = getattr(subject.split, config.side)
+    steps = subject.split.train if config.split == "train" else subject.split.held_out
     if config.n_windows:
         steps = steps[torch.randperm(len(steps), generator=generator(config.seed, "harvest/windows"))]
         steps = steps[: config.n_windows]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
-from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
+from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.model.published import read_published
 from dtinterp.model.storage import save_published
 
@@ -19,5 +19,4 @@ def import_model(file: Path, /, *, out: Path = IMPORTED, replace: bool = False) 
         out: folder to write.
         replace: write it anew where it exists.
     """
-    refuse_existing(out, replace=replace)
     return save_published(out, read_published(file), replace=replace)

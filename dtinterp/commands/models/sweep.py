@@ -12,7 +12,6 @@ from pydantic import TypeAdapter
 from torch import Tensor
 
 from dtinterp.commands.claiming import claims_out
-from dtinterp.commands.models.calibrating import Play, calibration_of
 from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
@@ -23,6 +22,7 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.jobs.pool import Failed, carry_out
 from dtinterp.foundation.jobs.unfinished import begin_log, keep_log, unfinished_beside
 from dtinterp.foundation.logbook import Logbook, progress
+from dtinterp.interventions.calibrating import Play, calibration_of
 from dtinterp.model.network.frames import coded
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.split import split_of

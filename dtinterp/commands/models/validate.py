@@ -1,11 +1,10 @@
-"""A model and its demonstrations on disk become how well it predicts the actions of held-out episodes, on disk."""
+"""The command that measures how well held-out actions are predicted."""
 
 from dataclasses import asdict
 from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
-from dtinterp.commands.models.train_model import counts_of
-from dtinterp.foundation.artefacts.artefact import Artefact, Content, refuse_existing, write_artefact
+from dtinterp.foundation.artefacts.artefact import Artefact, Content, write_artefact
 from dtinterp.foundation.shipped import MODEL
 from dtinterp.model.breakdown import break_down
 from dtinterp.model.validation import validation_windows
@@ -35,14 +34,13 @@ def validate(
         demonstrations: folder of the demonstrations that it was trained on; none: those that it records.
         replace: write it anew where it exists.
     """
-    refuse_existing(out, replace=replace)
     subject = open_subject(model, demonstrations)
     training, is_ours = subject.training, subject.trained.training is not None
     windows = validation_windows(subject.trajectories, subject.split, training)
     found = break_down(subject.model, windows, subject.items, subject.trajectories, seed=training.seed)
     metrics = {
         "held_out": ITS_OWN if is_ours else A_NEW_SPLIT,
-        "split": counts_of(subject.split),
+        "split": subject.split.counts,
         "validation": asdict(found),
     }
     content = Content(KIND, {"n_windows": len(windows)}, {}, metrics)

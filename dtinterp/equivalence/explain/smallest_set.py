@@ -114,7 +114,7 @@ def pair_in_contexts(
     return patching_setup(model, contexts, items=items, pair=pair)
 
 
-def explain_pair(
+def smallest_set(
     setup: PatchingSetup, dictionary: Dictionary, config: PairConfig, generator: torch.Generator
 ) -> PairExplanation:
     """Search for the fewest features to exchange: greedily, then all smaller sets while there are few enough.

@@ -1,6 +1,6 @@
 """Labels of features: the statement that tells when each fires, or that there is none."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -13,12 +13,43 @@ from dtinterp.dictionary.dictionary import Dictionary, encode_dense
 from dtinterp.dictionary.rows.distinct import distinct_rows
 from dtinterp.features.labels.predicates import Predicates, predicates_of
 from dtinterp.features.labels.search import Conjunctions, search
-from dtinterp.features.labels.table import Counterexamples, Counts, LabelConfig, Labels
+from dtinterp.features.labels.table import Counterexamples, Counts, LabelConfig, Labels, LabelStudy, summary_of
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import generator
+from dtinterp.subject.fitting import N_WINDOWS, fit_like
+from dtinterp.subject.subject import Subject
 
 
-def label(dictionary: Dictionary, rows: Activations, trajectories: Trajectories, config: LabelConfig) -> Labels:
+@dataclass(frozen=True)
+class LabellingConfig:
+    """On which rows labels are searched and judged, and how."""
+
+    search: LabelConfig = field(default_factory=LabelConfig)
+    """the language, the split and what counts as good"""
+    n_windows: int = 4096
+    """held-out windows, whose distinct rows are divided by frame"""
+    n_fit_windows: int = N_WINDOWS
+    """training windows that the untrained model's dictionary is fitted to"""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot be meant."""
+        require_at_least(self, 1, "n_windows", "n_fit_windows")
+        require_sensible(self)
+
+
+def label(subject: Subject, dictionary: Dictionary, config: LabellingConfig = LabellingConfig()) -> LabelStudy:
+    """Label each feature, beside those of a dictionary of the same make of the untrained model: the control."""
+
+    def labelled(model: Subject, features: Dictionary) -> Labels:
+        windows = model.held_out_windows(config.n_windows, seed=config.search.seed)
+        return label_rows(features, model.rows(features.site, windows), model.trajectories, config.search)
+
+    control = fit_like(dictionary, subject.control, n_windows=config.n_fit_windows, seed=config.search.seed)
+    return LabelStudy(labelled(subject, dictionary), summary_of(labelled(subject.control, control)))
+
+
+def label_rows(dictionary: Dictionary, rows: Activations, trajectories: Trajectories, config: LabelConfig) -> Labels:
     """Return the label of each feature from rows of windows of `trajectories`, which should be held out.
 
     A feature fires where its activation is above 0. Equal rows count once: distinct frames at the observation

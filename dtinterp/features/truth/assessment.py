@@ -18,7 +18,6 @@ from dtinterp.features.labels.predicates import Predicates
 from dtinterp.features.labels.table import LabelConfig
 from dtinterp.features.table import FactValue
 from dtinterp.features.truth.detection import Detection, Evidence, detect, tellable
-from dtinterp.features.truth.recovery import Embedding, item_directions
 from dtinterp.features.truth.structure import (
     CorrelationStructure,
     EffectiveDimension,
@@ -28,6 +27,7 @@ from dtinterp.features.truth.structure import (
 from dtinterp.foundation.artefacts.codec import ArtefactKind, Beside
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
+from dtinterp.subject.items import Embedding, item_directions
 from environments.vocabulary import ITEMS, one_hot
 
 _Known: TypeAlias = Callable[[Activations, Trajectories], tuple[Tensor, tuple[str, ...]]]

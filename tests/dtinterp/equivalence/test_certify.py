@@ -16,7 +16,7 @@ from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence import certify as certify_module
 from dtinterp.equivalence.behaviour.quotient import Judge, judge_of, representatives
-from dtinterp.equivalence.certify import certify, play_on_classes
+from dtinterp.equivalence.certify import certify_inputs, play_on_classes
 from dtinterp.equivalence.classes.refinement import Round
 from dtinterp.equivalence.classes.verification import CertifyInputs, refine_and_verify
 from dtinterp.equivalence.exhaustive_contexts import plays
@@ -47,7 +47,7 @@ def _certify(
     model: DecisionTransformer, trajectories: Trajectories, halves: Split, items: Float32[Tensor, "table item"]
 ) -> EquivalenceReport:
     untrained = DecisionTransformer(model.cfg, generator(1, "untrained"))
-    return certify(CertifyInputs(model, untrained, trajectories, halves.held_out, items), CONFIG)
+    return certify_inputs(CertifyInputs(model, untrained, trajectories, halves.held_out, items), CONFIG)
 
 
 def test_the_report_is_about_the_most_visited_held_out_frames(
@@ -116,7 +116,7 @@ def test_each_arm_is_of_its_own_model(
     model, untrained = (reflexes(ahead.index_fill(0, turned, LEFT)) for turned in (forks, starts[:2]))
     bench = CertifyInputs(model, untrained, trajectories, halves.held_out[torch.isin(shown, wanted)], items)
     config = replace(CONFIG, n_frames=8, n_contexts=1, n_rounds=0, n_verified=0, target_return=0.7)
-    report = certify(bench, config)
+    report = certify_inputs(bench, config)
 
     ours, theirs = report.partition, classes_of_count(report.untrained, report.partition.n_classes)
     is_fork = torch.isin(FrameTable.of_graph(graph).rows_of(report.frames), forks)
@@ -159,7 +159,7 @@ def test_what_is_reported_is_of_the_refined_classes_and_at_the_return_that_is_as
     monkeypatch.setattr(certify_module, "refine_and_verify", refined)
     monkeypatch.setattr(certify_module, "judge_of", asked)
     config = replace(CONFIG, n_frames=4, n_contexts=1, epsilon=1.0, n_rounds=0, n_verified=0, target_return=0.7)
-    report = certify(CertifyInputs(model, model, trajectories, halves.held_out, items), config)
+    report = certify_inputs(CertifyInputs(model, model, trajectories, halves.held_out, items), config)
     assert report.scrutiny is not None
     assert report.scrutiny.formed.n_classes == 1
     assert report.partition is alone
@@ -194,7 +194,7 @@ def test_where_only_reachable_contexts_count_every_swap_could_have_happened(
     model: DecisionTransformer, trajectories: Trajectories, halves: Split, items: Float32[Tensor, "table item"]
 ) -> None:
     bench = CertifyInputs(model, model, trajectories, halves.held_out, items)
-    found = certify(bench, replace(CONFIG, only_reachable=True, n_quotient_draws=1, n_verified=1))
+    found = certify_inputs(bench, replace(CONFIG, only_reachable=True, n_quotient_draws=1, n_verified=1))
     assert found.scrutiny is not None
     assert found.scrutiny.reachable is not None
     n_frames = len(found.chosen.frame_id)
@@ -208,7 +208,9 @@ def test_in_plays_every_context_of_every_shared_class_is_tried(
 ) -> None:
     config = replace(CONFIG, contexts="plays", horizon=2, n_frames=100, n_rounds=1, n_fresh=1, n_verified=1)
     played = plays(graph, config, known=trajectories.frames)
-    report = certify(CertifyInputs(model, model, played, torch.arange(played.n_steps), one_hot(played.frames)), config)
+    report = certify_inputs(
+        CertifyInputs(model, model, played, torch.arange(played.n_steps), one_hot(played.frames)), config
+    )
     assert set(report.chosen.frame_id.tolist()) == set(played.frame_id.tolist())
     assert report.scrutiny is not None
     assert report.scrutiny.bounds

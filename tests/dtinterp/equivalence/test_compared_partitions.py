@@ -7,7 +7,7 @@ from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
-from dtinterp.equivalence.certify import certify
+from dtinterp.equivalence.certify import certify_inputs
 from dtinterp.equivalence.classes.verification import CertifyInputs
 from dtinterp.equivalence.compared_partitions import (
     LOOKS,
@@ -44,7 +44,7 @@ def dictionary() -> Dictionary:
 @pytest.fixture(scope="module")
 def certified(model, trajectories, halves, items, dictionary) -> Certified:
     untrained = DecisionTransformer(model.cfg, generator(1, "untrained"))
-    report = certify(CertifyInputs(model, untrained, trajectories, halves.held_out, items), CONFIG)
+    report = certify_inputs(CertifyInputs(model, untrained, trajectories, halves.held_out, items), CONFIG)
     return Certified("toy", model, untrained, report, items, window(trajectories, halves.held_out[:60]), dictionary)
 
 

@@ -7,7 +7,7 @@ import torch
 from sklearn.metrics import adjusted_rand_score
 
 from dtinterp.dataset.windows import window
-from dtinterp.equivalence.certify import certify
+from dtinterp.equivalence.certify import certify_inputs
 from dtinterp.equivalence.classes.verification import CertifyInputs
 from dtinterp.equivalence.compared_partitions import Certified
 from dtinterp.equivalence.explain.distances.distance import compared_frames
@@ -33,7 +33,7 @@ CONFIG = EquivalenceConfig(
 
 def _certified(model, trajectories, halves, items, name="toy"):
     untrained = DecisionTransformer(model.cfg, generator(1, "untrained"))
-    report = certify(CertifyInputs(model, untrained, trajectories, halves.held_out, items), CONFIG)
+    report = certify_inputs(CertifyInputs(model, untrained, trajectories, halves.held_out, items), CONFIG)
     return Certified(name, model, untrained, report, items, window(trajectories, halves.held_out[:60]))
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dtinterp.dataset.split import Split
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.equivalence.certify import certify
+from dtinterp.equivalence.certify import certify_inputs
 from dtinterp.equivalence.classes.verification import CertifyInputs
 from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceConfig, EquivalenceReport
 from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Content, write_artefact
@@ -24,7 +24,7 @@ def report(
 ) -> EquivalenceReport:
     untrained = DecisionTransformer(model.cfg, generator(1, "untrained"))
     config = EquivalenceConfig(n_frames=6, n_contexts=2, epsilon=0.3, n_draws=5, n_quotient_draws=2, seed=3)
-    return certify(CertifyInputs(model, untrained, trajectories, halves.held_out, items), config)
+    return certify_inputs(CertifyInputs(model, untrained, trajectories, halves.held_out, items), config)
 
 
 def _assert_same(one: object, other: object) -> None:

@@ -3,7 +3,7 @@ import torch
 
 from dtinterp.equivalence.classes.verification import CertifyInputs
 from dtinterp.equivalence.partition import partition_of
-from dtinterp.equivalence.screen import ScreenConfig, screen
+from dtinterp.equivalence.screen import ScreenConfig, screen_inputs
 from dtinterp.equivalence.swaps.contexts import draw_contexts
 from dtinterp.equivalence.swaps.trials import try_swaps
 from dtinterp.foundation.errors import UserError
@@ -24,7 +24,7 @@ SETTINGS = {
 def _screen(model, trajectories, halves, items, **settings):
     untrained = DecisionTransformer(model.cfg, generator(1, "untrained"))
     bench = CertifyInputs(model, untrained, trajectories, halves.held_out, items)
-    return screen(bench, ScreenConfig(**(SETTINGS | settings)))
+    return screen_inputs(bench, ScreenConfig(**(SETTINGS | settings)))
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from dtinterp.activations.harvest import Activations
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
 from dtinterp.features import describe as module
-from dtinterp.features.describe import DescribeConfig, describe, top_frames
+from dtinterp.features.describe import DescribeConfig, describe_rows, top_frames
 from dtinterp.features.table import FeatureTable
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.network.transformer import DecisionTransformer
@@ -23,9 +23,7 @@ def table(
     items: Float32[Tensor, "frame item"],
     model: DecisionTransformer,
 ) -> FeatureTable:
-    return describe(
-        dead, activations, trajectories=trajectories, items=items, W_obs=model.W_obs, config=DescribeConfig(n_top=4)
-    )
+    return describe_rows(dead, activations, trajectories=trajectories, items=items, W_obs=model.W_obs, n_top=4)
 
 
 def test_density_and_mean_value_are_over_the_rows(
@@ -76,7 +74,7 @@ def test_the_map_of_what_is_written_needs_an_embedding(
 ) -> None:
     assert table.maps.written is not None
     assert not table.maps.written.requires_grad
-    assert describe(dead, activations, trajectories=trajectories, items=items).maps.written is None
+    assert describe_rows(dead, activations, trajectories=trajectories, items=items).maps.written is None
 
 
 def test_rows_of_another_site_are_refused(
@@ -86,7 +84,7 @@ def test_rows_of_another_site_are_refused(
     with pytest.raises(
         UserError, match=r"was fitted at 'hook_obs_embed', the rows are from 'blocks\.0\.hook_resid_pre'"
     ):
-        describe(dictionary, elsewhere, trajectories=trajectories, items=items)
+        describe_rows(dictionary, elsewhere, trajectories=trajectories, items=items)
 
 
 def test_rows_of_windows_made_by_hand_are_refused(
@@ -96,11 +94,11 @@ def test_rows_of_windows_made_by_hand_are_refused(
     step[:2] = -1
     step[2] = trajectories.n_steps
     with pytest.raises(UserError, match=r"3 of \d+ rows belong to no step of the trajectories"):
-        describe(dictionary, replace(activations, step=step), trajectories=trajectories, items=items)
+        describe_rows(dictionary, replace(activations, step=step), trajectories=trajectories, items=items)
 
 
 def test_at_least_one_frame_is_shown() -> None:
-    with pytest.raises(UserError, match="n_top is 0, expected at least 1: give a larger number"):
+    with pytest.raises(UserError, match="n_top is 0, expected at least 1"):
         DescribeConfig(n_top=0)
 
 

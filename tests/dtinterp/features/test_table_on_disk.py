@@ -9,7 +9,7 @@ from dtinterp.activations.harvest import Activations
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.storage import save_dictionary
-from dtinterp.features.describe import describe
+from dtinterp.features.describe import describe_rows
 from dtinterp.features.table import FEATURES
 from dtinterp.foundation.artefacts.codec import Beside, load, save
 from dtinterp.foundation.errors import UserError
@@ -37,7 +37,7 @@ def test_a_saved_table_comes_back_to_the_bit(
     tmp_path: Path,
 ) -> None:
     W_obs = torch.ones(items.shape[1], dead.d_model) if has_embedding else None
-    table = describe(dead, activations, trajectories=trajectories, items=items, W_obs=W_obs)
+    table = describe_rows(dead, activations, trajectories=trajectories, items=items, W_obs=W_obs)
     parent = save_dictionary(tmp_path / "dictionary", dead, parents=(), seed=0)
     artefact = save(tmp_path / "features", table, parents=[parent], seed=0, beside=Beside(metrics={"gate": "passes"}))
     _assert_equal(table, load(tmp_path / "features", FEATURES, parent=parent))
@@ -47,7 +47,7 @@ def test_a_saved_table_comes_back_to_the_bit(
 def test_a_table_of_another_dictionary_is_refused(
     dead: Dictionary, activations: Activations, trajectories: Trajectories, items: Tensor, tmp_path: Path
 ) -> None:
-    table = describe(dead, activations, trajectories=trajectories, items=items)
+    table = describe_rows(dead, activations, trajectories=trajectories, items=items)
     parent = save_dictionary(tmp_path / "dictionary", dead, parents=(), seed=0)
     save(tmp_path / "features", table, seed=0)
     with pytest.raises(UserError, match="was not made from"):

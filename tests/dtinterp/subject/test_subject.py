@@ -3,6 +3,7 @@ import shutil
 import pytest
 import torch
 
+from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.commands.data.collect import CollectConfig, collect
 from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.foundation.errors import UserError
@@ -64,6 +65,16 @@ def test_the_untrained_model_may_be_the_subject_itself(folders):
     subject = open_subject(folders.model, folders.demonstrations, untrained=True)
     assert subject.model.W_obs.equal(open_subject(folders.model, folders.demonstrations).untrained.W_obs)
     assert subject.artefacts[0].path == folders.model
+
+
+def test_rows_at_the_embedding_are_sums_of_items_and_no_others_are(folders):
+    subject = open_subject(folders.model, folders.demonstrations)
+    windows = subject.held_out_windows(8, seed=0)
+    embedding = subject.embedding_at(OBSERVATION_EMBEDDING)
+    assert embedding is not None
+    frames = subject.one_hot[windows.frame_id[windows.mask]]
+    torch.testing.assert_close(subject.rows(OBSERVATION_EMBEDDING, windows).value, frames @ embedding)
+    assert subject.embedding_at("blocks.0.hook_resid_pre") is None
 
 
 STATIC = "MiniGrid-MemoryS7FixedStartStatic-v0"

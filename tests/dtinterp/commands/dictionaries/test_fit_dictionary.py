@@ -12,11 +12,10 @@ from torch import Tensor
 
 from dtinterp.activations.storage import load_harvest
 from dtinterp.cli import main
-from dtinterp.commands.dictionaries.dissection import dissection_of
 from dtinterp.commands.dictionaries.fit_dictionary import DictionaryConfig, fit_dictionary
-from dtinterp.commands.dictionaries.scoring import Judging
-from dtinterp.commands.features.describe import DescribeConfig, describe
+from dtinterp.commands.features.describe import describe
 from dtinterp.commands.models.harvest import HarvestConfig, harvest
+from dtinterp.commands.reading import read_dictionary
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds import Kind
@@ -27,10 +26,12 @@ from dtinterp.dictionary.rows.distinct import distinct_rows
 from dtinterp.dictionary.storage import load_dictionary, load_score
 from dtinterp.dictionary.training.batched_training import Run
 from dtinterp.dictionary.variations import Variations
+from dtinterp.features.describe import DescribeConfig
 from dtinterp.foundation.artefacts.artefact import Artefact, Content, write_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.jobs.resume import suspend
 from dtinterp.interventions.returns import ActingConfig
+from dtinterp.interventions.scoring import Judging
 from dtinterp.model.storage import load_model
 from dtinterp.subject.subject import open_subject
 
@@ -129,9 +130,9 @@ def test_the_control_is_not_taken_for_a_dictionary_of_the_trained_model(tmp_path
     config = replace(_small(FitConfig(TopK(2), width=8, n_steps=4)), untrained=True)
     fit_dictionary(config, tmp_path / "control", **subject)
     with pytest.raises(UserError, match=r"control was fitted to an untrained model of the shape of .*novice"):
-        dissection_of(open_subject(**subject), tmp_path / "control")
-    control = dissection_of(open_subject(**subject, untrained=True), tmp_path / "control")
-    assert control.dictionary.of_untrained
+        read_dictionary(open_subject(**subject), tmp_path / "control")
+    control, _ = read_dictionary(open_subject(**subject, untrained=True), tmp_path / "control")
+    assert control.of_untrained
 
 
 def test_a_harvest_on_disk_is_learnt_and_recorded_as_a_parent(tmp_path: Path, subject: Subject) -> None:

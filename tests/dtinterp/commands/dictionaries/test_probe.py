@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from dtinterp.commands.dictionaries.probe import ProbeConfig, probe
+from dtinterp.commands.dictionaries.probe import probe
+from dtinterp.features.probing import ProbeConfig
 from dtinterp.foundation.errors import UserError
 
 SITE = "blocks.0.hook_resid_post"

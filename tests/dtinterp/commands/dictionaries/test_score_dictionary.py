@@ -3,7 +3,6 @@ from pydantic import TypeAdapter
 
 from dtinterp.activations.storage import load_harvest
 from dtinterp.commands.dictionaries.score_dictionary import ScoreConfig, score_dictionary
-from dtinterp.commands.dictionaries.scoring import Judging
 from dtinterp.commands.models.harvest import HarvestConfig, harvest
 from dtinterp.dictionary.evaluation.criteria import AcceptanceCriteria
 from dtinterp.dictionary.evaluation.score import DictionaryScore
@@ -11,6 +10,7 @@ from dtinterp.dictionary.rows.distinct import distinct_rows
 from dtinterp.dictionary.storage import load_score
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.returns import ActingConfig
+from dtinterp.interventions.scoring import Judging
 
 FEW = ActingConfig(n_episodes=2)
 
@@ -30,7 +30,7 @@ def _score(artefact) -> DictionaryScore:
 
 
 def test_the_same_windows_give_the_card_of_the_fit(tmp_path, subject, dictionary):
-    config = ScoreConfig(n_windows=32, n_fitted_windows=64, judging=Judging(FEW))
+    config = ScoreConfig(n_windows=32, n_fit_windows=64, judging=Judging(FEW))
     assert _score(score_dictionary(config, dictionary, tmp_path / "score", **subject)) == load_score(dictionary)
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from dtinterp.agents.storage import load_agent
-from dtinterp.commands.equivalence import handling
-from dtinterp.commands.equivalence.certify import ALONE, Company, certify
+from dtinterp.commands.equivalence import run_options
+from dtinterp.commands.equivalence.certify import certify
+from dtinterp.commands.equivalence.run_options import ALONE, CertifyOptions
 from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceConfig
 from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.foundation.artefacts.codec import load
@@ -104,9 +105,9 @@ def test_two_workers_of_ray_come_to_the_same_bits(folders, whole, tmp_path):
 
 def test_an_agent_plays_on_the_classes_and_tables_are_written_where_asked(folders, tmp_path):
     config = EquivalenceConfig(n_frames=6, n_contexts=2, n_draws=10, n_quotient_draws=1, n_episodes=4)
-    company = Company(tables=tmp_path / "tables", agent=folders.agent)
+    company = CertifyOptions(tables=tmp_path / "tables", agent=folders.agent)
     folder = {"model": folders.model, "demonstrations": folders.demonstrations}
-    written = certify(config, tmp_path / "classes", **folder, handling=company)
+    written = certify(config, tmp_path / "classes", **folder, run=company)
     assert load_agent(folders.agent).artefact.manifest.digest in written.manifest.parents.values()
     acted = load(tmp_path / "classes", EQUIVALENCE).acted
     assert {each.player for each in acted} == {"model", "agent"}
@@ -116,7 +117,7 @@ def test_an_agent_plays_on_the_classes_and_tables_are_written_where_asked(folder
 
 def test_an_agent_that_is_to_play_no_episodes_is_refused(folders, tmp_path):
     with pytest.raises(UserError, match="is to play, and n_episodes is 0: give --n-episodes, or no --agent"):
-        certify(EquivalenceConfig(), tmp_path / "classes", handling=Company(agent=folders.agent))
+        certify(EquivalenceConfig(), tmp_path / "classes", run=CertifyOptions(agent=folders.agent))
 
 
 def test_a_refused_call_leaves_nothing_that_stands_in_the_way_of_the_next(folders, tmp_path):
@@ -132,6 +133,6 @@ def test_work_of_other_code_is_not_gone_on_with(folders, tmp_path, monkeypatch):
     config, subject = EquivalenceConfig(), open_subject(folders.model, folders.demonstrations)
     ALONE.cache(tmp_path / "classes", subject, config)
     ALONE.cache(tmp_path / "classes", subject, config)
-    monkeypatch.setattr(handling, "__version__", "99")
+    monkeypatch.setattr(run_options, "__version__", "99")
     with pytest.raises(UserError, match="another version of the code"):
         ALONE.cache(tmp_path / "classes", subject, config)

@@ -3,8 +3,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from dtinterp.commands.equivalence.certify import Company, certify
+from dtinterp.commands.equivalence.certify import certify
 from dtinterp.commands.equivalence.compare import Compared, compare
+from dtinterp.commands.equivalence.run_options import CertifyOptions
 from dtinterp.equivalence.model_comparison import MODEL_COMPARISON, ModelComparisonConfig
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.equivalence.tables import against_table
@@ -21,7 +22,7 @@ def test_a_comparison_rests_on_all_that_was_compared(folders, tmp_path):
         tmp_path / "classes",
         model=folders.model,
         demonstrations=folders.demonstrations,
-        handling=Company(tables=tmp_path),
+        run=CertifyOptions(tables=tmp_path),
     )
     compared = Compared((tmp_path / "classes",), (folders.model,), (), folders.demonstrations)
     config = ModelComparisonConfig(n_draws=10, n_shown=1, n_windows=20)

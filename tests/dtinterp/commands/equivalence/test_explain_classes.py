@@ -4,13 +4,14 @@ import pytest
 from pydantic import TypeAdapter
 
 from dtinterp.commands.equivalence.certify import certify
-from dtinterp.commands.equivalence.explain_classes import ExplainConfig, Places, explain_classes
+from dtinterp.commands.equivalence.explain_classes import Places, explain_classes
 from dtinterp.dictionary.storage import save_dictionary
 from dtinterp.equivalence.explain.class_features import ClassFeatures, Dimensions
 from dtinterp.equivalence.explain.distances import DISTANCES
 from dtinterp.equivalence.explain.distances.distance import relation_of, relative_distance
 from dtinterp.equivalence.explain.prediction import Predictions
 from dtinterp.equivalence.explain.similarity import LINEAR, TREES, LearnedSimilarity
+from dtinterp.equivalence.observations import ExplainClassesConfig
 from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceConfig
 from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.errors import UserError
@@ -32,7 +33,7 @@ def places(folders, axes, tmp_path_factory) -> Places:
 
 
 def test_what_features_say_of_classes_rests_on_all_that_it_was_made_from(places, tmp_path):
-    artefact = explain_classes(ExplainConfig(n_draws=5, n_splits=2), places, tmp_path / "explanation")
+    artefact = explain_classes(ExplainClassesConfig(n_draws=5, n_splits=2), places, tmp_path / "explanation")
     assert len(artefact.manifest.parents) == 4
     found = artefact.manifest.metrics
     assert found["gate"] == "not judged: no report card"
@@ -53,8 +54,8 @@ def test_a_new_distance_stands_in_the_table_of_predictions(places, tmp_path, mon
     def toy(frames):
         return relation_of(relative_distance(frames.embedding[:, :1]), frames.frame_id, "first number")
 
-    monkeypatch.setattr("dtinterp.commands.equivalence.explain_classes.DISTANCES", (*DISTANCES, toy))
-    artefact = explain_classes(ExplainConfig(n_draws=2, n_splits=2), places, tmp_path / "explanation")
+    monkeypatch.setattr("dtinterp.equivalence.observations.DISTANCES", (*DISTANCES, toy))
+    artefact = explain_classes(ExplainClassesConfig(n_draws=2, n_splits=2), places, tmp_path / "explanation")
     predicted = TypeAdapter(Predictions).validate_python(artefact.manifest.metrics["predictions"])
     assert [each.name for each in predicted.distances][len(DISTANCES) :] == ["first number"]
 
@@ -62,9 +63,9 @@ def test_a_new_distance_stands_in_the_table_of_predictions(places, tmp_path, mon
 def test_classes_of_another_model_are_refused(places, folders, tmp_path):
     strange = Places(places.equivalence, places.dictionary, folders.root / "nothing", folders.demonstrations)
     with pytest.raises(UserError, match="holds no model"):
-        explain_classes(ExplainConfig(), strange, tmp_path / "explanation")
+        explain_classes(ExplainClassesConfig(), strange, tmp_path / "explanation")
 
 
 def test_nothing_drawn_is_refused():
     with pytest.raises(UserError, match="n_splits is 0, expected at least 1"):
-        ExplainConfig(n_splits=0)
+        ExplainClassesConfig(n_splits=0)

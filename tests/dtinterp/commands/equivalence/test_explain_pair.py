@@ -1,9 +1,10 @@
 import pytest
 from pydantic import TypeAdapter
 
-from dtinterp.commands.equivalence.explain_pair import ExplainConfig, explain_pair
+from dtinterp.commands.equivalence.explain_pair import explain_pair
 from dtinterp.dictionary.storage import save_dictionary
 from dtinterp.equivalence.explain.smallest_set import PairConfig
+from dtinterp.equivalence.observations import ExplainPairConfig
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.storage import load_model
 
@@ -18,7 +19,7 @@ def places(folders, axes, tmp_path_factory):
 
 
 def test_two_observations_are_explained_by_a_dictionary_of_the_model(places, tmp_path):
-    artefact = explain_pair(ExplainConfig((0, 5), SEARCH), tmp_path / "pair", **places)
+    artefact = explain_pair(ExplainPairConfig((0, 5), SEARCH), tmp_path / "pair", **places)
     found = artefact.manifest.metrics
     assert found["n_contexts"] == 4
     assert found["differing"] == list(range(16))
@@ -39,5 +40,5 @@ def test_two_observations_are_explained_by_a_dictionary_of_the_model(places, tmp
 )
 def test_what_is_no_pair_is_refused(places, tmp_path, pair, sentence):
     with pytest.raises(UserError, match=sentence):
-        explain_pair(ExplainConfig(pair, SEARCH), tmp_path / "pair", **places)
+        explain_pair(ExplainPairConfig(pair, SEARCH), tmp_path / "pair", **places)
     assert not (tmp_path / "pair").exists()

@@ -6,7 +6,7 @@ import pytest
 
 from dtinterp.commands.data.collect import collect
 from dtinterp.commands.equivalence.follow_classes import follow_classes
-from dtinterp.commands.equivalence.handling import Handling
+from dtinterp.commands.equivalence.run_options import RunOptions
 from dtinterp.commands.models.train_model import train_model
 from dtinterp.equivalence.over_training import HISTORY, HistoryConfig
 from dtinterp.foundation.artefacts.codec import load
@@ -18,8 +18,8 @@ CONFIG = HistoryConfig(n_frames=6, n_contexts=2, n_halves=2)
 
 def test_a_training_that_kept_models_becomes_a_history_with_its_table_and_figure(folders, tmp_path):
     out, steps = tmp_path / "history", folders.root / "model.steps"
-    handling = Handling(tables=tmp_path / "tables")
-    artefact = follow_classes(steps, CONFIG, out, demonstrations=folders.demonstrations, handling=handling)
+    options = RunOptions(tables=tmp_path / "tables")
+    artefact = follow_classes(steps, CONFIG, out, demonstrations=folders.demonstrations, run=options)
     history = load(out, HISTORY)
     assert [moment.step for moment in history.moments] == [0, 1, 3, 12]
     assert len(artefact.manifest.parents) == 4  # three models and the demonstrations

@@ -10,13 +10,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from dtinterp.commands.equivalence import bench
-from dtinterp.commands.equivalence.handling import Handling
+from dtinterp.commands.equivalence.run_options import RunOptions
 from dtinterp.commands.equivalence.screen import screen
 from dtinterp.equivalence.screen import SCREENING, ScreenConfig
 from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.errors import UserError
+from dtinterp.subject import subject as subjects
 from environments.graph.state_graph import state_graph
 
 ROOT = Path(__file__).parents[4]
@@ -35,8 +35,8 @@ sys.exit(main())
 
 
 def test_many_observations_are_sorted_and_nothing_unfinished_is_left(folders, tmp_path):
-    out, handling = tmp_path / "screening", Handling(tables=tmp_path / "tables")
-    screen(CONFIG, out, model=folders.model, demonstrations=folders.demonstrations, handling=handling)
+    out, options = tmp_path / "screening", RunOptions(tables=tmp_path / "tables")
+    screen(CONFIG, out, model=folders.model, demonstrations=folders.demonstrations, run=options)
     found = load(out, SCREENING)
     assert len(found.partition.label) == len(found.chosen.frame_id) == len(found.frames) <= 20
     assert found.standing is not None
@@ -104,7 +104,7 @@ def test_the_same_command_goes_on_and_comes_to_the_same_bits(folders, whole, tmp
 
 def test_a_refused_call_leaves_nothing_that_stands_in_the_way_of_the_next(folders, tmp_path, monkeypatch):
     where = {"model": folders.model, "demonstrations": folders.demonstrations}
-    monkeypatch.setattr(bench, "SUPPORTED_IDS", ())
+    monkeypatch.setattr(subjects, "SUPPORTED_IDS", ())
     with pytest.raises(UserError, match="cannot be enumerated: give held-out"):
         screen(replace(CONFIG, contexts="world"), tmp_path / "screening", **where)
     assert list(tmp_path.iterdir()) == []

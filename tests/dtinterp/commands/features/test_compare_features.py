@@ -4,10 +4,11 @@ from typing import Any
 import pytest
 import torch
 
-from dtinterp.commands.features.compare_features import CompareConfig, compare_features
+from dtinterp.commands.features.compare_features import compare_features
 from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.errors import UserError
+from dtinterp.interventions.compare_features import CompareConfig
 from dtinterp.interventions.dictionary_comparison import (
     FEATURE_COMPARISON,
     DictionaryComparison,

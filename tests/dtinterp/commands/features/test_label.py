@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from dtinterp.commands.features.label import LabelConfig, label
+from dtinterp.commands.features.label import label
 from dtinterp.dictionary.storage import gate_record
+from dtinterp.features.labels.labelling import LabellingConfig
 from dtinterp.features.labels.table import LABELS, LabelSummary, summary_of
 from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.foundation.artefacts.codec import load
@@ -38,7 +39,7 @@ def test_the_verdict_on_the_dictionary_stands_with_its_labels(folder: Path, smal
 
 def test_labels_of_another_models_dictionary_are_refused(small_study: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="dictionary"):
-        label(LabelConfig(), small_study / "features" / "topk-512-k4", tmp_path / "labels", **_subject(small_study))
+        label(LabellingConfig(), small_study / "features" / "topk-512-k4", tmp_path / "labels", **_subject(small_study))
 
 
 def _subject(small_study: Path) -> dict[str, Any]:

@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from dtinterp.commands.features.truth import TruthConfig, truth
+from dtinterp.commands.features.truth import truth
 from dtinterp.dictionary.storage import gate_record
 from dtinterp.features.labels.table import LabelConfig
 from dtinterp.features.truth.assessment import TRUTH
+from dtinterp.features.truth.controlled import TruthConfig
 from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.foundation.artefacts.codec import load
 

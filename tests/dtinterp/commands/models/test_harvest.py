@@ -17,11 +17,11 @@ def harvested(folders, config, name):
     return load_harvest(artefact.path)[0]
 
 
-@pytest.mark.parametrize("side", ["train", "held_out"])
-def test_a_window_ends_at_each_step_of_the_side(folders, subject, side):
-    rows = harvested(folders, HarvestConfig(side=side), f"rows of {side}")
+@pytest.mark.parametrize("split", ["train", "held-out"])
+def test_a_window_ends_at_each_step_of_the_side(folders, subject, split):
+    rows = harvested(folders, HarvestConfig(split=split), f"rows of {split}")
     newest = rows.step[rows.slot == 9]
-    assert torch.equal(newest, getattr(subject.split, side))
+    assert torch.equal(newest, getattr(subject.split, split.replace("-", "_")))
     shown = subject.items[subject.trajectories.frame_id[rows.step[:50]].long()]
     torch.testing.assert_close(rows.value[:50], shown @ subject.model.W_obs.detach(), atol=1e-5, rtol=1e-5)
 

@@ -8,10 +8,10 @@ import torch
 from pydantic import TypeAdapter
 from safetensors import safe_open
 
-from dtinterp.commands.models.calibrating import Play, calibration_of
-from dtinterp.commands.models.train_model import FOLLOWED, N_EPISODES, TARGETS, success_probe, train_model
+from dtinterp.commands.models.train_model import train_model
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.foundation.errors import UserError
+from dtinterp.interventions.calibrating import FOLLOWED, N_EPISODES, TARGETS, Play, calibration_of, success_probe
 from dtinterp.model.breakdown import Breakdown
 from dtinterp.model.calibration import recorded_calibration
 from dtinterp.model.storage import load_model

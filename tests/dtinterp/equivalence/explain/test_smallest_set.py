@@ -9,7 +9,7 @@ from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds.baselines.pca import Pca
 from dtinterp.equivalence.explain.feature_patching import PatchingSetup, difference, patching_setup
-from dtinterp.equivalence.explain.smallest_set import PairConfig, PairExplanation, explain_pair, pair_in_contexts
+from dtinterp.equivalence.explain.smallest_set import PairConfig, PairExplanation, pair_in_contexts, smallest_set
 from dtinterp.equivalence.swaps.contexts import Contexts, draw_contexts
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
@@ -51,7 +51,7 @@ def apart(ready: PatchingSetup, n: int, seed: int = 0) -> Dictionary:
 
 
 def explained(ready: PatchingSetup, dictionary: Dictionary, **config) -> PairExplanation:
-    return explain_pair(ready, dictionary, PairConfig(**config), torch.Generator().manual_seed(0))
+    return smallest_set(ready, dictionary, PairConfig(**config), torch.Generator().manual_seed(0))
 
 
 def controls(found: PairExplanation):

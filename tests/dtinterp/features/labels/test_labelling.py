@@ -9,7 +9,7 @@ from dtinterp.activations.harvest import Activations
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
 from dtinterp.dictionary.kinds.autoencoders.l1 import L1
-from dtinterp.features.labels.labelling import divided, label
+from dtinterp.features.labels.labelling import divided, label_rows
 from dtinterp.features.labels.table import VERDICTS, LabelConfig, Labels, verdict
 from dtinterp.foundation.errors import UserError
 from environments.vocabulary import item_index
@@ -40,7 +40,7 @@ def planted(rows: Activations) -> Dictionary:
 
 @pytest.fixture(scope="module")
 def labels(planted: Dictionary, rows: Activations, trajectories: Trajectories) -> Labels:
-    return label(planted, rows, trajectories, CONFIG)
+    return label_rows(planted, rows, trajectories, CONFIG)
 
 
 def test_planted_meanings_are_found_and_hold_on_frames_never_searched(labels: Labels) -> None:
@@ -102,13 +102,13 @@ def test_rare_and_dead_features_are_told_from_those_without_label(labels: Labels
 
 def test_rows_of_another_site_are_refused(planted: Dictionary, rows: Activations, trajectories: Trajectories) -> None:
     with pytest.raises(UserError, match="harvest rows at the dictionary's site"):
-        label(planted, replace(rows, site="blocks.0.hook_resid_pre"), trajectories, CONFIG)
+        label_rows(planted, replace(rows, site="blocks.0.hook_resid_pre"), trajectories, CONFIG)
 
 
 def test_one_frame_cannot_be_divided(planted: Dictionary, rows: Activations, trajectories: Trajectories) -> None:
     one = Activations(rows.value[:1], rows.step[:1], rows.slot[:1], SITE)
     with pytest.raises(UserError, match="1 distinct frames"):
-        label(planted, one, trajectories, CONFIG)
+        label_rows(planted, one, trajectories, CONFIG)
 
 
 def test_impossible_settings_are_refused() -> None:

@@ -13,9 +13,9 @@ from dtinterp.dictionary.evaluation.matching import identifiable
 from dtinterp.dictionary.kinds.autoencoders.l1 import L1
 from dtinterp.features.labels.table import LabelConfig
 from dtinterp.features.truth.assessment import TRUTH, TruthReport, TruthStudy, subspace, summary_of, truth_report
-from dtinterp.features.truth.recovery import item_directions
 from dtinterp.foundation.artefacts.codec import load, save
 from dtinterp.foundation.errors import UserError
+from dtinterp.subject.items import item_directions
 
 SITE = "hook_obs_embed"
 CONFIG = LabelConfig(min_firings=2)

@@ -8,8 +8,8 @@ from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.dictionary import Dictionary, reconstruct
 from dtinterp.dictionary.fit import of_directions
 from dtinterp.dictionary.kinds.baselines.items import Items
-from dtinterp.features.item_maps import block_of_item
-from dtinterp.features.truth.recovery import item_directions, item_rate, item_recovery
+from dtinterp.features.truth.recovery import item_recovery
+from dtinterp.subject.items import block_of_item, item_directions, item_rate
 
 D_MODEL = 24
 

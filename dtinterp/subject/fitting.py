@@ -1,4 +1,4 @@
-"""A subject and a site become rows to fit to, and these become dictionaries."""
+"""Fitting of dictionaries to the rows of a subject's training windows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,6 +8,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from dtinterp.activations.harvest import Activations, harvest_sites
+from dtinterp.activations.sites import OBSERVATION_EMBEDDING, check_site
 from dtinterp.activations.storage import load_harvest
 from dtinterp.dictionary.config import FitConfig, FitProgress, Watch
 from dtinterp.dictionary.dictionary import Dictionary
@@ -15,18 +16,21 @@ from dtinterp.dictionary.fit import SiteRows, fit_sites, of_directions
 from dtinterp.dictionary.kinds.baselines.items import Items
 from dtinterp.dictionary.rows.distinct import PART, DistinctRows, distinct_rows
 from dtinterp.dictionary.rows.table import check_rows
-from dtinterp.features.truth.recovery import item_directions, item_rate
 from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import progress
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.network.frames import ONE_HOT
+from dtinterp.subject.items import item_directions, item_rate
 from dtinterp.subject.subject import Subject
+
+N_WINDOWS = 4096
+"""Training windows that a dictionary learns, unless told otherwise."""
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """What a dictionary is fitted to."""
+class TrainingRows:
+    """Distinct rows of a site, to which dictionaries are fitted."""
 
     subject: Subject
     site: str
@@ -37,18 +41,18 @@ class Fitted:
     """the harvest on disk that the rows come from; empty where they come from the model itself"""
 
     @classmethod
-    def of(cls, subject: Subject, site: str, *, n_windows: int, seed: int) -> "Fitted":
+    def of(cls, subject: Subject, site: str, *, n_windows: int, seed: int) -> "TrainingRows":
         """Harvest the rows of training windows."""
         return cls.of_sites(subject, (site,), n_windows=n_windows, seed=seed)[0]
 
     @classmethod
-    def of_sites(cls, subject: Subject, sites: Sequence[str], *, n_windows: int, seed: int) -> "list[Fitted]":
+    def of_sites(cls, subject: Subject, sites: Sequence[str], *, n_windows: int, seed: int) -> "list[TrainingRows]":
         """Harvest the rows of training windows at several sites at once."""
         windows = subject.train_windows(n_windows, seed=seed)
         return [cls._at(subject, rows) for rows in harvest_sites(subject.model, windows, subject.items, sites)]
 
     @classmethod
-    def read(cls, subject: Subject, site: str, path: Path) -> "Fitted":
+    def read(cls, subject: Subject, site: str, path: Path) -> "TrainingRows":
         """Read the rows that `dtinterp harvest` wrote to `path`; of equal rows no more than one is held in memory.
 
         Raises `UserError` where they are of another model, other demonstrations, another site or held-out episodes, or
@@ -60,24 +64,44 @@ class Fitted:
         if rows.site != site:
             raise UserError(f"{path} holds rows of {rows.site!r}, and the site is {site!r}: give --site {rows.site}.")
         if source.config.get("side") != "train":
-            raise UserError(f"{path} holds rows of episodes that judge dictionaries: harvest with --side train.")
+            raise UserError(f"{path} holds rows of episodes that judge dictionaries: harvest with --split train.")
         return cls._at(subject, rows, (source,))
 
     @classmethod
-    def _at(cls, subject: Subject, rows: Activations, source: tuple[Artefact, ...] = ()) -> "Fitted":
+    def _at(cls, subject: Subject, rows: Activations, source: tuple[Artefact, ...] = ()) -> "TrainingRows":
         for part in rows.value.split(PART):  # before they are compared: what is no number equals nothing
             check_rows(part, rows.value.shape[1])
         frame_id = subject.trajectories.frame_id[rows.step].long()
         return cls(subject, rows.site, distinct_rows(rows.value), frame_id, source)
 
 
-def fit_to(fitted: Fitted, fits: Sequence[FitConfig], *, seed: int) -> list[Dictionary]:
-    """Fit all dictionaries to the distinct rows of one site: `fit_to_sites`."""
-    return fit_to_sites([fitted], fits, seed=seed)[0]
+def fit_dictionary(
+    subject: Subject,
+    site: str = OBSERVATION_EMBEDDING,
+    fit: FitConfig = FitConfig(),
+    *,
+    n_windows: int = N_WINDOWS,
+    seed: int = 0,
+) -> Dictionary:
+    """Fit one dictionary to the rows of `n_windows` training windows.
+
+    Raises `UserError` where the model has no such site.
+    """
+    check_site(subject.model, site)
+    return fit_dictionaries([TrainingRows.of(subject, site, n_windows=n_windows, seed=seed)], [fit], seed=seed)[0][0]
 
 
-def fit_to_sites(
-    fitted: Sequence[Fitted], fits: Sequence[FitConfig], *, seed: int, unfinished: Path | None = None
+def fit_like(dictionary: Dictionary, subject: Subject, *, n_windows: int, seed: int) -> Dictionary:
+    """Fit a dictionary of the same make to another subject, such as `subject.control`.
+
+    `n_windows` training windows are learnt, with as many steps as `FitConfig` has by default.
+    """
+    fit = FitConfig(dictionary.kind, width=dictionary.width, name=dictionary.name)
+    return fit_dictionary(subject, dictionary.site, fit, n_windows=n_windows, seed=seed)
+
+
+def fit_dictionaries(
+    fitted: Sequence[TrainingRows], fits: Sequence[FitConfig], *, seed: int, unfinished: Path | None = None
 ) -> list[list[Dictionary]]:
     """Fit all dictionaries to the distinct rows of each site, weighted by their counts, as one computation.
 
@@ -99,7 +123,7 @@ def fit_to_sites(
         return _marked(fitted, fit_sites(wanted, watch=Watch(show, unfinished)))
 
 
-def _marked(fitted: Sequence[Fitted], found: Sequence[Sequence[Dictionary]]) -> list[list[Dictionary]]:
+def _marked(fitted: Sequence[TrainingRows], found: Sequence[Sequence[Dictionary]]) -> list[list[Dictionary]]:
     """Note in each dictionary whether its rows are an untrained model's."""
     return [
         [replace(dictionary, of_untrained=each.subject.is_untrained) for dictionary in dictionaries]
@@ -107,7 +131,7 @@ def _marked(fitted: Sequence[Fitted], found: Sequence[Sequence[Dictionary]]) -> 
     ]
 
 
-def _items(fitted: Fitted, fits: Sequence[FitConfig]) -> list[Dictionary]:
+def _items(fitted: TrainingRows, fits: Sequence[FitConfig]) -> list[Dictionary]:
     model, items = fitted.subject.model, fitted.subject.items
     if model.cfg.n_items != ONE_HOT:
         raise UserError(

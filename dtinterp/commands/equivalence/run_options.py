@@ -1,4 +1,4 @@
-"""Long work on observations becomes a cache beside its artefact: gone on with when interrupted, spread if asked."""
+"""Options of long work on observations: who takes part, and which tables are written beside the artefact."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ from dtinterp.subject.subject import Subject
 
 
 @dataclass(frozen=True)
-class Handling:
+class RunOptions:
     """Who takes part, and what is written beside the artefact."""
 
     tables: Path | None = None
@@ -40,5 +40,15 @@ class Handling:
             write_tables(self.tables, tables)
 
 
-HERE_ALONE = Handling()
+@dataclass(frozen=True)
+class CertifyOptions(RunOptions):
+    """The same, and who plays beside the model."""
+
+    agent: Path | None = None
+    """folder of an agent that plays on the model's classes as the model does, in --n-episodes episodes; none without"""
+
+
+HERE = RunOptions()
 """No machines but this one, and no tables."""
+ALONE = CertifyOptions()
+"""The same, and no agent."""

@@ -5,9 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dtinterp.commands.dictionaries.fitting import Fitted
-from dtinterp.commands.dictionaries.held_out_rows import HeldOutRows
-from dtinterp.commands.dictionaries.scoring import Judging, concepts, score_on_held_out
 from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.frame_table import ABSENT, FrameTable
 from dtinterp.dictionary.config import FitConfig
@@ -15,6 +12,8 @@ from dtinterp.dictionary.fit import fit
 from dtinterp.dictionary.kinds.baselines.identity import Identity
 from dtinterp.dictionary.kinds.baselines.pca import Pca
 from dtinterp.interventions.returns import ActingConfig, decision_frames
+from dtinterp.interventions.scoring import HeldOutRows, Judging, concepts, score_on_held_out
+from dtinterp.subject.fitting import TrainingRows
 from dtinterp.subject.subject import open_subject
 from environments.graph.state_graph import state_graph
 from environments.vocabulary import CHANNELS
@@ -41,7 +40,7 @@ def _fit(held_out, kind):
 
 def test_a_card_does_not_depend_on_which_dictionary_came_before(held_out):
     subject = held_out.subject
-    fitted = Fitted.of(subject, SITE, n_windows=24, seed=0)
+    fitted = TrainingRows.of(subject, SITE, n_windows=24, seed=0)
     small, judging = _fit(held_out, Pca(3)), Judging(ACTING)
     fresh = replace(held_out)
     score_on_held_out(held_out, _fit(held_out, Identity()), judging, fitted=fitted, seed=0)
@@ -50,7 +49,7 @@ def test_a_card_does_not_depend_on_which_dictionary_came_before(held_out):
 
 
 def test_a_perfect_dictionary_behaves_as_the_model_itself(held_out):
-    fitted = Fitted.of(held_out.subject, SITE, n_windows=24, seed=0)
+    fitted = TrainingRows.of(held_out.subject, SITE, n_windows=24, seed=0)
     score = score_on_held_out(held_out, _fit(held_out, Identity()), Judging(ACTING), fitted=fitted, seed=0)
     assert score.spliced.kl.estimate == pytest.approx(0, abs=1e-6)
     assert score.acting is not None
@@ -62,7 +61,7 @@ def test_a_perfect_dictionary_behaves_as_the_model_itself(held_out):
 
 
 def test_rows_of_a_frame_that_the_fit_never_showed_are_judged_apart(held_out):
-    fitted = Fitted.of(held_out.subject, SITE, n_windows=24, seed=0)
+    fitted = TrainingRows.of(held_out.subject, SITE, n_windows=24, seed=0)
     shown = held_out.frame_id.mode().values
     without = replace(fitted, frame_id=fitted.frame_id[fitted.frame_id != shown])
     score = score_on_held_out(held_out, _fit(held_out, Pca(3)), Judging(ACTING), fitted=without, seed=0)

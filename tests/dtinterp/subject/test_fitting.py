@@ -5,11 +5,13 @@ import pytest
 import torch
 
 from dtinterp.activations.storage import HarvestSource, record_harvest
-from dtinterp.commands.dictionaries.fitting import Fitted, fit_to
 from dtinterp.dictionary.config import FitConfig
+from dtinterp.dictionary.dictionary import reconstruct
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.dictionary.kinds.baselines.items import Items
+from dtinterp.dictionary.storage import load_dictionary
 from dtinterp.foundation.errors import UserError
+from dtinterp.subject.fitting import TrainingRows, fit_dictionaries, fit_like
 from dtinterp.subject.subject import Subject, open_subject
 
 SITE = "blocks.0.hook_resid_mid"
@@ -28,7 +30,7 @@ def _recorded(subject: Subject, path: Path, *, site: str = SITE, side: str = "tr
 
 
 def test_the_rows_of_a_fit_are_distinct_and_know_their_frames(subject: Subject) -> None:
-    fitted = Fitted.of(subject, "hook_obs_embed", n_windows=24, seed=0)
+    fitted = TrainingRows.of(subject, "hook_obs_embed", n_windows=24, seed=0)
     windows = subject.train_windows(24, seed=0)
     assert torch.equal(fitted.frame_id, windows.frame_id[windows.mask])
     assert len(fitted.rows.value) == len(fitted.frame_id.unique())  # at the embedding a row is a frame
@@ -38,10 +40,10 @@ def test_the_rows_of_a_fit_are_distinct_and_know_their_frames(subject: Subject) 
 @pytest.mark.parametrize("kind", [TopK(2), Items(2)], ids=lambda kind: type(kind).__name__)
 def test_rows_on_disk_fit_as_the_same_rows_from_the_model(subject: Subject, tmp_path: Path, kind: TopK | Items) -> None:
     site = SITE if isinstance(kind, TopK) else "hook_obs_embed"
-    on_disk = Fitted.read(subject, site, _recorded(subject, tmp_path / "rows", site=site))
-    from_model = Fitted.of(subject, site, n_windows=24, seed=0)
+    on_disk = TrainingRows.read(subject, site, _recorded(subject, tmp_path / "rows", site=site))
+    from_model = TrainingRows.of(subject, site, n_windows=24, seed=0)
     fits = [FitConfig(kind, width=8, n_steps=5)]
-    (one,), (other,) = (fit_to(each, fits, seed=1) for each in (on_disk, from_model))
+    ((one,), (other,)) = fit_dictionaries([on_disk, from_model], fits, seed=1)
     assert torch.equal(on_disk.frame_id, from_model.frame_id)
     assert [each.path for each in on_disk.source] == [tmp_path / "rows"]
     assert one.tensors.keys() == other.tensors.keys()
@@ -52,11 +54,11 @@ def test_rows_on_disk_fit_as_the_same_rows_from_the_model(subject: Subject, tmp_
 def test_rows_that_do_not_belong_to_the_fit_are_refused(subject: Subject, tmp_path: Path) -> None:
     rows, judging = (_recorded(subject, tmp_path / side, side=side) for side in ("train", "held_out"))
     with pytest.raises(UserError, match=rf"holds rows of '{SITE}', and the site is 'hook_obs_embed': give --site"):
-        Fitted.read(subject, "hook_obs_embed", rows)
-    with pytest.raises(UserError, match="holds rows of episodes that judge dictionaries: harvest with --side train"):
-        Fitted.read(subject, SITE, judging)
+        TrainingRows.read(subject, "hook_obs_embed", rows)
+    with pytest.raises(UserError, match="holds rows of episodes that judge dictionaries: harvest with --split train"):
+        TrainingRows.read(subject, SITE, judging)
     with pytest.raises(UserError, match="holds rows of the trained model"):
-        Fitted.read(replace(subject, is_untrained=True), SITE, rows)
+        TrainingRows.read(replace(subject, is_untrained=True), SITE, rows)
 
 
 def test_rows_of_another_model_are_refused(subject: Subject, tmp_path: Path) -> None:
@@ -65,4 +67,17 @@ def test_rows_of_another_model_are_refused(subject: Subject, tmp_path: Path) -> 
     changed = replace(artefact, manifest=replace(artefact.manifest, seed=99))
     other = replace(subject, trained=replace(subject.trained, artefact=changed))
     with pytest.raises(UserError, match="was not made from"):
-        Fitted.read(other, SITE, rows)
+        TrainingRows.read(other, SITE, rows)
+
+
+def test_a_dictionary_of_the_control_is_of_the_same_make_and_fitted_to_the_untrained_model(
+    subject: Subject, small_study: Path
+) -> None:
+    like = load_dictionary(small_study / "dictionaries" / "topk-512-k4")
+    twin = fit_like(like, subject.control, n_windows=32, seed=0)
+    assert (twin.kind, twin.width, twin.site, twin.of_untrained) == (like.kind, like.width, like.site, True)
+    rows = subject.control.rows(twin.site, subject.train_windows(32, seed=0)).value
+    spread = (rows - rows.mean(dim=0)).square().sum()
+    error, without = ((rows - reconstruct(each, rows)).square().sum() / spread for each in (twin, like))
+    assert error < 0.1
+    assert error < without

@@ -1,0 +1,201 @@
+"""What a subject's model treats alike: its observations certified, screened, compared and explained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+from tyro.conf import Positional
+
+from dtinterp.agents.network import RecurrentActorCritic
+from dtinterp.demonstrations.goal_directed import tours
+from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.dictionary.dictionary import Dictionary
+from dtinterp.equivalence.behaviour.quotient import representatives
+from dtinterp.equivalence.certify import certify_inputs
+from dtinterp.equivalence.classes.verification import CertifyInputs
+from dtinterp.equivalence.compared_partitions import Certified
+from dtinterp.equivalence.exhaustive_contexts import plays
+from dtinterp.equivalence.explain.class_features import class_features, dimensions
+from dtinterp.equivalence.explain.distances import DISTANCES
+from dtinterp.equivalence.explain.distances.distance import compared_frames
+from dtinterp.equivalence.explain.explanations import ExplainedClasses, ExplainedPair
+from dtinterp.equivalence.explain.prediction import predict
+from dtinterp.equivalence.explain.similarity import learn_similarity
+from dtinterp.equivalence.explain.smallest_set import PairConfig, pair_in_contexts, smallest_set
+from dtinterp.equivalence.model_comparison import ModelComparisonConfig
+from dtinterp.equivalence.over_training import History, HistoryConfig, HistoryInputs, follow
+from dtinterp.equivalence.report import EquivalenceConfig, EquivalenceReport
+from dtinterp.equivalence.screen import ScreenConfig, Screening, screen_inputs
+from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.jobs.job_cache import NO_CACHE, JobCache
+from dtinterp.foundation.ranges import require_at_least, require_each_at_least, require_sensible
+from dtinterp.foundation.seeding import generator, numpy_generator
+from dtinterp.model.network.frames import encoded
+from dtinterp.model.network.transformer import DecisionTransformer
+from dtinterp.model.validation import validation_windows
+from dtinterp.subject.subject import Subject
+from environments.graph.state_graph import StateGraph
+
+
+def certify(
+    subject: Subject,
+    config: EquivalenceConfig = EquivalenceConfig(),
+    *,
+    cache: JobCache = NO_CACHE,
+    agent: RecurrentActorCritic | None = None,
+) -> EquivalenceReport:
+    """Certify which observations the model treats alike, an untrained model beside it as control.
+
+    An agent may play on the classes, too. Raises `UserError` where the config asks for all plays of a world whose
+    states cannot be enumerated.
+    """
+    inputs = replace(certify_inputs_of(subject, cache), agent=agent)
+    if config.is_enumerated:
+        graph = graph_for(subject, config.contexts)
+        inputs = moved_to(inputs, plays(graph, config, known=subject.table.frames))
+    return certify_inputs(inputs, config)
+
+
+def screen(subject: Subject, config: ScreenConfig = ScreenConfig(), *, cache: JobCache = NO_CACHE) -> Screening:
+    """Sort up to ten thousand observations into classes, in held-out steps or on tours of the world."""
+    inputs = certify_inputs_of(subject, cache)
+    if config.contexts != "held-out":
+        graph, rng = graph_for(subject, config.contexts), numpy_generator(config.seed, "screen/tours")
+        inputs = moved_to(inputs, tours(graph, n_tours=config.n_tours, generator=rng))
+    return screen_inputs(inputs, config)
+
+
+def follow_classes(
+    subject: Subject,
+    models: Mapping[int, DecisionTransformer],
+    config: HistoryConfig = HistoryConfig(),
+    *,
+    cache: JobCache = NO_CACHE,
+) -> History:
+    """Follow the classes through a training: its models by their steps, before the first an untrained one."""
+    windows = validation_windows(subject.trajectories, subject.split, subject.training)
+    inputs = HistoryInputs(subject.trajectories, subject.split.held_out, subject.items, windows)
+    return follow({0: subject.untrained, **models}, inputs, config, cache=cache)
+
+
+def certified(
+    subject: Subject, report: EquivalenceReport, config: ModelComparisonConfig, dictionary: Dictionary | None = None
+) -> Certified:
+    """Return a model with its classes as `compare_models` holds it against others."""
+    return Certified(
+        name=subject.trained.artefact.name,
+        model=subject.model,
+        untrained=subject.untrained,
+        report=report,
+        items=subject.items,
+        windows=subject.held_out_windows(config.n_windows, seed=config.seed),
+        dictionary=dictionary,
+    )
+
+
+@dataclass(frozen=True)
+class ExplainPairConfig:
+    """Which two observations, and how they are explained."""
+
+    pair: Positional[tuple[int, int]]
+    """the two observations, as rows of the demonstrations' frame table"""
+    search: PairConfig = field(default_factory=PairConfig)
+    """contexts, epsilon and how far to search"""
+
+    def __post_init__(self) -> None:
+        """Refuse one observation given twice, and what is no row."""
+        require_sensible(self)
+        require_each_at_least(self, 0, "pair")
+        if self.pair[0] == self.pair[1]:
+            raise UserError(f"frame {self.pair[0]} is given twice, expected two: nothing keeps it from itself.")
+
+
+def explain_pair(subject: Subject, dictionary: Dictionary, config: ExplainPairConfig) -> ExplainedPair:
+    """Find the fewest features whose exchange makes two observations interchangeable, in held-out contexts.
+
+    Raises `UserError` for frames that are not in the demonstrations' table, or never held out.
+    """
+    pair, search = _in_table(config.pair, len(subject.items)), config.search
+    ready = pair_in_contexts(
+        subject.model,
+        subject.trajectories,
+        subject.split.held_out,
+        items=subject.items,
+        pair=pair,
+        config=search,
+    )
+    found = smallest_set(ready, dictionary, search, generator(search.seed, "pair/controls"))
+    return ExplainedPair(config.pair, search, found, dictionary.name)
+
+
+@dataclass(frozen=True)
+class ExplainClassesConfig:
+    """How features are held against certified classes."""
+
+    n_draws: int = 200
+    """resamples of the frames for intervals, and relabellings of them for p-values"""
+    n_splits: int = 20
+    """random halves of the frames that similarities are learned on"""
+    seed: int = 0
+    """seed of all of them"""
+
+    def __post_init__(self) -> None:
+        """Refuse nothing drawn."""
+        require_at_least(self, 1, "n_draws", "n_splits")
+        require_sensible(self)
+
+
+def explain_classes(
+    subject: Subject,
+    report: EquivalenceReport,
+    dictionary: Dictionary,
+    config: ExplainClassesConfig = ExplainClassesConfig(),
+) -> ExplainedClasses:
+    """Say what members of each class share, and how well features tell which observations are interchangeable."""
+    relation = report.relation
+    frames = compared_frames(subject.model, subject.items, report.chosen.frame_id, dictionary)
+    distances = [distance(frames) for distance in DISTANCES]
+    rng = numpy_generator(config.seed, "explanation/controls")
+    epsilon, codes = report.config.epsilon, frames.codes()
+    return ExplainedClasses(
+        predictions=predict(relation, distances, epsilon=epsilon, n_draws=config.n_draws, generator=rng),
+        learned=learn_similarity(
+            (relation.maximum <= epsilon).numpy(),
+            codes.double().numpy(),
+            beside={each.name: each.maximum.double().numpy() for each in distances},
+            n_splits=config.n_splits,
+            generator=rng,
+        ),
+        dimensions=dimensions(frames.embedding, representatives(report.partition, relation).tolist()),
+        classes=class_features(report.partition, codes),
+        dictionary=dictionary.name,
+    )
+
+
+def certify_inputs_of(subject: Subject, cache: JobCache = NO_CACHE) -> CertifyInputs:
+    """Return a subject's model and held-out steps, an untrained model beside it as control."""
+    held_out = subject.split.held_out
+    return CertifyInputs(subject.model, subject.untrained, subject.trajectories, held_out, subject.items, cache)
+
+
+def moved_to(inputs: CertifyInputs, trajectories: Trajectories) -> CertifyInputs:
+    """Return the same models on all steps of other trajectories."""
+    steps, items = torch.arange(trajectories.n_steps), encoded(trajectories.frames, inputs.model.cfg.n_items)
+    return replace(inputs, trajectories=trajectories, steps=steps, items=items)
+
+
+def graph_for(subject: Subject, contexts: str) -> StateGraph:
+    """Return the subject's world; raises `UserError` where it cannot be enumerated, as `contexts` demands."""
+    if subject.graph is None:
+        env_id = subject.trajectories.env_id
+        raise UserError(f"contexts is {contexts}, but the states of {env_id} cannot be enumerated: give held-out.")
+    return subject.graph
+
+
+def _in_table(pair: Sequence[int], n_frames: int) -> Int64[Tensor, " 2"]:
+    for frame in pair:
+        if not 0 <= frame < n_frames:
+            raise UserError(f"frame {frame} is not in the table of {n_frames} frames: choose from 0 to {n_frames - 1}.")
+    return torch.tensor(pair)
