@@ -9,8 +9,7 @@ from pydantic import TypeAdapter
 
 from app.shelf import Shelf, Shelved, is_as_shelved, shelve
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
-from dtinterp.demonstrations.storage import KIND as DEMONSTRATIONS
-from dtinterp.demonstrations.storage import load_trajectories
+from dtinterp.demonstrations.storage import TRAJECTORIES, load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
@@ -24,8 +23,7 @@ from dtinterp.foundation.artefacts.artefact import Artefact, read_artefact, requ
 from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.config import ModelConfig
-from dtinterp.model.storage import KIND as MODEL
-from dtinterp.model.storage import PUBLISHED
+from dtinterp.model.storage import MODEL, PUBLISHED
 
 TRIES = 5
 """How often a study is looked for again that was replaced while it was read."""
@@ -109,8 +107,8 @@ def studies(shelf: Shelf) -> Mapping[str, Study]:
         parents = {
             by_digest[digest].kind: by_digest[digest] for digest in entry.parents.values() if digest in by_digest
         }
-        if parents.keys() >= {MODEL, DEMONSTRATIONS}:
-            name = parents[MODEL].path.name
+        if parents.keys() >= {MODEL.name, TRAJECTORIES.name}:
+            name = parents[MODEL.name].path.name
             found[f"{name} ({entry.path})" if name in found else name] = _study(entry, parents, shelf.artefacts)
     return found
 
@@ -205,7 +203,7 @@ def _require_as_shelved(part: Shelved) -> None:
 
 
 def _load_model(path: Path) -> Artefact:
-    artefact = read_artefact(path, kind=MODEL)
+    artefact = read_artefact(path, kind=MODEL.name)
     TypeAdapter(ModelConfig).validate_python(artefact.config["model"])  # so that what reads it later need not doubt it
     return artefact
 
@@ -221,10 +219,10 @@ def _study(entry: Shelved, parents: Mapping[str, Shelved], shelf: Sequence[Shelv
 
     return Study(
         equivalence=entry,
-        model=parents[MODEL],
-        demonstrations=parents[DEMONSTRATIONS],
-        dictionaries=of((DICTIONARY,), parents[MODEL]),
-        labels=of(LABELS.names, parents[MODEL]),
+        model=parents[MODEL.name],
+        demonstrations=parents[TRAJECTORIES.name],
+        dictionaries=of((DICTIONARY,), parents[MODEL.name]),
+        labels=of(LABELS.names, parents[MODEL.name]),
         comparison=next(iter(of(MODEL_COMPARISON.names, entry)), None),
     )
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.agents.config import AgentConfig
-from dtinterp.agents.storage import KIND as AGENT_KIND
+from dtinterp.agents.storage import AGENT as AGENT_KIND
 from dtinterp.commands.data.collect import CollectConfig, collect
 from dtinterp.commands.data.train_agent import train_agent
 from dtinterp.commands.dictionaries.fit_dictionary import DictionaryConfig, fit_dictionary
@@ -25,7 +25,7 @@ from dtinterp.commands.features.label import label
 from dtinterp.commands.models.train_model import train_model
 from dtinterp.commands.once import Record, open_record
 from dtinterp.commands.report import Sources, refuse_page, report, write_sources
-from dtinterp.demonstrations.storage import KIND as DATA_KIND
+from dtinterp.demonstrations.storage import TRAJECTORIES
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds.autoencoders.l1 import L1
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
@@ -44,7 +44,7 @@ from dtinterp.interventions.compare_features import CompareConfig
 from dtinterp.interventions.dictionary_comparison import DictionaryComparisonConfig
 from dtinterp.interventions.instruction_flip.specification import read_specification
 from dtinterp.model.config import ModelConfig, TrainConfig
-from dtinterp.model.storage import KIND as MODEL_KIND
+from dtinterp.model.storage import MODEL as MODEL_KIND
 
 EXPERIMENT = shipped("experiments/instruction-flip/experiment.yaml")
 TRAINING = {
@@ -236,9 +236,9 @@ def _require_paths(config: StudyConfig) -> None:
     read_specification(EXPERIMENT)
     if not config.from_scratch:
         base = _shipped(config)
-        for kind, path in ((AGENT_KIND, base.agent), (DATA_KIND, base.demonstrations), (MODEL_KIND, base.model)):
+        for kind, path in ((AGENT_KIND, base.agent), (TRAJECTORIES, base.demonstrations), (MODEL_KIND, base.model)):
             require_shipped(path, option="--from-scratch")
-            read_artefact(path, kind=kind)
+            read_artefact(path, kind=kind.name)
 
 
 def _shipped(config: StudyConfig) -> Foundations:

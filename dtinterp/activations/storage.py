@@ -1,4 +1,4 @@
-"""Rows become an artefact as they are harvested, and back; they were never in memory as a whole."""
+"""Storage of harvested rows, written as they come: they are never in memory as a whole."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
@@ -11,13 +11,13 @@ from torch import Tensor
 
 from dtinterp.activations.harvest import Activations, harvested
 from dtinterp.dataset.windows import Windows
-from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Content, drafted, read_artefact, require_made_from
+from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Content, drafted, require_made_from
+from dtinterp.foundation.artefacts.codec import ArtefactKind, read
 from dtinterp.foundation.artefacts.growing import GrowingTensor
-from dtinterp.foundation.artefacts.soundness import understood
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.storage import TrainedModel
 
-KIND = "activations"
+ACTIVATIONS = ArtefactKind("activations", Activations)
 VALUE = "value"
 COLUMN_TYPES = {VALUE: torch.float32, "step": torch.int64, "slot": torch.int64}
 
@@ -44,21 +44,19 @@ def record_harvest(
     """
     with drafted(path, replace=replace) as draft:
         n_rows = _grow(draft.folder, harvested(source.trained.model, source.windows, source.items, site))
-        content = Content(KIND, {**settings, "site": site}, tensors={}, metrics={"n_rows": n_rows})
+        content = Content(ACTIVATIONS.name, {**settings, "site": site}, tensors={}, metrics={"n_rows": n_rows})
         return draft.finish(content, parents=(source.trained.artefact, source.demonstrations), seed=seed)
 
 
-@understood(KIND)
 def load_harvest(path: Path, *, parents: Sequence[Artefact] = ()) -> tuple[Activations, Artefact]:
     """Map rows and read their artefact; check that they were made from each of `parents`.
 
     Raises `UserError` where there are none, damaged ones, or rows of another parent.
     """
-    artefact = read_artefact(path, kind=KIND)
+    rows, artefact = read(path, ACTIVATIONS)
     for parent in parents:
         require_made_from(artefact, parent)
-    columns = {name: artefact.tensors[name] for name in COLUMN_TYPES}
-    return Activations(**columns, site=str(artefact.config["site"])), artefact
+    return rows, artefact
 
 
 def _grow(folder: Path, parts: Iterator[Activations]) -> int:

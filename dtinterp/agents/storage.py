@@ -1,4 +1,4 @@
-"""An agent becomes an artefact and back."""
+"""Storage of agents: the weights of a network, how it was trained, and how it fares."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,12 +9,12 @@ from pydantic import PositiveInt
 
 from dtinterp.agents.config import AgentConfig
 from dtinterp.agents.network import RecurrentActorCritic
-from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Content, read_artefact, write_artefact
-from dtinterp.foundation.artefacts.soundness import settings_of, understood
+from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Content, write_artefact
+from dtinterp.foundation.artefacts.codec import ArtefactKind, Beside, load
+from dtinterp.foundation.artefacts.soundness import settings_of
 from dtinterp.foundation.devices import device_of
 from dtinterp.foundation.errors import UserError
 
-KIND = "agent"
 AGAIN = "train it again"
 LARGEST = 2**24
 """Of any size in a config; larger ones are larger than any memory."""
@@ -41,26 +41,43 @@ def save_agent(
     replace: bool = False,
 ) -> Artefact:
     """Write the network, how it was trained, the agent that it began as if it did, and how it fares."""
-    shape = {"n_items": network.embed.in_features, "n_actions": network.policy_head.out_features}
-    device = device_of(config.device).type
-    content = Content(KIND, {"training": asdict(config), "shape": shape}, network.state_dict(), metrics, device)
+    written = _written(network, config)
+    content = Content(AGENT.name, written.config, written.tensors, metrics, written.device)
     parents = () if start is None else (start.artefact,)
     return write_artefact(path, content, parents=parents, seed=config.seed, replace=replace)
 
 
-@understood(KIND)
 def load_agent(path: Path) -> TrainedAgent:
     """Read an agent.
 
     Raises `UserError` where it is missing, damaged, or no agent, or has weights that are not those of its shape.
     """
-    artefact = read_artefact(path, kind=KIND)
-    settings = settings_of(_Settings, artefact.config, str(path), advice=AGAIN)
-    if _weight_shapes(settings, path) != {name: tuple(tensor.shape) for name, tensor in artefact.tensors.items()}:
-        raise UserError(f"{path} does not have the weights of the shape that it says: {AGAIN}.")
-    network = settings.network()
-    network.load_state_dict(dict(artefact.tensors))
-    return TrainedAgent(network.eval(), settings.training, artefact)
+    return load(path, AGENT)
+
+
+class _AgentKind(ArtefactKind[TrainedAgent]):
+    def encode(self, value: TrainedAgent) -> Beside:
+        """Return the weights, and the settings that tell their shapes."""
+        return _written(value.network, value.config)
+
+    def decode(self, artefact: Artefact) -> TrainedAgent:
+        """Build the network once its weights are known to be those of its shape."""
+        path = artefact.path
+        settings = settings_of(_Settings, artefact.config, str(path), advice=AGAIN)
+        if _weight_shapes(settings, path) != {name: tuple(tensor.shape) for name, tensor in artefact.tensors.items()}:
+            raise UserError(f"{path} does not have the weights of the shape that it says: {AGAIN}.")
+        network = settings.network()
+        network.load_state_dict(dict(artefact.tensors))
+        return TrainedAgent(network.eval(), settings.training, artefact)
+
+
+AGENT = _AgentKind("agent", TrainedAgent)
+
+
+def _written(network: RecurrentActorCritic, config: AgentConfig) -> Beside:
+    shape = {"n_items": network.embed.in_features, "n_actions": network.policy_head.out_features}
+    settings = {"training": asdict(config), "shape": shape}
+    return Beside(settings, tensors=network.state_dict(), device=device_of(config.device).type)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from dtinterp.agents.storage import KIND as AGENT
+from dtinterp.agents.storage import AGENT
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
 from dtinterp.dictionary.storage import load_dictionary, load_score
@@ -91,7 +91,7 @@ def load_results(sources: Sources) -> StudyResults:
     trained = load_model(sources.model, parent=demonstrations)
     model = trained.artefact
     opened: list[Result[object]] = [
-        Result(None, read_artefact(sources.agent, kind=AGENT)),
+        Result(None, read_artefact(sources.agent, kind=AGENT.name)),
         Result(trajectories, demonstrations),
         Result(trained.config.model, model),
         *(_dictionary(path, model) for path in sources.dictionaries),

@@ -1,35 +1,24 @@
-"""Trajectories become an artefact, in one go or as they are collected, and back."""
+"""Storage of trajectories, written in one go or as they are collected."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
+from dataclasses import replace as replace_parts
 from pathlib import Path
 
 import torch
-from pydantic import TypeAdapter
 from safetensors.torch import load_file
 from torch import Tensor
 
 from dtinterp.agents.policy import MemoryT
 from dtinterp.demonstrations.collect import COLUMNS, Collection
 from dtinterp.demonstrations.quality import quality
-from dtinterp.demonstrations.trajectories import Mixture, Trajectories, require_codes
-from dtinterp.foundation.artefacts.artefact import (
-    JSON,
-    Artefact,
-    Content,
-    Draft,
-    drafted,
-    read_artefact,
-    write_artefact,
-)
+from dtinterp.demonstrations.trajectories import Trajectories, require_codes
+from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Draft, drafted
+from dtinterp.foundation.artefacts.codec import ArtefactKind, Beside, content_of, read, save
 from dtinterp.foundation.artefacts.growing import GrowingTensor
-from dtinterp.foundation.artefacts.soundness import understood
 from dtinterp.foundation.jobs.interruption import noted_interruption
 
-KIND = "demonstrations"
-ENV_IDS, WORLD = "env_ids", "world"
-"""Where an artefact has the worlds of a mixture, and the world of each of its episodes."""
 TABLES = ("frames", "fact_table")
 """What the columns point into."""
 COLUMN_TYPES = {
@@ -41,6 +30,27 @@ COLUMN_TYPES = {
     "terminated": torch.bool,
     "sampler": torch.int8,
 }
+
+
+def _measured(trajectories: Trajectories) -> Beside:
+    """Return their quality, and what a step takes on disk."""
+    stored = sum(getattr(trajectories, name).nbytes for name in (*TABLES, *COLUMNS))
+    return Beside(metrics={**asdict(quality(trajectories)), "bytes_per_step": round(stored / trajectories.n_steps, 2)})
+
+
+def _coded(trajectories: Trajectories) -> Trajectories:
+    require_codes(trajectories.frames)
+    return trajectories
+
+
+TRAJECTORIES = ArtefactKind(
+    "demonstrations",
+    Trajectories,
+    places={"mixture": "config"},
+    tensors={"mixture": ""},
+    beside=_measured,
+    checked=_coded,
+)
 
 
 def save_trajectories(
@@ -57,17 +67,9 @@ def save_trajectories(
     `parent` is the agent that they were collected from, or the demonstrations that they were joined from; None where
     they come from elsewhere, and `origin` says whence.
     """
-    tensors = {name: getattr(trajectories, name) for name in (*TABLES, *COLUMNS)}
-    if trajectories.mixture is not None:
-        tensors[WORLD] = trajectories.mixture.world
-    content = Content(
-        KIND,
-        _config(trajectories),
-        tensors,
-        {**_metrics(trajectories), **({} if origin is None else {"origin": origin})},
-    )
     parents = () if parent is None else (parent,) if isinstance(parent, Artefact) else parent
-    return write_artefact(path, content, parents=parents, seed=seed, replace=replace)
+    beside = Beside(metrics={} if origin is None else {"origin": origin})
+    return save(path, trajectories, parents=parents, seed=seed, replace=replace, beside=beside)
 
 
 def record_trajectories(
@@ -87,10 +89,10 @@ def record_trajectories(
     with drafted(path, replace=replace) as draft:
         trajectories = collection.trajectories(_grown(draft, collection, generator))
         is_complete = collection.n_steps_taken == collection.n_steps_asked
-        counts = {"complete": is_complete, "n_steps_asked": collection.n_steps_asked}
-        tables = {name: getattr(trajectories, name) for name in TABLES}
-        content = Content(KIND, _config(trajectories), tensors=tables, metrics={**_metrics(trajectories), **counts})
-        artefact = draft.finish(content, parents=(parent,), seed=seed)
+        counts = Beside(metrics={"complete": is_complete, "n_steps_asked": collection.n_steps_asked})
+        content = content_of(trajectories, counts)
+        tables = {name: content.tensors[name] for name in TABLES}  # the columns are there already
+        artefact = draft.finish(replace_parts(content, tensors=tables), parents=(parent,), seed=seed)
     if not is_complete:
         raise KeyboardInterrupt(
             f"interrupted; {path} keeps the {trajectories.n_steps} steps of whole episodes that there were of the "
@@ -99,29 +101,9 @@ def record_trajectories(
     return artefact
 
 
-@understood(KIND)
 def load_trajectories(path: Path) -> tuple[Trajectories, Artefact]:
     """Map trajectories and read their artefact. Raises `UserError` where there are none, or damaged ones."""
-    artefact = read_artefact(path, kind=KIND)
-    settings = TypeAdapter(_Settings).validate_python(artefact.config)
-    tensors = {name: artefact.tensors[name] for name in (*TABLES, *COLUMNS)}
-    env_ids = TypeAdapter(tuple[str, ...]).validate_python(artefact.config.get(ENV_IDS, ()))
-    mixture = Mixture(env_ids, artefact.tensors[WORLD]) if env_ids else None
-    require_codes(tensors["frames"])
-    return Trajectories(**{**vars(settings), **tensors, "mixture": mixture}), artefact
-
-
-def n_bytes(tensors: Mapping[str, Tensor]) -> int:
-    """Return what the tensors take on disk."""
-    return sum(tensor.nbytes for tensor in tensors.values())
-
-
-@dataclass(frozen=True)
-class _Settings:
-    env_id: str
-    max_steps: int
-    fact_names: tuple[str, ...]
-    samplers: tuple[str, ...]
+    return read(path, TRAJECTORIES)
 
 
 def _grown(draft: Draft, collection: Collection[MemoryT], generator: torch.Generator) -> Mapping[str, Tensor]:
@@ -136,13 +118,3 @@ def _grown(draft: Draft, collection: Collection[MemoryT], generator: torch.Gener
     if interruption.is_asked and columns[-1].n_rows == 0:
         raise KeyboardInterrupt("interrupted before any episode ended; nothing was kept.")
     return {column.name: load_file(column.file)[column.name] for column in columns}
-
-
-def _config(trajectories: Trajectories) -> Mapping[str, JSON]:
-    settings = {field.name: getattr(trajectories, field.name) for field in fields(_Settings)}
-    return settings if trajectories.mixture is None else {**settings, ENV_IDS: list(trajectories.env_ids)}
-
-
-def _metrics(trajectories: Trajectories) -> Mapping[str, JSON]:
-    stored = n_bytes({name: getattr(trajectories, name) for name in (*TABLES, *COLUMNS)})
-    return {**asdict(quality(trajectories)), "bytes_per_step": round(stored / trajectories.n_steps, 2)}

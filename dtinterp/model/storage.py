@@ -1,4 +1,4 @@
-"""A decision transformer becomes an artefact and back."""
+"""Storage of decision transformers, trained here or imported."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -6,15 +6,15 @@ from pathlib import Path
 
 import torch
 
-from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Content, read_artefact, write_artefact
-from dtinterp.foundation.artefacts.soundness import settings_of, understood
+from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Content, write_artefact
+from dtinterp.foundation.artefacts.codec import ArtefactKind, Beside, load
+from dtinterp.foundation.artefacts.soundness import settings_of
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.config import ModelConfig, TrainConfig
 from dtinterp.model.network.shapes import weight_shapes
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.published import Published
 
-KIND = "model"
 SHAPE, PUBLISHED = "model", "published"
 """Where an artefact's config has the model's shape, and the settings of one that was imported."""
 AGAIN = "make it again"
@@ -31,7 +31,7 @@ def save_model(
     replace: bool = False,
 ) -> Artefact:
     """Write a model trained on the demonstrations `parent`."""
-    content = Content(KIND, asdict(config), model.state_dict(), metrics, device=model.W_obs.device.type)
+    content = Content(MODEL.name, asdict(config), model.state_dict(), metrics, device=model.W_obs.device.type)
     return write_artefact(path, content, parents=(parent,), seed=config.seed, replace=replace)
 
 
@@ -39,7 +39,7 @@ def save_published(path: Path, published: Published, *, replace: bool = False) -
     """Write a model that was trained elsewhere: it has no parent, and its own settings stand beside its shape."""
     model = published.model
     content = Content(
-        KIND,
+        MODEL.name,
         {SHAPE: asdict(model.cfg), PUBLISHED: published.settings},
         model.state_dict(),
         {"n_parameters": model.n_parameters, "imported_sha256": published.sha256},
@@ -92,27 +92,41 @@ class _Imported:
     environment_config: _World = field(default_factory=_World)
 
 
-@understood(KIND)
+class _ModelKind(ArtefactKind[TrainedModel]):
+    def encode(self, value: TrainedModel) -> Beside:
+        """Return the weights, and how they were trained or what was imported with them."""
+        model, training = value.model, value.training
+        imported = {SHAPE: asdict(model.cfg), PUBLISHED: value.artefact.config.get(PUBLISHED)}
+        settings = imported if training is None else asdict(training)
+        return Beside(settings, tensors=model.state_dict(), device=model.W_obs.device.type)
+
+    def decode(self, artefact: Artefact) -> TrainedModel:
+        """Build the model once its weights are known to be those of its shape."""
+        path, settings = artefact.path, artefact.config.get(SHAPE)
+        strangers = sorted(settings.keys() - _OPTIONS) if isinstance(settings, Mapping) else ["no shape"]
+        if strangers:
+            raise UserError(f"{path} has {', '.join(strangers)}, which this version cannot read: use a newer one.")
+        is_ours = PUBLISHED not in artefact.config
+        training = settings_of(TrainConfig, artefact.config, str(path), advice=AGAIN) if is_ours else None
+        shape = settings_of(ModelConfig, settings, str(path), advice=AGAIN)
+        found = {name: tuple(tensor.shape) for name, tensor in artefact.tensors.items()}
+        if weight_shapes(shape, path, n_weights=len(found)) != found:
+            raise UserError(f"{path} does not have the weights of the shape that it says: {AGAIN}.")
+        model = DecisionTransformer(shape, torch.Generator())
+        model.load_state_dict(dict(artefact.tensors))
+        return TrainedModel(model.eval(), training, artefact)
+
+
+MODEL = _ModelKind("model", TrainedModel)
+
+
 def load_model(path: Path, *, parent: Artefact | None = None) -> TrainedModel:
     """Read a model; with `parent`, check that it was trained on just those demonstrations.
 
     Raises `UserError` where it is missing or damaged, of other demonstrations, has options that this version does not
     know, or weights that are not those of its shape.
     """
-    artefact = read_artefact(path, kind=KIND, parent=parent)
-    settings = artefact.config.get(SHAPE)
-    strangers = sorted(settings.keys() - _OPTIONS) if isinstance(settings, Mapping) else ["no shape"]
-    if strangers:
-        raise UserError(f"{path} has {', '.join(strangers)}, which this version cannot read: use a newer one.")
-    is_ours = PUBLISHED not in artefact.config
-    training = settings_of(TrainConfig, artefact.config, str(path), advice=AGAIN) if is_ours else None
-    shape = settings_of(ModelConfig, settings, str(path), advice=AGAIN)
-    found = {name: tuple(tensor.shape) for name, tensor in artefact.tensors.items()}
-    if weight_shapes(shape, path, n_weights=len(found)) != found:
-        raise UserError(f"{path} does not have the weights of the shape that it says: {AGAIN}.")
-    model = DecisionTransformer(shape, torch.Generator())
-    model.load_state_dict(dict(artefact.tensors))
-    return TrainedModel(model.eval(), training, artefact)
+    return load(path, MODEL, parent=parent)
 
 
 def untrained_twin(config: TrainConfig, *, draw: int) -> DecisionTransformer:

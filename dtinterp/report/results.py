@@ -7,8 +7,7 @@ from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter
 
-from dtinterp.agents.storage import KIND as AGENT
-from dtinterp.agents.storage import TRAINING
+from dtinterp.agents.storage import AGENT, TRAINING
 from dtinterp.demonstrations.evaluate import Evaluation
 from dtinterp.demonstrations.quality import Quality, quality
 from dtinterp.demonstrations.trajectories import Trajectories
@@ -119,7 +118,7 @@ class StudyResults:
     @cached_property
     def agent(self) -> Result[object]:
         """The demonstrator."""
-        return next(each for each in self.opened if each.artefact.manifest.kind == AGENT)
+        return next(each for each in self.opened if each.artefact.manifest.kind == AGENT.name)
 
     def described(self, table: FeatureTable) -> ScoredDictionary:
         """Return the dictionary whose features a table describes; raises `UserError` where it is not there."""

@@ -31,6 +31,10 @@ from dtinterp.foundation.errors import UserError
 
 ValueT = TypeVar("ValueT")
 MODULES: Mapping[str, str] = {
+    "agent": "dtinterp.agents.storage",
+    "demonstrations": "dtinterp.demonstrations.storage",
+    "model": "dtinterp.model.storage",
+    "activations": "dtinterp.activations.storage",
     "features": "dtinterp.features.table",
     "labels": "dtinterp.features.labels.table",
     "truth": "dtinterp.features.truth.assessment",

@@ -9,7 +9,7 @@ from dtinterp.foundation.artefacts.artefact import Artefact, read_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.config import TrainConfig
 from dtinterp.model.network.transformer import DecisionTransformer
-from dtinterp.model.storage import KIND, load_model, save_model
+from dtinterp.model.storage import MODEL, load_model, save_model
 from dtinterp.model.validation import Validation
 
 BEST = "best"
@@ -54,7 +54,7 @@ class CheckpointFolder:
     def _lowest_loss(self, *, before: int) -> float:
         if not (self.path / BEST).exists():
             return float("inf")
-        kept = TypeAdapter(_Kept).validate_python(read_artefact(self.path / BEST, kind=KIND).manifest.metrics)
+        kept = TypeAdapter(_Kept).validate_python(read_artefact(self.path / BEST, kind=MODEL.name).manifest.metrics)
         return kept.loss if kept.step < before else float("inf")
 
     def _write(self, name: str, model: DecisionTransformer, metrics: dict[str, int | float]) -> None:
