@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from dtinterp.dictionary.evaluation.acceptance import verdict_of
 from dtinterp.dictionary.evaluation.behaviour import AtDecisions
-from dtinterp.dictionary.evaluation.score import DictionaryScore
+from dtinterp.dictionary.evaluation.map_card import load_map_card
+from dtinterp.dictionary.evaluation.score import DictionaryScore, verdict_of
 from dtinterp.dictionary.storage import load_score
-from dtinterp.dictionary.transcoders.map_card import load_map_card
 from dtinterp.features.truth.assessment import TruthStudy, summary_of
 from dtinterp.features.truth.recovery import ItemRecovery
 

@@ -6,8 +6,7 @@ from functools import cache
 
 import pandas as pd
 
-from dtinterp.dictionary.evaluation.acceptance import verdict_of
-from dtinterp.dictionary.evaluation.score import DictionaryScore
+from dtinterp.dictionary.evaluation.score import DictionaryScore, verdict_of
 from dtinterp.dictionary.storage import load_score
 from tables.cells import interval, side_by_side, written
 from tables.shelf import COMPARISONS, LARGEST, SITES, STUDIES, measured

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import get_args
 
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.evaluation.acceptance import judge, verdict_of
-from dtinterp.dictionary.evaluation.criteria import AcceptanceCriteria
-from dtinterp.dictionary.evaluation.score import DictionaryScore
+from dtinterp.dictionary.evaluation.acceptance import AcceptanceCriteria
+from dtinterp.dictionary.evaluation.score import DictionaryScore, judge, verdict_of
 from dtinterp.dictionary.kinds import Kind
 from dtinterp.dictionary.stored import AGAIN, kind_of, require_parts
 from dtinterp.foundation.artefacts.artefact import JSON, Artefact, Content, read_artefact, write_artefact

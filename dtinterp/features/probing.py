@@ -9,8 +9,8 @@ from torch import Tensor
 
 from dtinterp.activations.sites import check_site, stream_sites
 from dtinterp.dataset.windows import Windows
-from dtinterp.dictionary.evaluation.card import is_among
 from dtinterp.dictionary.evaluation.probes import Probe, one_each, probe_facts
+from dtinterp.dictionary.evaluation.reconstruction import is_among
 from dtinterp.dictionary.rows.distinct import distinct_rows
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_at_least, require_sensible

@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
-from dtinterp.dictionary.dictionary import Dictionary, decode, encode
+from dtinterp.dictionary.dictionary import Dictionary, encode
+from dtinterp.dictionary.evaluation.reconstruction import Reconstruction
 from dtinterp.foundation.errors import UserError
 
 OUTLYING = 1.5
@@ -59,12 +60,11 @@ class TokenErrors:
 
 def token_errors(dictionary: Dictionary, rows: Float32[Tensor, "row d_model"]) -> TokenErrors:
     """Return the error of each row and how many features it uses. Raises `UserError` where all rows are the same."""
-    codes = encode(dictionary, rows)
-    spread = (rows - rows.mean(dim=0)).double().square().sum(dim=1).mean()
+    found = Reconstruction.by(dictionary, rows, rows).errors
+    spread = found["spread"].mean()
     if spread <= 0:
         raise UserError(f"all {len(rows)} rows are the same, so there is no variance to explain: harvest more windows.")
-    error = (rows - decode(dictionary, codes)).double().square().sum(dim=1) / spread
-    return TokenErrors(error.float(), codes.n_active)
+    return TokenErrors((found["error"] / spread).float(), found["active"])
 
 
 @dataclass(frozen=True)

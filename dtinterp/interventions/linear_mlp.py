@@ -14,6 +14,7 @@ from dtinterp.activations.mlps import MlpSplice, harvest_mlp, real_observations
 from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.config import MapConfig
 from dtinterp.dictionary.dictionary import RowMap, reconstruct
+from dtinterp.dictionary.evaluation.reconstruction import Reconstruction
 from dtinterp.dictionary.fit import fit_map
 from dtinterp.dictionary.kinds.maps.linear import Linear
 from dtinterp.dictionary.rows.table import Pairs
@@ -61,9 +62,7 @@ def linear_mlp(
     rows = harvest_mlp(model, windows, items, layer, at=real_observations)
     pairs = Pairs(rows.inputs, rows.outputs, f"blocks.{layer}.mlp")
     fitted = fit_map(pairs, MapConfig(Linear()), generator=torch.Generator())  # which draws nothing
-    error = (reconstruct(fitted, rows.inputs) - rows.outputs).double().square().sum()
-    spread = (rows.outputs - rows.outputs.mean(dim=0)).double().square().sum()
-    return LinearMlp(layer, fitted, float(error / spread))
+    return LinearMlp(layer, fitted, Reconstruction.by(fitted, rows.inputs, rows.outputs).fvu)
 
 
 def excess_loss(

@@ -13,13 +13,12 @@ from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.frame_table import ABSENT, FrameTable
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.evaluation.acceptance import judge
+from dtinterp.dictionary.evaluation.acceptance import AcceptanceCriteria
 from dtinterp.dictionary.evaluation.acting import Acting
 from dtinterp.dictionary.evaluation.behaviour import AtDecisions, ConstantRow, Decisions, LogitsWith
 from dtinterp.dictionary.evaluation.card import held_out_cards
-from dtinterp.dictionary.evaluation.criteria import AcceptanceCriteria
 from dtinterp.dictionary.evaluation.hierarchy import Concept, Hierarchy, hierarchies
-from dtinterp.dictionary.evaluation.score import DictionaryScore, score, score_decisions, splice_of
+from dtinterp.dictionary.evaluation.score import DictionaryScore, judge, score, score_decisions, splice_of
 from dtinterp.dictionary.rows.distinct import distinct_rows
 from dtinterp.dictionary.variations import consistencies
 from dtinterp.foundation.seeding import numpy_generator

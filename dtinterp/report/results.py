@@ -12,8 +12,7 @@ from dtinterp.demonstrations.evaluate import Evaluation
 from dtinterp.demonstrations.quality import Quality, quality
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.evaluation.acceptance import verdict_of
-from dtinterp.dictionary.evaluation.score import DictionaryScore
+from dtinterp.dictionary.evaluation.score import DictionaryScore, verdict_of
 from dtinterp.equivalence.exhaustive_contexts import tried_on
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.features.labels.table import LabelStudy

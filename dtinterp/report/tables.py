@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from dtinterp.demonstrations.quality import Quality, SamplerQuality
-from dtinterp.dictionary.evaluation.acceptance import verdict_of
-from dtinterp.dictionary.evaluation.score import DictionaryScore
+from dtinterp.dictionary.evaluation.score import DictionaryScore, verdict_of
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.foundation.statistics import Interval
 from dtinterp.report.results import ScoredDictionary

@@ -25,6 +25,7 @@ from dtinterp.demonstrations.storage import load_trajectories, save_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.dictionary import RowMap
+from dtinterp.dictionary.evaluation.map_card import load_map, load_map_card, map_card, save_map
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.dictionary.kinds.maps.transcoder import SkipTranscoder
 from dtinterp.dictionary.rows.batches import Batch, Stream
@@ -32,7 +33,6 @@ from dtinterp.dictionary.rows.table import as_rows
 from dtinterp.dictionary.storage import load_dictionary, load_score
 from dtinterp.dictionary.training.batched_training import Run
 from dtinterp.dictionary.training.descent import StackDescent
-from dtinterp.dictionary.transcoders.map_card import load_map, load_map_card, map_card, save_map
 from dtinterp.equivalence.explain.explanations import EXPLANATION, PAIR
 from dtinterp.equivalence.model_comparison import MODEL_COMPARISON
 from dtinterp.equivalence.over_training import HISTORY

@@ -18,12 +18,12 @@ from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.config import FitProgress, MapConfig, Watch
 from dtinterp.dictionary.dictionary import RowMap, reconstruct
 from dtinterp.dictionary.evaluation.behaviour import ConstantRow, RowEdit, effects
+from dtinterp.dictionary.evaluation.map_card import MapCard, map_card, save_map
 from dtinterp.dictionary.fit import LayerPairs, fit_maps
 from dtinterp.dictionary.kinds.maps.linear import Linear
 from dtinterp.dictionary.kinds.maps.transcoder import SkipTranscoder, Transcoder
 from dtinterp.dictionary.rows.distinct import distinct_rows
 from dtinterp.dictionary.rows.table import Pairs
-from dtinterp.dictionary.transcoders.map_card import MapCard, map_card, save_map
 from dtinterp.foundation.artefacts.artefact import refuse_existing
 from dtinterp.foundation.jobs.unfinished import unfinished_beside
 from dtinterp.foundation.logbook import progress

@@ -1,61 +1,82 @@
-"""Judgement of a report card: whether a dictionary meets its acceptance criteria."""
+"""Acceptance criteria of dictionaries, and whether one meets them."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dtinterp.dictionary.evaluation.criteria import Acceptance, AcceptanceCriteria
-from dtinterp.dictionary.evaluation.score import DictionaryScore
+from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval
 
 FEWEST_CLUSTERS = 2
 """Clusters, such as episodes, on which a mark with an interval must rest: one alone always has the same end."""
-
-
-def judge(score: DictionaryScore, gate: AcceptanceCriteria) -> Acceptance:
-    """Return whether a dictionary with this report card passes."""
-    marks = list(_marks(score, gate))
-    failures = tuple(mark.told for mark in marks if mark.is_met is False)
-    return Acceptance(gate, failures, tuple(mark.told for mark in marks if mark.is_met is None))
-
-
-def verdict_of(score: DictionaryScore) -> Acceptance:
-    """Return the verdict that the card records; older cards are held against the default marks."""
-    return judge(score, AcceptanceCriteria()) if score.verdict is None else score.verdict
+_MARKS = ("max_l0_share", "max_fvu", "max_fvu_frames", "min_loss_recovered", "max_accuracy_lost", "min_return_kept")
 
 
 @dataclass(frozen=True)
-class _Mark:
+class AcceptanceCriteria:
+    """Pass marks. Where a mark has an interval its worse end must pass, so that luck lets nothing through."""
+
+    max_l0_share: float = 0.5
+    """L0 as a share of the effective rank of the fitted rows: a code of as many numbers as there are directions in use
+    is no sparser than a change of basis"""
+    max_fvu: float = 0.1
+    """fraction of variance unexplained on rows that the fit never saw"""
+    max_fvu_frames: float = 0.1
+    """the same on rows whose own frame the fit never saw: in a new context a known frame may be remembered"""
+    min_loss_recovered: float = 0.95
+    """share of the mean row's harm to the next-action loss that reconstructions undo"""
+    max_accuracy_lost: float = 0.02
+    """by how much reconstructions lower the accuracy of the next action; of the estimates, since the interval is that
+    of the accuracy itself and not of the difference"""
+    min_return_kept: float = 0.95
+    """share of the greedy model's return, exact over all starts, that it earns on reconstructions"""
+
+    def __post_init__(self) -> None:
+        """Refuse marks that are no shares."""
+        for mark in _MARKS:
+            if not 0 <= getattr(self, mark) <= 1:
+                raise UserError(f"{mark} is {getattr(self, mark)}, expected a share from 0 to 1: give another mark.")
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """Whether a dictionary passes. One that does not is marked so wherever it or its features appear."""
+
+    gate: AcceptanceCriteria
+    """the pass marks"""
+    failures: tuple[str, ...]
+    """the marks that it misses, with what it reached"""
+    unjudged: tuple[str, ...]
+    """the marks for which its report card has no number; it passes with none of these either"""
+
+    @property
+    def passes(self) -> bool:
+        """Whether every mark was judged and none missed."""
+        return not self.failures and not self.unjudged
+
+    def __str__(self) -> str:
+        """Write `passes`, or `fails:` and why, or `not judged:` and what is missing."""
+        if self.failures:
+            return f"fails: {'; '.join(self.failures)}"
+        return f"not judged: {'; '.join(self.unjudged)}" if self.unjudged else "passes"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One criterion, held against a report card."""
+
     told: str
     is_met: bool | None
     """None where the card has no number for it"""
 
 
-def _marks(score: DictionaryScore, gate: AcceptanceCriteria) -> Iterator[_Mark]:
-    cards = score.held_out
-    if cards is None:
-        yield _Mark("L0 beside the effective rank", None)
-    else:
-        most = gate.max_l0_share * cards.fitted.effective_rank
-        yield _Mark(f"L0 {score.l0.estimate:.1f}, at most {most:.1f}", score.l0.estimate <= most)
-    unseen = None if cards is None or cards.unseen is None else cards.unseen.fvu
-    yield _below("FVU on unseen rows", unseen, gate.max_fvu)
-    frames = None if cards is None or cards.unseen_frame is None else cards.unseen_frame.fvu
-    yield _below("FVU on unseen frames", frames, gate.max_fvu_frames)
-    yield _above("loss recovered", score.loss_recovered_from_mean, gate.min_loss_recovered)
-    lost = score.clean.accuracy.estimate - score.spliced.accuracy.estimate
-    yield _Mark(f"accuracy lost {lost:.3f}, at most {gate.max_accuracy_lost}", lost <= gate.max_accuracy_lost)
-    kept = None if score.acting is None else score.acting.return_kept
-    told = "return kept" if kept is None else f"return kept {kept:.3f}, at least {gate.min_return_kept}"
-    yield _Mark(told, None if kept is None else kept >= gate.min_return_kept)
-
-
-def _below(name: str, found: Interval | None, most: float) -> _Mark:
+def at_most(name: str, found: Interval | None, most: float) -> Mark:
+    """Return whether the upper end of an interval is low enough."""
     if found is None or found.n < FEWEST_CLUSTERS:
-        return _Mark(name, None)
-    return _Mark(f"{name} {found.estimate:.3f} (to {found.high:.3f}), at most {most}", found.high <= most)
+        return Mark(name, None)
+    return Mark(f"{name} {found.estimate:.3f} (to {found.high:.3f}), at most {most}", found.high <= most)
 
 
-def _above(name: str, found: Interval | None, least: float) -> _Mark:
+def at_least(name: str, found: Interval | None, least: float) -> Mark:
+    """Return whether the lower end of an interval is high enough."""
     if found is None or found.n < FEWEST_CLUSTERS:
-        return _Mark(name, None)
-    return _Mark(f"{name} {found.estimate:.3f} (from {found.low:.3f}), at least {least}", found.low >= least)
+        return Mark(name, None)
+    return Mark(f"{name} {found.estimate:.3f} (from {found.low:.3f}), at least {least}", found.low >= least)

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Float32, Float64, Int64
 from torch import Tensor
 
+from dtinterp.dictionary.evaluation.reconstruction import Columns, numbers
 from dtinterp.foundation.bootstrap import Resampled, resample
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval
@@ -17,8 +18,6 @@ RowEdit: TypeAlias = Callable[[Float[Tensor, "row d_model"]], Float[Tensor, "row
 """What is put in place of the rows inside the network."""
 LogitsWith: TypeAlias = Callable[[RowEdit | None], Float[Tensor, "row action"]]
 """The network's answer at each row with an edit in place; with None, untouched."""
-Columns: TypeAlias = dict[str, Float64[np.ndarray, " _"]]
-"""A number for each row that is judged, by name."""
 ARMS = ("clean", "spliced", "zero", "mean")
 
 
@@ -129,16 +128,16 @@ def effect_columns(
     answers = {arm: _checked(logits_with(each), target_action) for arm, each in edits.items()}
     favourites = answers["clean"].topk(2, dim=1).indices  # row 2
     clean = answers["clean"].log_softmax(dim=1)
-    columns: Columns = {}
+    columns = {}
     for arm, logits in answers.items():
         log_p = logits.log_softmax(dim=1)
         best, second = logits.gather(1, favourites).unbind(dim=1)
         target = target_action.to(logits.device)
-        columns[f"{arm} loss"] = _numbers(-log_p.gather(1, target[:, None]).squeeze(1))
-        columns[f"{arm} hit"] = _numbers(logits.argmax(dim=1) == target)
-        columns[f"{arm} kl"] = _numbers((clean.exp() * (clean - log_p)).sum(dim=1))
-        columns[f"{arm} difference"] = _numbers(best - second)
-    return columns
+        columns[f"{arm} loss"] = -log_p.gather(1, target[:, None]).squeeze(1)
+        columns[f"{arm} hit"] = logits.argmax(dim=1) == target
+        columns[f"{arm} kl"] = (clean.exp() * (clean - log_p)).sum(dim=1)
+        columns[f"{arm} difference"] = best - second
+    return numbers(columns)
 
 
 def chosen(columns: Columns, is_chosen: Bool[Tensor, " row"]) -> Columns:
@@ -168,7 +167,3 @@ def _checked(logits: Float[Tensor, "row action"], target_action: Tensor) -> Floa
     if logits.shape[1] < 2:
         raise UserError(f"The network chooses among {logits.shape[1]} actions, expected at least 2.")
     return logits.double()
-
-
-def _numbers(column: Tensor) -> Float64[np.ndarray, " row"]:
-    return column.detach().double().cpu().numpy()

@@ -1,15 +1,16 @@
 """Report card of a dictionary on held-out rows, with the network's predictions."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Float32, Int64
 from torch import Tensor
 
-from dtinterp.dictionary.codes import Codes
-from dtinterp.dictionary.dictionary import Dictionary, decode, encode, reconstruct
+from dtinterp.dictionary.dictionary import Dictionary, reconstruct
+from dtinterp.dictionary.evaluation.acceptance import Acceptance, AcceptanceCriteria, Mark, at_least, at_most
 from dtinterp.dictionary.evaluation.acting import Acting
 from dtinterp.dictionary.evaluation.behaviour import (
     AtDecisions,
@@ -24,10 +25,10 @@ from dtinterp.dictionary.evaluation.behaviour import (
     effects_of,
     recovered,
 )
-from dtinterp.dictionary.evaluation.card import HeldOut, inputs_of, require_variety
-from dtinterp.dictionary.evaluation.criteria import Acceptance
+from dtinterp.dictionary.evaluation.card import HeldOut
 from dtinterp.dictionary.evaluation.hierarchy import Hierarchy
 from dtinterp.dictionary.evaluation.matching import Consistency
+from dtinterp.dictionary.evaluation.reconstruction import Reconstruction, inputs_of, numbers, require_variety
 from dtinterp.dictionary.rows.table import RowSource, check_rows, rows_at
 from dtinterp.foundation.bootstrap import resample
 from dtinterp.foundation.errors import UserError
@@ -102,20 +103,19 @@ def score(
     on rows of another length, another site or with NaN, on rows that are all alike, or where the counts disagree.
     """
     table, _ = rows_at(rows, dictionary.site)
-    codes = encode(dictionary, table)
+    found = Reconstruction.by(dictionary, table, table)
     inputs = inputs_of(table)
     require_variety(inputs)
     _check_counts(len(table), target_action, cluster)
     own_cluster = torch.arange(len(table)) if cluster is None else cluster
-    columns = _row_columns(table, decode(dictionary, codes), codes)
-    columns |= effect_columns(
+    columns = numbers(found.errors) | effect_columns(
         splice_of(dictionary), table.mean(dim=0), logits_with=logits_with, target_action=target_action
     )
     resampled = resample(columns, own_cluster.cpu().numpy(), generator)
     return DictionaryScore(
         l0=resampled.ratio("active", "row"),
         fvu=resampled.ratio("error", "spread"),
-        dead_share=1 - len(codes.index[codes.value != 0].unique()) / dictionary.width,
+        dead_share=found.dead_share,
         clean=behaviour(resampled, "clean"),
         spliced=behaviour(resampled, "spliced"),
         zero=behaviour(resampled, "zero"),
@@ -155,6 +155,18 @@ def score_decisions(
     return AtDecisions(effects_with(decisions.there), effects_with(decisions.everywhere))
 
 
+def judge(score: DictionaryScore, gate: AcceptanceCriteria) -> Acceptance:
+    """Return whether a dictionary with this report card passes."""
+    marks = list(_marks(score, gate))
+    failures = tuple(mark.told for mark in marks if mark.is_met is False)
+    return Acceptance(gate, failures, tuple(mark.told for mark in marks if mark.is_met is None))
+
+
+def verdict_of(score: DictionaryScore) -> Acceptance:
+    """Return the verdict that the card records; older cards are held against the default marks."""
+    return judge(score, AcceptanceCriteria()) if score.verdict is None else score.verdict
+
+
 def splice_of(dictionary: Dictionary) -> RowEdit:
     """Return the edit that puts a dictionary's reconstructions in place of rows."""
     return partial(reconstruct, dictionary)
@@ -167,17 +179,20 @@ def _check_counts(n_rows: int, target_action: Tensor, cluster: Tensor | None) ->
         raise UserError(f"There are {len(cluster)} cluster labels for {n_rows} rows: give one for each row.")
 
 
-def _row_columns(
-    rows: Float32[Tensor, "row d_model"], reconstruction: Float32[Tensor, "row d_model"], codes: Codes
-) -> dict[str, Float64[np.ndarray, " row"]]:
-    columns = {
-        "row": torch.ones(len(rows)),
-        "active": codes.n_active,
-        "error": (rows - reconstruction).double().square().sum(dim=1),
-        "spread": (rows - rows.mean(dim=0)).double().square().sum(dim=1),
-    }
-    return {name: _numbers(column) for name, column in columns.items()}
-
-
-def _numbers(column: Tensor) -> Float64[np.ndarray, " row"]:
-    return column.detach().double().cpu().numpy()
+def _marks(score: DictionaryScore, gate: AcceptanceCriteria) -> Iterator[Mark]:
+    cards = score.held_out
+    if cards is None:
+        yield Mark("L0 beside the effective rank", None)
+    else:
+        most = gate.max_l0_share * cards.fitted.effective_rank
+        yield Mark(f"L0 {score.l0.estimate:.1f}, at most {most:.1f}", score.l0.estimate <= most)
+    unseen = None if cards is None or cards.unseen is None else cards.unseen.fvu
+    yield at_most("FVU on unseen rows", unseen, gate.max_fvu)
+    frames = None if cards is None or cards.unseen_frame is None else cards.unseen_frame.fvu
+    yield at_most("FVU on unseen frames", frames, gate.max_fvu_frames)
+    yield at_least("loss recovered", score.loss_recovered_from_mean, gate.min_loss_recovered)
+    lost = score.clean.accuracy.estimate - score.spliced.accuracy.estimate
+    yield Mark(f"accuracy lost {lost:.3f}, at most {gate.max_accuracy_lost}", lost <= gate.max_accuracy_lost)
+    kept = None if score.acting is None else score.acting.return_kept
+    told = "return kept" if kept is None else f"return kept {kept:.3f}, at least {gate.min_return_kept}"
+    yield Mark(told, None if kept is None else kept >= gate.min_return_kept)

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from dtinterp.dictionary.evaluation.acceptance import verdict_of
 from dtinterp.dictionary.evaluation.behaviour import Behaviour
+from dtinterp.dictionary.evaluation.score import verdict_of
 from dtinterp.report.figures.dictionaries import dictionary_figure
 from dtinterp.report.results import ScoredDictionary, StudyResults
 from dtinterp.report.sections import Section

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from dtinterp.dictionary.dictionary import Dictionary, reconstruct
-from dtinterp.dictionary.evaluation.acceptance import judge
-from dtinterp.dictionary.evaluation.criteria import Acceptance, AcceptanceCriteria
-from dtinterp.dictionary.evaluation.score import DictionaryScore, score
+from dtinterp.dictionary.evaluation.acceptance import Acceptance, AcceptanceCriteria
+from dtinterp.dictionary.evaluation.score import DictionaryScore, judge, score
 from dtinterp.dictionary.storage import gate_record, load_dictionary, load_score, save_dictionary
 from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artefact, write_artefact
 from dtinterp.foundation.errors import UserError

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from dtinterp.demonstrations.quality import SamplerQuality
-from dtinterp.dictionary.evaluation.criteria import Acceptance, AcceptanceCriteria
+from dtinterp.dictionary.evaluation.acceptance import Acceptance, AcceptanceCriteria
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.report.results import ScoredDictionary, StudyResults
 from dtinterp.report.tables import agreement_table, certificate_table, demonstration_table, dictionary_table, in_words

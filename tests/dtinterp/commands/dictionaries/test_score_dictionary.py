@@ -4,7 +4,7 @@ from pydantic import TypeAdapter
 from dtinterp.activations.storage import load_harvest
 from dtinterp.commands.dictionaries.score_dictionary import ScoreConfig, score_dictionary
 from dtinterp.commands.models.harvest import HarvestConfig, harvest
-from dtinterp.dictionary.evaluation.criteria import AcceptanceCriteria
+from dtinterp.dictionary.evaluation.acceptance import AcceptanceCriteria
 from dtinterp.dictionary.evaluation.score import DictionaryScore
 from dtinterp.dictionary.rows.distinct import distinct_rows
 from dtinterp.dictionary.storage import load_score

@@ -280,8 +280,7 @@ def test_the_gates_error_leaves_the_decoder_alone() -> None:
 
 
 def test_thresholds_follow_the_pseudo_derivative() -> None:
-    batch, parameters = _batch(), _parameters(JumpReLU())
-    kinds = KINDS["JumpReLU"]
+    batch, parameters, kinds = _batch(), _parameters(JumpReLU()), KINDS["JumpReLU"]
     _loss(kinds, parameters, batch).total.sum().backward()
     assert parameters.log_threshold is not None
     found = parameters.log_threshold.grad

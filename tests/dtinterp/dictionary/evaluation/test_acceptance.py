@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from dtinterp.dictionary.evaluation.acceptance import judge, verdict_of
+from dtinterp.dictionary.evaluation.acceptance import Acceptance, AcceptanceCriteria
 from dtinterp.dictionary.evaluation.acting import Acting, ExactReturn
 from dtinterp.dictionary.evaluation.behaviour import Behaviour
 from dtinterp.dictionary.evaluation.card import HeldOut, Inputs, RowCard
-from dtinterp.dictionary.evaluation.criteria import Acceptance, AcceptanceCriteria
-from dtinterp.dictionary.evaluation.score import DictionaryScore
+from dtinterp.dictionary.evaluation.score import DictionaryScore, judge, verdict_of
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval
 

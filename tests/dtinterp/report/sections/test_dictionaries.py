@@ -2,8 +2,8 @@ import re
 from dataclasses import replace
 from html import unescape
 
-from dtinterp.dictionary.evaluation.acceptance import verdict_of
-from dtinterp.dictionary.evaluation.criteria import Acceptance, AcceptanceCriteria
+from dtinterp.dictionary.evaluation.acceptance import Acceptance, AcceptanceCriteria
+from dtinterp.dictionary.evaluation.score import verdict_of
 from dtinterp.report.results import ScoredDictionary, StudyResults
 from tests.dtinterp.report.conftest import changed, section_of
 

@@ -3,7 +3,7 @@ from html import unescape
 
 import torch
 
-from dtinterp.dictionary.evaluation.criteria import Acceptance, AcceptanceCriteria
+from dtinterp.dictionary.evaluation.acceptance import Acceptance, AcceptanceCriteria
 from dtinterp.features.labels.table import VERDICTS, LabelStudy
 from dtinterp.features.table import FeatureTable
 from dtinterp.report.results import ScoredDictionary, StudyResults

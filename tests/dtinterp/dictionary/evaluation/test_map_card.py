@@ -4,11 +4,11 @@ import torch
 
 from dtinterp.dictionary.config import MapConfig
 from dtinterp.dictionary.dictionary import reconstruct
+from dtinterp.dictionary.evaluation.map_card import load_map, load_map_card, map_card, save_map
 from dtinterp.dictionary.fit import fit_map
 from dtinterp.dictionary.kinds.maps.linear import Linear
 from dtinterp.dictionary.kinds.maps.transcoder import SkipTranscoder
 from dtinterp.dictionary.rows.table import Pairs
-from dtinterp.dictionary.transcoders.map_card import load_map, load_map_card, map_card, save_map
 from dtinterp.foundation.artefacts.artefact import Content, write_artefact
 from dtinterp.foundation.errors import UserError
 
@@ -62,7 +62,7 @@ def test_what_cannot_tell_learning_from_memory_is_warned_of(pairs):
     card = _card(_fit(pairs, MapConfig(SkipTranscoder(2), width=512, n_steps=2)), pairs, fitted=pairs.inputs)
     assert card.fvu_unseen is None
     assert "width 512 exceeds the 200 distinct inputs" in card.warnings[0]
-    assert "every held-out input is one of the fit" in card.warnings[1]
+    assert "every held-out row is an input of the fit" in card.warnings[1]
 
 
 def test_what_is_written_is_read_back(pairs, tmp_path):
@@ -96,7 +96,7 @@ def test_outputs_without_variance_are_refused(pairs):
 def test_one_unseen_input_has_no_error_of_its_own(pairs):
     card = _card(_fit(pairs), pairs, fitted=pairs.inputs[1:])
     assert card.fvu_unseen is None
-    assert "the outputs of the 1 held-out inputs that are none of the fit are all alike" in card.warnings[-1]
+    assert "of the held-out rows 1 are no input of the fit, all alike" in card.warnings[-1]
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,0 @@
-"""Linear maps and transcoders that stand in for an MLP."""
