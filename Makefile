@@ -95,6 +95,7 @@ docs: setup browser
 	$(BIN)/python docs/commands.py
 	$(BIN)/python docs/results.py
 	$(BIN)/python docs/figures.py
+	$(BIN)/python docs/notebooks.py
 
 bench: $(LENS)/.installed
 	@for file in benchmarks/*.py; do echo $$file; PYTHONPATH=$(LENS) $(BIN)/python $$file || exit 1; done

@@ -1,8 +1,11 @@
-"""The rules of the building that a test can hold: sizes, names, first lines and who imports whom."""
+"""The rules of the building that a test can hold: sizes, names, first lines, rooms, and who imports whom."""
 
 import ast
+import re
 import subprocess
 import sys
+from collections import Counter, defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,20 @@ MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 LONGEST = 300
 FORBIDDEN_STEMS = {"util", "utils", "helper", "helpers", "common", "misc", "manager", "managers"}
+MOST_IN_A_ROOM = 12
+FULL_ROOMS: dict[str, str] = {}
+"""Folders with more modules, and the reason."""
+WAITING = {
+    "dtinterp.activations.decomposition": "circuits attribute logits to components with it",
+    "dtinterp.model.network.folding": "circuits read weights through folded norms",
+    "environments.twin.drawing": "adversaries and the dashboard write worlds as text",
+    "environments.twin.editing": "adversaries and the dashboard edit worlds",
+}
+"""Modules that no other module imports yet, and who will."""
+FINDS = "iter_modules"
+"""A package that says so in its `__init__` imports whatever module is put into it, or into its rooms."""
+STARTED = re.compile(r"(__init__|__main__)$|^app\.main$|^environments$")
+"""Modules that a command, an interpreter or streamlit starts."""
 MOST_SHIPPED = 60_000_000
 """Bytes of everything that is committed in checkpoints/."""
 WORLD_LIBRARIES = {"numpy", "torch", "gymnasium", "minigrid", "jaxtyping"}
@@ -84,6 +101,60 @@ def test_what_ships_stays_below_60_megabytes() -> None:
     committed = [ROOT / name for name in listed.stdout.decode().split("\0") if name]
     n_bytes = sum(path.stat().st_size for path in committed if path.is_file())
     assert 0 < n_bytes < MOST_SHIPPED, f"checkpoints/ has {n_bytes:,} bytes: leave out what a command makes in minutes"
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+@cache
+def _importers() -> dict[str, set[str]]:
+    """Who imports each module, or names it in a string as the table of commands does."""
+    names = {_dotted(path) for path in MODULES}
+    found: dict[str, set[str]] = defaultdict(set)
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.ImportFrom(module=str(module)):
+                    wanted = {module, *(f"{module}.{alias.name}" for alias in node.names)}
+                case ast.Import():
+                    wanted = {alias.name for alias in node.names}
+                case ast.Constant(value=str(text)):
+                    wanted = {text.partition(":")[0]}
+                case _:
+                    continue
+            for name in wanted & names - {_dotted(path)}:
+                found[name].add(_dotted(path))
+    return found
+
+
+def test_a_room_has_at_most_twelve_modules() -> None:
+    rooms = Counter(_name(path.parent) for path in MODULES if path.name not in ("__init__.py", "__main__.py"))
+    full = {room: count for room, count in rooms.items() if count > MOST_IN_A_ROOM and room not in FULL_ROOMS}
+    assert not full, f"divide these by question: {full}"
+    assert all(rooms[room] > MOST_IN_A_ROOM for room in FULL_ROOMS), "a room that is no longer full needs no excuse"
+
+
+def test_no_public_class_name_is_used_twice() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in MODULES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(_name(path))
+    twice = {name: found for name, found in places.items() if len(found) > 1}
+    assert not twice, f"one name, one meaning: {twice}"
+
+
+def test_no_module_waits_for_a_caller_without_a_reason() -> None:
+    names = {_dotted(path) for path in MODULES if path.name != "__init__.py"}
+    finders = tuple(
+        f"{_dotted(path)}."
+        for path in MODULES
+        if path.name == "__init__.py" and FINDS in path.read_text(encoding="utf-8")
+    )
+    called = {name for name in names if _importers()[name] or STARTED.search(name) or name.startswith(finders)}
+    orphans = names - called
+    assert orphans == WAITING.keys(), "only tests import these, or these have a caller by now"
 
 
 def _is_about_a_module(test: Path) -> bool:

@@ -6,8 +6,7 @@ import torch
 from jaxtyping import Bool, Int64
 from torch import Tensor
 
-from dtinterp.demonstrations.duplicate_episodes import episode_content
-from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.demonstrations.trajectories import Trajectories, episode_content
 from dtinterp.foundation.errors import UserError
 
 COMMON = 0.01

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dtinterp.agents.policy import MemoryT, Policy
 from dtinterp.demonstrations.episodes import WholeEpisodes, whole_episodes
-from dtinterp.demonstrations.interning import FactNumbers, FrameNumbers
+from dtinterp.demonstrations.frame_table import FactNumbers, FrameNumbers
 from dtinterp.demonstrations.rollout import Step, roll_out
 from dtinterp.demonstrations.samplers import Sampler, parse_sampler, sampler_name
 from dtinterp.demonstrations.trajectories import Trajectories

@@ -8,9 +8,8 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 from torch import Tensor
 
 from dtinterp.demonstrations.coverage import has_facts_of, visited_states
-from dtinterp.demonstrations.duplicate_episodes import episode_content
 from dtinterp.demonstrations.frame_table import ABSENT, FrameTable
-from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.demonstrations.trajectories import Trajectories, episode_content
 from dtinterp.foundation.statistics import Interval, wilson
 from environments.graph.state_graph import StateGraph, state_graph
 from environments.registration import SUPPORTED_IDS

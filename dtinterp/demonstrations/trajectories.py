@@ -1,8 +1,10 @@
 """Episodes as flat columns over a table of distinct frames."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 
 import numpy as np
 import torch
@@ -12,6 +14,9 @@ from torch import Tensor
 from dtinterp.foundation.artefacts.soundness import require_equally_many, require_within
 from dtinterp.foundation.errors import UserError
 from environments.vocabulary import ACTIONS, CHANNELS
+
+DIGEST_BYTES = 16
+"""A content is remembered by a hash of so many bytes: no two have been known to share one."""
 
 
 @dataclass(frozen=True)
@@ -155,3 +160,16 @@ def require_codes(frames: UInt8[Tensor, "frame view view 3"]) -> None:
 def _require_range(name: str, column: Int8[Tensor, " any"] | Int32[Tensor, " any"], low: int, high: int) -> None:
     if len(column) and not low <= int(column.min()) <= int(column.max()) <= high:
         raise ValueError(f"{name} runs from {int(column.min())} to {int(column.max())}, expected {low} to {high}")
+
+
+def episode_content(trajectories: Trajectories) -> Int64[Tensor, " episode"]:
+    """Number the distinct (frames, actions) sequences in order of first appearance."""
+    frames, actions = trajectories.frame_id.numpy(), trajectories.action.numpy()
+    number: defaultdict[bytes, int] = defaultdict(lambda: len(number))
+    ends = torch.cumsum(trajectories.length.long(), 0).tolist()
+    starts = trajectories.first_step.tolist()
+    contents = [
+        number[blake2b(frames[start:end].tobytes() + actions[start:end].tobytes(), digest_size=DIGEST_BYTES).digest()]
+        for start, end in zip(starts, ends, strict=True)
+    ]
+    return torch.tensor(contents, dtype=torch.int64)

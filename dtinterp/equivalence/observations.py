@@ -50,6 +50,10 @@ def certify(
 
     An agent may play on the classes, too. Raises `UserError` where the config asks for all plays of a world whose
     states cannot be enumerated.
+
+    >>> few = dt.EquivalenceConfig(n_frames=8, n_contexts=2, n_rounds=0, n_verified=0, n_draws=2, n_quotient_draws=1)
+    >>> dt.certify(subject, few).partition.n_classes
+    3
     """
     inputs = replace(certify_inputs_of(subject, cache), agent=agent)
     if config.is_enumerated:

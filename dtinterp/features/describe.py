@@ -42,7 +42,12 @@ class DescribeConfig:
 
 
 def describe(subject: Subject, dictionary: Dictionary, config: DescribeConfig = DescribeConfig()) -> FeatureTable:
-    """Describe each feature on held-out windows; what it writes is drawn where the site is the embedding itself."""
+    """Describe each feature on held-out windows; what it writes is drawn where the site is the embedding itself.
+
+    >>> table = dt.describe(subject, pca)
+    >>> table.n_features
+    8
+    """
     return describe_rows(
         dictionary,
         subject.rows(dictionary.site, config.windows(subject)),

@@ -21,7 +21,8 @@ from environments.registration import make, twin_ids
 from environments.twin.dynamics import StepResult, step
 from environments.twin.layouts import spec_of, state_of
 from tests.environments.minigrid_states import put_state, world_object
-from tests.environments.wanderer import Wanderer, read_facts
+from tests.environments.wanderer import facts_in_minigrid as facts_in_minigrid
+from tests.environments.wanderer import wanderer as wanderer
 
 FIELDS = ("position", "direction", "hand", "time")
 
@@ -252,9 +253,6 @@ class Beside:
         return result
 
 
-# ------------------------------------------------------------------------------------------------------- fixtures
-
-
 @pytest.fixture
 def beside() -> Callable[..., Beside]:
     return Beside
@@ -298,13 +296,3 @@ def made_object() -> Callable[[Thing], WorldObj | None]:
 @pytest.fixture
 def put() -> Callable[[MiniGridEnv, State], None]:
     return put_state
-
-
-@pytest.fixture
-def wanderer() -> type[Wanderer]:
-    return Wanderer
-
-
-@pytest.fixture
-def facts_in_minigrid() -> Callable[[MiniGridEnv], dict[str, int]]:
-    return read_facts

@@ -3,10 +3,12 @@ have them.
 """
 
 from collections import deque
+from collections.abc import Callable
 from itertools import pairwise
 from typing import cast
 
 import numpy as np
+import pytest
 from jaxtyping import Int16
 from minigrid.core.actions import Actions
 from minigrid.core.constants import COLOR_TO_IDX, DIR_TO_VEC, OBJECT_TO_IDX
@@ -236,3 +238,13 @@ def facts_of(env: MemoryEnv) -> Int16[np.ndarray, " fact"]:
         "time": 0,
     }
     return np.array([facts[name] for name in MEMORY_FACTS], dtype=np.int16)
+
+
+@pytest.fixture
+def wanderer() -> type[Wanderer]:
+    return Wanderer
+
+
+@pytest.fixture
+def facts_in_minigrid() -> Callable[[MiniGridEnv], dict[str, int]]:
+    return read_facts

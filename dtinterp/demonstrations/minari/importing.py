@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from dtinterp.demonstrations.interning import FactNumbers
+from dtinterp.demonstrations.frame_table import FactNumbers
 from dtinterp.demonstrations.minari.format import METADATA_FILE, require_packages
 from dtinterp.demonstrations.minari.metadata import MinariMetadata, read_metadata
 from dtinterp.demonstrations.trajectories import Trajectories

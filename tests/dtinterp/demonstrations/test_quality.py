@@ -5,8 +5,8 @@ import torch
 
 from dtinterp.demonstrations import quality as quality_module
 from dtinterp.demonstrations.coverage import visited_states
-from dtinterp.demonstrations.duplicate_episodes import episode_content
 from dtinterp.demonstrations.quality import Lengths, SamplerQuality, quality
+from dtinterp.demonstrations.trajectories import episode_content
 from dtinterp.foundation.statistics import wilson
 
 

@@ -2,8 +2,7 @@ from dataclasses import replace
 
 import torch
 
-from dtinterp.demonstrations.duplicate_episodes import episode_content
-from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.demonstrations.trajectories import Trajectories, episode_content
 
 
 def made_of(episodes: list[str]) -> Trajectories:

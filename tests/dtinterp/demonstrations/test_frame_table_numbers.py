@@ -1,6 +1,6 @@
 import torch
 
-from dtinterp.demonstrations.interning import FactNumbers, FrameNumbers
+from dtinterp.demonstrations.frame_table import FactNumbers, FrameNumbers
 
 
 def test_frames_are_numbered_as_they_appear_and_lower_ids_first():

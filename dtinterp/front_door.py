@@ -1,0 +1,139 @@
+"""The verbs of `import dtinterp as dt`: a study in a handful of lines, the same as the command line makes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from jaxtyping import Float32
+from torch import Tensor
+
+from dtinterp.activations.sites import OBSERVATION_EMBEDDING
+from dtinterp.dataset.windows import Windows
+from dtinterp.demonstrations.evaluate import Evaluation, evaluate
+from dtinterp.demonstrations.samplers import parse_sampler
+from dtinterp.dictionary.config import FitConfig
+from dtinterp.dictionary.dictionary import Dictionary
+from dtinterp.dictionary.kinds import Kind
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
+from dtinterp.foundation.artefacts.artefact import Artefact
+from dtinterp.foundation.artefacts.codec import load_any
+from dtinterp.foundation.artefacts.codec import save as save_value
+from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.seeding import generator
+from dtinterp.interventions.edits.edit import Edit
+from dtinterp.interventions.intervene import Intervention, first_frame, last_frame
+from dtinterp.interventions.intervene import intervene as intervened
+from dtinterp.interventions.paired_rollouts import PatchedPolicy
+from dtinterp.model.network.frames import coded
+from dtinterp.model.policy import WindowPolicy
+from dtinterp.subject.fitting import N_WINDOWS, fit_dictionary
+from dtinterp.subject.subject import Subject
+from dtinterp.subject.subject import open_subject as opened
+from environments.making import make_worlds
+
+DEFAULT_KIND = TopK(8)
+SLOTS = {"first": first_frame, "last": last_frame}
+"""Where in a window an edit is made: at the episode's first frame, or at the newest one."""
+
+
+def open_subject(model: str | Path, demonstrations: str | Path | None = None) -> Subject:
+    """Open a trained model together with the demonstrations that it was trained on.
+
+    Without `demonstrations` those are found that the model's manifest records. Raises `UserError` where something is
+    missing, damaged, or of another model.
+
+    >>> subject = dt.open_subject("checkpoints/models/memory-dt-small-0")
+    >>> subject.trajectories.env_id
+    'MiniGrid-MemoryS7FixedStart-v0'
+    """
+    return opened(Path(model), None if demonstrations is None else Path(demonstrations))
+
+
+def rollout(  # noqa: PLR0913
+    subject: Subject,
+    *,
+    target_return: float = 0.892,
+    n_episodes: int = 100,
+    sampler: str = "greedy",
+    edits: Sequence[Edit] = (),
+    at: Literal["first", "last"] = "last",
+    seed: int = 0,
+) -> Evaluation:
+    """Let the model act in its world, asked for a return, intact or with features edited at every step.
+
+    Success, return and length have intervals over episodes. `sampler` is `greedy`, `temperature=1` and so on; `at` is
+    the frame of the window that is edited. Raises `UserError` for an unknown sampler, or a model of several worlds.
+
+    >>> dt.rollout(subject, n_episodes=20).success.estimate
+    1.0
+    """
+    (env_id, *others) = subject.trajectories.env_ids
+    if others:
+        raise UserError(f"{subject.trained.artefact.path} acts in {1 + len(others)} worlds: open it on one of them.")
+    worlds = make_worlds(env_id, n_episodes, generator=generator(seed, "rollout/starts"))
+    policy = WindowPolicy(subject.model, coded(worlds, subject.model.cfg.n_items), target_return=target_return)
+    patched = PatchedPolicy(policy, [_at(edit, at) for edit in edits])
+    return evaluate(patched, worlds, parse_sampler(sampler), generator=generator(seed, "rollout/actions"))
+
+
+def fit(
+    subject: Subject,
+    *,
+    site: str = OBSERVATION_EMBEDDING,
+    kind: Kind = DEFAULT_KIND,
+    width: int = 128,
+    n_windows: int = N_WINDOWS,
+    seed: int = 0,
+) -> Dictionary:
+    """Fit a sparse autoencoder, or a baseline such as `dt.Pca(8)`, to a site's rows in training windows.
+
+    `site` is the name of a hook, such as `blocks.1.hook_resid_pre`; `width` is the number of features. Raises
+    `UserError` where the model has no such site.
+
+    >>> pca = dt.fit(subject, site="blocks.1.hook_resid_pre", kind=dt.Pca(8))
+    >>> pca.W_dec.shape
+    torch.Size([8, 128])
+    """
+    return fit_dictionary(subject, site, FitConfig(kind, width=width), n_windows=n_windows, seed=seed)
+
+
+def intervene(
+    subject: Subject, windows: Windows, edits: Sequence[Edit], *, at: Literal["first", "last"] = "last"
+) -> Float32[Tensor, "batch slot action"]:
+    """Return the action logits in these windows, with the edits made one after the other at one frame of each.
+
+    An edit is made where its dictionary was fitted. Raises `UserError` for a site that the model does not have.
+
+    >>> windows = subject.held_out_windows(4, seed=0)
+    >>> logits = dt.intervene(subject, windows, [dt.SetFeature(pca, feature=3, coefficient=2.0)])
+    >>> logits.shape
+    torch.Size([4, 10, 7])
+    """
+    return intervened(subject.model, windows, subject.items, [_at(edit, at) for edit in edits])
+
+
+def load(folder: str | Path) -> Any:
+    """Read what any command wrote: a model, trajectories, a dictionary, a report. Its manifest says of which kind.
+
+    Raises `UserError` where the folder holds no artefact, or a damaged one.
+
+    >>> dt.load("checkpoints/studies/memory-dt/equivalence").partition.n_classes
+    39
+    """
+    return load_any(Path(folder))[0]
+
+
+def save(value: object, folder: str | Path, *, subject: Subject, seed: int = 0, replace: bool = False) -> Artefact:
+    """Write a dictionary or a report as commands do: whole or not at all, with the subject's artefacts as its parents.
+
+    Raises `UserError` where the folder exists and `replace` is not given.
+
+    >>> dt.save(table, folder / "features", subject=subject).manifest.kind
+    'features'
+    """
+    return save_value(Path(folder), value, parents=subject.artefacts, seed=seed, replace=replace)
+
+
+def _at(edit: Edit, at: str) -> Intervention:
+    site = getattr(getattr(edit, "dictionary", None), "site", OBSERVATION_EMBEDDING)
+    return Intervention(site, SLOTS[at], edit)
