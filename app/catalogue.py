@@ -11,9 +11,8 @@ from app.shelf import Shelf, Shelved, is_as_shelved, shelve
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.demonstrations.storage import TRAJECTORIES, load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.dictionary.dictionary import Dictionary
+from dtinterp.dictionary.dictionary import DICTIONARY, Dictionary
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
-from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
 from dtinterp.dictionary.storage import gate_record, load_dictionary
 from dtinterp.equivalence.exhaustive_contexts import tried_on
 from dtinterp.equivalence.model_comparison import MODEL_COMPARISON, ModelContrasts
@@ -221,7 +220,7 @@ def _study(entry: Shelved, parents: Mapping[str, Shelved], shelf: Sequence[Shelv
         equivalence=entry,
         model=parents[MODEL.name],
         demonstrations=parents[TRAJECTORIES.name],
-        dictionaries=of((DICTIONARY,), parents[MODEL.name]),
+        dictionaries=of((DICTIONARY.name,), parents[MODEL.name]),
         labels=of(LABELS.names, parents[MODEL.name]),
         comparison=next(iter(of(MODEL_COMPARISON.names, entry)), None),
     )

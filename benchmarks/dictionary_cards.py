@@ -15,7 +15,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from card_numbers import card_of, in_lines, map_numbers, truth_numbers
@@ -39,13 +39,12 @@ from dtinterp.dictionary.kinds.baselines.kmeans import KMeans
 from dtinterp.dictionary.kinds.baselines.pca import Pca
 from dtinterp.dictionary.kinds.baselines.random import Random
 from dtinterp.dictionary.kinds.baselines.semi_nmf import SemiNmf
-from dtinterp.dictionary.storage import save_dictionary
 from dtinterp.features.describe import DescribeConfig, recovered_items
 from dtinterp.features.probing import ProbeConfig
 from dtinterp.features.truth.assessment import TRUTH
 from dtinterp.features.truth.controlled import TruthConfig
 from dtinterp.foundation.artefacts.artefact import read_artefact
-from dtinterp.foundation.artefacts.codec import load
+from dtinterp.foundation.artefacts.codec import Beside, load, save
 from dtinterp.foundation.shipped import DEMONSTRATIONS, shipped
 from dtinterp.interventions.returns import ActingConfig
 from dtinterp.interventions.scoring import Judging, score_fits
@@ -188,7 +187,8 @@ def _make(subject: Subject, fits: Sequence[FitConfig], config: DictionaryConfig,
         )
         for fit, (dictionary, score) in zip(stack, judged, strict=True):
             parents, seed = subject.artefacts, config.seed
-            save_dictionary(work / fit.title, dictionary, score=score, parents=parents, seed=seed, replace=True)
+            beside = Beside(metrics=asdict(score))
+            save(work / fit.title, dictionary, parents=parents, seed=seed, replace=True, beside=beside)
             unfinished.unlink(missing_ok=True)  # what is missing after an interruption is another stack
 
 

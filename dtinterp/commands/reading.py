@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.storage import ARTEFACT_KIND, load_dictionary
+from dtinterp.dictionary.dictionary import DICTIONARY, Dictionary
+from dtinterp.dictionary.storage import load_dictionary
 from dtinterp.equivalence.exhaustive_contexts import refuse_plays
 from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceReport
 from dtinterp.foundation.artefacts.artefact import Artefact, read_artefact
@@ -17,7 +17,7 @@ def read_dictionary(subject: Subject, path: Path) -> tuple[Dictionary, Artefact]
     An untrained subject takes the trained model's dictionaries, too.
     """
     trained = subject.trained.artefact
-    source = read_artefact(path, kind=ARTEFACT_KIND, parent=trained)
+    source = read_artefact(path, kind=DICTIONARY.name, parent=trained)
     return load_dictionary(path, parent=None if subject.is_untrained else trained), source
 
 

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from dtinterp.agents.storage import AGENT
 from dtinterp.demonstrations.storage import load_trajectories
-from dtinterp.dictionary.storage import ARTEFACT_KIND as DICTIONARY
+from dtinterp.dictionary.dictionary import DICTIONARY
 from dtinterp.dictionary.storage import load_dictionary, load_score
 from dtinterp.equivalence.explain.explanations import EXPLANATION, PAIR
 from dtinterp.equivalence.model_comparison import MODEL_COMPARISON
@@ -114,5 +114,5 @@ def _dictionary(path: Path, model: Artefact) -> Result[ScoredDictionary]:
     score = load_score(path)
     if score is None:
         raise UserError(f"{path} has no report card: fit the dictionary with dtinterp fit-dictionary.")
-    artefact = read_artefact(path, kind=DICTIONARY)
+    artefact = read_artefact(path, kind=DICTIONARY.name)
     return Result(ScoredDictionary(load_dictionary(path, parent=model), score), artefact)

@@ -12,6 +12,7 @@ from dtinterp.dictionary.codes import Codes
 from dtinterp.dictionary.kinds import Kind, MapKind
 from dtinterp.dictionary.kinds.kind import DictionaryKind
 from dtinterp.dictionary.rows.table import check_rows
+from dtinterp.foundation.artefacts.codec import ArtefactKind
 from dtinterp.foundation.errors import UserError
 
 ROWS_AT_ONCE = 16_384
@@ -164,6 +165,10 @@ class RowMap(SparseLayer):
     def written_scale(self) -> Float32[Tensor, ""]:
         """The scale of the outputs."""
         return self.scale_out
+
+
+DICTIONARY = ArtefactKind("dictionary", Dictionary, places={"of_untrained": "config.of_untrained?"})
+MAP = ArtefactKind("mlp-map", RowMap)
 
 
 def encode(layer: SparseLayer, rows: Float32[Tensor, "row d_in"]) -> Codes:

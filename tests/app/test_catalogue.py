@@ -8,7 +8,7 @@ import pytest
 from app.catalogue import OpenStudy, ReplacedError, Study, open_standing, open_study, studies
 from app.shelf import shelve
 from dtinterp.demonstrations.storage import save_trajectories
-from dtinterp.dictionary.storage import load_dictionary, save_dictionary
+from dtinterp.dictionary.storage import load_dictionary
 from dtinterp.foundation.artefacts.artefact import Content, read_artefact, write_artefact
 from dtinterp.foundation.artefacts.codec import save
 from dtinterp.foundation.artefacts.reading import JSON
@@ -90,7 +90,7 @@ def test_a_dictionary_of_the_untrained_twin_is_not_shown(small_study: Path, tmp_
     source = small_study / "dictionaries" / "topk-512-k4"
     control = replace(load_dictionary(source), name="untrained topk-512-k4", of_untrained=True)
     parents = [read_artefact(small_study / "models" / "novice", kind="model")]
-    save_dictionary(tmp_path / "control", control, parents=parents, seed=0)
+    save(tmp_path / "control", control, parents=parents, seed=0)
     study = studies(shelve([small_study, tmp_path]))["novice"]
     assert tmp_path / "control" in [each.path for each in study.dictionaries]
     assert list(open_study(study).dictionaries) == ["topk-512-k4", "pca-4"]

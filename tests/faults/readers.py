@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,8 @@ from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.storage import load_trajectories, save_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.config import FitConfig
-from dtinterp.dictionary.dictionary import RowMap
-from dtinterp.dictionary.evaluation.map_card import load_map, load_map_card, map_card, save_map
+from dtinterp.dictionary.dictionary import MAP, RowMap
+from dtinterp.dictionary.evaluation.map_card import load_map_card, map_card
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.dictionary.kinds.maps.transcoder import SkipTranscoder
 from dtinterp.dictionary.rows.batches import Batch, Stream
@@ -42,7 +42,7 @@ from dtinterp.features.labels.table import LABELS
 from dtinterp.features.table import FEATURES
 from dtinterp.features.truth.assessment import TRUTH
 from dtinterp.foundation.artefacts.artefact import Content, read_artefact, write_artefact
-from dtinterp.foundation.artefacts.codec import ArtefactKind, load
+from dtinterp.foundation.artefacts.codec import ArtefactKind, Beside, load, save
 from dtinterp.foundation.artefacts.reading import read_json
 from dtinterp.foundation.jobs.job_cache import open_job_cache
 from dtinterp.foundation.jobs.resume import Training, resume, suspend
@@ -140,7 +140,7 @@ def make_map(path: Path) -> None:
     card = map_card(
         row_map, inputs, inputs.relu(), fitted=inputs[:30], cluster=cluster, generator=np.random.default_rng(0)
     )
-    save_map(path, row_map, card, parents=(), seed=0)
+    save(path, row_map, seed=0, beside=Beside(metrics=asdict(card)))
 
 
 def training() -> Training:
@@ -225,7 +225,7 @@ def artefact_readers() -> list[Reader]:
             ("train-model", "--demonstrations", *TO),
         ),
         "harvest": (make_harvest, load_harvest, ("fit-dictionary", "--rows", *TO)),
-        "map": (make_map, load_map, ()),
+        "map": (make_map, of(MAP), ()),
         "map card": (make_map, load_map_card, ()),
     }
     return [

@@ -14,10 +14,10 @@ import torch
 
 from dtinterp.commands.report import Sources, write_sources
 from dtinterp.demonstrations.minari.exporting import to_minari
-from dtinterp.dictionary.storage import load_dictionary, save_dictionary
+from dtinterp.dictionary.storage import load_dictionary
 from dtinterp.equivalence.tables import write_tables
 from dtinterp.foundation.artefacts.artefact import Content, drafted, read_artefact, write_artefact
-from dtinterp.foundation.artefacts.codec import load
+from dtinterp.foundation.artefacts.codec import load, save
 from dtinterp.foundation.artefacts.growing import GrowingTensor
 from dtinterp.foundation.artefacts.sealed import write_sealed
 from dtinterp.foundation.artefacts.writing import write_text
@@ -56,7 +56,7 @@ def keep_pieces(path: Path) -> None:
 
 def write_a_dictionary(path: Path) -> None:
     dictionary = load_dictionary(STUDY / "dictionaries" / EMBEDDED / "topk-128-k8")
-    save_dictionary(path, dictionary, parents=(), seed=0, replace=True)
+    save(path, dictionary, parents=(), seed=0, replace=True)
 
 
 def export_a_dictionary(path: Path) -> None:

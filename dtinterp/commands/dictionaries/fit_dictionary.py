@@ -1,15 +1,15 @@
 """The command that fits dictionaries to sites of a model, and scores them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING, check_site
 from dtinterp.commands.claiming import claims_out
 from dtinterp.dictionary.config import FitConfig
-from dtinterp.dictionary.storage import save_dictionary
 from dtinterp.dictionary.variations import Variations, varied
 from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
+from dtinterp.foundation.artefacts.codec import Beside, save
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.jobs.unfinished import unfinished_beside
 from dtinterp.foundation.ranges import require_at_least, require_sensible
@@ -101,8 +101,13 @@ def fit_dictionary(
         )
         for fit, (dictionary, score) in zip(fits, scored, strict=True):
             folder = _folder(out, at_site.site, fit, config)
-            artefact = save_dictionary(
-                folder, dictionary, score=score, parents=parents, seed=config.seed, replace=replace
+            artefact = save(
+                folder,
+                dictionary,
+                parents=parents,
+                seed=config.seed,
+                replace=replace,
+                beside=Beside(metrics=asdict(score)),
             )
             written.append(artefact)
     unfinished.unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -18,13 +18,14 @@ from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.config import FitProgress, MapConfig, Watch
 from dtinterp.dictionary.dictionary import RowMap, reconstruct
 from dtinterp.dictionary.evaluation.behaviour import ConstantRow, RowEdit, effects
-from dtinterp.dictionary.evaluation.map_card import MapCard, map_card, save_map
+from dtinterp.dictionary.evaluation.map_card import MapCard, map_card
 from dtinterp.dictionary.fit import LayerPairs, fit_maps
 from dtinterp.dictionary.kinds.maps.linear import Linear
 from dtinterp.dictionary.kinds.maps.transcoder import SkipTranscoder, Transcoder
 from dtinterp.dictionary.rows.distinct import distinct_rows
 from dtinterp.dictionary.rows.table import Pairs
 from dtinterp.foundation.artefacts.artefact import refuse_existing
+from dtinterp.foundation.artefacts.codec import Beside, save
 from dtinterp.foundation.jobs.unfinished import unfinished_beside
 from dtinterp.foundation.logbook import progress
 from dtinterp.foundation.ranges import require_at_least, require_each_at_least, require_sensible
@@ -112,7 +113,8 @@ def fit_transcoder(
     told = {}
     for (layer, fit), row_map, card in zip(product(layers, fits), found, cards, strict=True):
         folder = _folder(out, layer, fit)
-        save_map(folder, row_map, card, parents=subject.artefacts, seed=config.seed, replace=replace)
+        beside = Beside(metrics=asdict(card))
+        save(folder, row_map, parents=subject.artefacts, seed=config.seed, replace=replace, beside=beside)
         told[str(folder)] = _told(card)
     unfinished.unlink(missing_ok=True)
     return told

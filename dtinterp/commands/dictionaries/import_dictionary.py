@@ -7,8 +7,8 @@ from pathlib import Path
 from dtinterp.activations.sites import check_site, require_meaning, shape_at, sites_of
 from dtinterp.commands.claiming import claims_out
 from dtinterp.dictionary.formats import read_foreign
-from dtinterp.dictionary.storage import save_dictionary
 from dtinterp.foundation.artefacts.artefact import Artefact
+from dtinterp.foundation.artefacts.codec import save
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.shipped import MODEL
 from dtinterp.model.storage import load_model
@@ -46,4 +46,4 @@ def import_dictionary(
             f"{folder} reads rows of length {dictionary.d_model}, {model} has rows of length {prod(shape)} at "
             f"{dictionary.site}: give the model and the site that it was trained on."
         )
-    return save_dictionary(out, dictionary, parents=(trained.artefact,), seed=0, replace=replace)
+    return save(out, dictionary, parents=(trained.artefact,), seed=0, replace=replace)

@@ -1,14 +1,13 @@
-"""Report card of a map on held-out pairs of rows, and maps with their cards on disk."""
+"""Report card of a map on held-out pairs of rows."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
-from dtinterp.dictionary.dictionary import RowMap
+from dtinterp.dictionary.dictionary import MAP, RowMap
 from dtinterp.dictionary.evaluation.acting import Acting
 from dtinterp.dictionary.evaluation.behaviour import Effects
 from dtinterp.dictionary.evaluation.reconstruction import (
@@ -20,16 +19,11 @@ from dtinterp.dictionary.evaluation.reconstruction import (
     numbers,
     require_variety,
 )
-from dtinterp.dictionary.kinds import MAP_KINDS
-from dtinterp.dictionary.stored import AGAIN, kind_of, require_parts
-from dtinterp.foundation.artefacts.artefact import Artefact, Content, read_artefact, write_artefact
-from dtinterp.foundation.artefacts.soundness import settings_of, understood
+from dtinterp.foundation.artefacts.artefact import read_artefact
+from dtinterp.foundation.artefacts.soundness import settings_of
 from dtinterp.foundation.bootstrap import resample
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval
-
-ARTEFACT_KIND = "mlp-map"
-N_AXES = {"W_enc": 2, "b_enc": 1, "W_dec": 2, "b_dec": 1, "b_in": 1, "scale_in": 0, "scale_out": 0, "W_skip": 2}
 
 
 @dataclass(frozen=True)
@@ -79,40 +73,7 @@ def map_card(
     return MapCard(**vars(shared), fvu_unseen=unseen, fitted=learnt, warnings=warnings)
 
 
-def save_map(
-    path: Path, row_map: RowMap, card: MapCard, *, parents: Sequence[Artefact], seed: int, replace: bool = False
-) -> Artefact:
-    """Write the map, and its card as the artefact's metrics. Raises `UserError` where `path` exists."""
-    kind = {"type": type(row_map.kind).__name__, **asdict(row_map.kind)}
-    content = Content(
-        kind=ARTEFACT_KIND,
-        config={"name": row_map.name, "site": row_map.site, "kind": kind},
-        tensors=row_map.tensors,
-        metrics=asdict(card),
-    )
-    return write_artefact(path, content, parents=parents, seed=seed, replace=replace)
-
-
-@understood(ARTEFACT_KIND)
-def load_map(path: Path, *, parent: Artefact | None = None) -> RowMap:
-    """Read the map in the folder `path`; with `parent`, check that it was made from just that artefact."""
-    artefact = read_artefact(path, kind=ARTEFACT_KIND, parent=parent)
-    settings = settings_of(_Settings, artefact.config, str(path), advice=AGAIN)
-    kinds = {kind.__name__: kind for kind in MAP_KINDS}
-    require_parts(artefact.tensors, N_AXES, path, optional=("W_skip",))
-    kind = kind_of(settings.kind, kinds, path)
-    return RowMap(**artefact.tensors, kind=kind, site=settings.site, name=settings.name)
-
-
-@understood(ARTEFACT_KIND)
 def load_map_card(path: Path) -> MapCard:
     """Read the report card that was saved with the map at `path`."""
-    metrics = read_artefact(path, kind=ARTEFACT_KIND).manifest.metrics
-    return settings_of(MapCard, metrics, f"the card of {path}", advice=AGAIN)
-
-
-@dataclass(frozen=True)
-class _Settings:
-    name: str
-    site: str
-    kind: Mapping[str, str | int]
+    metrics = read_artefact(path, kind=MAP.name).manifest.metrics
+    return settings_of(MapCard, metrics, f"the card of {path}", advice="fit it again")

@@ -31,7 +31,7 @@ from dtinterp.dictionary.kinds.autoencoders.gated import Gated
 from dtinterp.dictionary.kinds.autoencoders.jump_relu import JumpReLU
 from dtinterp.dictionary.kinds.autoencoders.l1 import L1
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
-from dtinterp.dictionary.stored import kind_of
+from dtinterp.foundation.artefacts.soundness import settings_of
 from dtinterp.foundation.artefacts.writing import draft_folder
 from dtinterp.foundation.errors import UserError
 
@@ -257,7 +257,11 @@ def _kind(settings: _Settings, file: Path) -> Kind:
     kept = settings.metadata.get("dtinterp_kind")
     if isinstance(kept, Mapping):
         written = {kind.__name__: kind for kind, name in ARCHITECTURES.items() if name == settings.architecture}
-        return kind_of(kept, written, file, advice=AGAIN)
+        name = str(kept.get("type"))
+        if name not in written:
+            raise UserError(f"{file} is of kind {name}, expected one of {', '.join(written)}: {AGAIN}.")
+        own = {key: value for key, value in kept.items() if key != "type"}
+        return settings_of(written[name], own, str(file), advice=AGAIN)
     match settings.architecture:
         case "topk":
             return TopK(settings.k)

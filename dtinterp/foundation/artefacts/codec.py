@@ -35,6 +35,8 @@ MODULES: Mapping[str, str] = {
     "demonstrations": "dtinterp.demonstrations.storage",
     "model": "dtinterp.model.storage",
     "activations": "dtinterp.activations.storage",
+    "dictionary": "dtinterp.dictionary.dictionary",
+    "mlp-map": "dtinterp.dictionary.dictionary",
     "features": "dtinterp.features.table",
     "labels": "dtinterp.features.labels.table",
     "truth": "dtinterp.features.truth.assessment",

@@ -4,13 +4,13 @@ A seal says that nothing changed since it was written, not that it was ever sens
 a loader reads is held against the types, shapes and rules of the values that it makes.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
-from functools import cache, wraps
+from functools import cache
 from pathlib import Path
 from reprlib import repr as short
-from typing import Any, Concatenate, ParamSpec, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
@@ -35,28 +35,7 @@ MISFITS = (
 )
 """What comes of making values of what does not fit them; pydantic's ValidationError is a ValueError."""
 
-Wanted = ParamSpec("Wanted")
 Value = TypeVar("Value")
-Loader = Callable[Concatenate[Path, Wanted], Value]
-
-
-def understood(kind: str) -> Callable[[Loader[Wanted, Value]], Loader[Wanted, Value]]:
-    """Return a decorator for loaders of `kind`: what they return has the types and shapes that it says.
-
-    The loader then raises `UserError` also where what it reads is sealed, but makes no such value.
-    """
-
-    def guarded(load: Loader[Wanted, Value]) -> Loader[Wanted, Value]:
-        @wraps(load)
-        def loaded(path: Path, /, *arguments: Wanted.args, **options: Wanted.kwargs) -> Value:
-            with understanding(path, kind):
-                value = load(path, *arguments, **options)
-                require_sound(value)
-                return value
-
-        return loaded
-
-    return guarded
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from torch import Tensor
 from dtinterp.activations.harvest import Activations
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.storage import save_dictionary
 from dtinterp.features.describe import describe_rows
 from dtinterp.features.table import FEATURES
 from dtinterp.foundation.artefacts.codec import Beside, load, save
@@ -38,7 +37,7 @@ def test_a_saved_table_comes_back_to_the_bit(
 ) -> None:
     W_obs = torch.ones(items.shape[1], dead.d_model) if has_embedding else None
     table = describe_rows(dead, activations, trajectories=trajectories, items=items, W_obs=W_obs)
-    parent = save_dictionary(tmp_path / "dictionary", dead, parents=(), seed=0)
+    parent = save(tmp_path / "dictionary", dead, parents=(), seed=0)
     artefact = save(tmp_path / "features", table, parents=[parent], seed=0, beside=Beside(metrics={"gate": "passes"}))
     _assert_equal(table, load(tmp_path / "features", FEATURES, parent=parent))
     assert artefact.manifest.metrics == {"n_features": 24, "n_dead": int((table.density == 0).sum()), "gate": "passes"}
@@ -48,7 +47,7 @@ def test_a_table_of_another_dictionary_is_refused(
     dead: Dictionary, activations: Activations, trajectories: Trajectories, items: Tensor, tmp_path: Path
 ) -> None:
     table = describe_rows(dead, activations, trajectories=trajectories, items=items)
-    parent = save_dictionary(tmp_path / "dictionary", dead, parents=(), seed=0)
+    parent = save(tmp_path / "dictionary", dead, parents=(), seed=0)
     save(tmp_path / "features", table, seed=0)
     with pytest.raises(UserError, match="was not made from"):
         load(tmp_path / "features", FEATURES, parent=parent)

@@ -6,8 +6,10 @@ import torch
 
 from dtinterp.commands.dictionaries import fit_transcoder as module
 from dtinterp.commands.dictionaries.fit_transcoder import TranscoderConfig, fit_transcoder
-from dtinterp.dictionary.evaluation.map_card import load_map, load_map_card
+from dtinterp.dictionary.dictionary import MAP
+from dtinterp.dictionary.evaluation.map_card import load_map_card
 from dtinterp.dictionary.training.batched_training import Run
+from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.jobs.resume import suspend
 from dtinterp.interventions.returns import ActingConfig, ModelReturns
@@ -34,7 +36,7 @@ def test_each_mlp_gets_a_linear_map_and_transcoders_with_their_cards(tmp_path, s
     for name in names:
         folder = tmp_path / "maps" / "blocks.0.mlp" / name
         card = load_map_card(folder)
-        assert load_map(folder).site == "blocks.0.mlp"
+        assert load(folder, MAP).site == "blocks.0.mlp"
         assert card.effects is not None
         assert card.effects.clean.kl.estimate == pytest.approx(0, abs=1e-9)
         assert card.acting is not None
@@ -43,7 +45,7 @@ def test_each_mlp_gets_a_linear_map_and_transcoders_with_their_cards(tmp_path, s
 
 def test_the_control_says_in_its_name_that_it_is_one(tmp_path, subject):
     fit_transcoder(replace(SMALL, untrained=True), tmp_path / "maps", **subject)
-    assert load_map(tmp_path / "maps" / "blocks.0.mlp" / "linear").name == "untrained linear"
+    assert load(tmp_path / "maps" / "blocks.0.mlp" / "linear", MAP).name == "untrained linear"
 
 
 def test_a_layer_that_is_not_there_is_refused_before_any_work(tmp_path, subject):
@@ -92,7 +94,7 @@ def test_an_interrupted_fit_goes_on_to_the_same_bits(tmp_path, subject, monkeypa
     assert taken == [1, 2, 3, 4, 5]
     assert not unfinished.exists()
     for name in ("linear", "transcoder-16-k2", "skip-transcoder-16-k2"):
-        one, other = (load_map(tmp_path / stack / "blocks.0.mlp" / name) for stack in ("whole", "maps"))
+        one, other = (load(tmp_path / stack / "blocks.0.mlp" / name, MAP) for stack in ("whole", "maps"))
         assert all(torch.equal(one.tensors[part], other.tensors[part]) for part in other.tensors)
 
 

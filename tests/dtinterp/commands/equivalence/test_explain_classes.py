@@ -5,7 +5,6 @@ from pydantic import TypeAdapter
 
 from dtinterp.commands.equivalence.certify import certify
 from dtinterp.commands.equivalence.explain_classes import Places, explain_classes
-from dtinterp.dictionary.storage import save_dictionary
 from dtinterp.equivalence.explain.class_features import ClassFeatures, Dimensions
 from dtinterp.equivalence.explain.distances import DISTANCES
 from dtinterp.equivalence.explain.distances.distance import relation_of, relative_distance
@@ -13,7 +12,7 @@ from dtinterp.equivalence.explain.prediction import Predictions
 from dtinterp.equivalence.explain.similarity import LINEAR, TREES, LearnedSimilarity
 from dtinterp.equivalence.observations import ExplainClassesConfig
 from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceConfig
-from dtinterp.foundation.artefacts.codec import load
+from dtinterp.foundation.artefacts.codec import load, save
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.storage import load_model
 
@@ -24,7 +23,7 @@ SMALL = EquivalenceConfig(n_frames=16, n_contexts=2, n_draws=5, n_quotient_draws
 def places(folders, axes, tmp_path_factory) -> Places:
     root = tmp_path_factory.mktemp("explanation")
     trained = load_model(folders.model).artefact
-    save_dictionary(root / "dictionary", axes, parents=(trained,), seed=0)
+    save(root / "dictionary", axes, parents=(trained,), seed=0)
     subject = {"model": folders.model, "demonstrations": folders.demonstrations}
     certify(SMALL, root / "first look", **subject)
     typical = load(root / "first look", EQUIVALENCE).relation.maximum.median().item()

@@ -2,9 +2,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from dtinterp.commands.equivalence.explain_pair import explain_pair
-from dtinterp.dictionary.storage import save_dictionary
 from dtinterp.equivalence.explain.smallest_set import PairConfig
 from dtinterp.equivalence.observations import ExplainPairConfig
+from dtinterp.foundation.artefacts.codec import save
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.storage import load_model
 
@@ -14,7 +14,7 @@ SEARCH = PairConfig(n_contexts=2, n_draws=5, epsilon=1e-6)
 @pytest.fixture(scope="module")
 def places(folders, axes, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pair") / "dictionary"
-    save_dictionary(folder, axes, parents=(load_model(folders.model).artefact,), seed=0)
+    save(folder, axes, parents=(load_model(folders.model).artefact,), seed=0)
     return {"dictionary": folder, "model": folders.model, "demonstrations": folders.demonstrations}
 
 

@@ -40,13 +40,14 @@ import torch, tyro
 
 from dtinterp.commands.dictionaries.fit_dictionary import DictionaryConfig
 from dtinterp.dictionary.fit import fit
-from dtinterp.dictionary.storage import load_dictionary, save_dictionary
+from dtinterp.dictionary.storage import load_dictionary
+from dtinterp.foundation.artefacts.codec import save
 from dtinterp.report.figures.dictionaries import _kind
 from dtinterp.report.results import ScoredDictionary
 
 config = tyro.cli(DictionaryConfig, args=["fit.kind:toy", "--fit.kind.n", "2"])
 found = fit(torch.randn(9, 5), config.fit, generator=torch.Generator(), site="here")
-save_dictionary(Path("toy"), found, parents=(), seed=0)
+save(Path("toy"), found, parents=(), seed=0)
 read = load_dictionary(Path("toy"))
 print(read.name, read.width, _kind(ScoredDictionary(read, None)))
 """

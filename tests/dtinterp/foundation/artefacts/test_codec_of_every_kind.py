@@ -15,6 +15,7 @@ PLACES: Mapping[str, Path] = {
     "agent": SHIPPED / "agents" / "memory-movable",
     "demonstrations": SHIPPED / "demonstrations" / "memory-movable",
     "model": SHIPPED / "models" / "memory-dt-small-0",
+    "dictionary": STUDY / "dictionaries" / "hook_obs_embed" / "l1-128-c1",
     "features": STUDY / "features" / "hook_obs_embed",
     "labels": STUDY / "labels" / "hook_obs_embed" / "pca-8",
     "truth": STUDY / "truth" / "hook_obs_embed" / "pca-8",

@@ -13,7 +13,6 @@ from dtinterp.foundation.artefacts.soundness import (
     require_sound,
     require_within,
     understanding,
-    understood,
 )
 from dtinterp.foundation.errors import UserError
 
@@ -77,23 +76,17 @@ def test_numbers_that_are_none_are_told() -> None:
         (lambda _: [][3], "list index out of range"),
     ],
 )
-def test_a_loader_tells_what_does_not_fit_in_one_sentence(fails, reason: str) -> None:
-    with pytest.raises(UserError, match=rf"^somewhere is no thing that this version understands \({reason}.*\): make"):
-        understood("thing")(fails)(PLACE)
+def test_what_does_not_fit_is_told_in_one_sentence(fails, reason: str) -> None:
+    with (
+        pytest.raises(UserError, match=rf"^somewhere is no thing that this version understands \({reason}.*\): make"),
+        understanding(PLACE, "thing"),
+    ):
+        fails(PLACE)
 
 
-def test_a_loader_refuses_what_it_read_where_that_is_not_as_annotated() -> None:
-    with pytest.raises(UserError, match="value is float32 of shape"):
-        understood("table")(lambda _: Table(torch.zeros(1), GOOD.step))(PLACE)
-    assert understood("table")(lambda _: GOOD)(PLACE) is GOOD
-
-
-def test_the_loaders_own_sentence_stays() -> None:
-    def refuse(_: Path) -> None:
-        raise UserError("the loader's own sentence.")
-
-    with pytest.raises(UserError, match=r"^the loader's own sentence\.$"):
-        understood("thing")(refuse)(PLACE)
+def test_a_sentence_of_ones_own_stays() -> None:
+    with pytest.raises(UserError, match=r"^a sentence\.$"), understanding(PLACE, "thing"):
+        raise UserError("a sentence.")
 
 
 def test_advice_can_be_other() -> None:
