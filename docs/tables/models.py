@@ -6,15 +6,12 @@ from functools import cache
 from itertools import groupby
 
 import pandas as pd
-from pydantic import TypeAdapter
 
-from dtinterp.commands.models import validate
-from dtinterp.commands.models.calibrate import KIND as CALIBRATION
-from dtinterp.foundation.artefacts.artefact import read_artefact
+from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.jobs.pool import Failed
 from dtinterp.foundation.statistics import Interval
-from dtinterp.model.breakdown import BUCKETS, Breakdown, Prediction
-from dtinterp.model.calibration import Calibration, CalibrationPoint
+from dtinterp.model.breakdown import BUCKETS, VALIDATION, Breakdown, Prediction
+from dtinterp.model.calibration import CALIBRATION, Calibration, CalibrationPoint
 from dtinterp.model.training.sizes import Scores, Tried, sizes_of
 from dtinterp.model.training.sweep import SweepTrial
 from tables.cells import interval, side_by_side
@@ -153,13 +150,11 @@ def _sizes(trials: Sequence[Tried]) -> pd.DataFrame:
 @cache
 def calibrations(model: str) -> list[Calibration]:
     """Return how a model achieves what it is asked for, by sampler and way of acting."""
-    artefact = read_artefact(STUDIES / model / "calibration", kind=CALIBRATION)
-    return TypeAdapter(list[Calibration]).validate_python(artefact.manifest.metrics["calibrations"])
+    return list(load(STUDIES / model / "calibration", CALIBRATION).calibrations)
 
 
 def _breakdown(model: str) -> Breakdown:
-    artefact = read_artefact(STUDIES / model / "validation", kind=validate.KIND)
-    return TypeAdapter(Breakdown).validate_python(artefact.manifest.metrics["validation"])
+    return load(STUDIES / model / "validation", VALIDATION).validation
 
 
 def _calibrations_beside(acting: str) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.foundation.artefacts.codec import ArtefactKind
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import numpy_generator
 from dtinterp.foundation.statistics import Interval, bootstrap_mean, wilson
@@ -50,6 +51,21 @@ class Breakdown:
     """by the return-to-go of the newest slot"""
     by_sampler: Mapping[str, Prediction]
     """by who acted"""
+
+
+@dataclass(frozen=True)
+class BreakdownStudy:
+    """The predictions of a model on held-out windows, and of what they were held out."""
+
+    n_windows: int
+    held_out: str
+    """of which episodes they are"""
+    split: Mapping[str, int]
+    """how much was held out, and how many frames training never shows"""
+    validation: Breakdown
+
+
+VALIDATION = ArtefactKind("validation", BreakdownStudy, places={"": "metrics", "n_windows": "config.n_windows"})
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ from dtinterp.agents.items import FrameItems
 from dtinterp.demonstrations.evaluate import Evaluation
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.artefacts.artefact import Artefact
+from dtinterp.foundation.artefacts.codec import ArtefactKind
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval
 from dtinterp.model.network.transformer import DecisionTransformer
@@ -93,6 +94,16 @@ class Calibration:
             for column in zip(*missed, strict=True)
         )
         return Interval(estimate, low, high, n=sum(point.evaluation.mean_return.n for point in self.points))
+
+
+@dataclass(frozen=True)
+class CalibrationStudy:
+    """What a model achieves in each world, each way of acting apart."""
+
+    calibrations: tuple[Calibration, ...]
+
+
+CALIBRATION = ArtefactKind("calibration", CalibrationStudy, places={"": "metrics"})
 
 
 def _distance(point: CalibrationPoint) -> tuple[float, float, float]:

@@ -6,14 +6,13 @@ from typing import Literal
 
 from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.reading import read_dictionary
-from dtinterp.foundation.artefacts.artefact import Artefact, Content, write_artefact
+from dtinterp.foundation.artefacts.artefact import Artefact
+from dtinterp.foundation.artefacts.codec import Beside, save
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.shipped import MODEL
 from dtinterp.interventions.scoring import HeldOutRows, Judging, score_on_held_out
 from dtinterp.subject.fitting import N_WINDOWS, TrainingRows
 from dtinterp.subject.subject import open_subject
-
-KIND = "dictionary-score"
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,5 @@ def score_dictionary(
     read = None if config.rows is None else str(config.rows)
     settings = {"name": judged.name, "site": judged.site, **asdict(config), "rows": read}
     settings["n_fitted_windows"] = settings.pop("n_fit_windows")
-    content = Content(KIND, settings, {}, asdict(score))
     parents = (*subject.artefacts, source, *fitted.source)
-    return write_artefact(out, content, parents=parents, seed=config.seed, replace=replace)
+    return save(out, score, parents=parents, seed=config.seed, replace=replace, beside=Beside(settings))

@@ -4,13 +4,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
-from dtinterp.foundation.artefacts.artefact import Artefact, Content, write_artefact
+from dtinterp.foundation.artefacts.artefact import Artefact
+from dtinterp.foundation.artefacts.codec import Beside, save
 from dtinterp.foundation.shipped import MODEL
 from dtinterp.interventions.calibrating import CalibrateConfig, title_of
 from dtinterp.interventions.calibrating import calibrate as calibrations
+from dtinterp.model.calibration import CalibrationStudy
 from dtinterp.subject.subject import open_subject
-
-KIND = "calibration"
 
 
 @claims_out
@@ -36,9 +36,7 @@ def calibrate(
     """
     subject = open_subject(model, demonstrations)
     found = list(calibrations(subject, config))
-    metrics = {
-        "calibrations": [asdict(each) for each in found],
-        "error": {f"{title_of(each.demand)}, acting {each.acting}": asdict(each.error) for each in found},
-    }
-    content = Content(KIND, asdict(config), {}, metrics)
-    return write_artefact(out, content, parents=subject.artefacts, seed=config.seed, replace=replace)
+    error = {f"{title_of(each.demand)}, acting {each.acting}": asdict(each.error) for each in found}
+    beside = Beside(asdict(config), {"error": error})
+    value = CalibrationStudy(tuple(found))
+    return save(out, value, parents=subject.artefacts, seed=config.seed, replace=replace, beside=beside)

@@ -1,16 +1,15 @@
 """The command that measures how well held-out actions are predicted."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
-from dtinterp.foundation.artefacts.artefact import Artefact, Content, write_artefact
+from dtinterp.foundation.artefacts.artefact import Artefact
+from dtinterp.foundation.artefacts.codec import save
 from dtinterp.foundation.shipped import MODEL
-from dtinterp.model.breakdown import break_down
+from dtinterp.model.breakdown import BreakdownStudy, break_down
 from dtinterp.model.validation import validation_windows
 from dtinterp.subject.subject import open_subject
 
-KIND = "validation"
 ITS_OWN = "episodes that its training held out"
 A_NEW_SPLIT = "episodes of a split made here: it was trained elsewhere, perhaps on others like them"
 
@@ -38,10 +37,6 @@ def validate(
     training, is_ours = subject.training, subject.trained.training is not None
     windows = validation_windows(subject.trajectories, subject.split, training)
     found = break_down(subject.model, windows, subject.items, subject.trajectories, seed=training.seed)
-    metrics = {
-        "held_out": ITS_OWN if is_ours else A_NEW_SPLIT,
-        "split": subject.split.counts,
-        "validation": asdict(found),
-    }
-    content = Content(KIND, {"n_windows": len(windows)}, {}, metrics)
-    return write_artefact(out, content, parents=subject.artefacts, seed=training.seed, replace=replace)
+    held_out = ITS_OWN if is_ours else A_NEW_SPLIT
+    value = BreakdownStudy(len(windows), held_out, subject.split.counts, found)
+    return save(out, value, parents=subject.artefacts, seed=training.seed, replace=replace)

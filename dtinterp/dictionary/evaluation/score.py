@@ -30,6 +30,7 @@ from dtinterp.dictionary.evaluation.hierarchy import Hierarchy
 from dtinterp.dictionary.evaluation.matching import Consistency
 from dtinterp.dictionary.evaluation.reconstruction import Reconstruction, inputs_of, numbers, require_variety
 from dtinterp.dictionary.rows.table import RowSource, check_rows, rows_at
+from dtinterp.foundation.artefacts.codec import ArtefactKind
 from dtinterp.foundation.bootstrap import resample
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval
@@ -85,6 +86,9 @@ class DictionaryScore:
     def width_exceeds_inputs(self) -> bool:
         """Whether there is a feature for every distinct row, so that sparsity may be mere memory."""
         return self.width > self.n_distinct
+
+
+DICTIONARY_SCORE = ArtefactKind("dictionary-score", DictionaryScore, places={"": "metrics"})
 
 
 def score(

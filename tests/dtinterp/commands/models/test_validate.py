@@ -2,10 +2,10 @@ import pytest
 import torch
 from pydantic import TypeAdapter
 
-from dtinterp.commands.models.validate import A_NEW_SPLIT, ITS_OWN, KIND, validate
+from dtinterp.commands.models.validate import A_NEW_SPLIT, ITS_OWN, validate
 from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.foundation.errors import UserError
-from dtinterp.model.breakdown import Breakdown
+from dtinterp.model.breakdown import VALIDATION, Breakdown
 from dtinterp.model.published import Published
 from dtinterp.model.storage import load_model, save_published
 from dtinterp.model.validation import validation_windows
@@ -27,7 +27,7 @@ def test_it_is_what_the_training_itself_measured_at_its_end(folders, validated):
 def test_a_validation_rests_on_the_model_and_its_demonstrations(folders, validated):
     subject = open_subject(folders.model, folders.demonstrations)
     assert set(validated.manifest.parents.values()) == {each.manifest.digest for each in subject.artefacts}
-    n_windows = read_artefact(validated.path, kind=KIND).config["n_windows"]
+    n_windows = read_artefact(validated.path, kind=VALIDATION.name).config["n_windows"]
     assert n_windows == len(validation_windows(subject.trajectories, subject.split, load_model(folders.model).assumed))
 
 

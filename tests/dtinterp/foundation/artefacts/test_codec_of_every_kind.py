@@ -16,6 +16,8 @@ PLACES: Mapping[str, Path] = {
     "demonstrations": SHIPPED / "demonstrations" / "memory-movable",
     "model": SHIPPED / "models" / "memory-dt-small-0",
     "dictionary": STUDY / "dictionaries" / "hook_obs_embed" / "l1-128-c1",
+    "calibration": STUDY / "calibration",
+    "validation": STUDY / "validation",
     "features": STUDY / "features" / "hook_obs_embed",
     "labels": STUDY / "labels" / "hook_obs_embed" / "pca-8",
     "truth": STUDY / "truth" / "hook_obs_embed" / "pca-8",
