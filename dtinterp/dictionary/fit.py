@@ -16,7 +16,6 @@ from dtinterp.dictionary.dictionary import Dictionary, RowMap
 from dtinterp.dictionary.kinds.baselines.items import Items
 from dtinterp.dictionary.kinds.computed import ComputedKind, directed
 from dtinterp.dictionary.kinds.kind import Weights
-from dtinterp.dictionary.kinds.learned import LearnedKind
 from dtinterp.dictionary.rows.batches import Batch, Stream
 from dtinterp.dictionary.rows.table import Pairs, RowSource, normalise, rows_at
 from dtinterp.dictionary.training.batched_training import FitTable, descend
@@ -70,8 +69,8 @@ def fit_sites(wanted: Sequence[SiteRows], *, watch: Watch = UNWATCHED) -> list[l
 def fit_maps(wanted: Sequence[LayerPairs], *, watch: Watch = UNWATCHED) -> list[list[RowMap]]:
     """Return the maps of each layer, in the order of its configs, all transcoders fitted as one computation.
 
-    Each is what it would be alone, to rounding. Transcoders agree on the settings of their batches, also between
-    layers, and want inputs and outputs of one length. Raises `UserError` where they do not.
+    Each is what it would be alone, to rounding. Raises `UserError` where transcoders do not agree on the settings of
+    their batches, also between layers.
     """
     for each in wanted:
         check_stack(each.configs, of="maps")
@@ -197,17 +196,12 @@ class _PairTable(FitTable):
 
     @classmethod
     def of(cls, wanted: LayerPairs) -> "_PairTable":
-        """Normalise the rows. Raises `UserError` where outputs are not as long as the inputs of a transcoder."""
+        """Normalise the rows."""
         pairs = wanted.pairs
-        d_in, d_out = pairs.inputs.shape[1], pairs.outputs.shape[1]
-        if d_in != d_out and any(isinstance(config.kind, LearnedKind) for config in wanted.configs):
-            raise UserError(
-                f"Inputs have length {d_in} and outputs {d_out}, expected the same for a transcoder: fit a linear map."
-            )
         read, scale_in = normalise(pairs.inputs, pairs.weights)
         written, scale_out = normalise(pairs.outputs, pairs.weights)
         b_in = read.weight @ read.rows
-        batch = Batch(torch.cat([read.rows - b_in, written.rows], dim=1), read.weight, d_in)
+        batch = Batch(torch.cat([read.rows - b_in, written.rows], dim=1), read.weight, len(b_in))
         base = int(torch.randint(2**62, (), generator=wanted.generator))
         return cls(Stream(batch, wanted.generator), wanted.configs, pairs.site, base, b_in, scale_in, scale_out)
 

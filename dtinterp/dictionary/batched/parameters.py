@@ -15,17 +15,17 @@ class Parameters:
     W_enc is laid out feature by feature in memory, as W_dec is, so that a feature's gradient is one run of numbers.
     """
 
-    W_enc: Float32[Tensor, "member d_model feature"]
+    W_enc: Float32[Tensor, "member d_in feature"]
     b_enc: Float32[Tensor, "member feature"]
-    W_dec: Float32[Tensor, "member feature d_model"]
-    b_dec: Float32[Tensor, "member d_model"]
+    W_dec: Float32[Tensor, "member feature d_out"]
+    b_dec: Float32[Tensor, "member d_out"]
     log_threshold: Float32[Tensor, "member feature"] | None = None
     """logarithm of the thresholds; JumpReLU alone has them"""
     b_gate: Float32[Tensor, "member feature"] | None = None
     """bias of the gates; Gated alone has them, and then b_enc is that of the magnitudes"""
     r_mag: Float32[Tensor, "member feature"] | None = None
     """logarithm of what a magnitude's weights are times those of its gate; Gated alone has it"""
-    W_skip: Float32[Tensor, "member d_model d_model"] | None = None
+    W_skip: Float32[Tensor, "member d_in d_out"] | None = None
     """linear path beside the code; skip-transcoders alone have it"""
     is_centred: bool = False
     """whether rows are centred before they are read, as a transcoder's are, so that b_dec is only added"""
@@ -47,9 +47,9 @@ class Parameters:
         return {name: self.named[name] for name in ("W_enc", "b_enc", "W_dec", "b_dec", "W_skip") if name in self.named}
 
     @property
-    def b_in(self) -> Float[Tensor, "member d_model"]:
+    def b_in(self) -> Float[Tensor, "member d_in"]:
         """What is taken away from rows before they are read."""
-        return torch.zeros_like(self.b_dec) if self.is_centred else self.b_dec
+        return torch.zeros_like(self.W_enc[:, :, 0]) if self.is_centred else self.b_dec
 
     @property
     def bias(self) -> Float[Tensor, "member feature"]:
@@ -61,11 +61,11 @@ class Parameters:
         """`-b_dec W_enc`."""
         return -torch.einsum("md,mdf->mf", self.b_dec, self.W_enc)
 
-    def activation(self, rows: Float32[Tensor, "*member row d_model"]) -> Float[Tensor, "member row feature"]:
+    def activation(self, rows: Float32[Tensor, "*member row d_in"]) -> Float[Tensor, "member row feature"]:
         """Return `(x - b_dec) W_enc + b_enc`."""
         return torch.baddbmm(self.bias[:, None], rows.expand(len(self.W_enc), -1, -1), self.W_enc)
 
-    def decoded(self, code: Float[Tensor, "member row feature"]) -> Float[Tensor, "member row d_model"]:
+    def decoded(self, code: Float[Tensor, "member row feature"]) -> Float[Tensor, "member row d_out"]:
         """Return `z W_dec + b_dec`."""
         return torch.baddbmm(self.b_dec[:, None], code, self.W_dec)
 
@@ -82,15 +82,25 @@ class Parameters:
 
 
 def initialise(
-    b_dec: Float32[Tensor, "member d_model"], width: int, *, decoder_norm: float, generators: Sequence[torch.Generator]
+    b_dec: Float32[Tensor, "member d_out"],
+    width: int,
+    *,
+    decoder_norm: float,
+    generators: Sequence[torch.Generator],
+    d_in: int | None = None,
 ) -> Parameters:
     """Return random decoder rows of norm `decoder_norm` with their transpose as encoder.
 
-    One generator draws each member. Gao et al. 2024, appendix A.1; Templeton et al. 2024 use a norm of 0.1 for L1.
+    Where rows of another length `d_in` are read, the directions are the encoder's, and the decoder is zero. One
+    generator draws each member. Gao et al. 2024, appendix A.1; Templeton et al. 2024 use a norm of 0.1 for L1.
     """
-    d_model, device = b_dec.shape[1], b_dec.device
-    drawn = torch.stack([torch.randn(width, d_model, generator=each) for each in generators]).to(device)
-    W_dec = decoder_norm * drawn / drawn.norm(dim=2, keepdim=True)  # member feature d_model
+    d_out, device = b_dec.shape[1], b_dec.device
+    d_read = d_out if d_in is None else d_in
+    drawn = torch.stack([torch.randn(width, d_read, generator=each) for each in generators]).to(device)
+    directions = decoder_norm * drawn / drawn.norm(dim=2, keepdim=True)  # member feature d_in
     return Parameters(
-        W_enc=W_dec.clone().mT, b_enc=W_dec.new_zeros(len(generators), width), W_dec=W_dec, b_dec=b_dec.clone()
+        W_enc=directions.clone().mT,
+        b_enc=directions.new_zeros(len(generators), width),
+        W_dec=directions if d_read == d_out else directions.new_zeros(len(generators), width, d_out),
+        b_dec=b_dec.clone(),
     )

@@ -22,7 +22,7 @@ TILE = {"cpu": 2**20, "cuda": 2**28}
 class Strongest:
     """The k strongest features of each row under each member, and what they make of it."""
 
-    made: Float[Tensor, "member row d_model"]
+    made: Float[Tensor, "member row d_out"]
     """sum of their decoder rows, each times its value; b_dec is not in it"""
     value: Float[Tensor, "member row k"]
     """`relu` of the k largest pre-activations; they carry no gradient"""
@@ -30,10 +30,10 @@ class Strongest:
 
 
 def strongest(
-    rows: Float[Tensor, "*member row d_model"],
-    W_enc: Float[Tensor, "member d_model feature"],
+    rows: Float[Tensor, "*member row d_in"],
+    W_enc: Float[Tensor, "member d_in feature"],
     bias: Float[Tensor, "member feature"],
-    W_dec: Float[Tensor, "member feature d_model"],
+    W_dec: Float[Tensor, "member feature d_out"],
     k: Int64[Tensor, " member"],
 ) -> Strongest:
     """Encode each row with every member, or each member's own rows, keep the k strongest features and decode them.
@@ -51,8 +51,8 @@ def weighted_sum(
 
 
 def select(
-    rows: Float[Tensor, "*member row d_model"],
-    W_enc: Float[Tensor, "member d_model feature"],
+    rows: Float[Tensor, "*member row d_in"],
+    W_enc: Float[Tensor, "member d_in feature"],
     bias: Float[Tensor, "member feature"],
     k: Int64[Tensor, " member"],
 ) -> tuple[Float[Tensor, "member row k"], Int64[Tensor, "member row k"]]:
@@ -134,7 +134,8 @@ class _Strongest(torch.autograd.Function):
         by_feature = _Grouped.of(place, len(directions))
         of_decoder = by_feature.total(g, owner, value).view_as(W_dec)
         table = rows.flatten(0, -2)  # one member's rows after the other's, or those that all see
-        of_encoder = by_feature.total(table, owner % len(table), dz).view_as(W_dec).mT  # member d_model feature
+        of_encoder = by_feature.total(table, owner % len(table), dz)  # member*feature d_in
+        of_encoder = of_encoder.view(*W_dec.shape[:2], -1).mT  # member d_in feature
         of_bias = torch.zeros(len(directions), device=dz.device).index_add_(0, place, dz).view(n_members, -1)
         return None, of_encoder, of_bias, of_decoder, None
 

@@ -1,31 +1,14 @@
-"""Formats of other libraries: each is one file, and one line of `FORMATS`."""
+"""Formats of other libraries, one file each; a file with `NAME`, `FILES`, `recognises` and `read` is a format."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.formats import dictionary_learning, saelens, sparsify
 from dtinterp.foundation.errors import UserError
 
-
-@dataclass(frozen=True)
-class Format:
-    """How a library writes an autoencoder."""
-
-    name: str
-    files: str
-    """what lies in its folder, in words"""
-    recognises: Callable[[Path], bool]
-    read: Callable[[Path], Dictionary]
-    """returns the dictionary; its site is empty where the folder does not say it in our words"""
-
-
-FORMATS = (
-    Format("SAELens", saelens.FILES, saelens.recognises, saelens.read),
-    Format("sparsify", sparsify.FILES, sparsify.recognises, sparsify.read),
-    Format("dictionary_learning", dictionary_learning.FILES, dictionary_learning.recognises, dictionary_learning.read),
-)
+_MODULES = [import_module(f"{__name__}.{each.name}") for each in iter_modules(__path__)]
+FORMATS = tuple(each for each in _MODULES if hasattr(each, "recognises"))
 
 
 def read_foreign(folder: Path) -> Dictionary:
@@ -35,6 +18,6 @@ def read_foreign(folder: Path) -> Dictionary:
     """
     found = next((each for each in FORMATS if each.recognises(folder)), None)
     if found is None:
-        known = "; ".join(f"{each.files} ({each.name})" for each in FORMATS)
+        known = "; ".join(f"{each.FILES} ({each.NAME})" for each in FORMATS)
         raise UserError(f"{folder} holds no autoencoder, expected {known}: give the folder of one.")
     return found.read(folder)

@@ -30,6 +30,7 @@ from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.foundation.errors import UserError
 
 CONFIG, WEIGHTS, PICKLE = "config.json", "ae.safetensors", "ae.pt"
+NAME = "dictionary_learning"
 FILES = f"{CONFIG} and {WEIGHTS}"
 LINEAR = {"W_enc": "encoder.weight", "W_dec": "decoder.weight"}
 """Matrices of torch's linear layers, written output by input."""

@@ -37,6 +37,7 @@ from dtinterp.foundation.errors import UserError
 
 CONFIG = "cfg.json"
 WEIGHTS = "sae_weights.safetensors"
+NAME = "SAELens"
 FILES = f"{CONFIG} and {WEIGHTS}"
 ARCHITECTURES = {kind: kind.saelens for kind in AUTOENCODERS if kind.saelens}
 AVERAGE_NORM = "expected_average_only_in"

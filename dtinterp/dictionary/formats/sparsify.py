@@ -20,6 +20,7 @@ from dtinterp.dictionary.formats.weights import (
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 
 CONFIG, WEIGHTS = "cfg.json", "sae.safetensors"
+NAME = "sparsify"
 FILES = f"{CONFIG} and {WEIGHTS}"
 OTHERS = ("transcode", "skip_connection", "embed_skip", "gram_lookup", "signed")
 """Options that change what is computed."""

@@ -31,6 +31,12 @@ class Batch:
         """What is to be written."""
         return self if self.d_in is None else Batch(self.rows[..., self.d_in :].contiguous(), self.weight)
 
+    @property
+    def lengths(self) -> tuple[int, int]:
+        """How many numbers are read and how many are written."""
+        d_row = self.rows.shape[-1]
+        return (d_row, d_row) if self.d_in is None else (self.d_in, d_row - self.d_in)
+
     def of(self, member: int) -> "Batch":
         """Return what one member sees."""
         return self if self.weight.ndim == 1 else replace(self, rows=self.rows[member], weight=self.weight[member])

@@ -75,7 +75,8 @@ class Member:
     source: int
     """place of the table that they are drawn from"""
     n_rows: int
-    d_row: int
+    lengths: tuple[int, int]
+    """of what is read and what is written"""
 
 
 def descend(tables: Sequence[FitTable], watch: Watch) -> list[list[Weights]]:
@@ -101,11 +102,11 @@ def together(members: Sequence[Member], device: str) -> Iterator[list[int]]:
     They may be of different tables; there are no more than a processor's cache or a device holds.
     """
 
-    def shape(place: int) -> tuple[str, int, tuple[int, ...], int, int]:
+    def shape(place: int) -> tuple[str, int, tuple[int, ...], int, tuple[int, int]]:
         member = members[place]
         kind = member.config.kind
         agreed = kind.together if isinstance(kind, LearnedKind) else ()
-        return type(kind).__name__, member.config.width, agreed, member.n_rows, member.d_row
+        return type(kind).__name__, member.config.width, agreed, member.n_rows, member.lengths
 
     for _, group in groupby(sorted(range(len(members)), key=shape), key=shape):
         places = list(group)
@@ -115,8 +116,8 @@ def together(members: Sequence[Member], device: str) -> Iterator[list[int]]:
 
 
 def _member(table: FitTable, place: int, config: FitConfig) -> Member:
-    rows = table.stream.table.rows
-    return Member(config, place, min(len(rows), config.batch_rows), rows.shape[1])
+    batch = table.stream.table
+    return Member(config, place, min(len(batch.rows), config.batch_rows), batch.lengths)
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,8 @@ class _Group:
         origin = {name: torch.stack([each[name] for each in origins]) for name in origins[0]}
         generators = [table.own(config) for table, config in zip(own, configs, strict=True)]
         variance = torch.stack([table.stream.table.written.spread for table in own])
-        return cls(StackDescent.begin(origin, configs, generators), [member.source for member in members], variance)
+        descent = StackDescent.begin(origin, configs, generators, d_in=members[0].lengths[0])
+        return cls(descent, [member.source for member in members], variance)
 
 
 @dataclass(frozen=True)

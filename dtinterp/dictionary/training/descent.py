@@ -42,14 +42,22 @@ class StackDescent:
 
     @classmethod
     def begin(
-        cls, origin: Mapping[str, Tensor], configs: Sequence[FitConfig], generators: Sequence[torch.Generator]
+        cls,
+        origin: Mapping[str, Tensor],
+        configs: Sequence[FitConfig],
+        generators: Sequence[torch.Generator],
+        *,
+        d_in: int | None = None,
     ) -> "StackDescent":
-        """Start with random directions at `origin`, the members' b_dec, with W_skip where their kind has one."""
+        """Start with random directions at `origin`, the members' b_dec, with W_skip where their kind has one.
+
+        `d_in` is how long the rows are that are read, where others are written.
+        """
         kinds = [config.kind for config in configs if isinstance(config.kind, LearnedKind)]
         kind = kinds[0]
         settings = {each.name: [float(getattr(own, each.name)) for own in kinds] for each in fields(kind)}
         norm = kind.decoder_norm
-        drawn = initialise(origin["b_dec"], configs[0].width, decoder_norm=norm, generators=generators)
+        drawn = initialise(origin["b_dec"], configs[0].width, d_in=d_in, decoder_norm=norm, generators=generators)
         skip = {"W_skip": origin["W_skip"].clone()} if "W_skip" in origin else {}
         parameters = kind.start(replace(drawn, **skip), settings)
         for tensor in parameters.tensors:

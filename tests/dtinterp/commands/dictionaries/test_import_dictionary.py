@@ -86,7 +86,7 @@ def test_a_folder_without_a_site_wants_one(small_study, exported, tmp_path):
 def test_a_folder_of_nothing_known_is_told_what_is_known(tmp_path):
     with pytest.raises(
         UserError,
-        match=r"holds no autoencoder, expected cfg\.json and sae_weights\.safetensors \(SAELens\); cfg\.json and sae",
+        match=r"holds no autoencoder, expected .*; cfg\.json and sae_weights\.safetensors \(SAELens\); cfg\.json",
     ):
         read_foreign(tmp_path)
 
@@ -102,6 +102,6 @@ def test_a_folder_of_nothing_known_is_told_what_is_known(tmp_path):
 )
 def test_a_format_is_recognised_by_its_weights_and_wants_its_settings(file, name, tmp_path):
     (tmp_path / file).write_bytes(b"x")
-    assert [each.name for each in FORMATS if each.recognises(tmp_path)] == [name]
+    assert [each.NAME for each in FORMATS if each.recognises(tmp_path)] == [name]
     with pytest.raises(UserError, match=r"(cfg|config)\.json is missing"):
         read_foreign(tmp_path)

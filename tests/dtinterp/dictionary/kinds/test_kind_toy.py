@@ -36,26 +36,37 @@ class Toy(ComputedKind):
 USED = """
 from pathlib import Path
 
-import torch, tyro
+import numpy, torch, tyro
 
+from app.catalogue import _load_dictionary
 from dtinterp.commands.dictionaries.fit_dictionary import DictionaryConfig
+from dtinterp.dictionary.evaluation.score import score
 from dtinterp.dictionary.fit import fit
-from dtinterp.dictionary.storage import load_dictionary
 from dtinterp.foundation.artefacts.codec import save
-from dtinterp.report.figures.dictionaries import _kind
+from dtinterp.report.figures.dictionaries import dictionary_figure
 from dtinterp.report.results import ScoredDictionary
+from dtinterp.report.tables import dictionary_table
 
 config = tyro.cli(DictionaryConfig, args=["fit.kind:toy", "--fit.kind.n", "2"])
-found = fit(torch.randn(9, 5), config.fit, generator=torch.Generator(), site="here")
+rows = torch.randn(9, 5)
+found = fit(rows, config.fit, generator=torch.Generator(), site="here")
+card = score(
+    found,
+    rows,
+    target_action=torch.zeros(9, dtype=torch.int64),
+    logits_with=lambda edit: rows if edit is None else edit(rows),
+    generator=numpy.random.default_rng(0),
+)
 save(Path("toy"), found, parents=(), seed=0)
-read = load_dictionary(Path("toy"))
-print(read.name, read.width, _kind(ScoredDictionary(read, None)))
+read, verdict = _load_dictionary(Path("toy"))
+scored = [ScoredDictionary(read, card)]
+print(read.width, dictionary_table(scored)["dictionary"][0], dictionary_figure(scored).data[0].name, verdict[:6])
 """
 
 
 @pytest.mark.slow
-def test_a_kind_in_a_file_of_its_own_is_on_the_command_line_on_disk_and_in_the_report(tmp_path: Path) -> None:
-    for package in ("dtinterp", "environments"):
+def test_a_kind_in_a_file_of_its_own_is_on_the_command_line_in_the_report_and_in_the_app(tmp_path: Path) -> None:
+    for package in ("app", "dtinterp", "environments"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "dtinterp/dictionary/kinds/baselines/toy.py").write_text(TOY, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
@@ -63,4 +74,4 @@ def test_a_kind_in_a_file_of_its_own_is_on_the_command_line_on_disk_and_in_the_r
         [sys.executable, "-c", USED], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["toy-2", "2", "Toy"]
+    assert done.stdout.startswith("2 toy-2 Toy at here ")

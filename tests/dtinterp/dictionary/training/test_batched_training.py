@@ -9,7 +9,7 @@ from dtinterp.dictionary.training.batched_training import Member, together
 
 
 def _members(*configs: FitConfig, n_rows: int = 64, source: int = 0) -> list[Member]:
-    return [Member(config, source, n_rows, d_row=32) for config in configs]
+    return [Member(config, source, n_rows, lengths=(32, 32)) for config in configs]
 
 
 def test_bundles_hold_one_type_and_one_width() -> None:
@@ -33,5 +33,10 @@ def test_bundles_are_no_larger_than_a_cache_holds(monkeypatch: pytest.MonkeyPatc
 
 def test_bundles_hold_transcoders_of_one_kind() -> None:
     configs = [MapConfig(kind, 16) for kind in (Transcoder(2), SkipTranscoder(2), Transcoder(3))]
-    members = [Member(config, source, 64, d_row=32) for source in range(2) for config in configs]
+    members = [Member(config, source, 64, lengths=(32, 32)) for source in range(2) for config in configs]
     assert sorted(together(members, "cpu")) == [[0, 2, 3, 5], [1, 4]]
+
+
+def test_bundles_hold_maps_between_rows_of_one_length() -> None:
+    members = [Member(MapConfig(Transcoder(2), 16), 0, 64, lengths) for lengths in ((6, 4), (4, 6), (6, 4))]
+    assert sorted(together(members, "cpu")) == [[0, 2], [1]]
