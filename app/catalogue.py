@@ -37,7 +37,7 @@ class ReplacedError(UserError):
 
 
 @dataclass(frozen=True)
-class Study:
+class ShelvedStudy:
     """Certified classes, with what they rest on and what was found out about them."""
 
     equivalence: Shelved
@@ -93,13 +93,13 @@ class OpenStudy:
         return self.report.chosen.frame_id.tolist()
 
 
-def studies(shelf: Shelf) -> Mapping[str, Study]:
+def studies(shelf: Shelf) -> Mapping[str, ShelvedStudy]:
     """Return the certified classes whose model and demonstrations stand on the shelf too.
 
     Each is called by its model's name; the second one of the same name by its folder as well.
     """
     by_digest = {entry.digest: entry for entry in shelf.artefacts}
-    found: dict[str, Study] = {}
+    found: dict[str, ShelvedStudy] = {}
     for entry in shelf.artefacts:
         if entry.kind != EQUIVALENCE.name:
             continue
@@ -112,7 +112,7 @@ def studies(shelf: Shelf) -> Mapping[str, Study]:
     return found
 
 
-def open_standing(name: str, roots: Sequence[Path], opener: Callable[[Study], OpenStudy]) -> OpenStudy:
+def open_standing(name: str, roots: Sequence[Path], opener: Callable[[ShelvedStudy], OpenStudy]) -> OpenStudy:
     """Open the study of this name as it stands now; where it is replaced meanwhile, look for it and open it again.
 
     Raises `UserError` where it was taken away, and where `opener` does.
@@ -128,7 +128,7 @@ def open_standing(name: str, roots: Sequence[Path], opener: Callable[[Study], Op
     raise ReplacedError(f"{name} is replaced again and again while it is read: reload the page once that has ended.")
 
 
-def open_study(study: Study) -> OpenStudy:
+def open_study(study: ShelvedStudy) -> OpenStudy:
     """Read a study; a dictionary, labels or a comparison that cannot be read is left out with its sentence.
 
     Raises `UserError` where classes, model or demonstrations are missing, damaged or of a form that is not ours, and
@@ -212,11 +212,11 @@ def _load_dictionary(path: Path) -> tuple[Dictionary, str]:
     return load_dictionary(path), gate_record(path)["gate"]
 
 
-def _study(entry: Shelved, parents: Mapping[str, Shelved], shelf: Sequence[Shelved]) -> Study:
+def _study(entry: Shelved, parents: Mapping[str, Shelved], shelf: Sequence[Shelved]) -> ShelvedStudy:
     def of(names: Sequence[str], parent: Shelved) -> tuple[Shelved, ...]:
         return tuple(each for each in shelf if each.kind in names and parent.digest in each.parents.values())
 
-    return Study(
+    return ShelvedStudy(
         equivalence=entry,
         model=parents[MODEL.name],
         demonstrations=parents[TRAJECTORIES.name],

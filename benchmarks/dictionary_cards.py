@@ -21,7 +21,7 @@ from pathlib import Path
 from card_numbers import card_of, in_lines, map_numbers, truth_numbers
 
 from dtinterp.commands.dictionaries.fit_dictionary import DictionaryConfig
-from dtinterp.commands.dictionaries.fit_transcoder import TranscoderConfig, fit_transcoder
+from dtinterp.commands.dictionaries.fit_transcoder import fit_transcoder
 from dtinterp.commands.dictionaries.probe import probe
 from dtinterp.commands.features.truth import truth
 from dtinterp.commands.reading import read_dictionary
@@ -48,6 +48,7 @@ from dtinterp.foundation.artefacts.codec import Beside, load, save
 from dtinterp.foundation.shipped import DEMONSTRATIONS, shipped
 from dtinterp.interventions.returns import ActingConfig
 from dtinterp.interventions.scoring import Judging, score_fits
+from dtinterp.interventions.transcoding import TranscoderConfig
 from dtinterp.model.network.frames import ONE_HOT
 from dtinterp.subject.fitting import TrainingRows, fit_dictionaries
 from dtinterp.subject.subject import Subject, open_subject

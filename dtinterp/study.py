@@ -1,9 +1,7 @@
 """The whole study: from a world, or from a trained model, to the report."""
 
 import shlex
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,40 +9,41 @@ from typing import Any, Literal
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.agents.config import AgentConfig
-from dtinterp.agents.storage import AGENT as AGENT_KIND
+from dtinterp.agents.storage import TrainedAgent
 from dtinterp.commands.data.collect import CollectConfig, collect
 from dtinterp.commands.data.train_agent import train_agent
 from dtinterp.commands.dictionaries.fit_dictionary import DictionaryConfig, fit_dictionary
 from dtinterp.commands.equivalence.certify import certify
 from dtinterp.commands.equivalence.explain_classes import Places
-from dtinterp.commands.equivalence.reasons import find_reasons
+from dtinterp.commands.equivalence.reasons import Reasons, find_reasons
 from dtinterp.commands.experiment import try_on
 from dtinterp.commands.features.compare_features import compare_features
 from dtinterp.commands.features.describe import describe
 from dtinterp.commands.features.label import label
 from dtinterp.commands.models.train_model import train_model
 from dtinterp.commands.once import Record, open_record
-from dtinterp.commands.report import Sources, refuse_page, report, write_sources
-from dtinterp.demonstrations.storage import TRAJECTORIES
+from dtinterp.commands.report import PAGE, Sources, opened, refuse_page, report, write_sources
+from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds.autoencoders.l1 import L1
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.dictionary.kinds.baselines.pca import Pca
-from dtinterp.equivalence.report import EquivalenceConfig
+from dtinterp.equivalence.report import EquivalenceConfig, EquivalenceReport
 from dtinterp.features.describe import DescribeConfig
 from dtinterp.features.labels.labelling import LabellingConfig
-from dtinterp.features.labels.table import LabelConfig as SearchConfig
+from dtinterp.features.labels.table import LabelConfig, LabelStudy
+from dtinterp.features.table import FeatureTable
 from dtinterp.foundation import __version__
-from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.foundation.artefacts.locks import locked
-from dtinterp.foundation.logbook import Logbook
 from dtinterp.foundation.ranges import require_sensible
 from dtinterp.foundation.shipped import AGENT, DEMONSTRATIONS, require_shipped, shipped
 from dtinterp.interventions.compare_features import CompareConfig
-from dtinterp.interventions.dictionary_comparison import DictionaryComparisonConfig
+from dtinterp.interventions.dictionary_comparison import DictionaryComparison, DictionaryComparisonConfig
+from dtinterp.interventions.instruction_flip.report import InterventionReport
 from dtinterp.interventions.instruction_flip.specification import read_specification
 from dtinterp.model.config import ModelConfig, TrainConfig
-from dtinterp.model.storage import MODEL as MODEL_KIND
+from dtinterp.model.storage import TrainedModel
+from dtinterp.report.results import Result, ScoredDictionary
 
 EXPERIMENT = shipped("experiments/instruction-flip/experiment.yaml")
 TRAINING = {
@@ -66,8 +65,6 @@ FITS = (
     FitConfig(Pca(32)),
 )
 """Two widths of one sparsity, since a dictionary with more features than distinct inputs may just remember them."""
-DESCRIBED = FITS[0].title
-"""The dictionary whose features the report shows, at each site."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +100,7 @@ class StudyConfig:
             training=replace(TRAINING[self.model], seed=self.seed),
             dictionaries=tuple(DictionaryConfig(site, fit, seed=self.seed) for site in SITES for fit in FITS),
             features=DescribeConfig(seed=self.seed),
-            labels=LabellingConfig(SearchConfig(seed=self.seed)),
+            labels=LabellingConfig(LabelConfig(seed=self.seed)),
             comparison=CompareConfig(DictionaryComparisonConfig(seed=self.seed)),
             equivalence=EquivalenceConfig(n_frames=self.n_frames, epsilon=self.epsilon, seed=self.seed),
         )
@@ -141,117 +138,138 @@ class StageConfigs:
 
 @dataclass(frozen=True)
 class Foundations:
-    """The three folders that a study starts from."""
+    """What a study starts from."""
 
-    agent: Path
-    demonstrations: Path
-    model: Path
+    agent: Result[TrainedAgent]
+    demonstrations: Result[Trajectories]
+    model: Result[TrainedModel]
 
 
-def run_study(config: StudyConfig) -> Path:
+@dataclass(frozen=True)
+class Study:
+    """What was found, each value with the artefact that holds it."""
+
+    command: str
+    """the command line that makes the study again"""
+    start: Foundations
+    dictionaries: Mapping[str, Sequence[Result[ScoredDictionary]]]
+    """by site; the first one's features are described and labelled"""
+    features: Mapping[str, Result[FeatureTable]]
+    labels: Mapping[str, Result[LabelStudy]]
+    comparison: Result[DictionaryComparison]
+    flip: Result[InterventionReport]
+    equivalence: Result[EquivalenceReport]
+    reasons: Reasons
+    seconds: Mapping[str, float]
+    """wall-clock of each stage"""
+
+    @property
+    def sources(self) -> Sources:
+        """Where it is written."""
+        return Sources(
+            agent=self.start.agent.artefact.path,
+            demonstrations=self.start.demonstrations.artefact.path,
+            model=self.start.model.artefact.path,
+            dictionaries=_paths([each for site in self.dictionaries.values() for each in site]),
+            features=_paths(self.features.values()),
+            equivalence=self.equivalence.artefact.path,
+            intervention=self.flip.artefact.path,
+            command=self.command,
+            seconds=self.seconds,
+            labels=_paths(self.labels.values()),
+            comparison=self.comparison.artefact.path,
+            agreement=self.reasons.agreement.artefact.path,
+            pairs=_paths(self.reasons.pairs),
+            explained=self.reasons.explained and self.reasons.explained.artefact.path,
+        )
+
+
+def study(config: StudyConfig) -> Mapping[str, str]:
     """Study a model from its windows to the report, and return the report's path.
 
     A study that was killed goes on when it is called again: stages that stand are not done again.
     """
-    refuse_page(config.out, replace=config.replace)
-    _require_paths(config)
-    with locked(config.out):
-        record = open_record(config.out / UNFINISHED, config.identity, replace=config.replace)
-        sources = _studied(config, record)
-        write_sources(config.out, sources)
-        page = report(config.out, replace=config.replace)
-        record.close()
-    return page
+    return {"path": str(config.out / PAGE), "command": run_study(config).command}
 
 
-def _studied(config: StudyConfig, record: Record) -> Sources:
-    """Carry out the stages, and return where their results are."""
-    out, stages, once = config.out, config.stages, record.once
-    clock = Clock(Logbook(out / "log.jsonl"), record.seconds)
-    base = _train(config, clock, record) if config.from_scratch else _shipped(config)
-    subject: dict[str, Any] = {"model": base.model, "demonstrations": base.demonstrations}
-    dictionaries, features, labels = [], [], []
-    for site in SITES:
-        for stage in stages.dictionaries_at(site):
-            with clock.stage(f"dictionary {stage.fit.title} at {site}"):
-                folder = out / "dictionaries" / site / stage.fit.title
-                once(fit_dictionary)(stage, folder, **subject)
-                dictionaries.append(folder)
-        described = out / "dictionaries" / site / DESCRIBED
-        with clock.stage(f"features at {site}"):
-            folder = out / "features" / site
-            once(describe)(stages.features, described, folder, **subject)
-            features.append(folder)
-        with clock.stage(f"labels at {site}"):
-            folder = out / "labels" / site / DESCRIBED
-            once(label)(stages.labels, described, folder, **subject)
-            labels.append(folder)
-    with clock.stage("comparison"):
-        once(compare_features)(stages.comparison, tuple(dictionaries), out / "comparison", **subject)
-    with clock.stage("instruction flip"):
-        once(try_on)(EXPERIMENT, model=base.model, out=out / "instruction-flip")
-    with clock.stage("equivalence"):
-        once(certify)(stages.equivalence, out / "equivalence", **subject)
-    with clock.stage("reasons"):
-        described = out / "dictionaries" / OBSERVATION_EMBEDDING / DESCRIBED
-        places = Places(out / "equivalence", described, base.model, base.demonstrations)
-        reasons = find_reasons(places, out, seed=config.seed, once=once)
-    return Sources(
-        agent=base.agent,
-        demonstrations=base.demonstrations,
-        model=base.model,
-        dictionaries=tuple(dictionaries),
-        features=tuple(features),
-        equivalence=out / "equivalence",
-        intervention=out / "instruction-flip",
-        command=config.command,
-        seconds=clock.seconds,
-        labels=tuple(labels),
-        comparison=out / "comparison",
-        agreement=reasons.agreement,
-        pairs=reasons.pairs,
-        explained=reasons.explained,
-    )
+def run_study(config: StudyConfig) -> Study:
+    """Study a model, write each stage and the report below `config.out`, and return what was found.
+
+    A study that was killed goes on when it is called again: stages that stand are not done again.
+    """
+    out, stages = config.out, config.stages
+    refuse_page(out, replace=config.replace)
+    shipped_start = _opened_at_once(config)
+    with locked(out):
+        keep = open_record(out / UNFINISHED, config.identity, replace=config.replace)
+        stage = keep.stage
+        start = shipped_start or _trained(config, keep)
+        model = start.model.artefact.path
+        subject: dict[str, Any] = {"model": model, "demonstrations": start.demonstrations.artefact.path}
+        dictionaries, features, labels = {}, {}, {}
+        for site in SITES:
+            dictionaries[site] = [
+                stage(f"dictionary {each.fit.title} at {site}", fit_dictionary)(
+                    each, out / "dictionaries" / site / each.fit.title, **subject
+                )
+                for each in stages.dictionaries_at(site)
+            ]
+            described = dictionaries[site][0].artefact
+            features[site] = stage(f"features at {site}", describe)(
+                stages.features, described.path, out / "features" / site, **subject
+            )
+            labels[site] = stage(f"labels at {site}", label)(
+                stages.labels, described.path, out / "labels" / site / described.name, **subject
+            )
+        compared = _paths([each for fitted in dictionaries.values() for each in fitted])
+        comparison = stage("comparison", compare_features)(stages.comparison, compared, out / "comparison", **subject)
+        flip = stage("instruction flip", try_on)(EXPERIMENT, model=model, out=out / "instruction-flip")
+        equivalence = stage("equivalence", certify)(stages.equivalence, out / "equivalence", **subject)
+        explained_by = dictionaries[OBSERVATION_EMBEDDING][0].artefact.path
+        places = Places(equivalence.artefact.path, explained_by, **subject)
+        reasons = find_reasons(equivalence.value, places, out, seed=config.seed, keep=keep)
+        found = Study(
+            config.command,
+            start,
+            dictionaries,
+            features,
+            labels,
+            comparison,
+            flip,
+            equivalence,
+            reasons,
+            keep.seconds,
+        )
+        write_sources(out, found.sources)
+        report(out, replace=config.replace)
+        keep.close()
+    return found
 
 
-class Clock:
-    """Times the stages and writes them to the log."""
+def _opened_at_once(config: StudyConfig) -> Foundations | None:
+    """Open what the study starts from, before it works; None where it makes that itself.
 
-    def __init__(self, logbook: Logbook, seconds: dict[str, float]) -> None:
-        """Go on from the seconds that each stage has taken before, where the study was killed."""
-        self.logbook, self.seconds = logbook, seconds
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time the block; a block that fails leaves no time."""
-        began = time.perf_counter()
-        yield
-        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - began, 2)
-        self.logbook.write(stage=name, seconds=self.seconds[name])
-
-
-def _require_paths(config: StudyConfig) -> None:
-    """Raise `UserError` where something that the study opens is missing or damaged, before it works."""
+    Raises `UserError` where something that a stage opens is missing or damaged.
+    """
     require_shipped(EXPERIMENT, option="a checkout's folder as the current one")
     read_specification(EXPERIMENT)
-    if not config.from_scratch:
-        base = _shipped(config)
-        for kind, path in ((AGENT_KIND, base.agent), (TRAJECTORIES, base.demonstrations), (MODEL_KIND, base.model)):
-            require_shipped(path, option="--from-scratch")
-            read_artefact(path, kind=kind.name)
+    if config.from_scratch:
+        return None
+    paths = (AGENT, DEMONSTRATIONS, SHIPPED[config.model])
+    for path in paths:
+        require_shipped(path, option="--from-scratch")
+    return Foundations(*map(opened, paths))
 
 
-def _shipped(config: StudyConfig) -> Foundations:
-    return Foundations(AGENT, DEMONSTRATIONS, SHIPPED[config.model])
+def _trained(config: StudyConfig, keep: Record) -> Foundations:
+    out, stages = config.out, config.stages
+    agent = keep.stage("agent", train_agent)(stages.agent, out / "agent")
+    demonstrations = keep.stage("demonstrations", collect)(
+        stages.collection, agent.artefact.path, out / "demonstrations"
+    )
+    model = keep.stage("model", train_model)(stages.training, demonstrations.artefact.path, out / "model")
+    return Foundations(agent, demonstrations, model)
 
 
-def _train(config: StudyConfig, clock: Clock, record: Record) -> Foundations:
-    base = Foundations(config.out / "agent", config.out / "demonstrations", config.out / "model")
-    stages = config.stages
-    with clock.stage("agent"):
-        record.once(train_agent)(stages.agent, base.agent)
-    with clock.stage("demonstrations"):
-        record.once(collect)(stages.collection, base.agent, base.demonstrations)
-    with clock.stage("model"):
-        record.once(train_model)(stages.training, base.demonstrations, base.model)
-    return base
+def _paths(results: Iterable[Result[object]]) -> tuple[Path, ...]:
+    return tuple(each.artefact.path for each in results)

@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.address import ASKED, COMPARISON, read_address, settle, write_address
-from app.catalogue import OpenStudy, Study, open_standing, open_study, studies
+from app.catalogue import OpenStudy, ShelvedStudy, open_standing, open_study, studies
 from app.pictures import STYLE
 from app.shelf import FOLDERS, VARIABLE, folders, shelve
 from app.views import View
@@ -57,13 +57,13 @@ def _show_study(opened: OpenStudy) -> None:
 
 
 @st.cache_resource(
-    show_spinner="Reading the study and checking its hashes", hash_funcs={Study: lambda study: study.digest}
+    show_spinner="Reading the study and checking its hashes", hash_funcs={ShelvedStudy: lambda study: study.digest}
 )
-def _opened(study: Study) -> OpenStudy:
+def _opened(study: ShelvedStudy) -> OpenStudy:
     return open_study(study)
 
 
-def _choose_study(found: Mapping[str, Study]) -> str:
+def _choose_study(found: Mapping[str, ShelvedStudy]) -> str:
     chosen, asked = st.session_state.get("model"), st.session_state[ASKED]
     if chosen is not None and chosen not in found and "model" not in asked:
         st.warning(f"{plain(str(chosen))} no longer stands where it stood; another model is shown instead.")

@@ -13,7 +13,7 @@ class Command:
 
 
 COMMANDS = {
-    "study": Command("dtinterp.study:run_study", "study a model from its windows to the report"),
+    "study": Command("dtinterp.study:study", "study a model from its windows to the report"),
     "train-agent": Command("dtinterp.commands.data.train_agent:train_agent", "train an agent, or go on with it"),
     "collect": Command("dtinterp.commands.data.collect:collect", "record an agent's demonstrations"),
     "export": Command(

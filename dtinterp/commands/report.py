@@ -1,4 +1,4 @@
-"""The folders of a study become one page."""
+"""The command that renders the report of a study, and where a study's results are."""
 
 import json
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ from dtinterp.equivalence.model_comparison import MODEL_COMPARISON
 from dtinterp.equivalence.report import EQUIVALENCE
 from dtinterp.features.labels.table import LABELS
 from dtinterp.features.table import FEATURES
-from dtinterp.foundation.artefacts.artefact import Artefact, read_artefact
-from dtinterp.foundation.artefacts.codec import ArtefactKind, read
+from dtinterp.foundation.artefacts.artefact import Artefact, label_at, read_artefact
+from dtinterp.foundation.artefacts.codec import ArtefactKind, load_any, read
 from dtinterp.foundation.artefacts.reading import read_json
 from dtinterp.foundation.artefacts.writing import write_text
 from dtinterp.foundation.errors import UserError
@@ -85,12 +85,18 @@ def read_sources(folder: Path) -> Sources:
         raise UserError(f"{file} is damaged: run dtinterp study again.") from None
 
 
+def opened(path: Path) -> Result[Any]:
+    """Open an artefact of whatever kind; a dictionary comes with its report card."""
+    label = label_at(path)
+    return _dictionary(path) if label and label.kind == DICTIONARY.name else Result(*load_any(path))
+
+
 def load_results(sources: Sources) -> StudyResults:
     """Read every artefact of a study; raises `UserError` where one is missing, damaged or of another parent."""
     trajectories, demonstrations = load_trajectories(sources.demonstrations)
     trained = load_model(sources.model, parent=demonstrations)
     model = trained.artefact
-    opened: list[Result[object]] = [
+    found: list[Result[object]] = [
         Result(None, read_artefact(sources.agent, kind=AGENT.name)),
         Result(trajectories, demonstrations),
         Result(trained.config.model, model),
@@ -106,11 +112,11 @@ def load_results(sources: Sources) -> StudyResults:
         EXPLANATION: sources.explained,
         INTERVENTION: sources.intervention,
     }
-    opened += [Result(*read(path, kind, parent=model)) for kind, path in optional.items() if path is not None]
-    return StudyResults(sources.command, opened, sources.seconds)
+    found += [Result(*read(path, kind, parent=model)) for kind, path in optional.items() if path is not None]
+    return StudyResults(sources.command, found, sources.seconds)
 
 
-def _dictionary(path: Path, model: Artefact) -> Result[ScoredDictionary]:
+def _dictionary(path: Path, model: Artefact | None = None) -> Result[ScoredDictionary]:
     score = load_score(path)
     if score is None:
         raise UserError(f"{path} has no report card: fit the dictionary with dtinterp fit-dictionary.")

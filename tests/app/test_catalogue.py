@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.catalogue import OpenStudy, ReplacedError, Study, open_standing, open_study, studies
+from app.catalogue import OpenStudy, ReplacedError, ShelvedStudy, open_standing, open_study, studies
 from app.shelf import shelve
 from dtinterp.demonstrations.storage import save_trajectories
 from dtinterp.dictionary.storage import load_dictionary
@@ -177,9 +177,9 @@ def test_what_is_no_longer_as_it_was_found_is_not_shown_for_it(small_study: Path
 
 
 def test_a_study_that_is_replaced_is_opened_anew_and_not_for_ever(small_study: Path) -> None:
-    opened: list[Study] = []
+    opened: list[ShelvedStudy] = []
 
-    def opener(study: Study) -> OpenStudy:
+    def opener(study: ShelvedStudy) -> OpenStudy:
         opened.append(study)
         raise ReplacedError("replaced")
 

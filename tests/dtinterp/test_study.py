@@ -9,7 +9,7 @@ import pytest
 from dtinterp.cli import main
 from dtinterp.cli.parsing import parsed
 from dtinterp.foundation.errors import UserError
-from dtinterp.study import StudyConfig, run_study
+from dtinterp.study import StudyConfig, run_study, study
 from tests.faults.killing import kill_at
 
 ROOT = Path(__file__).parents[2]
@@ -28,14 +28,19 @@ def test_the_shipped_model_is_studied_from_its_windows_to_the_report_also_where_
     assert main(["study", "--out", str(out), "--n-frames", "13"]) == 2
     assert "an unfinished study with other settings" in capsys.readouterr().err
     assert main(words) == 0
-    assert str(out / "report.html") in capsys.readouterr().out
+    told, command = (
+        capsys.readouterr().out,
+        f"dtinterp study --model small --out {out} --n-frames 12 --epsilon 0.05 --seed 0",
+    )
+    assert str(out / "report.html") in told
+    assert command in told
     assert {manifest: manifest.stat().st_ino for manifest in stood} == stood, "a stage that stood was done again"
     assert not [path for path in tmp_path.rglob("*") if path.name.startswith((".", "unfinished"))]
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "memory-dt-small-0" in page
     sources = json.loads((out / "study.json").read_text())
     assert set(sources["seconds"]) >= {"instruction flip", "equivalence"}
-    assert sources["command"] == f"dtinterp study --model small --out {out} --n-frames 12 --epsilon 0.05 --seed 0"
+    assert sources["command"] == command
     assert main(words) == 2
     assert "exists already" in capsys.readouterr().err
 
@@ -49,7 +54,7 @@ def test_a_study_of_something_that_is_not_there_is_refused(tmp_path, monkeypatch
 def test_the_command_of_a_study_asks_for_the_same_study():
     config = StudyConfig("large", from_scratch=True, out=Path("my results"), n_frames=7, epsilon=0.0123456789, seed=3)
     call = parsed("study", shlex.split(config.command)[2:])
-    assert signature(run_study).bind(*call.args, **call.keywords).arguments == {"config": config}
+    assert signature(study).bind(*call.args, **call.keywords).arguments == {"config": config}
 
 
 @pytest.mark.parametrize("setting", [{"epsilon": -1.0}, {"epsilon": math.nan}, {"n_frames": 1}, {"seed": -1}])

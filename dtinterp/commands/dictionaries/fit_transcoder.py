@@ -1,81 +1,15 @@
-"""A model on disk becomes what can stand in for each of its MLPs: linear maps and transcoders, with report cards."""
+"""The command that fits transcoders and linear maps in place of a model's MLPs, and judges them."""
 
-import dataclasses
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import partial
-from itertools import product
+from dataclasses import asdict
 from pathlib import Path
 
-import torch
-from jaxtyping import Float32
-from torch import Tensor
-
-from dtinterp.activations.harvest import logits_with_hooks
-from dtinterp.activations.mlps import MlpRows, MlpSplice, check_layer, harvest_mlps
 from dtinterp.commands.claiming import claims_out
-from dtinterp.dataset.windows import Windows
-from dtinterp.dictionary.config import FitProgress, MapConfig, Watch
-from dtinterp.dictionary.dictionary import RowMap, reconstruct
-from dtinterp.dictionary.evaluation.behaviour import ConstantRow, RowEdit, effects
-from dtinterp.dictionary.evaluation.map_card import MapCard, map_card
-from dtinterp.dictionary.fit import LayerPairs, fit_maps
-from dtinterp.dictionary.kinds.maps.linear import Linear
-from dtinterp.dictionary.kinds.maps.transcoder import SkipTranscoder, Transcoder
-from dtinterp.dictionary.rows.distinct import distinct_rows
-from dtinterp.dictionary.rows.table import Pairs
 from dtinterp.foundation.artefacts.artefact import refuse_existing
 from dtinterp.foundation.artefacts.codec import Beside, save
 from dtinterp.foundation.jobs.unfinished import unfinished_beside
-from dtinterp.foundation.logbook import progress
-from dtinterp.foundation.ranges import require_at_least, require_each_at_least, require_sensible
-from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.foundation.shipped import MODEL
-from dtinterp.interventions.returns import ActingConfig, ModelReturns
-from dtinterp.subject.fitting import note_of
-from dtinterp.subject.subject import Subject, open_subject
-
-
-@dataclass(frozen=True)
-class TranscoderConfig:
-    """Which MLPs are replaced, and by what."""
-
-    layers: tuple[int, ...] = ()
-    """blocks whose MLP is replaced, one at a time; empty: each of them"""
-    n_features: tuple[int, ...] = (512,)
-    """widths of the transcoders, with and without a linear path; the linear map is always fitted beside them"""
-    k: tuple[int, ...] = (8,)
-    """features that a row may use"""
-    seeds: tuple[int, ...] = (0,)
-    """seeds of the first weights"""
-    n_steps: int = 1000
-    """steps of Adam"""
-    n_windows: int = 2048
-    """training windows whose rows are learnt, at all tokens"""
-    n_held_out_windows: int = 512
-    """held-out windows on which they are judged"""
-    acting: ActingConfig = field(default_factory=ActingConfig)
-    """how the model is made to act with a map in place of its MLP"""
-    untrained: bool = False
-    """take a model of the same shape that never saw a window: the control"""
-    seed: int = 0
-    """seed of the windows"""
-
-    def __post_init__(self) -> None:
-        """Refuse numbers that cannot be meant."""
-        require_at_least(self, 1, "n_steps", "n_windows", "n_held_out_windows")
-        require_each_at_least(self, 0, "layers", "seeds")
-        require_each_at_least(self, 1, "n_features", "k")
-        require_sensible(self)
-
-    def fits(self) -> Iterator[MapConfig]:
-        """Yield the maps that are fitted to each MLP. Raises `UserError` for impossible ones."""
-        yield MapConfig(Linear())
-        for width in self.n_features:
-            for k in self.k:
-                for member in self.seeds:
-                    for kind in (Transcoder(k), SkipTranscoder(k)):
-                        yield MapConfig(kind, width, n_steps=self.n_steps, member=member)
+from dtinterp.interventions.transcoding import TranscoderConfig, fit_transcoders, names_of
+from dtinterp.subject.subject import open_subject
 
 
 @claims_out
@@ -100,137 +34,12 @@ def fit_transcoder(
         replace: write them anew where they exist.
     """
     subject = open_subject(model, demonstrations, untrained=config.untrained)
-    layers = tuple(dict.fromkeys(config.layers)) or tuple(range(subject.model.cfg.n_layers))
-    fits = list(config.fits())
-    for layer in layers:
-        check_layer(subject.model, layer)
-        for fit in fits:
-            refuse_existing(_folder(out, layer, fit), replace=replace)
-    mlps = _mlps(subject, layers, config)
-    unfinished = unfinished_beside(out)
-    found = _fitted(mlps, fits, unfinished)
-    cards = _judged(mlps, found)
-    told = {}
-    for (layer, fit), row_map, card in zip(product(layers, fits), found, cards, strict=True):
-        folder = _folder(out, layer, fit)
-        beside = Beside(metrics=asdict(card))
-        save(folder, row_map, parents=subject.artefacts, seed=config.seed, replace=replace, beside=beside)
-        told[str(folder)] = _told(card)
+    folders, unfinished = [out / name for name in names_of(subject, config)], unfinished_beside(out)
+    for folder in folders:
+        refuse_existing(folder, replace=replace)
+    judged = fit_transcoders(subject, config, unfinished=unfinished)
+    for folder, each in zip(folders, judged, strict=True):
+        beside = Beside(metrics=asdict(each.card))
+        save(folder, each.row_map, parents=subject.artefacts, seed=config.seed, replace=replace, beside=beside)
     unfinished.unlink(missing_ok=True)
-    return told
-
-
-@dataclass(frozen=True)
-class _Mlp:
-    """One MLP, and the rows on which what stands in for it is fitted and judged."""
-
-    subject: Subject
-    config: TranscoderConfig
-    pairs: Pairs
-    held_out: MlpRows
-    windows: Windows
-    trial: ModelReturns
-    """the model in its world: all maps of all MLPs stand beside what it earns intact"""
-
-    def wanted(self, fits: Sequence[MapConfig]) -> LayerPairs:
-        """Return what is learnt, and by which maps."""
-        return LayerPairs(self.pairs, fits, generator(self.config.seed, f"map/{self.pairs.site}"))
-
-    def card(self, row_map: RowMap) -> MapCard:
-        """Judge one map on held-out rows, by the next action, and by what the model earns."""
-        subject, rows, seed = self.subject, self.held_out, self.config.seed
-        episode = subject.trajectories.episode
-        mean, apply = rows.outputs.mean(dim=0), partial(reconstruct, row_map)
-        card = map_card(
-            row_map,
-            rows.inputs,
-            rows.outputs,
-            fitted=self.pairs.inputs,
-            cluster=episode[rows.step],
-            generator=numpy_generator(seed, "map/cards"),
-        )
-        spliced = partial(MlpSplice, subject.model, rows.layer)
-        arms = {
-            "clean": spliced(None),
-            "spliced": spliced(apply),
-            "zero": spliced(torch.zeros_like),
-            "mean": spliced(ConstantRow(mean)),
-        }
-
-        def logits_with(edit: RowEdit | None) -> Float32[Tensor, "row action"]:
-            return logits_with_hooks(subject.model, self.windows, subject.items, spliced(edit))
-
-        judged = effects(
-            apply,
-            mean,
-            logits_with=logits_with,
-            target_action=self.windows.action[self.windows.mask],
-            cluster=episode[self.windows.step[self.windows.mask]],
-            generator=numpy_generator(seed, "map/bootstrap"),
-        )
-        return dataclasses.replace(card, effects=judged, acting=self.trial.under(arms))
-
-
-def _mlps(subject: Subject, layers: Sequence[int], config: TranscoderConfig) -> list[_Mlp]:
-    """Harvest the rows of all MLPs in one pass over the windows to learn from, and one over those to judge by."""
-    model, items, seed = subject.model, subject.items, config.seed
-    learnt = harvest_mlps(model, subject.train_windows(config.n_windows, seed=seed), items, layers)
-    windows = subject.held_out_windows(config.n_held_out_windows, seed=seed)
-    held_out = harvest_mlps(model, windows, items, layers)
-    trial = ModelReturns(model, subject.trajectories.env_id, config.acting, seed)
-    return [
-        _Mlp(subject, config, _pairs(rows), judging, windows, trial)
-        for rows, judging in zip(learnt, held_out, strict=True)
-    ]
-
-
-def _pairs(rows: MlpRows) -> Pairs:
-    """Return the distinct inputs with their counts: they are enough, since equal inputs have equal outputs."""
-    distinct = distinct_rows(rows.inputs)
-    first = torch.full((len(distinct.value),), len(rows.inputs))
-    first = first.scatter_reduce(0, distinct.member, torch.arange(len(rows.inputs)), "amin")
-    return Pairs(distinct.value, rows.outputs[first], f"blocks.{rows.layer}.mlp", distinct.count)
-
-
-def _fitted(mlps: Sequence[_Mlp], fits: Sequence[MapConfig], unfinished: Path) -> list[RowMap]:
-    """Fit all maps of all MLPs, MLP by MLP; those of the model's control say in their names what they are."""
-    with progress(f"fitting {len(fits)} maps in place of {len(mlps)} MLPs", mlps[0].config.n_steps) as bar:
-
-        def show(state: FitProgress) -> None:
-            bar.reach(state.step, note_of(state))
-
-        found = fit_maps([mlp.wanted(fits) for mlp in mlps], watch=Watch(show, unfinished))
-    prefix = "untrained " if mlps[0].subject.is_untrained else ""
-    return [dataclasses.replace(each, name=f"{prefix}{each.name}") for of_layer in found for each in of_layer]
-
-
-def _judged(mlps: Sequence[_Mlp], found: Sequence[RowMap]) -> list[MapCard]:
-    """Return the card of each map, MLP by MLP."""
-    own = [mlp for mlp in mlps for _ in range(len(found) // len(mlps))]
-    cards = []
-    with progress("judging maps", len(found)) as bar:
-        for mlp, row_map in zip(own, found, strict=True):
-            bar.advance(note=f"{row_map.name} at {row_map.site}")
-            cards.append(mlp.card(row_map))
-    return cards
-
-
-def _folder(out: Path, layer: int, fit: MapConfig) -> Path:
-    return out / f"blocks.{layer}.mlp" / fit.title
-
-
-def _told(card: MapCard) -> str:
-    """Return a card in a line."""
-    assert card.effects is not None
-    assert card.acting is not None
-    recovered, kept = card.effects.loss_recovered_from_mean, card.acting.return_kept
-    return ", ".join(
-        [
-            f"FVU {card.fvu.estimate:.3f}",
-            "nothing unseen" if card.fvu_unseen is None else f"unseen {card.fvu_unseen.estimate:.3f}",
-            "the mean costs nothing" if recovered is None else f"loss recovered {recovered.estimate:.3f}",
-            f"KL {card.effects.spliced.kl.estimate:.4f}",
-            "no return to keep" if kept is None else f"return kept {kept:.3f}",
-            *card.warnings,
-        ]
-    )
+    return {str(folder): str(each) for folder, each in zip(folders, judged, strict=True)}

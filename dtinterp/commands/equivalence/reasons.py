@@ -1,22 +1,22 @@
-"""Certified classes become what they are worth and why, on disk: in the world, by features, and pair by pair."""
+"""What certified classes are worth and why: in the world, pair by pair, and by features."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 from dtinterp.commands.equivalence.compare import Compared, compare
 from dtinterp.commands.equivalence.explain_classes import Places, explain_classes
 from dtinterp.commands.equivalence.explain_pair import explain_pair
+from dtinterp.commands.once import Record
+from dtinterp.equivalence.explain.explanations import ExplainedClasses, ExplainedPair
 from dtinterp.equivalence.explain.similarity import is_learnable
 from dtinterp.equivalence.explain.smallest_set import PairConfig
-from dtinterp.equivalence.model_comparison import ModelComparisonConfig
+from dtinterp.equivalence.model_comparison import ModelComparison, ModelComparisonConfig
 from dtinterp.equivalence.observations import ExplainClassesConfig, ExplainPairConfig
 from dtinterp.equivalence.ordering import between_classes
-from dtinterp.equivalence.report import EQUIVALENCE
-from dtinterp.foundation.artefacts.codec import load
-
-Once: TypeAlias = Callable[[Callable[..., object]], Callable[..., object]]
+from dtinterp.equivalence.report import EquivalenceReport
+from dtinterp.report.results import Result
 
 N_PAIRS = 4
 """Pairs of classes whose difference is explained, the largest ones."""
@@ -30,30 +30,37 @@ N_SETS = 500
 
 @dataclass(frozen=True)
 class Reasons:
-    """Where it is written what the classes are worth, and why."""
+    """What the classes are worth, and why."""
 
-    agreement: Path
-    pairs: tuple[Path, ...]
-    explained: Path | None
+    agreement: Result[ModelComparison]
+    """with the world's own partitions"""
+    pairs: Sequence[Result[ExplainedPair]]
+    explained: Result[ExplainedClasses] | None
     """None where the classes leave nothing to learn from"""
 
 
-def find_reasons(places: Places, out: Path, *, seed: int, once: Once) -> Reasons:
-    """Run compare, explain-pair between the largest classes, and explain-classes, below the folder `out`.
+def find_reasons(classes: EquivalenceReport, places: Places, out: Path, *, seed: int, keep: Record) -> Reasons:
+    """Hold classes against the world, find what keeps the largest apart, and what their members share.
 
-    `once` wraps each command, so that one which was done before is not done again.
+    What is found is written below `out`.
     """
-    report = load(places.equivalence, EQUIVALENCE)
     subject = {"model": places.model, "demonstrations": places.demonstrations}
     compared = Compared((places.equivalence,), (places.model,), (places.dictionary,), places.demonstrations)
-    once(compare)(ModelComparisonConfig(n_draws=N_DRAWS, seed=seed), compared, out / "agreement")
-    search = PairConfig(epsilon=report.config.epsilon, n_sets=N_SETS, n_draws=N_RESAMPLES, seed=seed)
-    pairs = []
-    for pair in between_classes(report, N_PAIRS):
-        pairs.append(out / "pairs" / f"{pair[0]}-{pair[1]}")
-        once(explain_pair)(ExplainPairConfig(pair, search), pairs[-1], dictionary=places.dictionary, **subject)
+    stage, epsilon = partial(keep.stage, "reasons"), classes.config.epsilon
+    agreement = stage(compare)(ModelComparisonConfig(n_draws=N_DRAWS, seed=seed), compared, out / "agreement")
+    search = PairConfig(epsilon=epsilon, n_sets=N_SETS, n_draws=N_RESAMPLES, seed=seed)
+    pairs = [
+        stage(explain_pair)(
+            ExplainPairConfig(pair, search),
+            out / "pairs" / f"{pair[0]}-{pair[1]}",
+            dictionary=places.dictionary,
+            **subject,
+        )
+        for pair in between_classes(classes, N_PAIRS)
+    ]
     explained = None
-    if is_learnable((report.relation.maximum <= report.config.epsilon).numpy()):
-        explained = out / "explanation"
-        once(explain_classes)(ExplainClassesConfig(n_draws=N_RESAMPLES, seed=seed), places, explained)
-    return Reasons(out / "agreement", tuple(pairs), explained)
+    if is_learnable((classes.relation.maximum <= epsilon).numpy()):
+        explained = stage(explain_classes)(
+            ExplainClassesConfig(n_draws=N_RESAMPLES, seed=seed), places, out / "explanation"
+        )
+    return Reasons(agreement, pairs, explained)

@@ -1,12 +1,28 @@
 """Loss and success of the models of a sweep against parameters, with intervals over seeds."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import groupby
 
 from dtinterp.foundation.jobs.pool import Failed
 from dtinterp.foundation.statistics import Interval, student_mean
 from dtinterp.model.training.sweep import SweepTrial
+
+COLUMNS: tuple[str, ...] = (
+    "d_model",
+    "n_layers",
+    "seed",
+    "n_parameters",
+    "loss",
+    "accuracy",
+    "success",
+    "success_low",
+    "success_high",
+    "n_episodes",
+    "seconds",
+    "failed",
+)
+"""Of the table of a sweep's trials."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +46,18 @@ class Tried:
 
     trial: SweepTrial
     outcome: Scores | Failed
+
+    @property
+    def row(self) -> Mapping[str, object]:
+        """The trial as a row of the table, by column."""
+        match self.outcome:
+            case Failed(reason):
+                found = {"failed": reason}
+            case Scores(success=success):
+                found = {name: value for name, value in vars(self.outcome).items() if name != "success"}
+                found |= {"success": success.estimate, "n_episodes": success.n}
+                found |= {"success_low": success.low, "success_high": success.high}
+        return {**asdict(self.trial), **found}
 
 
 @dataclass(frozen=True)

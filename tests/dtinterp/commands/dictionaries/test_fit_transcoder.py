@@ -4,15 +4,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from dtinterp.commands.dictionaries import fit_transcoder as module
-from dtinterp.commands.dictionaries.fit_transcoder import TranscoderConfig, fit_transcoder
+from dtinterp.commands.dictionaries.fit_transcoder import fit_transcoder
 from dtinterp.dictionary.dictionary import MAP
 from dtinterp.dictionary.evaluation.map_card import load_map_card
 from dtinterp.dictionary.training.batched_training import Run
 from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.jobs.resume import suspend
+from dtinterp.interventions import transcoding as module
 from dtinterp.interventions.returns import ActingConfig, ModelReturns
+from dtinterp.interventions.transcoding import TranscoderConfig
 
 SMALL = TranscoderConfig(
     n_features=(16,),

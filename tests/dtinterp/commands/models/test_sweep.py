@@ -11,11 +11,11 @@ import pytest
 import torch
 from pydantic import TypeAdapter
 
-from dtinterp.commands.models import sweep as command
 from dtinterp.commands.models.sweep import sweep
 from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import wilson
+from dtinterp.interventions import sweeping
 from dtinterp.model.storage import load_model
 from dtinterp.model.training.sizes import Scores, Size
 
@@ -82,14 +82,14 @@ def test_every_size_and_seed_becomes_a_model_a_row_and_a_point(written, tmp_path
 
 
 def test_a_trial_that_is_impossible_and_one_that_raises_do_not_lose_the_others(written, tmp_path, monkeypatch):
-    train = command.train_model
+    train = sweeping.train_model
 
     def breaks(trajectories, sides, config, **how):
         if config.model.d_model == 16 and config.seed == 1:
             raise FloatingPointError("the loss is not a number")
         return train(trajectories, sides, config, **how)
 
-    monkeypatch.setattr(command, "train_model", breaks)
+    monkeypatch.setattr(sweeping, "train_model", breaks)
     artefact = sweep(written((16, 25)), out=tmp_path / "sweep")
     impossible = "d_model is 25, expected a multiple of n_heads, 3: change either."
     assert artefact.manifest.metrics["failed"] == {
@@ -108,7 +108,7 @@ def test_a_sweep_of_which_nothing_comes_is_a_mistake(written, tmp_path):
 
 
 def test_an_interrupted_sweep_goes_on_and_trains_nothing_twice(written, tmp_path, monkeypatch):
-    out, train, trained = tmp_path / "sweep", command.train_model, []
+    out, train, trained = tmp_path / "sweep", sweeping.train_model, []
 
     def presses_ctrl_c(trajectories, sides, config, **how):
         trained.append((config.model.d_model, config.seed))
@@ -116,7 +116,7 @@ def test_an_interrupted_sweep_goes_on_and_trains_nothing_twice(written, tmp_path
             signal.raise_signal(signal.SIGINT)
         return train(trajectories, sides, config, **how)
 
-    monkeypatch.setattr(command, "train_model", presses_ctrl_c)
+    monkeypatch.setattr(sweeping, "train_model", presses_ctrl_c)
     with pytest.raises(KeyboardInterrupt):
         sweep(written(), out=out)
     kept = {path.name: path.stat().st_mtime_ns for path in (out.with_name("sweep.trials")).iterdir()}
@@ -129,9 +129,9 @@ def test_an_interrupted_sweep_goes_on_and_trains_nothing_twice(written, tmp_path
 
 def test_more_sizes_may_be_asked_for_later(written, tmp_path, monkeypatch):
     sweep(written((8,)), out=tmp_path / "sweep")
-    train, trained = command.train_model, []
+    train, trained = sweeping.train_model, []
     monkeypatch.setattr(
-        command, "train_model", lambda *what, **how: trained.append(what[2].model.d_model) or train(*what, **how)
+        sweeping, "train_model", lambda *what, **how: trained.append(what[2].model.d_model) or train(*what, **how)
     )
     sweep(written((8, 16)), out=tmp_path / "sweep", replace=True)
     assert trained == [16, 16]
@@ -159,13 +159,13 @@ def test_models_are_asked_for_the_highest_return_of_the_demonstrations(written, 
 MEETING = """
 import sys
 from dtinterp.cli import main
-from dtinterp.commands import sweep
-def met(ground, trial):
-    from dtinterp.commands.models.sweep import try_out
+from dtinterp.interventions import sweeping
+def met(setup, trial):
+    from dtinterp.interventions.sweeping import try_out
     if trial.d_model == 8:
         open({meeting!r}, "rw"[trial.seed]).close()  # each end of a pipe opens when the other does: two at one time
-    return try_out(ground, trial)
-sweep.try_out = met
+    return try_out(setup, trial)
+sweeping.try_out = met
 sys.exit(main({words}))
 """
 
@@ -194,11 +194,6 @@ def test_two_workers_of_ray_make_the_models_that_one_process_makes(written, tmp_
         assert all(
             torch.equal(ours, theirs) for ours, theirs in zip(here.parameters(), there.parameters(), strict=True)
         )
-
-
-def test_a_score_names_every_column_that_it_fills():
-    filled = {"d_model", "n_layers", "seed", "failed", *command._cells(Scores(10, 1.0, 0.5, wilson(3, 10), 2.0))}
-    assert filled == set(command.COLUMNS)
 
 
 @pytest.mark.parametrize("ending", [".csv", ".html", ".jsonl"])

@@ -4,7 +4,7 @@ import pytest
 
 from dtinterp.foundation.jobs.pool import Failed
 from dtinterp.foundation.statistics import wilson
-from dtinterp.model.training.sizes import Scores, Tried, sizes_of
+from dtinterp.model.training.sizes import COLUMNS, Scores, Tried, sizes_of
 from dtinterp.model.training.sweep import SweepTrial
 
 
@@ -42,3 +42,11 @@ def test_failed_trials_are_counted_and_a_size_without_any_other_is_left_out():
     (size,) = sizes_of([*failed, tried(64, 1, 0, loss=1.0, successes=50)])
     assert (size.d_model, size.loss.n, size.n_failed) == (64, 1, 1)
     assert sizes_of(failed) == []
+
+
+def test_a_trial_fills_every_column_of_the_table_with_its_scores_or_its_failure():
+    trained = tried(64, 1, 0, loss=1.0, successes=30)
+    failed = Tried(trained.trial, Failed("no such width"))
+    assert {*trained.row, *failed.row} == set(COLUMNS)
+    assert (trained.row["success"], trained.row["n_episodes"]) == (0.3, 100)
+    assert failed.row == {"d_model": 64, "n_layers": 1, "seed": 0, "failed": "no such width"}
