@@ -1,4 +1,4 @@
-"""The project's one rollout: steps of a policy in worlds, drawn with a sampler."""
+"""Rollouts of any policy, drawn with a sampler: the only ones but those that PPO trains on."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a subject's model treats alike: its observations certified, screened, compared and explained."""
+"""The verbs of this floor on a subject: certify, screen, follow_classes, explain_pair, explain_classes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
