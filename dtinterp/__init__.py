@@ -5,6 +5,8 @@
 >>> report = dt.certify(subject, dt.EquivalenceConfig(n_frames=24))
 >>> dictionary = dt.fit(subject, kind=dt.TopK(8))
 
+The verbs: open_subject, rollout, fit, score, describe, intervene, certify, run_study, load and save. They take and
+return values, and each has an example, as in `help(dt.fit)`. The command line does the same on folders.
 Names are imported when they are first used, so importing the package costs next to nothing.
 """
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from dtinterp.equivalence.observations import certify
     from dtinterp.equivalence.report import EquivalenceConfig
     from dtinterp.features.describe import describe
-    from dtinterp.front_door import fit, intervene, load, open_subject, rollout, save
+    from dtinterp.front_door import fit, intervene, load, open_subject, rollout, save, score
     from dtinterp.interventions.edits.features import SetFeature
     from dtinterp.study import StudyConfig, run_study
     from dtinterp.subject.subject import Subject
@@ -41,6 +43,7 @@ __all__ = [
     "rollout",
     "run_study",
     "save",
+    "score",
 ]
 
 _MODULES = {

@@ -13,8 +13,10 @@ from dtinterp.demonstrations.evaluate import Evaluation, evaluate
 from dtinterp.demonstrations.samplers import parse_sampler
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.kinds import Kind
+from dtinterp.dictionary.evaluation.score import DictionaryScore
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
+from dtinterp.dictionary.kinds.computed import ComputedKind
+from dtinterp.dictionary.kinds.learned import LearnedKind
 from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.artefacts.codec import load_any
 from dtinterp.foundation.artefacts.codec import save as save_value
@@ -24,6 +26,7 @@ from dtinterp.interventions.edits.edit import Edit
 from dtinterp.interventions.intervene import Intervention, first_frame, last_frame
 from dtinterp.interventions.intervene import intervene as intervened
 from dtinterp.interventions.paired_rollouts import PatchedPolicy
+from dtinterp.interventions.scoring import score_dictionary
 from dtinterp.model.network.frames import coded
 from dtinterp.model.policy import WindowPolicy
 from dtinterp.subject.fitting import N_WINDOWS, fit_dictionary
@@ -80,21 +83,34 @@ def fit(
     subject: Subject,
     *,
     site: str = OBSERVATION_EMBEDDING,
-    kind: Kind = DEFAULT_KIND,
+    kind: LearnedKind | ComputedKind = DEFAULT_KIND,
     width: int = 128,
     n_windows: int = N_WINDOWS,
     seed: int = 0,
 ) -> Dictionary:
     """Fit a sparse autoencoder, or a baseline such as `dt.Pca(8)`, to a site's rows in training windows.
 
-    `site` is the name of a hook, such as `blocks.1.hook_resid_pre`; `width` is the number of features. Raises
-    `UserError` where the model has no such site.
+    `site` is the name of a hook, such as `blocks.1.hook_resid_pre`; `kind` is any of `dtinterp.dictionary.kinds`;
+    `width` is the number of features. Raises `UserError` for what is no kind, or where the model has no such site.
 
     >>> pca = dt.fit(subject, site="blocks.1.hook_resid_pre", kind=dt.Pca(8))
     >>> pca.W_dec.shape
     torch.Size([8, 128])
     """
+    if not isinstance(kind, LearnedKind | ComputedKind):
+        raise UserError(f"the kind is {kind!r}, expected a value such as dt.TopK(8) or dt.Pca(8): give one.")
     return fit_dictionary(subject, site, FitConfig(kind, width=width), n_windows=n_windows, seed=seed)
+
+
+def score(subject: Subject, dictionary: Dictionary, *, n_windows: int = 1024, seed: int = 0) -> DictionaryScore:
+    """Judge a dictionary on held-out windows: L0, FVU, and what the model's predictions and return lose by it.
+
+    `seed` is the one that the dictionary was fitted with, so that what the fit saw is known.
+
+    >>> round(dt.score(subject, pca, n_windows=64).l0.estimate)
+    8
+    """
+    return score_dictionary(subject, dictionary, n_windows=n_windows, seed=seed)
 
 
 def intervene(

@@ -1,4 +1,4 @@
-"""Certification, step by step: contexts, swaps, classes, their refinement and verification, and the truth beside them."""
+"""Certification, step by step: contexts, swaps, classes, their refinement and verification, the truth beside them."""
 
 from dataclasses import replace
 from functools import partial

@@ -11,8 +11,7 @@ from dtinterp.foundation.logbook import progress
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import generator
 from dtinterp.interventions.expectation import Bounds, evaluation_of, expectation
-from dtinterp.model.calibration import Calibration, CalibrationPoint, Demand, demands
-from dtinterp.model.calibration import calibrate as achieved
+from dtinterp.model.calibration import Calibration, CalibrationPoint, Demand, achieved_returns, demands
 from dtinterp.model.network.frames import coded
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.policy import WindowPolicy
@@ -157,7 +156,7 @@ def calibration_of(model: DecisionTransformer, play: Play, targets: Sequence[flo
         actions = generator(play.seed, "calibration/actions")
         return _on_graph(policy, play) or evaluate(policy, worlds, play.acting, generator=actions)
 
-    return achieved(model, coded(worlds, model.cfg.n_items), targets=targets, judge=judge)
+    return achieved_returns(model, coded(worlds, model.cfg.n_items), targets=targets, judge=judge)
 
 
 def _on_graph(policy: WindowPolicy, play: Play) -> Evaluation | None:

@@ -29,7 +29,7 @@ class CalibrationPoint:
     evaluation: Evaluation
 
 
-def calibrate(
+def achieved_returns(
     model: DecisionTransformer,
     items: FrameItems,
     *,

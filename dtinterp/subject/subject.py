@@ -40,6 +40,12 @@ class Subject:
     is_untrained: bool = False
     """whether the model is one of the same shape that never saw a window"""
 
+    def __repr__(self) -> str:
+        """Say which model and which demonstrations, without their weights and steps."""
+        untrained = "untrained " * self.is_untrained
+        names = f"{untrained}{self.trained.artefact.name}, {self.demonstrations.name}"
+        return f"Subject({names}: {self.trajectories.n_steps:,} steps in {', '.join(self.trajectories.env_ids)})"
+
     @property
     def model(self) -> DecisionTransformer:
         """The trained model, or the untrained one where that is the subject."""

@@ -1,5 +1,6 @@
 import ast
 import doctest
+import inspect
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 import dtinterp as dt
+from dtinterp.foundation.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 HEAVY = (
@@ -24,13 +26,14 @@ HEAVY = (
     "pydantic",
 )
 NAMES = [name for name in dt.__all__ if name != "__version__"]
-VERBS = ("open_subject", "rollout", "fit", "describe", "intervene", "certify", "save", "load")
+VERBS = ("open_subject", "rollout", "fit", "score", "describe", "intervene", "certify", "save", "load")
 """In the order in which their examples build on each other."""
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> dict[str, Any]:
-    return {"dt": dt, "folder": tmp_path_factory.mktemp("front-door")}
+    subject = dt.open_subject(ROOT / "checkpoints" / "models" / "memory-dt-small-0")
+    return {"dt": dt, "folder": tmp_path_factory.mktemp("front-door"), "subject": subject}
 
 
 def test_importing_it_imports_no_library() -> None:
@@ -70,6 +73,7 @@ def test_an_unknown_name_is_no_attribute() -> None:
         dt.fti  # noqa: B018
 
 
+@pytest.mark.slow
 def test_the_examples_in_the_docstrings_run(place: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
@@ -81,3 +85,16 @@ def test_the_examples_in_the_docstrings_run(place: dict[str, Any], monkeypatch: 
             test.globs = place  # what one example made, the next one uses
             runner.run(test, clear_globs=False)
     assert not runner.failures
+
+
+def test_what_is_no_kind_is_refused_in_a_sentence(place: dict[str, Any]) -> None:
+    unchecked = inspect.unwrap(dt.fit)  # as users have it: without the types that tests check
+    with pytest.raises(UserError, match=r"the kind is 'topk', expected a value such as dt.TopK\(8\)"):
+        unchecked(place["subject"], kind="topk")
+
+
+def test_a_subject_is_shown_in_a_line(place: dict[str, Any]) -> None:
+    shown = repr(place["subject"])
+    assert "memory-dt-small-0" in shown
+    assert "MiniGrid-MemoryS7FixedStart-v0" in shown
+    assert len(shown) < 200

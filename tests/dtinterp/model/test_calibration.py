@@ -9,7 +9,7 @@ from dtinterp.demonstrations.evaluate import Evaluation
 from dtinterp.demonstrations.joining import join
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval
-from dtinterp.model.calibration import Calibration, CalibrationPoint, Demand, calibrate, demands, extremes
+from dtinterp.model.calibration import Calibration, CalibrationPoint, Demand, achieved_returns, demands, extremes
 
 
 def achieved(share: float, low: float = 0.0, high: float = 1.0) -> Evaluation:
@@ -24,7 +24,7 @@ def test_each_return_asked_for_is_judged_by_itself_and_in_order(model, trajector
         asked.append(policy)
         return achieved(policy.target_return / 2)
 
-    points = calibrate(model, items, targets=(0.8, 0.0, 0.4), judge=judge)
+    points = achieved_returns(model, items, targets=(0.8, 0.0, 0.4), judge=judge)
     assert points == [CalibrationPoint(target, achieved(target / 2)) for target in (0.8, 0.0, 0.4)]
     assert all(policy.model is model and policy.items is items and not policy.hooks for policy in asked)
 
