@@ -46,9 +46,9 @@ from dtinterp.features.truth.controlled import TruthConfig
 from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.foundation.artefacts.codec import Beside, load, save
 from dtinterp.foundation.shipped import DEMONSTRATIONS, shipped
-from dtinterp.interventions.returns import ActingConfig
-from dtinterp.interventions.scoring import Judging, score_fits
-from dtinterp.interventions.transcoding import TranscoderConfig
+from dtinterp.interventions.replacements.scoring import Judging, score_fits
+from dtinterp.interventions.replacements.transcoding import TranscoderConfig
+from dtinterp.interventions.returns.model_returns import ActingConfig
 from dtinterp.model.network.frames import ONE_HOT
 from dtinterp.subject.fitting import TrainingRows, fit_dictionaries
 from dtinterp.subject.subject import Subject, open_subject

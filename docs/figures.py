@@ -24,7 +24,7 @@ from tables.shelf import CHECKPOINTS, COMPARISONS, LARGEST, ROOT, STUDIES
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.equivalence.over_training import HISTORY
 from dtinterp.foundation.artefacts.codec import load
-from dtinterp.interventions.dictionary_comparison import FEATURE_COMPARISON
+from dtinterp.interventions.replacements.dictionary_comparison import FEATURE_COMPARISON
 from dtinterp.model.training.sizes import sizes_of
 from dtinterp.report.figures.history import history_figure
 from dtinterp.report.figures.sizes import sizes_figure

@@ -25,8 +25,8 @@ from dtinterp.foundation.seeding import generator
 from dtinterp.interventions.edits.edit import Edit
 from dtinterp.interventions.intervene import Intervention, first_frame, last_frame
 from dtinterp.interventions.intervene import intervene as intervened
-from dtinterp.interventions.paired_rollouts import PatchedPolicy
-from dtinterp.interventions.scoring import score_dictionary
+from dtinterp.interventions.replacements.scoring import score_dictionary
+from dtinterp.interventions.returns.paired_rollouts import PatchedPolicy
 from dtinterp.model.network.frames import coded
 from dtinterp.model.policy import WindowPolicy
 from dtinterp.subject.fitting import N_WINDOWS, fit_dictionary

@@ -37,10 +37,10 @@ from dtinterp.foundation import __version__
 from dtinterp.foundation.artefacts.locks import locked
 from dtinterp.foundation.ranges import require_sensible
 from dtinterp.foundation.shipped import AGENT, DEMONSTRATIONS, require_shipped, shipped
-from dtinterp.interventions.compare_features import CompareConfig
-from dtinterp.interventions.dictionary_comparison import DictionaryComparison, DictionaryComparisonConfig
 from dtinterp.interventions.instruction_flip.report import InterventionReport
 from dtinterp.interventions.instruction_flip.specification import read_specification
+from dtinterp.interventions.replacements.compare_features import CompareConfig
+from dtinterp.interventions.replacements.dictionary_comparison import DictionaryComparison, DictionaryComparisonConfig
 from dtinterp.model.config import ModelConfig, TrainConfig
 from dtinterp.model.storage import TrainedModel
 from dtinterp.report.results import Result, ScoredDictionary

@@ -68,7 +68,7 @@ def _write_subject(folder: Path) -> None:
     from dtinterp.demonstrations.evaluate import evaluate
     from dtinterp.demonstrations.samplers import Greedy, Temperature
     from dtinterp.demonstrations.storage import save_trajectories
-    from dtinterp.interventions.calibrating import Play, calibration_of
+    from dtinterp.interventions.returns.calibrating import Play, calibration_of
     from dtinterp.model.config import ModelConfig, TrainConfig
     from dtinterp.model.network.transformer import DecisionTransformer
     from dtinterp.model.storage import save_model
@@ -109,12 +109,12 @@ def _write_findings(folder: Path, subject: dict[str, Path]) -> None:
     from dtinterp.features.labels.labelling import LabellingConfig
     from dtinterp.features.labels.table import LabelConfig as SearchConfig
     from dtinterp.foundation.artefacts.codec import save
-    from dtinterp.interventions.compare_features import CompareConfig
-    from dtinterp.interventions.dictionary_comparison import DictionaryComparisonConfig
     from dtinterp.interventions.instruction_flip.experiment import run_experiment
     from dtinterp.interventions.instruction_flip.specification import Specification
-    from dtinterp.interventions.returns import ActingConfig
-    from dtinterp.interventions.scoring import Judging
+    from dtinterp.interventions.replacements.compare_features import CompareConfig
+    from dtinterp.interventions.replacements.dictionary_comparison import DictionaryComparisonConfig
+    from dtinterp.interventions.replacements.scoring import Judging
+    from dtinterp.interventions.returns.model_returns import ActingConfig
     from dtinterp.model.storage import load_model
 
     model, demonstrations = subject["model"], subject["demonstrations"]

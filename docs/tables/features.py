@@ -11,7 +11,12 @@ from dtinterp.features.labels.table import LABELS, VERDICTS, LabelSummary, summa
 from dtinterp.features.truth.assessment import TRUTH, DetectionSummary
 from dtinterp.features.truth.assessment import summary_of as summary_of_truth
 from dtinterp.foundation.artefacts.codec import load
-from dtinterp.interventions.dictionary_comparison import FEATURE_COMPARISON, DictionaryComparison, LinearCost, PartShare
+from dtinterp.interventions.replacements.dictionary_comparison import (
+    FEATURE_COMPARISON,
+    DictionaryComparison,
+    LinearCost,
+    PartShare,
+)
 from tables.cells import interval, share, written
 from tables.shelf import COMPARISONS, MODELS, SITES, STUDIES, of_dictionaries
 

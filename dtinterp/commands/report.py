@@ -22,8 +22,8 @@ from dtinterp.foundation.artefacts.codec import ArtefactKind, load_any, read
 from dtinterp.foundation.artefacts.reading import read_json
 from dtinterp.foundation.artefacts.writing import write_text
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.dictionary_comparison import FEATURE_COMPARISON
 from dtinterp.interventions.instruction_flip.report import INTERVENTION
+from dtinterp.interventions.replacements.dictionary_comparison import FEATURE_COMPARISON
 from dtinterp.model.storage import load_model
 from dtinterp.report.page import render
 from dtinterp.report.results import Result, ScoredDictionary, StudyResults

@@ -14,7 +14,7 @@ from dtinterp.interventions.edits.directions import SetDirection
 from dtinterp.interventions.edits.edit import Edit
 from dtinterp.interventions.edits.placebo import PlaceboDirection
 from dtinterp.interventions.intervene import Intervention, SlotChoice
-from dtinterp.interventions.paired_rollouts import PairedRollouts, PatchedPolicy
+from dtinterp.interventions.returns.paired_rollouts import PairedRollouts, PatchedPolicy
 from dtinterp.model.policy import WindowPolicy
 from environments.worlds import Worlds
 

@@ -47,9 +47,9 @@ from dtinterp.foundation.artefacts.reading import read_json
 from dtinterp.foundation.jobs.job_cache import open_job_cache
 from dtinterp.foundation.jobs.resume import Training, resume, suspend
 from dtinterp.foundation.logbook import Logbook
-from dtinterp.interventions.dictionary_comparison import FEATURE_COMPARISON
 from dtinterp.interventions.instruction_flip.report import INTERVENTION
 from dtinterp.interventions.instruction_flip.specification import read_specification
+from dtinterp.interventions.replacements.dictionary_comparison import FEATURE_COMPARISON
 from dtinterp.model.config import ModelConfig, TrainConfig
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.storage import load_model, save_model

@@ -24,8 +24,8 @@ from dtinterp.dictionary.variations import Variations
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.features.describe import DescribeConfig
 from dtinterp.foundation.artefacts.artefact import Artefact, label_at, read_artefact
-from dtinterp.interventions.returns import ActingConfig
-from dtinterp.interventions.scoring import Judging
+from dtinterp.interventions.replacements.scoring import Judging
+from dtinterp.interventions.returns.model_returns import ActingConfig
 from dtinterp.model.config import ModelConfig, TrainConfig
 from tests.faults.killing import kill_at, n_operations
 

@@ -13,8 +13,8 @@ from dtinterp.features.labels.table import LabelStudy, summary_of
 from dtinterp.features.table import FeatureTable
 from dtinterp.features.truth.assessment import TruthStudy
 from dtinterp.features.truth.assessment import summary_of as summary_of_truth
-from dtinterp.interventions.dictionary_comparison import DictionaryComparison
 from dtinterp.interventions.instruction_flip.report import InterventionReport
+from dtinterp.interventions.replacements.dictionary_comparison import DictionaryComparison
 from environments.vocabulary import one_hot
 
 

@@ -14,7 +14,7 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.jobs.unfinished import unfinished_beside
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.shipped import MODEL
-from dtinterp.interventions.scoring import Judging, score_fits
+from dtinterp.interventions.replacements.scoring import Judging, score_fits
 from dtinterp.subject.fitting import N_WINDOWS, TrainingRows, fit_dictionaries
 from dtinterp.subject.subject import Subject, open_subject
 

@@ -8,7 +8,7 @@ from dtinterp.foundation.artefacts.artefact import refuse_existing
 from dtinterp.foundation.artefacts.codec import Beside, save
 from dtinterp.foundation.jobs.unfinished import unfinished_beside
 from dtinterp.foundation.shipped import MODEL
-from dtinterp.interventions.transcoding import TranscoderConfig, fit_transcoders, names_of
+from dtinterp.interventions.replacements.transcoding import TranscoderConfig, fit_transcoders, names_of
 from dtinterp.subject.subject import open_subject
 
 

@@ -10,7 +10,7 @@ from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.artefacts.codec import Beside, save
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.shipped import MODEL
-from dtinterp.interventions.scoring import HeldOutRows, Judging, score_on_held_out
+from dtinterp.interventions.replacements.scoring import HeldOutRows, Judging, score_on_held_out
 from dtinterp.subject.fitting import N_WINDOWS, TrainingRows
 from dtinterp.subject.subject import open_subject
 

@@ -8,8 +8,8 @@ from dtinterp.commands.reading import read_dictionary
 from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.artefacts.codec import Beside, save
 from dtinterp.foundation.shipped import MODEL
-from dtinterp.interventions.compare_features import CompareConfig
-from dtinterp.interventions.compare_features import compare_features as compare_dictionaries
+from dtinterp.interventions.replacements.compare_features import CompareConfig
+from dtinterp.interventions.replacements.compare_features import compare_features as compare_dictionaries
 from dtinterp.subject.subject import open_subject
 
 

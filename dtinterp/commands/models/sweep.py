@@ -13,7 +13,7 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.jobs.pool import Failed
 from dtinterp.foundation.jobs.unfinished import begin_log, keep_log
 from dtinterp.foundation.logbook import Logbook
-from dtinterp.interventions.sweeping import KeptTrials, SweepSetup, try_all
+from dtinterp.interventions.returns.sweeping import KeptTrials, SweepSetup, try_all
 from dtinterp.model.training.sizes import COLUMNS, Scores, Tried, sizes_of
 from dtinterp.model.training.sweep import read_sweep
 from dtinterp.report.figures.sizes import sizes_figure

@@ -19,7 +19,7 @@ from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.equivalence.partition import Partition, classes_of_count, partition_of
 from dtinterp.equivalence.relation import Relation
 from dtinterp.foundation.statistics import Interval, central
-from dtinterp.interventions.expectation import Altered, expectation
+from dtinterp.interventions.returns.expectation import Altered, expectation
 from dtinterp.model.network.transformer import DecisionTransformer
 from environments.graph.evaluation import Expectation
 from environments.graph.state_graph import StateGraph

@@ -16,7 +16,7 @@ from dtinterp.agents.network import AgentPolicy, RecurrentActorCritic
 from dtinterp.agents.policy import MemoryT, Policy
 from dtinterp.dictionary.evaluation.acting import PairedReturn
 from dtinterp.foundation.seeding import generator, numpy_generator
-from dtinterp.interventions.paired_rollouts import PairedRollouts, SubstitutedPolicy, paired_returns
+from dtinterp.interventions.returns.paired_rollouts import PairedRollouts, SubstitutedPolicy, paired_returns
 from dtinterp.model.network.frames import coded
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.policy import WindowPolicy

@@ -43,7 +43,7 @@ MODULES: Mapping[str, str] = {
     "features": "dtinterp.features.table",
     "labels": "dtinterp.features.labels.table",
     "truth": "dtinterp.features.truth.assessment",
-    "feature-comparison": "dtinterp.interventions.dictionary_comparison",
+    "feature-comparison": "dtinterp.interventions.replacements.dictionary_comparison",
     "intervention-report": "dtinterp.interventions.instruction_flip.report",
     "equivalence": "dtinterp.equivalence.report",
     "model-comparison": "dtinterp.equivalence.model_comparison",

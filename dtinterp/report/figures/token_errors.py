@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 from torch import Tensor
 
 from dtinterp.features.single_rows import TokenErrors
-from dtinterp.interventions.dictionary_comparison import DictionaryComparison
+from dtinterp.interventions.replacements.dictionary_comparison import DictionaryComparison
 from dtinterp.report.style import MUTED, TRAINED, WRONG, styled
 from dtinterp.report.words import plural
 

@@ -8,7 +8,7 @@ import torch
 
 from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.interventions.dictionary_comparison import DictionaryComparison, LinearCost
+from dtinterp.interventions.replacements.dictionary_comparison import DictionaryComparison, LinearCost
 from dtinterp.report.figures.token_errors import token_error_figure
 from dtinterp.report.filmstrip import window_slots
 from dtinterp.report.results import StudyResults

@@ -26,8 +26,8 @@ from dtinterp.equivalence.swaps.contexts import Contexts
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
 from dtinterp.foundation.statistics import holm
-from dtinterp.interventions.expectation import expectation
 from dtinterp.interventions.instruction_flip.scenarios import FORWARD, LEFT
+from dtinterp.interventions.returns.expectation import expectation
 from dtinterp.model.network.transformer import DecisionTransformer
 from environments.graph.evaluation import Expectation
 from environments.graph.state_graph import StateGraph

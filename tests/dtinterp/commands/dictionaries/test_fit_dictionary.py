@@ -30,8 +30,8 @@ from dtinterp.features.describe import DescribeConfig
 from dtinterp.foundation.artefacts.artefact import Artefact, Content, write_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.jobs.resume import suspend
-from dtinterp.interventions.returns import ActingConfig
-from dtinterp.interventions.scoring import Judging
+from dtinterp.interventions.replacements.scoring import Judging
+from dtinterp.interventions.returns.model_returns import ActingConfig
 from dtinterp.model.storage import load_model
 from dtinterp.subject.subject import open_subject
 

@@ -11,9 +11,9 @@ from dtinterp.dictionary.training.batched_training import Run
 from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.jobs.resume import suspend
-from dtinterp.interventions import transcoding as module
-from dtinterp.interventions.returns import ActingConfig, ModelReturns
-from dtinterp.interventions.transcoding import TranscoderConfig
+from dtinterp.interventions.replacements import transcoding as module
+from dtinterp.interventions.replacements.transcoding import TranscoderConfig
+from dtinterp.interventions.returns.model_returns import ActingConfig, ModelReturns
 
 SMALL = TranscoderConfig(
     n_features=(16,),

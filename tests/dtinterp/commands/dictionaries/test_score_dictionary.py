@@ -9,8 +9,8 @@ from dtinterp.dictionary.evaluation.score import DictionaryScore
 from dtinterp.dictionary.rows.distinct import distinct_rows
 from dtinterp.dictionary.storage import load_score
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.returns import ActingConfig
-from dtinterp.interventions.scoring import Judging
+from dtinterp.interventions.replacements.scoring import Judging
+from dtinterp.interventions.returns.model_returns import ActingConfig
 
 FEW = ActingConfig(n_episodes=2)
 

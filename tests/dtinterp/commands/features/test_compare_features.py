@@ -8,8 +8,8 @@ from dtinterp.commands.features.compare_features import compare_features
 from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.compare_features import CompareConfig
-from dtinterp.interventions.dictionary_comparison import (
+from dtinterp.interventions.replacements.compare_features import CompareConfig
+from dtinterp.interventions.replacements.dictionary_comparison import (
     FEATURE_COMPARISON,
     DictionaryComparison,
     DictionaryComparisonConfig,

@@ -15,7 +15,7 @@ from dtinterp.commands.models.sweep import sweep
 from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import wilson
-from dtinterp.interventions import sweeping
+from dtinterp.interventions.returns import sweeping
 from dtinterp.model.storage import load_model
 from dtinterp.model.training.sizes import Scores, Size
 
@@ -161,7 +161,7 @@ import sys
 from dtinterp.cli import main
 from dtinterp.interventions import sweeping
 def met(setup, trial):
-    from dtinterp.interventions.sweeping import try_out
+    from dtinterp.interventions.returns.sweeping import try_out
     if trial.d_model == 8:
         open({meeting!r}, "rw"[trial.seed]).close()  # each end of a pipe opens when the other does: two at one time
     return try_out(setup, trial)

@@ -11,7 +11,14 @@ from safetensors import safe_open
 from dtinterp.commands.models.train_model import train_model
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.calibrating import FOLLOWED, N_EPISODES, TARGETS, Play, calibration_of, success_probe
+from dtinterp.interventions.returns.calibrating import (
+    FOLLOWED,
+    N_EPISODES,
+    TARGETS,
+    Play,
+    calibration_of,
+    success_probe,
+)
 from dtinterp.model.breakdown import Breakdown
 from dtinterp.model.calibration import recorded_calibration
 from dtinterp.model.storage import load_model

@@ -5,7 +5,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from dtinterp.interventions.dictionary_comparison import DictionaryComparison
+from dtinterp.interventions.replacements.dictionary_comparison import DictionaryComparison
 from dtinterp.report.figures.token_errors import SPREAD, token_error_figure
 from dtinterp.report.results import StudyResults
 from tests.dtinterp.report.conftest import only

@@ -2,8 +2,8 @@ from dataclasses import replace
 from html import unescape
 
 from dtinterp.foundation.statistics import Interval
-from dtinterp.interventions.dictionary_comparison import DictionaryComparison
-from dtinterp.interventions.linear_mlp import FeatureExcess
+from dtinterp.interventions.replacements.dictionary_comparison import DictionaryComparison
+from dtinterp.interventions.replacements.linear_mlp import FeatureExcess
 from dtinterp.report.results import StudyResults
 from environments.vocabulary import ACTIONS
 from tests.dtinterp.report.conftest import only, planted, section_of, without

@@ -10,13 +10,13 @@ from dtinterp.dataset.windows import Windows, window
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_at_least, require_each_at_least, require_sensible
-from dtinterp.interventions.dictionary_comparison import (
+from dtinterp.interventions.replacements.dictionary_comparison import (
     ComparedWindows,
     DictionaryComparison,
     DictionaryComparisonConfig,
     compare,
 )
-from dtinterp.interventions.linear_mlp import linear_mlp
+from dtinterp.interventions.replacements.linear_mlp import linear_mlp
 from dtinterp.subject.fitting import N_WINDOWS, fit_like
 from dtinterp.subject.subject import Subject
 

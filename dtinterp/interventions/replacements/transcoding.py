@@ -25,7 +25,7 @@ from dtinterp.dictionary.rows.table import Pairs
 from dtinterp.foundation.logbook import progress
 from dtinterp.foundation.ranges import require_at_least, require_each_at_least, require_sensible
 from dtinterp.foundation.seeding import generator, numpy_generator
-from dtinterp.interventions.returns import ActingConfig, ModelReturns
+from dtinterp.interventions.returns.model_returns import ActingConfig, ModelReturns
 from dtinterp.subject.fitting import note_of
 from dtinterp.subject.subject import Subject
 

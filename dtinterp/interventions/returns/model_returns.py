@@ -20,8 +20,8 @@ from dtinterp.dictionary.evaluation.behaviour import ConstantRow
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_sensible
 from dtinterp.foundation.seeding import generator, numpy_generator
-from dtinterp.interventions.expectation import Altered, expectation
-from dtinterp.interventions.paired_rollouts import PairedRollouts, paired_returns
+from dtinterp.interventions.returns.expectation import Altered, expectation
+from dtinterp.interventions.returns.paired_rollouts import PairedRollouts, paired_returns
 from dtinterp.model.network.frames import coded
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.policy import HooksOf, WindowPolicy, no_hooks

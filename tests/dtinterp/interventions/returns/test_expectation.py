@@ -10,7 +10,7 @@ from dtinterp.agents.policy import PAD_ACTION
 from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.evaluate import play_episodes
 from dtinterp.demonstrations.samplers import Greedy, Temperature, TopKActions
-from dtinterp.interventions.expectation import Altered, Bounds, evaluation_of, expectation, windows_of
+from dtinterp.interventions.returns.expectation import Altered, Bounds, evaluation_of, expectation, windows_of
 from dtinterp.model.policy import WindowPolicy
 from environments.graph.evaluation import PAD, SeenWindows
 from environments.graph.state_graph import state_graph

@@ -19,8 +19,8 @@ from dtinterp.features.single_rows import token_errors
 from dtinterp.foundation.artefacts.codec import load, save
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
-from dtinterp.interventions.component_flips import component_flips, label_of
-from dtinterp.interventions.dictionary_comparison import (
+from dtinterp.interventions.replacements.component_flips import component_flips, label_of
+from dtinterp.interventions.replacements.dictionary_comparison import (
     FEATURE_COMPARISON,
     N_SHIFTS,
     ComparedWindows,
@@ -28,7 +28,7 @@ from dtinterp.interventions.dictionary_comparison import (
     DictionaryComparisonConfig,
     compare,
 )
-from dtinterp.interventions.linear_mlp import linear_mlp
+from dtinterp.interventions.replacements.linear_mlp import linear_mlp
 from dtinterp.model.network.transformer import DecisionTransformer
 
 SITES = ("hook_obs_embed", "blocks.1.hook_resid_pre")

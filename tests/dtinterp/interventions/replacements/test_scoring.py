@@ -11,8 +11,8 @@ from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.fit import fit
 from dtinterp.dictionary.kinds.baselines.identity import Identity
 from dtinterp.dictionary.kinds.baselines.pca import Pca
-from dtinterp.interventions.returns import ActingConfig, decision_frames
-from dtinterp.interventions.scoring import HeldOutRows, Judging, concepts, score_on_held_out
+from dtinterp.interventions.replacements.scoring import HeldOutRows, Judging, concepts, score_on_held_out
+from dtinterp.interventions.returns.model_returns import ActingConfig, decision_frames
 from dtinterp.subject.fitting import TrainingRows
 from dtinterp.subject.subject import open_subject
 from environments.graph.state_graph import state_graph

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.dictionary import reconstruct
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.linear_mlp import by_feature, excess_loss, largest_by_chance, linear_mlp
+from dtinterp.interventions.replacements.linear_mlp import by_feature, excess_loss, largest_by_chance, linear_mlp
 from dtinterp.model.network.transformer import DecisionTransformer
 
 

@@ -9,8 +9,8 @@ from dtinterp.dictionary.dictionary import reconstruct
 from dtinterp.dictionary.fit import fit
 from dtinterp.dictionary.kinds.baselines.identity import Identity
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions import paired_rollouts
-from dtinterp.interventions.returns import ActingConfig, ModelReturns, arms_of, decision_frames
+from dtinterp.interventions.returns import paired_rollouts
+from dtinterp.interventions.returns.model_returns import ActingConfig, ModelReturns, arms_of, decision_frames
 from environments.vocabulary import one_hot
 
 STATIC = "MiniGrid-MemoryS7FixedStartStatic-v0"

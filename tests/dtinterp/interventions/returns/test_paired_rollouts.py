@@ -10,7 +10,7 @@ from dtinterp.interventions.controls import random_directions
 from dtinterp.interventions.edits.directions import AddDirection, SetDirection
 from dtinterp.interventions.instruction_flip.scenarios import FORWARD
 from dtinterp.interventions.intervene import ABSENT, Intervention, first_frame, intervene, last_frame
-from dtinterp.interventions.paired_rollouts import PatchedPolicy, SubstitutedPolicy
+from dtinterp.interventions.returns.paired_rollouts import PatchedPolicy, SubstitutedPolicy
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.policy import WindowPolicy
 from environments.families.memory import MEMORY_FACTS

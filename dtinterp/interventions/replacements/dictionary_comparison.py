@@ -18,8 +18,19 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_sensible
 from dtinterp.foundation.seeding import generator, numpy_generator
 from dtinterp.foundation.statistics import Interval
-from dtinterp.interventions.component_flips import ComponentFlips, component_flips, label_of, starting_points
-from dtinterp.interventions.linear_mlp import FeatureExcess, LinearMlp, by_feature, excess_loss, largest_by_chance
+from dtinterp.interventions.replacements.component_flips import (
+    ComponentFlips,
+    component_flips,
+    label_of,
+    starting_points,
+)
+from dtinterp.interventions.replacements.linear_mlp import (
+    FeatureExcess,
+    LinearMlp,
+    by_feature,
+    excess_loss,
+    largest_by_chance,
+)
 from dtinterp.model.network.transformer import DecisionTransformer
 
 N_DECIDING = 5

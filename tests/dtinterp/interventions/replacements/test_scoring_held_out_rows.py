@@ -7,8 +7,8 @@ from dtinterp.activations.harvest import logits_at_rows
 from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.frame_table import ABSENT, FrameTable
 from dtinterp.dictionary.evaluation.behaviour import ConstantRow
-from dtinterp.interventions.returns import ActingConfig, ModelReturns, arms_of, decision_frames
-from dtinterp.interventions.scoring import Answers, HeldOutRows
+from dtinterp.interventions.replacements.scoring import Answers, HeldOutRows
+from dtinterp.interventions.returns.model_returns import ActingConfig, ModelReturns, arms_of, decision_frames
 from dtinterp.subject.subject import open_subject
 from environments.graph.state_graph import state_graph
 

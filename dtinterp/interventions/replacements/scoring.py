@@ -22,7 +22,7 @@ from dtinterp.dictionary.evaluation.score import DictionaryScore, judge, score, 
 from dtinterp.dictionary.rows.distinct import distinct_rows
 from dtinterp.dictionary.variations import consistencies
 from dtinterp.foundation.seeding import numpy_generator
-from dtinterp.interventions.returns import ActingConfig, ModelReturns, arms_of, decision_frames
+from dtinterp.interventions.returns.model_returns import ActingConfig, ModelReturns, arms_of, decision_frames
 from dtinterp.subject.fitting import N_WINDOWS, TrainingRows
 from dtinterp.subject.subject import Subject
 from environments.graph.state_graph import state_graph

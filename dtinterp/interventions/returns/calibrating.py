@@ -10,7 +10,7 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import progress
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import generator
-from dtinterp.interventions.expectation import Bounds, evaluation_of, expectation
+from dtinterp.interventions.returns.expectation import Bounds, evaluation_of, expectation
 from dtinterp.model.calibration import Calibration, CalibrationPoint, Demand, achieved_returns, demands
 from dtinterp.model.network.frames import coded
 from dtinterp.model.network.transformer import DecisionTransformer

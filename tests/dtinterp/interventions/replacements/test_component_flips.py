@@ -8,7 +8,7 @@ from transformer_lens.hook_points import HookPoint
 
 from dtinterp.dataset.windows import Windows
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.component_flips import (
+from dtinterp.interventions.replacements.component_flips import (
     ComponentFlips,
     Head,
     Mlp,
