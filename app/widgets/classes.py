@@ -11,8 +11,7 @@ from app.widgets.atlas import Group, Picture, show_atlas
 from app.widgets.comparison import show_comparison
 from app.widgets.observation import show_observation
 from app.widgets.tree import choose_level, show_tree
-from dtinterp.equivalence.levels import Level
-from dtinterp.equivalence.ordering import class_order, frame_order
+from dtinterp.equivalence.levels import Level, class_order, frame_order
 from dtinterp.report.style import CONTROL_2, class_colours
 from dtinterp.report.words import plural
 

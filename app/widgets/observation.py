@@ -9,8 +9,7 @@ from app.pictures import album, boxed, gallery, title_of
 from dtinterp.dataset.windows import window
 from dtinterp.equivalence.classes.certificates import Certificate, Total, WorstSwap
 from dtinterp.equivalence.classes.failure_bounds import Bound
-from dtinterp.equivalence.levels import Level
-from dtinterp.equivalence.ordering import nearest, nearest_beyond, worst_swap
+from dtinterp.equivalence.levels import Level, nearest, nearest_beyond, worst_swap
 from dtinterp.features.truth.alignment import shared_facts
 from dtinterp.foundation.statistics import Interval
 from dtinterp.report.figures.equivalence import neighbours_figure

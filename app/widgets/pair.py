@@ -9,8 +9,7 @@ from app.pictures import album, boxed, title_of
 from app.widgets.exchange import show_exchange
 from app.widgets.observation import show_swap
 from app.widgets.tree import chosen_level
-from dtinterp.equivalence.levels import Level
-from dtinterp.equivalence.ordering import frame_order, nearest_beyond, worst_swap
+from dtinterp.equivalence.levels import Level, frame_order, nearest_beyond, worst_swap
 from dtinterp.report.words import bits, count
 
 

@@ -12,9 +12,9 @@ from dtinterp.commands.once import Record
 from dtinterp.equivalence.explain.explanations import ExplainedClasses, ExplainedPair
 from dtinterp.equivalence.explain.similarity import is_learnable
 from dtinterp.equivalence.explain.smallest_set import PairConfig
+from dtinterp.equivalence.levels import between_classes
 from dtinterp.equivalence.model_comparison import ModelComparison, ModelComparisonConfig
 from dtinterp.equivalence.observations import ExplainClassesConfig, ExplainPairConfig
-from dtinterp.equivalence.ordering import between_classes
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.report.results import Result
 

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from dtinterp.equivalence.levels import Level
-from dtinterp.equivalence.ordering import class_order, frame_order
+from dtinterp.equivalence.levels import Level, class_order, frame_order
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.equivalence.truth.agreement import Agreement
 from dtinterp.report.figures.calibration import error_bars

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 from dtinterp.dataset.windows import window
 from dtinterp.equivalence.classes.certificates import WorstSwap
-from dtinterp.equivalence.levels import level_at
-from dtinterp.equivalence.ordering import class_order
+from dtinterp.equivalence.levels import class_order, level_at
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.features.truth.alignment import shared_facts
 from dtinterp.report.figures.dendrogram import dendrogram_figure

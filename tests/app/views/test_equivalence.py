@@ -9,8 +9,7 @@ from app.catalogue import OpenStudy
 from app.widgets.exchange import gate_line
 from app.widgets.head import plain
 from dtinterp.dataset.windows import window
-from dtinterp.equivalence.levels import epsilons, level_at
-from dtinterp.equivalence.ordering import frame_order, nearest_beyond
+from dtinterp.equivalence.levels import epsilons, frame_order, level_at, nearest_beyond
 from dtinterp.equivalence.truth.disagreements import NO_CONFUSIONS
 from dtinterp.report.filmstrip import slot_name
 from dtinterp.report.rendering import caveats

@@ -6,7 +6,7 @@ from dtinterp.commands.equivalence import reasons as module
 from dtinterp.commands.equivalence.explain_classes import Places
 from dtinterp.commands.equivalence.reasons import find_reasons
 from dtinterp.commands.once import open_record
-from dtinterp.equivalence.ordering import between_classes
+from dtinterp.equivalence.levels import between_classes
 from dtinterp.equivalence.report import EQUIVALENCE
 from dtinterp.foundation.artefacts.codec import load
 

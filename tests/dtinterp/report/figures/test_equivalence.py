@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from dtinterp.equivalence.classes.certificates import certificates
-from dtinterp.equivalence.levels import level_at
-from dtinterp.equivalence.ordering import frame_order
+from dtinterp.equivalence.levels import frame_order, level_at
 from dtinterp.equivalence.partition import partition_of
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.report.figures.equivalence import (

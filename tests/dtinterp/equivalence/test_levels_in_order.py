@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dtinterp.equivalence.classes.certificates import certificates
-from dtinterp.equivalence.ordering import between_classes, class_order, frame_order, nearest, nearest_beyond, worst_swap
+from dtinterp.equivalence.levels import between_classes, class_order, frame_order, nearest, nearest_beyond, worst_swap
 from dtinterp.equivalence.partition import partition_of
 from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceReport
 from dtinterp.foundation.artefacts.codec import load
