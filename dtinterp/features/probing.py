@@ -12,10 +12,22 @@ from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.evaluation.probes import Probe, one_each, probe_facts
 from dtinterp.dictionary.evaluation.reconstruction import is_among
 from dtinterp.dictionary.rows.distinct import distinct_rows
+from dtinterp.foundation.artefacts.codec import ArtefactKind
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import numpy_generator
 from dtinterp.subject.subject import Subject
+
+
+@dataclass(frozen=True)
+class ProbeStudy:
+    """The probes of a model."""
+
+    probes: Mapping[str, Mapping[str, Probe]]
+    """by site and fact"""
+
+
+PROBES = ArtefactKind("probes", ProbeStudy, places={"probes": "metrics"})
 
 
 @dataclass(frozen=True)
@@ -41,8 +53,8 @@ class ProbeConfig:
         require_sensible(self)
 
 
-def probe(subject: Subject, config: ProbeConfig = ProbeConfig()) -> Mapping[str, tuple[Probe, ...]]:
-    """Return, by site, the probe of each fact: fitted to training rows, judged on held-out ones that the fit never saw.
+def probe(subject: Subject, config: ProbeConfig = ProbeConfig()) -> ProbeStudy:
+    """Return the probe of each fact at each site, fitted to training rows and judged on rows that the fit never saw.
 
     Raises `UserError` for sites or facts that are not there.
     """
@@ -51,7 +63,7 @@ def probe(subject: Subject, config: ProbeConfig = ProbeConfig()) -> Mapping[str,
     for site in sites:
         check_site(subject.model, site)
     columns = _columns(subject, config.facts)
-    return {site: _probed(subject, site, columns, config) for site in sites}
+    return ProbeStudy({site: _probed(subject, site, columns, config) for site in sites})
 
 
 def _columns(subject: Subject, wanted: tuple[str, ...]) -> list[int]:
@@ -62,7 +74,7 @@ def _columns(subject: Subject, wanted: tuple[str, ...]) -> list[int]:
     return [names.index(name) for name in wanted or names]
 
 
-def _probed(subject: Subject, site: str, columns: list[int], config: ProbeConfig) -> tuple[Probe, ...]:
+def _probed(subject: Subject, site: str, columns: list[int], config: ProbeConfig) -> Mapping[str, Probe]:
     train = subject.train_windows(config.n_windows, seed=config.seed)
     held_out = subject.held_out_windows(config.n_held_out_windows, seed=config.seed)
     fitted, facts = _distinct(subject, site, train, columns)

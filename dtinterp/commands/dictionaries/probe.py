@@ -4,10 +4,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
-from dtinterp.dictionary.evaluation.probes import Probe
 from dtinterp.features.probing import ProbeConfig
 from dtinterp.features.probing import probe as probe_facts
-from dtinterp.foundation.artefacts.artefact import Artefact, Content, write_artefact
+from dtinterp.foundation.artefacts.artefact import Artefact
+from dtinterp.foundation.artefacts.codec import Beside, save
 from dtinterp.foundation.shipped import MODEL
 from dtinterp.subject.subject import open_subject
 
@@ -31,10 +31,5 @@ def probe(
         replace: write it anew where it exists.
     """
     subject = open_subject(model, demonstrations)
-    found = {site: _told(probes) for site, probes in probe_facts(subject, config).items()}
-    content = Content("probes", asdict(config), {}, found)
-    return write_artefact(out, content, parents=subject.artefacts, seed=config.seed, replace=replace)
-
-
-def _told(probes: tuple[Probe, ...]) -> dict[str, object]:
-    return {each.fact: {name: value for name, value in asdict(each).items() if name != "fact"} for each in probes}
+    found, beside = probe_facts(subject, config), Beside(asdict(config))
+    return save(out, found, parents=subject.artefacts, seed=config.seed, replace=replace, beside=beside)

@@ -2,25 +2,25 @@
 
 import csv
 from collections.abc import Sequence
-from dataclasses import asdict, astuple
+from dataclasses import astuple
 from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
 from dtinterp.demonstrations.storage import load_trajectories
-from dtinterp.foundation.artefacts.artefact import Artefact, Content, refuse_existing, write_artefact
+from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
+from dtinterp.foundation.artefacts.codec import Beside, save
 from dtinterp.foundation.artefacts.writing import whole_file, write_text
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.jobs.pool import Failed
 from dtinterp.foundation.jobs.unfinished import begin_log, keep_log
 from dtinterp.foundation.logbook import Logbook
 from dtinterp.interventions.returns.sweeping import KeptTrials, SweepSetup, try_all
-from dtinterp.model.training.sizes import COLUMNS, Scores, Tried, sizes_of
+from dtinterp.model.training.sizes import COLUMNS, Scores, SweepResult, Tried, sizes_of
 from dtinterp.model.training.sweep import read_sweep
 from dtinterp.report.figures.sizes import sizes_figure
 from dtinterp.report.style import CONFIG
 
 SWEEP = Path("results/sweep")
-KIND = "sweep"
 
 
 @claims_out
@@ -53,12 +53,13 @@ def sweep(file: Path, /, *, out: Path = SWEEP, ray_address: str | None = None, r
     if not sizes:
         (name, reason), *_ = failed.items()
         raise UserError(f"no trial of {file} came to an end; {name} failed: {reason}")
-    named = {f"width {size.d_model}, layers {size.n_layers}": asdict(size) for size in sizes}
-    content = Content(KIND, asked.model_dump(mode="json"), {}, {"sizes": named, "failed": failed})
+    named = {f"width {size.d_model}, layers {size.n_layers}": size for size in sizes}
     _write_table(out.with_name(f"{out.name}.csv"), tried)
     page = sizes_figure(sizes, tried).to_html(config=CONFIG)
     write_text(out.with_name(f"{out.name}.html"), page)
-    artefact = write_artefact(out, content, parents=(parent,), seed=asked.seeds[0], replace=replace)
+    beside = Beside(asked.model_dump(mode="json"))
+    found = SweepResult(named, failed)
+    artefact = save(out, found, parents=(parent,), seed=asked.seeds[0], replace=replace, beside=beside)
     keep_log(out)
     return artefact
 

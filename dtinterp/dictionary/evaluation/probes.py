@@ -23,7 +23,6 @@ MAX_STEPS = 2000
 class Probe:
     """How well logistic regression reads one fact off rows that it was not fitted to; Wilson intervals over rows."""
 
-    fact: str
     accuracy: Interval
     """share of held-out rows whose fact is read off right"""
     majority: Interval
@@ -46,8 +45,8 @@ def probe_facts(
     *,
     names: tuple[str, ...],
     generator: np.random.Generator,
-) -> tuple[Probe, ...]:
-    """Return a probe for each fact that takes at least two values in the fit, in their order.
+) -> dict[str, Probe]:
+    """Return a probe, by its name, for each fact that takes at least two values in the fit.
 
     Give distinct rows, each once, and held-out rows that are none of the fit's: then every row is one sample. Shuffled
     labels are the control of Hewitt & Liang 2019, arXiv:1909.03368, §2. Raises `UserError` where tables disagree or
@@ -57,11 +56,11 @@ def probe_facts(
     _check(held_out, held_out_facts, names)
     x, y = fitted.double().cpu().numpy(), fitted_facts.cpu().numpy()
     new_x, new_y = held_out.double().cpu().numpy(), held_out_facts.cpu().numpy()
-    return tuple(
-        _probe(name, (x, y[:, place]), (new_x, new_y[:, place]), generator)
+    return {
+        name: _probe((x, y[:, place]), (new_x, new_y[:, place]), generator)
         for place, name in enumerate(names)
         if len(np.unique(y[:, place])) > 1
-    )
+    }
 
 
 def one_each(
@@ -76,13 +75,12 @@ def one_each(
 Table = tuple[Float64[np.ndarray, "_ d_model"], Shaped[np.ndarray, " _"]]
 
 
-def _probe(name: str, fitted: Table, held_out: Table, generator: np.random.Generator) -> Probe:
+def _probe(fitted: Table, held_out: Table, generator: np.random.Generator) -> Probe:
     x, y = fitted
     dealt = generator.permutation(y)
     reading, guessing = _fit(x, y), _fit(x, dealt)
     values, counts = np.unique(y, return_counts=True)
     return Probe(
-        fact=name,
         accuracy=_share(reading.predict(held_out[0]) == held_out[1]),
         majority=_share(held_out[1] == values[counts.argmax()]),
         shuffled=_share(guessing.predict(held_out[0]) == held_out[1]),

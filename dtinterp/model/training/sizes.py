@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 
+from dtinterp.foundation.artefacts.codec import ArtefactKind
 from dtinterp.foundation.jobs.pool import Failed
 from dtinterp.foundation.statistics import Interval, student_mean
 from dtinterp.model.training.sweep import SweepTrial
@@ -73,6 +74,19 @@ class Size:
     """the same of the share of successes, cut off at 0 and 1"""
     n_failed: int
     """trials of this size that came to nothing"""
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What became of a sweep."""
+
+    sizes: Mapping[str, Size]
+    """by name, such as `width 128, layers 2`"""
+    failed: Mapping[str, str]
+    """why each trial failed that did"""
+
+
+SWEEP = ArtefactKind("sweep", SweepResult, places={"": "metrics"})
 
 
 def sizes_of(tried: Sequence[Tried]) -> list[Size]:

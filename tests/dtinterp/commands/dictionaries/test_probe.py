@@ -1,10 +1,8 @@
-from typing import Any
-
 import pytest
-from pydantic import TypeAdapter
 
 from dtinterp.commands.dictionaries.probe import probe
-from dtinterp.features.probing import ProbeConfig
+from dtinterp.features.probing import PROBES, ProbeConfig
+from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.errors import UserError
 
 SITE = "blocks.0.hook_resid_post"
@@ -17,12 +15,11 @@ def subject(small_study):
 
 
 def test_facts_are_read_off_rows_that_the_probe_never_saw(tmp_path, subject):
-    made = probe(SMALL, tmp_path / "probes", **subject)
-    found = TypeAdapter(dict[str, dict[str, dict[str, Any]]]).validate_python(made.manifest.metrics)
+    found = load(probe(SMALL, tmp_path / "probes", **subject).path, PROBES).probes
     assert set(found[SITE]) == {"direction", "instruction"}
     direction = found[SITE]["direction"]
-    assert direction["accuracy"]["low"] > direction["shuffled"]["high"]
-    assert direction["accuracy"]["n"] == direction["majority"]["n"]
+    assert direction.accuracy.low > direction.shuffled.high
+    assert direction.accuracy.n == direction.majority.n
 
 
 def test_a_fact_of_another_world_is_refused(tmp_path, subject):
