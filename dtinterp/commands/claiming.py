@@ -46,7 +46,7 @@ def claims_out(command: Callable[ArgumentsT, MadeT]) -> Callable[ArgumentsT, Mad
             lock.note(ASKED, order.asked)
             lock.note(STOOD, stood and not goes_on)
             anew = {"replace": True} if goes_on and lock.left.get(STOOD) is False else {}
-            if order.form is not None:
+            if order.is_one:
                 refuse_existing(order.out, replace=order.replace or bool(anew))
             return command(*args, **{**kwargs, **anew})  # pyright: ignore[reportCallIssue]
 
@@ -65,6 +65,8 @@ class Order:
     """a hash over the command, all its arguments but `replace`, and the artefacts and files that they name"""
     form: Callable[[Artefact], object] | None
     """how it returns the artefact that stands at `out` itself; None where it never does"""
+    is_one: bool
+    """whether all that it writes is one artefact at `out`, and not several below it"""
 
     @classmethod
     def of(cls, command: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]) -> "Order":
@@ -76,7 +78,9 @@ class Order:
         replace = bool(bound.arguments.pop("replace", False))
         contents = [(str(path), _content_at(path)) for path in _paths_in(tuple(bound.arguments.values()))]
         words = (command.__module__, command.__qualname__, str(out), repr(bound.arguments), contents)
-        return cls(out, replace, sha256(repr(words).encode()), _form(signature.return_annotation))
+        made = signature.return_annotation
+        is_one = made in (Artefact, Artefact | None)
+        return cls(out, replace, sha256(repr(words).encode()), _form(made), is_one)
 
 
 def _form(annotation: object) -> Callable[[Artefact], object] | None:

@@ -39,7 +39,16 @@ def test_parents_stand_before_their_children(results: StudyResults) -> None:
 def test_every_result_is_among_the_artefacts_once(results: StudyResults) -> None:
     artefacts = [each.artefact for each in results.opened]
     kinds = [artefact.manifest.kind for artefact in artefacts]
-    expected = ["agent", "demonstrations", "model", "dictionary", "features", "labels", "comparison", "equivalence"]
+    expected = [
+        "agent",
+        "demonstrations",
+        "model",
+        "dictionary",
+        "features",
+        "labels",
+        "model-comparison",
+        "equivalence",
+    ]
     assert sorted(set(kinds)) == sorted([*expected, "explanation", "intervention-report", "pair"])
     assert len({artefact.manifest.digest for artefact in artefacts}) == len(kinds) == 13
 

@@ -27,9 +27,9 @@ SETTINGS = {"n_frames": 12, "n_contexts": 4, "n_draws": 5, "n_quotient_draws": 1
 PROGRAM = """
 import sys
 from dtinterp.cli import main
-from dtinterp.equivalence import inside, trials
+from dtinterp.equivalence.swaps import trials, within_class
 
-trials.SWAPS_AT_ONCE, inside.CONTEXTS_AT_ONCE = 48, 2  # many small pieces
+trials.SWAPS_AT_ONCE, within_class.CONTEXTS_AT_ONCE = 48, 2  # many small pieces
 sys.exit(main())
 """
 

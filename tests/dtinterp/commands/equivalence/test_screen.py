@@ -27,9 +27,9 @@ WORDS = ["--n-frames", "20", "--n-probes", "3", "--n-verified", "10", "--n-draws
 PROGRAM = """
 import sys
 from dtinterp.cli import main
-from dtinterp.equivalence import inside
+from dtinterp.equivalence.swaps import within_class
 
-inside.CONTEXTS_AT_ONCE = 2  # many small pieces
+within_class.CONTEXTS_AT_ONCE = 2  # many small pieces
 sys.exit(main())
 """
 

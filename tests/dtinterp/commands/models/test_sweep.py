@@ -159,7 +159,7 @@ def test_models_are_asked_for_the_highest_return_of_the_demonstrations(written, 
 MEETING = """
 import sys
 from dtinterp.cli import main
-from dtinterp.interventions import sweeping
+from dtinterp.interventions.returns import sweeping
 def met(setup, trial):
     from dtinterp.interventions.returns.sweeping import try_out
     if trial.d_model == 8:

@@ -115,7 +115,7 @@ def rows(log):
 INTERRUPTED = """
 import os, signal, sys
 from dtinterp.cli import main
-from dtinterp.model import training
+from dtinterp.model.training import train as training
 draw = training._batch
 def drawn(trajectories, split, config, step):
     if step == 7 and os.environ["RANK"] == "1":

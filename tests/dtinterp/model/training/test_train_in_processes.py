@@ -53,7 +53,7 @@ require_no_thread_of_a_group()
 save_file(model.state_dict(), f"rank-{ranks.rank}-of-{ranks.count}.safetensors")
 """
 STOPPED = """
-from dtinterp.model import training
+from dtinterp.model.training import train as training
 draw, drawn = training._batch, []
 def stops_once(trajectories, split, config, step):
     drawn.append(step)
