@@ -47,5 +47,15 @@ class ExplainedClasses:
     """name of the dictionary"""
 
 
-PAIR = ArtefactKind("pair", ExplainedPair, places={"found": "metrics", "dictionary": "parents.dictionary"})
-EXPLANATION = ArtefactKind("explanation", ExplainedClasses, places={"": "metrics", "dictionary": "parents.dictionary"})
+PAIR = ArtefactKind(
+    "pair",
+    ExplainedPair,
+    places={"found": "metrics", "dictionary": "parents.dictionary"},
+    unread=frozenset({"pair"}),
+)
+EXPLANATION = ArtefactKind(
+    "explanation",
+    ExplainedClasses,
+    places={"": "metrics", "dictionary": "parents.dictionary"},
+    unread=frozenset({"frame_id", "label"}),
+)

@@ -86,6 +86,8 @@ class ArtefactKind(Generic[ValueT]):
     """raises ValueError for a value that cannot be, or mends what an older file says"""
     formerly: Sequence[str] = ()
     """names that older artefacts of this kind have"""
+    unread: frozenset[str] = frozenset()
+    """names of tensors that a command writes beside a value; any others that the value has not are refused"""
 
     def __post_init__(self) -> None:
         """Let `save` find the kind by its values, and `load_any` by its name."""
@@ -115,7 +117,16 @@ class ArtefactKind(Generic[ValueT]):
         value = self.layout.join(self.type_of_value, stored)
         if value is ABSENT:
             raise ValueError("it is empty")
+        self._require_no_strangers(value, artefact.tensors)
         return self.checked(value)
+
+    def _require_no_strangers(self, value: ValueT, tensors: Mapping[str, Tensor]) -> None:
+        """Raise ValueError for tensors that no value of this kind is written with."""
+        known = Stored()
+        self.layout.split(value, self.type_of_value, known)
+        strangers = tensors.keys() - known.tensors.keys() - self.unread
+        if strangers := strangers and strangers - self.beside(value).tensors.keys():
+            raise ValueError(f"it has strange tensors: {', '.join(sorted(strangers))}")
 
 
 def save(

@@ -135,6 +135,7 @@ def test_a_dictionary_without_a_card_is_not_judged(dictionary: Dictionary, paren
     ("config", "tensors", "sentence"),
     [
         ({}, {"b_dec": None}, r"dictionary that this version understands \(it lacks b_dec\): make it again"),
+        ({}, {"W_more": torch.zeros(2)}, r"it has strange tensors: W_more"),
         ({}, {"W_dec": torch.zeros(4), "b_enc": torch.zeros(4).long()}, "no dictionary that this version understands"),
         ({"name": None}, {}, r"config\.name is None \("),
         ({"kind": [1]}, {}, r"config\.kind.* is \[1\] \("),

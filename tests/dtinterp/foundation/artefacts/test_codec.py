@@ -30,10 +30,17 @@ SUMS = ArtefactKind(
     Sums,
     places={"total": "metrics.total"},
     beside=lambda sums: Beside(metrics={"n_rows": len(sums.value)}),
+    unread=frozenset({"more"}),
     checked=_totalled,
     formerly=("totals",),
 )
 GOOD = Sums(torch.ones(3, 2), " good ", 6.0)
+
+
+def test_a_tensor_that_belongs_to_no_field_is_refused(tmp_path: Path) -> None:
+    save(tmp_path / "sums", GOOD, seed=0, beside=Beside(tensors={"stray": torch.zeros(1)}))
+    with pytest.raises(UserError, match=r"it has strange tensors: stray"):
+        load(tmp_path / "sums", SUMS)
 
 
 def test_a_saved_value_comes_back_with_its_artefact(tmp_path: Path) -> None:
