@@ -48,11 +48,9 @@ SHAPE = ModelConfig(d_model=256, n_layers=3, n_heads=8)
 WINDOWS, SQUARE = 256, 2048  # of a batch; side of a large matrix
 TRAINED, WHOLE, BARE, LENS = "dtinterp", "dtinterp, whole windows", "nn.TransformerEncoder", "TransformerLens"
 COMPILED = "dtinterp, compiled"
-AIMS = {LENS: 2.0, BARE: 0.95}
-"""Times the rates of these that ours is meant to make."""
+AIMS = {LENS: 2.0, BARE: 0.95}  # times the rates of these that ours is meant to make
 AIMED_UTILISATION, AIMED_INPUT = 0.5, 0.03
-SETTLED = 3
-"""Steps that are not counted, while memory and caches fill."""
+SETTLED = 3  # steps that are not counted, while memory and caches fill
 Step = Callable[[], object]
 
 

@@ -52,7 +52,7 @@ def open_subject(model: str | Path, demonstrations: str | Path | None = None) ->
     return opened(Path(model), None if demonstrations is None else Path(demonstrations))
 
 
-def rollout(  # noqa: PLR0913
+def rollout(  # noqa: PLR0913 -- all but the subject have defaults
     subject: Subject,
     *,
     target_return: float = 0.892,
