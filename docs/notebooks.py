@@ -14,10 +14,16 @@ def executed(file: Path) -> nbformat.NotebookNode:
     """Return a notebook with the outputs that its cells have now. Raises CellExecutionError where one fails."""
     notebook = nbformat.read(file, as_version=4)
     NotebookClient(
-        notebook, timeout=600, resources={"metadata": {"path": str(file.parent)}}, record_timing=False
+        notebook,
+        timeout=600,
+        resources={"metadata": {"path": str(file.parent)}},
+        record_timing=False,
+        coalesce_streams=True,
     ).execute()
     for cell in notebook.cells:
         cell.get("metadata", {}).clear()
+        if "outputs" in cell:
+            cell.outputs = [each for each in cell.outputs if each.get("name") != PROGRESS]
     return notebook
 
 

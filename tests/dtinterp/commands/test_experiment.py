@@ -19,7 +19,7 @@ def test_the_line_in_the_readme_runs_and_leaves_what_ships_as_it_is(
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (line,) = re.findall(r"^dtinterp (experiment run .*)$", readme, re.MULTILINE)
+    (line,) = re.findall(r"^dtinterp (experiment run .*)$", readme.replace("\\\n", ""), re.MULTILINE)
     result = ROOT / "experiments" / "instruction-flip" / "result.json"
     before = result.read_bytes()
     assert main(line.split()) == 0

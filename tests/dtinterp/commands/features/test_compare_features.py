@@ -47,7 +47,7 @@ def test_the_control_is_held_against_the_same_windows(trained: DictionaryCompari
 
 def test_the_control_has_the_parents_of_what_it_controls(small_study: Path, untrained: Path) -> None:
     parents = [
-        read_artefact(path, kind="comparison").manifest.parents
+        read_artefact(path, kind="feature-comparison").manifest.parents
         for path in (untrained, small_study / "comparisons" / "novice")
     ]
     assert parents[0] == parents[1]
