@@ -4,16 +4,15 @@ A swap at slot s leaves every token before the observation of s as it is, in eve
 those tokens are computed once for all stand-ins, and a stand-in costs only the tokens from its own on.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
-from einops import rearrange
 from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 from torch.nn import functional
 
 from dtinterp.dataset.windows import Windows
+from dtinterp.model.network.cached_block import KeysAndValues, keys_and_values, pass_on
 from dtinterp.model.network.hooks_active import is_listened_to
 from dtinterp.model.network.layers import Block
 from dtinterp.model.network.transformer import DecisionTransformer
@@ -29,9 +28,15 @@ class Layer:
     block: Block
     x: Float[Tensor, "token d_model"]
     """the residual stream that the block reads"""
-    k: Float[Tensor, "head past d_head"]
-    """keys of the tokens before the observation that is swapped, pads that nothing attends to left out"""
-    v: Float[Tensor, "head past d_head"]
+    past: KeysAndValues
+    """of the tokens before the observation that is swapped, pads that nothing attends to left out"""
+
+    def pass_on(
+        self, x: Float[Tensor, "batch remaining d_model"], allowed: Bool[Tensor, "query key"], queries: slice
+    ) -> Float[Tensor, "batch chosen d_model"]:
+        """Pass the tokens from the swapped one on, all of them with the same past."""
+        past = KeysAndValues(self.past.k.expand(len(x), -1, -1, -1), self.past.v.expand(len(x), -1, -1, -1))
+        return pass_on(self.block, x, past, allowed=allowed, queries=queries).x
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class Continuation:
         """Return the residual stream at the swapped token after so many blocks; it sees only the past and itself."""
         x = (embedding + self.beside)[:, None]  # batch 1 d_model
         for passed in self.layers[:layer]:
-            x = _transformed(passed, x, self.allowed[:1, : self._n_past + 1], slice(None))
+            x = passed.pass_on(x, self.allowed[:1, : self._n_past + 1], slice(None))
         return x
 
     def _go_on(self, swapped: Float[Tensor, "batch 1 d_model"], layer: int) -> Float[Tensor, "batch decision action"]:
@@ -76,14 +81,14 @@ class Continuation:
         decisions = slice(0, None, self.model.cfg.tokens_per_slot)
         for index, each in enumerate(self.layers[layer:], start=layer):
             is_last = index == len(self.layers) - 1
-            x = _transformed(each, x, self.allowed, decisions if is_last else slice(None))
+            x = each.pass_on(x, self.allowed, decisions if is_last else slice(None))
         if layer == len(self.layers):
             x = x[:, decisions]
         return functional.linear(self.model.ln_final.fused(x), self.model.W_U.T, self.model.b_U)
 
     @property
     def _n_past(self) -> int:
-        return self.layers[0].k.shape[1]
+        return self.layers[0].past.k.shape[2]
 
 
 @torch.no_grad()
@@ -108,42 +113,6 @@ def continuation(
     layers = []
     for block in model.layers:
         past = block.ln1.fused(x[:, first:place])
-        layers.append(Layer(block, x[0], *(project(past)[0] for project in _keys_and_values(block))))
+        layers.append(Layer(block, x[0], keys_and_values(block, past)))
         x = block(x, allowed, slice(None))
     return Continuation(model, tuple(layers), x[0], allowed[0, place:, first:], place, blank[0, place])
-
-
-Projection = Callable[[Float[Tensor, "batch token d_model"]], Float[Tensor, "batch head token d_head"]]
-
-
-def _keys_and_values(block: Block) -> tuple[Projection, Projection]:
-    attn = block.attn
-    return _projection(attn.W_K, attn.b_K), _projection(attn.W_V, attn.b_V)
-
-
-def _projection(weight: Float[Tensor, "head d_model d_head"], bias: Float[Tensor, "head d_head"]) -> Projection:
-    joined, added = rearrange(weight, "head d_model d_head -> (head d_head) d_model"), bias.flatten()
-
-    def project(x: Float[Tensor, "batch token d_model"]) -> Float[Tensor, "batch head token d_head"]:
-        flat = functional.linear(x, joined, added)
-        return rearrange(flat, "batch token (head d_head) -> batch head token d_head", head=len(weight))
-
-    return project
-
-
-def _transformed(
-    layer: Layer, x: Float[Tensor, "batch remaining d_model"], allowed: Bool[Tensor, "query key"], queries: slice
-) -> Float[Tensor, "batch chosen d_model"]:
-    """Pass the tokens from the swapped one on through a block whose past is known."""
-    block, attn = layer.block, layer.block.attn
-    normed = block.ln1.fused(x)
-    q = _projection(attn.W_Q, attn.b_Q)(normed[:, queries])
-    k, v = (
-        torch.cat([past.expand(len(x), -1, -1, -1), project(normed)], dim=2)
-        for past, project in zip((layer.k, layer.v), _keys_and_values(block), strict=True)
-    )
-    z = functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed[queries])
-    joined = rearrange(z, "batch head query d_head -> batch query (head d_head)")
-    weight = rearrange(attn.W_O, "head d_head d_model -> d_model (head d_head)")
-    x = x[:, queries] + functional.linear(joined, weight, attn.b_O)
-    return x + block.mlp.fused(block.ln2.fused(x))
