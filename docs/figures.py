@@ -77,7 +77,9 @@ SHOTS: Mapping[str, Shot] = {
     "equivalence-page": Shot("?model=memory-dt-small-0", "What the model takes for the same", 1280, 1290),
 }
 NOT_SHIPPED: Mapping[str, Shot] = {
-    "published-distractions": Shot("?model=memory-gated-mlp&view=Distractions", "Distractions", 1400, 900),
+    "published-distractions": Shot(
+        "?model=memory-gated-mlp&view=Confusions+and+distractions", "Distractions", 1400, 900
+    ),
 }
 """Drawn when asked for by name: they want the published model, see checkpoints/README.md."""
 

@@ -21,7 +21,7 @@ from dtinterp.foundation.errors import UserError
 VIEWS: Mapping[str, Callable[[OpenStudy], None]] = {
     "Classes": show_classes,
     COMPARISON: show_pair,
-    "Distractions": show_contrasts,
+    "Confusions and distractions": show_contrasts,
     "Against the world": show_overview,
 }
 

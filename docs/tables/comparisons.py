@@ -13,7 +13,7 @@ from dtinterp.equivalence.model_comparison import (
     ModelContrasts,
     WorldAgreement,
 )
-from dtinterp.equivalence.truth.disagreements import Contrast
+from dtinterp.equivalence.truth.disagreements import Contrast, Contrasts
 from dtinterp.equivalence.truth.key_ball_symmetry import Reflection
 from dtinterp.foundation.artefacts.codec import load
 from tables.cells import interval, side_by_side, written
@@ -73,6 +73,19 @@ def distractions() -> pd.DataFrame:
             "of these distractions": str(portrait.contrasts.n_distractions),
             "most return that the model loses by one": _lost(portrait.contrasts.distractions),
         }
+        for model, portrait in _portraits().items()
+    )
+
+
+def confusions() -> pd.DataFrame:
+    """Pairs that each model joins though what is right at one is wrong at the other, and what is at stake between them.
+
+    At stake is the return lost by acting once at one as is right at the other, less what is lost by acting there as is
+    right at itself, in starts followed by up to 12 random actions. A dash: the comparison that ships was made before
+    stakes were put right.
+    """
+    return pd.DataFrame(
+        {"model": model, "pairs joined": str(portrait.contrasts.n_joined), **_confused(portrait.contrasts)}
         for model, portrait in _portraits().items()
     )
 
@@ -186,6 +199,22 @@ def _ranges(rows: list[list[str]]) -> str:
     columns = zip(*filter(None, rows), strict=True)
     ends = ((min(column, key=float), max(column, key=float)) for column in columns)
     return " · ".join(low if low == high else f"{low} to {high}" for low, high in ends)
+
+
+def _confused(found: Contrasts) -> dict[str, str]:
+    heads = (
+        "of these confusions",
+        "of all pairs",
+        "most at stake",
+        "most return that the model loses by one",
+        "stakes taken off",
+    )
+    if found.stakes is None:
+        return dict.fromkeys(heads, "–")
+    own = f"{found.stakes.n_own} observations, {written(found.stakes.most_own, 3)} at most"
+    possible = f"{found.stakes.n_possible:,}"
+    cells = (str(found.n_confusions), possible, written(found.stakes.most, 3), _lost(found.confusions), own)
+    return dict(zip(heads, cells, strict=True))
 
 
 def _lost(found: tuple[Contrast, ...]) -> str:

@@ -15,14 +15,16 @@ from dtinterp.equivalence.compared_partitions import Certified, model_partitions
 from dtinterp.equivalence.partition import Partition, partition_of
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.equivalence.truth.agreement import Agreement, compare
-from dtinterp.equivalence.truth.disagreements import NO_CONFUSIONS, Contrasts, contrasts, stakes_of
+from dtinterp.equivalence.truth.disagreements import Contrasts, contrasts
 from dtinterp.equivalence.truth.key_ball_symmetry import Reflection, reflect
+from dtinterp.equivalence.truth.stakes import stakes_of
 from dtinterp.equivalence.truth.variation import Variation, variation
-from dtinterp.foundation.artefacts.codec import ArtefactKind, Beside
+from dtinterp.foundation.artefacts.codec import ArtefactKind
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_at_least, require_sensible, require_share
 from dtinterp.foundation.seeding import numpy_generator
 from dtinterp.foundation.statistics import holm
+from environments.graph.random_play import RandomPlay, random_play
 from environments.graph.state_graph import StateGraph, state_graph
 
 MATTERS = "reward bisimulation"
@@ -40,8 +42,9 @@ class ModelComparisonConfig:
     tau: float = 0.1
     """distance |z_a - z_b| / (|z_a| + |z_b|) up to which two codes z of a dictionary are called the same"""
     n_shown: int = 12
-    """distractions that are kept, the first by return lost, once all are priced; and as many confusions, which nobody
-    shows"""
+    """confusions and distractions that are kept, each, the first by return lost, once all are priced"""
+    n_random: int = 12
+    """longest plays, in random actions from a start, whose beliefs say what is at stake between two observations"""
     n_windows: int = 512
     """held-out windows whose mirror images are looked at"""
     seed: int = 0
@@ -51,7 +54,7 @@ class ModelComparisonConfig:
         """Refuse what cannot be compared."""
         require_share(self, "demonstrated_epsilon")
         require_at_least(self, 1, "n_draws", "n_windows")
-        require_at_least(self, 0, "n_shown")
+        require_at_least(self, 0, "n_shown", "n_random")
         require_share(self, "tau")
         require_sensible(self)
 
@@ -117,13 +120,13 @@ def compare_models(
                 "give results of one world."
             )
     graph = state_graph(trajectories.env_id)
-    rng = numpy_generator(config.seed, "comparison/controls")
+    rng, play = numpy_generator(config.seed, "comparison/controls"), random_play(graph, config.n_random)
     return ModelComparison(
         env_id=trajectories.env_id,
         config=config,
         against=tuple(row for each in certified for row in _against(each, graph, trajectories, config, rng)),
         kinships=_kinships(certified, config, rng),
-        portraits=tuple(_portrait(each, graph, trajectories, config) for each in certified),
+        portraits=tuple(_portrait(each, graph, trajectories, play, config) for each in certified),
     )
 
 
@@ -176,7 +179,11 @@ def _on_shared_frames(one: EquivalenceReport, other: EquivalenceReport) -> tuple
 
 
 def _portrait(
-    certified: Certified, graph: StateGraph, trajectories: Trajectories, config: ModelComparisonConfig
+    certified: Certified,
+    graph: StateGraph,
+    trajectories: Trajectories,
+    play: RandomPlay,
+    config: ModelComparisonConfig,
 ) -> ModelContrasts:
     report = certified.report
     judge = judge_of(certified.model, graph, report.frames, target_return=report.config.target_return)
@@ -185,7 +192,7 @@ def _portrait(
         report.relation,
         report.partition,
         world,
-        stakes=stakes_of(graph, FrameTable.of_graph(graph).rows_of(report.frames)),
+        stakes=stakes_of(graph, FrameTable.of_graph(graph).rows_of(report.frames), play),
         judge=judge,
         n_shown=config.n_shown,
     )
@@ -198,6 +205,5 @@ MODEL_COMPARISON = ArtefactKind(
     "model-comparison",
     ModelComparison,
     places={"": "metrics", "env_id": "config.env_id", "config": "config.compare"},
-    beside=lambda _: Beside(metrics={"confusions": NO_CONFUSIONS}),
     formerly=("comparison",),
 )

@@ -77,6 +77,7 @@ ENVIRONMENT.filters.update(
     plural=words.plural,
     shown_path=words.shown_path,
     upper_first=lambda text: text[:1].upper() + text[1:],
+    verb=words.verb,
     written=written,
 )
 ENVIRONMENT.tests.update(

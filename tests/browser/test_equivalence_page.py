@@ -138,7 +138,7 @@ def test_agreement_with_the_world_is_drawn_on_the_last_view(page: Page, address:
 
 def test_a_narrow_page_never_scrolls_sideways(page: Page, address: str) -> None:
     page.set_viewport_size({"width": 800, "height": 900})
-    for view in ("Classes", "Compare+two", "Distractions", "Against+the+world"):
+    for view in ("Classes", "Compare+two", "Confusions+and+distractions", "Against+the+world"):
         _open(page, f"{address}/?view={view}")
         expect(page.get_by_text("Where this comes from")).to_be_visible()
         assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 800

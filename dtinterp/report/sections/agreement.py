@@ -6,13 +6,12 @@ import pandas as pd
 
 from dtinterp.equivalence.compared_partitions import CERTIFIED, LOOKS, UNTRAINED
 from dtinterp.equivalence.model_comparison import MATTERS, ModelComparison
-from dtinterp.equivalence.truth.disagreements import NO_CONFUSIONS
 from dtinterp.equivalence.truth.key_ball_symmetry import Reflection
 from dtinterp.report.results import StudyResults
 from dtinterp.report.sections import Section
 
 N_CONTRASTS = 6
-"""Distractions whose pictures are shown."""
+"""Confusions and distractions whose pictures are shown, each."""
 
 
 def _gather(results: StudyResults) -> Mapping[str, object]:
@@ -29,7 +28,6 @@ def _gather(results: StudyResults) -> Mapping[str, object]:
         "kinships": _kinship_table(report),
         "contrasts": [portrait.contrasts for portrait in report.portraits if portrait.model == name],
         "n_contrasts": N_CONTRASTS,
-        "no_confusions": NO_CONFUSIONS,
         "mirrors": mirror_table(report),
     }
 

@@ -6,11 +6,11 @@ import streamlit
 import torch
 
 from app.catalogue import OpenStudy
+from app.widgets.contrasts import said
 from app.widgets.exchange import gate_line
 from app.widgets.head import plain
 from dtinterp.dataset.windows import window
 from dtinterp.equivalence.levels import epsilons, frame_order, level_at, nearest_beyond
-from dtinterp.equivalence.truth.disagreements import NO_CONFUSIONS
 from dtinterp.report.filmstrip import slot_name
 from dtinterp.report.rendering import caveats
 from dtinterp.report.words import bits, count
@@ -157,12 +157,14 @@ def test_an_observation_beside_itself_is_answered_with_one_sentence(opened: Open
 
 
 @pytest.mark.usefixtures("opened")
-def test_confusions_are_not_ranked_and_one_sentence_says_why() -> None:
-    app = open_page(view="Distractions")
-    assert subheaders(app) == ["Distractions"]
-    assert not any("at stake" in markdown.value for markdown in app.markdown)
-    assert NO_CONFUSIONS in [caption.value for caption in app.caption]
-    assert [info.value for info in app.info] == ["There is no distraction to show."]
+def test_confusions_and_distractions_stand_under_headings_of_their_own(opened: OpenStudy) -> None:
+    assert opened.portrait is not None
+    app = open_page(view="Confusions and distractions")
+    assert subheaders(app) == ["Confusions", "Distractions"]
+    confusions = opened.portrait.contrasts.confusions
+    shown = [markdown.value for markdown in app.markdown if "** at stake, " in markdown.value]
+    assert shown == [said(each, kind="confusion", rank=rank) for rank, each in enumerate(confusions, start=1)]
+    assert len(shown) > 0
 
 
 def test_the_page_opens_with_what_the_classes_do_not_say(opened: OpenStudy) -> None:
@@ -199,7 +201,7 @@ def test_what_is_missing_is_said_with_the_command_that_makes_it(
     for name in ("equivalence", "models", "demonstrations"):
         shutil.copytree(small_study / name, tmp_path / name)
     monkeypatch.setenv("DTINTERP_ARTEFACTS", str(tmp_path))
-    (said,) = [info.value for info in open_page(view="Distractions").info]
+    (said,) = [info.value for info in open_page(view="Confusions and distractions").info]
     assert "`dtinterp compare` does that" in said
     (said,) = [info.value for info in open_page(view="Compare two").info]
     assert "`dtinterp fit-dictionary` makes one" in said

@@ -7,7 +7,7 @@ import pytest
 from jinja2 import UndefinedError
 from markupsafe import Markup
 
-from dtinterp.equivalence.truth.disagreements import Contrasts
+from dtinterp.equivalence.truth.disagreements import Contrasts, StakeSummary
 from dtinterp.foundation.statistics import Interval
 from dtinterp.interventions.instruction_flip.report import InterventionReport
 from dtinterp.report.rendering import ENVIRONMENT, TEMPLATES, caveats, drawn, render
@@ -98,13 +98,31 @@ def test_a_figure_brings_its_data_and_not_the_library():
 
 
 def test_a_ranking_says_how_many_cost_something_and_what_it_goes_by():
-    assert render("distractions.html", found=FOUND) == (
-        "All were priced: by none of them the model loses return. Those that cost it most come first, then those that "
-        "it tells apart most."
+    assert render("ranked.html", n_costly=0, order="the widest") == (
+        "All were priced: by none of them the model loses return. Those that cost it most come first, then the widest."
     )
-    before = replace(FOUND, n_costly_confusions=None, n_costly_distractions=None)
-    told = render("distractions.html", found=before)
-    assert told.startswith("Only those that it tells apart most were priced")
+    before = render("ranked.html", n_costly=None, order="the widest")
+    assert before == "Only the widest were priced; of these the costliest come first."
+
+
+def test_confusions_say_their_histories_and_what_was_taken_off_and_those_of_before_only_that_they_were_wrong():
+    summary = StakeSummary(1, most=0.1, n_possible=30, n_own=17, most_own=0.2454, n_unmet=0)
+    told = render("confusions.html", found=replace(FOUND, stakes=summary))
+    assert told.startswith(
+        "Of 9 pairs that the model joins, what is right at one is wrong at the other in 4; of all pairs it is in 30."
+    )
+    assert "in histories of up to 1 random action, under" in told
+    assert told.endswith(
+        "17 observations have such a stake of their own, 0.245 at most, since one picture hides several states."
+    )
+    unmet = StakeSummary(12, most=0.1, n_possible=1, n_own=1, most_own=0.1, n_unmet=1)
+    assert render("confusions.html", found=replace(FOUND, stakes=unmet)).endswith(
+        " 1 observation ends no such history, and nothing is known of its pairs."
+    )
+    assert render("confusions.html", found=FOUND) == (
+        "What the model confuses was counted wrongly in this comparison, where an observation had a stake even against "
+        "itself: `dtinterp compare` counts it anew."
+    )
 
 
 def test_a_certificate_on_demonstrations_says_that_the_model_as_it_acts_is_another_policy(report):

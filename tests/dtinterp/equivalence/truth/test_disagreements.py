@@ -1,12 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from dtinterp.equivalence.partition import partition_of
 from dtinterp.equivalence.relation import Relation
-from dtinterp.equivalence.truth.disagreements import contrasts, stakes_of
-from environments.graph.enumeration import CONTINUES
-from environments.graph.evaluation import Expectation, evaluate_states
+from dtinterp.equivalence.truth.disagreements import StakeSummary, contrasts
+from dtinterp.equivalence.truth.stakes import Stakes
+from environments.graph.evaluation import Expectation
 
 N = 4
 
@@ -22,7 +24,13 @@ def _judge(chosen):
     return Expectation(earned, earned, 0.0, 1.0)
 
 
-STAKES = np.array([[0, 0.2, 0, 0], [0.1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+def _stakes(above, right=range(N), own=(0, 0, 0, 0)):
+    between = np.array(above, dtype=float)
+    unlike, is_met = np.array(right, dtype=np.int32), np.array([True, True, True, False])
+    return Stakes(3, between + between.T, np.array(own, dtype=float), unlike, is_met)
+
+
+STAKES = _stakes([[0, 0.2, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
 
 
 def test_pairs_that_are_joined_with_something_at_stake_are_confusions():
@@ -42,12 +50,28 @@ def test_pairs_that_are_alike_and_kept_apart_are_distractions():
     assert (distraction.frame, distraction.other, distraction.lost) == (22, 23, 0.5)
 
 
+def test_no_pair_that_the_world_calls_the_same_is_a_confusion():
+    """By bisimulation 0 and 1, by what is right 2 and 3; something is said to be at stake in all pairs."""
+    ours, world = partition_of(ONE, "ours"), partition_of(torch.tensor([0, 0, 1, 2]), "world")
+    stakes = replace(EVERYWHERE, right=np.array([0, 1, 2, 2], dtype=np.int32))
+    found = contrasts(_relation(), ours, world, stakes=stakes, judge=_judge, n_shown=6)
+    assert sorted(_pairs(found.confusions)) == [(0, 2), (0, 3), (1, 2), (1, 3)]
+    assert (found.n_joined, found.n_confusions, found.n_distractions) == (6, 4, 0)
+
+
+def test_it_is_said_which_histories_were_looked_at_and_what_was_taken_off():
+    ours, world = partition_of(ONE, "ours"), partition_of(ALL, "world")
+    stakes = replace(EVERYWHERE, own=np.array([0, 0.25, 0.125, 0]))
+    found = contrasts(_relation(), ours, world, stakes=stakes, judge=_judge, n_shown=0)
+    assert found.stakes == StakeSummary(longest=3, most=0.75, n_possible=6, n_own=2, most_own=0.25, n_unmet=1)
+
+
 def _pairs(ranked):
     return [(each.frame - 20, each.other - 20) for each in ranked]
 
 
 ONE, ALL = torch.zeros(N).long(), torch.arange(N)
-EVERYWHERE = np.triu(np.arange(16, 0, -1).reshape(N, N) / 20, 1)
+EVERYWHERE = _stakes(np.triu(np.arange(16, 0, -1).reshape(N, N) / 20, 1))
 """Something at stake in every pair, least in the last."""
 
 
@@ -88,43 +112,3 @@ def test_frames_that_are_not_the_same_are_refused():
     ours, world = partition_of(ONE, "ours"), partition_of(ONE[:3], "world")
     with pytest.raises(ValueError, match="4, 3 and 4 frames: expected the same"):
         contrasts(_relation(), ours, world, stakes=STAKES, judge=_judge, n_shown=1)
-
-
-def test_acting_as_is_right_here_costs_nothing_here(graph):
-    single = [frame for frame in range(len(graph.frames)) if (graph.frame_id == frame).sum() == 1]
-    stakes = stakes_of(graph, torch.tensor(single))
-    assert np.allclose(stakes.diagonal(), 0)
-    assert 0 <= stakes.min() < stakes.max() < 1
-
-
-def test_a_stake_is_what_one_wrong_action_loses_of_the_exact_return(graph):
-    """Act optimally from a state, but for one first action that is right somewhere else."""
-    best = graph.optimal / np.maximum(graph.optimal.sum(1, keepdims=True), 1)
-    best[graph.optimal.sum(1) == 0, 0] = 1
-    state = int(graph.start[0])
-    others = [s for s in range(graph.n_states) if (graph.frame_id == graph.frame_id[s]).sum() == 1][:12]
-    places = torch.tensor([int(graph.frame_id[state]), *(int(graph.frame_id[s]) for s in others)])
-    assert (graph.frame_id == graph.frame_id[state]).sum() == 1
-    stakes, n_compared = stakes_of(graph, places), 0
-    for column, other in enumerate(others, start=1):
-        right = np.flatnonzero(graph.optimal[other])
-        losses = [_value(graph, best, state) - _after(graph, best, state, int(action)) for action in right]
-        assert losses
-        assert stakes[0, column] == pytest.approx(np.mean(losses), abs=1e-9)
-        n_compared += max(losses) > 0.001
-    assert n_compared > 3
-
-
-def _value(graph, policy, state, steps=0):
-    """The return of acting so from a state, in a world that was left `steps` steps before."""
-    from dataclasses import replace
-
-    alone = replace(graph, start=np.array([state], dtype=np.int32), start_probability=np.ones(1))
-    earned = evaluate_states(alone, policy)
-    return earned.expected_return - 0.9 * steps / graph.max_steps * earned.success
-
-
-def _after(graph, policy, state, action):
-    if graph.outcome[state, action] == CONTINUES:
-        return _value(graph, policy, int(graph.next_state[state, action]), steps=1)
-    return 1 - 0.9 / graph.max_steps if graph.outcome[state, action] == 1 else 0.0

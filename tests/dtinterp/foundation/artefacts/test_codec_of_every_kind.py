@@ -30,12 +30,14 @@ PLACES: Mapping[str, Path] = {
     "pair": STUDY / "pairs" / "55-29",
     "explanation": STUDY / "explanation",
 }
-GROWN = ("agent", "demonstrations", "model")
+GROWN = ("agent", "demonstrations", "model", "model-comparison")
 """What has more settings or measurements than when these were made."""
 
 
 def _known(before: Any, now: Any) -> Any:
     """Return of what is written now that for which there was a name before."""
+    if isinstance(before, list):
+        return [_known(each, part) for each, part in zip(before, now, strict=True)]
     if not isinstance(before, Mapping):
         return now
     return {key: _known(before[key], part) for key, part in now.items() if key in before}

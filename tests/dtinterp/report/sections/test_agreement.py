@@ -4,9 +4,10 @@ import pytest
 
 from dtinterp.equivalence.compared_partitions import CERTIFIED, LOOKS
 from dtinterp.equivalence.model_comparison import MATTERS, ModelComparison
-from dtinterp.equivalence.truth.disagreements import NO_CONFUSIONS, Contrast
+from dtinterp.equivalence.truth.disagreements import Contrast
 from dtinterp.report.results import StudyResults
 from dtinterp.report.sections.agreement import mirror_table, relation_table, variation_table
+from dtinterp.report.words import loss
 from tests.dtinterp.report.conftest import only, planted, section_of, without
 
 
@@ -55,13 +56,23 @@ def test_mirror_images_stand_beside_an_untrained_twin(agreement):
     assert table["after the last block"][0] == portrait.reflection.distinct[at_the_end]
 
 
-def test_confusions_are_not_ranked_since_their_stakes_are_wrong(results, agreement):
+def test_confusions_are_ranked_with_what_is_at_stake(results, agreement):
     section = section_of("agreement", results)
-    first = agreement.portraits[0].contrasts.confusions[0]
-    assert f'<div class="members"><frame {first.frame}><frame {first.other}></div>' not in section
-    assert "at stake" not in section
-    assert NO_CONFUSIONS in section
+    found = agreement.portraits[0].contrasts
+    first = found.confusions[0]
+    assert f"what is right at one is wrong at the other in {found.n_confusions};" in section
+    row = section.partition(f'<div class="members"><frame {first.frame}><frame {first.other}></div>')[2]
+    assert loss(first.stake) in row.partition("</tr>")[0]
     assert "Distractions: none to show." in section
+
+
+def test_confusions_of_a_comparison_of_before_are_not_shown(results, agreement):
+    portrait = agreement.portraits[0]
+    before = replace(portrait, contrasts=replace(portrait.contrasts, stakes=None))
+    section = section_of("agreement", planted(results, replace(agreement, portraits=(before,))))
+    first = portrait.contrasts.confusions[0]
+    assert f'<div class="members"><frame {first.frame}><frame {first.other}></div>' not in section
+    assert "was counted wrongly in this comparison" in section
 
 
 def test_a_loss_is_written_out_and_none_is_said(results, agreement):
