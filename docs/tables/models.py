@@ -1,4 +1,4 @@
-"""Models that ship: calibrations and held-out loss; and models of many sizes."""
+"""Models that ship: calibrations, held-out loss and the instruction flip; and models of many sizes."""
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,8 +14,8 @@ from dtinterp.model.breakdown import BUCKETS, VALIDATION, Breakdown, Prediction
 from dtinterp.model.calibration import CALIBRATION, Calibration, CalibrationPoint
 from dtinterp.model.training.sizes import Scores, Tried, sizes_of
 from dtinterp.model.training.sweep import SweepTrial
-from tables.cells import interval, side_by_side
-from tables.shelf import OURS, ROOT, STUDIES
+from tables.cells import interval, share, side_by_side, written
+from tables.shelf import OURS, ROOT, STUDIES, measured
 
 OF_SEVERAL = "memory-door-dt"
 GREEDY, DRAWN = "greedy", "temperature=1"
@@ -25,6 +25,12 @@ GRID = ("result.csv", "deeper.csv", "wider.csv")
 SLOWER = ("slower.csv",)
 FOUND = 0.9
 """Success from which a model has found the rule; without it half the episodes succeed."""
+RIVALS: Mapping[str, str] = {
+    "item_span": "span of key and ball items",
+    "item_span_without_direction": "that span, orthogonal to f",
+    "difference_of_means": "difference of means of items",
+    "difference_of_first_frames": "difference of mean first frames",
+}
 
 
 def greedy_calibrations() -> pd.DataFrame:
@@ -107,6 +113,17 @@ def tried(files: Sequence[str] = GRID) -> list[Tried]:
     texts = [(TRIALS / file).read_text(encoding="utf-8") for file in files]
     rows = [row for text in texts for row in csv.DictReader(text.splitlines())]
     return sorted(map(_tried, rows), key=lambda each: each.trial.seed)
+
+
+def instruction_flip() -> pd.DataFrame:
+    """Episodes at temperature 1 that end at the other target when the first frame is set to the other instruction.
+
+    *f* is the first principal component of eight key and ball items; random directions are moved as far as it would
+    move. Of 20 of a span the mean, with a bootstrap interval over directions, and how many lead more than half;
+    elsewhere Wilson's interval over 200 episodes. *Cosine*: of f and the difference of mean first frames by the left
+    target. `python benchmarks/instruction_flip.py`.
+    """
+    return pd.DataFrame(_flips())
 
 
 def _tried(row: dict[str, str]) -> Tried:
@@ -193,3 +210,25 @@ def _world(env_id: str) -> str:
 
 def _sampler(name: str) -> str:
     return name.replace("=", " ")
+
+
+def _flips() -> Iterator[dict[str, str]]:
+    for row in measured("instruction_flip")["rows"]:
+        loop = next(each for each in row["loops"] if each["sampler"] == "temperature=1")
+        yield {
+            "model": row["model"],
+            "f": share(Interval(**loop["opposite"]["other_target"])),
+            "f set to what is there": share(Interval(**loop["same"]["other_target"])),
+            "whole sphere": share(Interval(**loop["control"]["other_target"]), digits=1),
+            **{RIVALS[each["name"]]: _led(each) for each in row["rivals"]},
+            "configurations that f turns": f"{row['n_turned']} of 4",
+            "cosine": written(row["target_cosine"], 2),
+            "refuted": "yes" if row["refuted_by"] else "no",
+        }
+
+
+def _led(rival: Mapping) -> str:
+    found = next(each for each in rival["endings"] if each["sampler"] == "temperature=1")
+    n_most = sum(each > 0.5 for each in found["by_direction"])
+    several = f", {n_most} of {len(found['by_direction'])} more than half" if len(found["by_direction"]) > 1 else ""
+    return f"{share(Interval(**found['other_target']))}{several}"

@@ -99,17 +99,18 @@ def play_arms(
         loops.append(
             ClosedLoop(
                 sampler=name,
-                intact=_endings([setup.play(name, None)]),
-                same=_endings([setup.play(name, SetDirection(direction, same))]),
-                opposite=_endings([setup.play(name, SetDirection(direction, opposite))]),
-                control=_endings(played),
-                control_shares=tuple(_endings([each]).other_target.estimate for each in played),
+                intact=endings([setup.play(name, None)]),
+                same=endings([setup.play(name, SetDirection(direction, same))]),
+                opposite=endings([setup.play(name, SetDirection(direction, opposite))]),
+                control=endings(played),
+                control_shares=tuple(endings([each]).other_target.estimate for each in played),
             )
         )
     return tuple(loops)
 
 
-def _endings(played: Sequence[Episodes]) -> Endings:
+def endings(played: Sequence[Episodes]) -> Endings:
+    """Return how episodes ended, those of several rollouts together."""
     success = torch.cat([episodes.success for episodes in played])
     terminated = torch.cat([episodes.terminated for episodes in played])
     return Endings(

@@ -108,9 +108,13 @@ class DoseSetup:
         self, model: DecisionTransformer, direction: Float32[Tensor, " d_model"]
     ) -> Float32[Tensor, " configuration"]:
         """Return what each window's frame holds along the direction, untouched, in activation units."""
-        rows = harvest(model, self.windows, self.items, self.site)
+        return self.rows(model) @ direction
+
+    def rows(self, model: DecisionTransformer) -> Float32[Tensor, "configuration d_model"]:
+        """Return the untouched rows that are edited."""
+        found = harvest(model, self.windows, self.items, self.site)
         is_chosen = torch.arange(self.windows.n_slots) == self.slot(self.windows)[:, None]  # configuration slot
-        return rows.value[is_chosen[self.windows.mask]] @ direction
+        return found.value[is_chosen[self.windows.mask]]
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,9 @@
 """The instruction flip, run: doses at the decision points, and whole episodes with the instruction turned."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
 import torch
 from jaxtyping import Float32
 from torch import Tensor
@@ -11,13 +15,18 @@ from dtinterp.foundation.seeding import generator
 from dtinterp.interventions.closed_loop import ClosedLoop, LoopSetup, play_arms
 from dtinterp.interventions.controls import random_directions
 from dtinterp.interventions.dose import Dial, Doses, DoseSetup, measure_dose
+from dtinterp.interventions.edits.directions import SetDirection
+from dtinterp.interventions.edits.edit import Edit
+from dtinterp.interventions.edits.placebo import PlaceboDirection
 from dtinterp.interventions.instruction_flip.directions import instruction_direction
 from dtinterp.interventions.instruction_flip.report import InterventionReport
+from dtinterp.interventions.instruction_flip.rivals import Family, Other, Rival, Turning, difference, drawn
 from dtinterp.interventions.instruction_flip.scenarios import (
     INSTRUCTION_CELL,
     Scenarios,
     configuration_names,
     decision_points,
+    left_target_sign,
     logit_difference,
     with_complement,
 )
@@ -52,6 +61,10 @@ def run_experiment(specification: Specification, model: DecisionTransformer) -> 
     dose = measure_dose(model, setup, doses(specification, scenarios), direction=direction.vector, controls=controls)
     decoyed = [dose_setup(specification, with_complement(scenarios, cells)) for cells in specification.decoys]
     starts = generator(specification.seed, "interventions/starts")
+    worlds = make_worlds(specification.world, specification.closed_loop.n_episodes, generator=starts)
+    loop, sign = loop_setup(model, specification, worlds)
+    turning = Turning(model, setup, loop, specification.closed_loop.samplers)
+    flip = Flip(specification, turning, direction.vector, at_points=scenarios.sign, at_starts=sign)
     flipped = dose_setup(specification, with_complement(scenarios, [INSTRUCTION_CELL]))
     return InterventionReport(
         specification=specification,
@@ -61,15 +74,65 @@ def run_experiment(specification: Specification, model: DecisionTransformer) -> 
         flipped=flipped.answer(model)[0],
         decoys=_stacked([edited.answer(model)[0] for edited in decoyed]),
         decoy_projection=_stacked([edited.projection(model, direction.vector) for edited in decoyed]),
-        closed_loop=play_both_ways(
-            model,
-            specification,
-            make_worlds(specification.world, specification.closed_loop.n_episodes, generator=starts),
-            dial=dial(specification, dose.projection, scenarios.sign),
-            direction=direction.vector,
-            controls=controls[: specification.closed_loop.n_draws],
-        ),
+        closed_loop=flip.play_both_ways(controls[: specification.closed_loop.n_draws]),
+        rivals=tuple(flip.rival(name) for name in specification.rivals),
+        target_cosine=float(difference(setup.rows(model), left_target_sign()) @ direction.vector),
     )
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A direction that is set to the other instruction, at the decision points and in whole episodes."""
+
+    specification: Specification
+    turning: Turning
+    direction: Float32[Tensor, " d_model"]
+    at_points: Float32[Tensor, " configuration"]
+    """the instruction, key 1, ball −1"""
+    at_starts: Float32[Tensor, " world"]
+
+    def play_both_ways(self, controls: Float32[Tensor, "draw d_model"]) -> tuple[ClosedLoop, ...]:
+        """Play whole episodes with the direction set to the instruction that is there, and to the other one."""
+        dial, strength = self.dial_of(self.direction), self.specification.strength
+        return play_arms(
+            self.turning.loop,
+            self.turning.samplers,
+            direction=self.direction,
+            controls=controls,
+            same=dial.activation(strength * self.at_starts),
+            opposite=dial.activation(-strength * self.at_starts),
+        )
+
+    def rival(self, name: Family | Other) -> Rival:
+        """Return what directions of a family do, moved as far, or what another direction does, set likewise."""
+        model = self.turning.model
+        match name:
+            case "item_span" | "item_span_without_direction":
+                rng = generator(self.specification.seed, f"interventions/{name}")
+                n_draws = self.specification.closed_loop.n_draws
+                directions = drawn(name, model.W_obs, self.direction, n_draws, rng)
+                edits = [self._edits(partial(PlaceboDirection, self.direction, r), self.direction) for r in directions]
+            case _:
+                found = self._other(name)
+                directions, edits = found[None], [self._edits(partial(SetDirection, found), found)]
+        return self.turning.rival(name, edits, (directions @ self.direction).tolist())
+
+    def dial_of(self, direction: Float32[Tensor, " d_model"]) -> Dial:
+        """Return the dial of the experiment's unit along a direction."""
+        return dial(self.specification, self.turning.dose.projection(self.turning.model, direction), self.at_points)
+
+    def _other(self, name: Other) -> Float32[Tensor, " d_model"]:
+        model = self.turning.model
+        if name == "difference_of_means":
+            return instruction_direction(model.W_obs, self.specification.cells, name).vector
+        return difference(self.turning.dose.rows(model), self.at_points)
+
+    def _edits(
+        self, edit: Callable[[Float32[Tensor, " row"]], Edit], along: Float32[Tensor, " d_model"]
+    ) -> tuple[Edit, Edit]:
+        """Return the edit to the other instruction, of the decision points and of the worlds."""
+        dial, strength = self.dial_of(along), self.specification.strength
+        return edit(dial.activation(-strength * self.at_points)), edit(dial.activation(-strength * self.at_starts))
 
 
 def dose_setup(specification: Specification, scenarios: Scenarios) -> DoseSetup:
@@ -106,19 +169,12 @@ def dial(
     return Dial(centre=(key + ball) / 2, step=(key - ball) / 2)
 
 
-def play_both_ways(
-    model: DecisionTransformer,
-    specification: Specification,
-    worlds: Worlds,
-    *,
-    dial: Dial,
-    direction: Float32[Tensor, " d_model"],
-    controls: Float32[Tensor, "draw d_model"],
-) -> tuple[ClosedLoop, ...]:
-    """Play whole episodes with the direction set to the instruction that is there, and to the other one."""
+def loop_setup(
+    model: DecisionTransformer, specification: Specification, worlds: Worlds
+) -> tuple[LoopSetup, Float32[Tensor, " world"]]:
+    """Return where whole episodes are played, and each start's instruction: key 1, ball −1."""
     worlds.reset()
     facts = worlds.facts()
-    sign = 1.0 - 2.0 * facts[:, worlds.fact_names.index("instruction")].float()  # key 1, ball −1
     setup = LoopSetup(
         policy=WindowPolicy(model, FrameItems(worlds), target_return=specification.target_return),
         worlds=worlds,
@@ -127,14 +183,7 @@ def play_both_ways(
         slot=first_frame,
         seed=specification.seed,
     )
-    return play_arms(
-        setup,
-        specification.closed_loop.samplers,
-        direction=direction,
-        controls=controls,
-        same=dial.activation(specification.strength * sign),
-        opposite=dial.activation(-specification.strength * sign),
-    )
+    return setup, 1.0 - 2.0 * facts[:, worlds.fact_names.index("instruction")].float()
 
 
 def _stacked(rows: list[Float32[Tensor, " configuration"]]) -> Float32[Tensor, "decoy configuration"]:

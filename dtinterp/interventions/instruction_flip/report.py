@@ -10,6 +10,7 @@ from dtinterp.foundation.artefacts.soundness import require_equally_many
 from dtinterp.interventions.closed_loop import ClosedLoop
 from dtinterp.interventions.dose import DoseCurves
 from dtinterp.interventions.instruction_flip.directions import InstructionDirection
+from dtinterp.interventions.instruction_flip.rivals import Rival, against_span
 from dtinterp.interventions.instruction_flip.specification import Specification
 from dtinterp.interventions.refutations import refutations
 
@@ -31,6 +32,10 @@ class InterventionReport:
     """what the first frame then holds along the direction, in activation units"""
     closed_loop: tuple[ClosedLoop, ...]
     """one per sampler"""
+    rivals: tuple[Rival, ...] = ()
+    """none in reports of before"""
+    target_cosine: float | None = None
+    """of the direction and the difference of mean first frames by the target on the left; None in reports of before"""
 
     def __post_init__(self) -> None:
         """Refuse curves of other configurations, or coefficients than the specification's."""
@@ -57,7 +62,9 @@ class InterventionReport:
     @property
     def refutations(self) -> tuple[str, ...]:
         """What speaks against the claim that this direction carries the instruction, by the rules of `refutations`."""
-        return refutations(self.dose, self.flipped, self.closed_loop, carried="instruction")
+        found = refutations(self.dose, self.flipped, self.closed_loop, carried="instruction")
+        spans = (rival for rival in self.rivals if rival.name == "item_span")
+        return (*found, *(sentence for span in spans for sentence in against_span(self.dose, self.closed_loop, span)))
 
 
 def _checked(report: InterventionReport) -> InterventionReport:
@@ -69,7 +76,12 @@ def _checked(report: InterventionReport) -> InterventionReport:
 INTERVENTION = ArtefactKind(
     "intervention-report",
     InterventionReport,
-    places={"direction": "metrics", "closed_loop": "metrics.closed_loop"},
+    places={
+        "direction": "metrics",
+        "closed_loop": "metrics.closed_loop",
+        "rivals": "metrics.rivals",
+        "target_cosine": "metrics.target_cosine",
+    },
     tensors={"direction": "direction/", "dose": "dose/"},
     checked=_checked,
 )

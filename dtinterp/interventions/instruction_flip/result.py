@@ -15,6 +15,7 @@ from dtinterp.foundation.artefacts.artefact import JSON, Artefact
 from dtinterp.foundation.artefacts.writing import write_text
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.instruction_flip.report import InterventionReport
+from dtinterp.interventions.instruction_flip.rivals import Rival
 
 QUANTILES = (0.025, 0.5, 0.975)
 """Of the random directions' logit differences; the report artefact has every draw."""
@@ -62,6 +63,7 @@ def result_of(report: InterventionReport, artefact: Artefact) -> dict[str, JSON]
             "explained_variance": _rounded(report.direction.explained),
             "variance_share": _listed(report.direction.variance_share),
             "separates_keys_from_balls": report.direction.is_separating,
+            "target_cosine": None if report.target_cosine is None else _rounded(report.target_cosine),
         },
         "turned_at_opposite": _turned(report),
         "logit_difference": _logit_differences(report),
@@ -71,6 +73,7 @@ def result_of(report: InterventionReport, artefact: Artefact) -> dict[str, JSON]
             "decoys": _by_decoy(report, report.decoy_projection),
         },
         "closed_loop": [{**asdict(loop), "p_value": loop.p_value} for loop in report.closed_loop],
+        "rivals": [_rival(report, rival) for rival in report.rivals],
     }
 
 
@@ -92,6 +95,19 @@ def _alike(one: object, other: object) -> bool:
     if isinstance(one, int | float) and isinstance(other, int | float):
         return abs(one - other) <= TOLERANCE * max(1.0, abs(one))
     return one == other
+
+
+def _rival(report: InterventionReport, rival: Rival) -> dict[str, JSON]:
+    loops = zip(report.closed_loop, rival.endings, strict=True)
+    return {
+        "name": rival.name,
+        "cosine": [_rounded(each) for each in rival.cosine],
+        "n_turned": list(rival.n_turned),
+        "p_value": rival.p_value(report.dose.n_turned),
+        "endings": [
+            {**asdict(each), "p_value": each.p_value(loop.opposite.other_target.estimate)} for loop, each in loops
+        ],
+    }
 
 
 def _turned(report: InterventionReport) -> dict[str, JSON]:

@@ -53,6 +53,11 @@ class Scenarios:
         return torch.tensor([1.0 if instruction == "key" else -1.0 for instruction, _ in CONFIGURATIONS])
 
 
+def left_target_sign() -> Float32[Tensor, " configuration"]:
+    """Return 1 for each configuration whose left target is a key, −1 where it is a ball."""
+    return torch.tensor([1.0 if left == "key" else -1.0 for _, left in CONFIGURATIONS])
+
+
 def configuration_names() -> tuple[str, ...]:
     """Return names such as `Key,Key-Ball`: the instruction, then the left and the right target as seen on arrival."""
     return tuple(

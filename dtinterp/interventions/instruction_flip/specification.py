@@ -19,6 +19,7 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import LARGEST, LARGEST_SEED
 from dtinterp.foundation.specifications import read_yaml
 from dtinterp.interventions.instruction_flip.directions import Recipe
+from dtinterp.interventions.instruction_flip.rivals import Family, Other
 from environments.registration import require_supported
 from environments.vocabulary import VIEW
 
@@ -93,6 +94,8 @@ class Specification(BaseModel):
     """sets of cells where the complement object is added to the first frame"""
     n_draws: Count
     """random directions"""
+    rivals: Annotated[tuple[Family | Other, ...], AfterValidator(_distinct)] = ()
+    """what the direction is held against beside the whole sphere, each family by closed_loop.n_draws directions"""
     closed_loop: ClosedLoopSpecification
     """how patched models are played"""
     seed: Annotated[StrictInt, Field(ge=0, le=LARGEST_SEED)]

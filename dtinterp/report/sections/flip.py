@@ -9,6 +9,13 @@ from dtinterp.report.figures.flip import dose_figure, endings_figure
 from dtinterp.report.results import StudyResults
 from dtinterp.report.sections import Section
 
+RIVALS: Mapping[str, str] = {
+    "item_span": "in the span of key and ball items",
+    "item_span_without_direction": "in that span, orthogonal to the direction",
+    "difference_of_means": "difference of means of the same items",
+    "difference_of_first_frames": "difference of mean first frames",
+}
+
 
 def _gather(results: StudyResults) -> Mapping[str, object]:
     flip = results.of(InterventionReport)[0]
@@ -18,6 +25,7 @@ def _gather(results: StudyResults) -> Mapping[str, object]:
         "doses": dose_figure(report),
         "endings": endings_figure(report.closed_loop) if report.closed_loop else None,
         "ending_shares": _ending_shares(report),
+        "rivals": _rivals(report),
         "decoys": _decoys(report) if report.specification.decoys else None,
     }
 
@@ -33,6 +41,19 @@ def _ending_shares(report: InterventionReport) -> pd.DataFrame:
             "p": loop.p_value,
         }
         for loop in report.closed_loop
+    )
+
+
+def _rivals(report: InterventionReport) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "directions": RIVALS[rival.name],
+            "drawn": len(rival.n_turned),
+            "turning most (configurations)": max(rival.n_turned),
+            **{f"other target ({each.sampler})": each.other_target for each in rival.endings},
+            "above half": sum(share > 0.5 for share in rival.endings[-1].by_direction),
+        }
+        for rival in report.rivals
     )
 
 

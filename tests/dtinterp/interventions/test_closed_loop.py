@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from dtinterp.agents.items import FrameItems
+from dtinterp.interventions.closed_loop import ClosedLoop, play_arms
 from dtinterp.interventions.controls import random_directions
 from dtinterp.interventions.dose import Dial
-from dtinterp.interventions.instruction_flip.experiment import play_both_ways
+from dtinterp.interventions.instruction_flip.experiment import loop_setup
 from dtinterp.interventions.instruction_flip.specification import Specification
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.policy import WindowPolicy
@@ -28,6 +29,21 @@ def _policy(model: DecisionTransformer, worlds: GraphWorlds) -> WindowPolicy:
     return WindowPolicy(model, FrameItems(worlds), target_return=0.892)
 
 
+def _play_both_ways(
+    model: DecisionTransformer,
+    specification: Specification,
+    worlds: GraphWorlds,
+    *,
+    direction: Tensor,
+    controls: Tensor,
+) -> tuple[ClosedLoop, ...]:
+    """With the direction set to the instruction that is there, and to the other one."""
+    setup, sign = loop_setup(model, specification, worlds)
+    samplers = specification.closed_loop.samplers
+    same, opposite = DIAL.activation(sign), DIAL.activation(-sign)
+    return play_arms(setup, samplers, direction=direction, controls=controls, same=same, opposite=opposite)
+
+
 @pytest.mark.parametrize("sampler", ["greedy", "temperature=1"])
 def test_the_other_instruction_leads_to_the_other_target_and_random_directions_do_not(
     sampler: str,
@@ -38,8 +54,8 @@ def test_the_other_instruction_leads_to_the_other_target_and_random_directions_d
 ) -> None:
     specification = specify(closed_loop={"samplers": [sampler], "n_episodes": 24, "n_draws": 3})
     controls = random_directions(3, planted_model.cfg.d_model, torch.Generator().manual_seed(0))
-    (loop,) = play_both_ways(
-        planted_model, specification, _worlds(graph, 24), dial=DIAL, direction=planted_direction, controls=controls
+    (loop,) = _play_both_ways(
+        planted_model, specification, _worlds(graph, 24), direction=planted_direction, controls=controls
     )
     n_samples = 4 if sampler == "greedy" else 24  # a greedy player shows one episode per start
     assert loop.sampler == sampler
@@ -61,11 +77,10 @@ def test_a_control_that_is_the_direction_itself_does_as_much(
     specify: Callable[..., Specification],
 ) -> None:
     specification = specify(closed_loop={"samplers": ["greedy"], "n_episodes": 24, "n_draws": 1})
-    (loop,) = play_both_ways(
+    (loop,) = _play_both_ways(
         planted_model,
         specification,
         _worlds(graph, 24),
-        dial=DIAL,
         direction=planted_direction,
         controls=planted_direction[None],
     )
@@ -83,9 +98,7 @@ def test_shares_of_endings_add_up_to_one(
     specification = specify(closed_loop={"samplers": ["uniform=0.4"], "n_episodes": 200, "n_draws": 1})
     hurried = _worlds(replace(graph, max_steps=8), 200)
     controls = random_directions(1, planted_model.cfg.d_model, torch.Generator().manual_seed(0))
-    (loop,) = play_both_ways(
-        planted_model, specification, hurried, dial=DIAL, direction=planted_direction, controls=controls
-    )
+    (loop,) = _play_both_ways(planted_model, specification, hurried, direction=planted_direction, controls=controls)
     for arm in (loop.intact, loop.same, loop.opposite, loop.control):
         shares = [share.estimate for share in (arm.matching_target, arm.other_target, arm.timeout)]
         assert sum(shares) == pytest.approx(1)

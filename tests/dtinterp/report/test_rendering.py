@@ -8,8 +8,9 @@ from jinja2 import UndefinedError
 from markupsafe import Markup
 
 from dtinterp.equivalence.truth.disagreements import Contrasts, StakeSummary
-from dtinterp.foundation.statistics import Interval
+from dtinterp.foundation.statistics import Interval, wilson
 from dtinterp.interventions.instruction_flip.report import InterventionReport
+from dtinterp.interventions.instruction_flip.rivals import Rival, RivalEndings
 from dtinterp.report.rendering import ENVIRONMENT, TEMPLATES, caveats, drawn, render
 from tests.dtinterp.report.conftest import head_of, only, piece, planted, section_of
 
@@ -147,9 +148,16 @@ def test_they_stand_before_tiles_abstract_and_figures(results, report):
 
 def test_the_control_of_the_flip_is_called_weak_where_the_claim_stands(results):
     assert WEAK_CONTROL not in section_of("flip", results)
-    shown = planted(results, _unrefuted(only(results, InterventionReport)))
+    found = only(results, InterventionReport)
+    shown = planted(results, _unrefuted(replace(found, rivals=())))
     assert WEAK_CONTROL in section_of("flip", shown)
     assert WEAK_CONTROL in head_of(shown)
+    span = Rival("item_span", (0.1,), (1,), (RivalEndings("greedy", wilson(3, 10), (0.3,)),))
+    harder = planted(results, _unrefuted(replace(found, rivals=(span,), target_cosine=-0.9)))
+    for text in (section_of("flip", harder), head_of(harder)):
+        assert WEAK_CONTROL not in text
+        assert "a harder control, lead" in text
+    assert "overwrites much of what the first frame says of the targets" in section_of("flip", harder)
 
 
 def _unrefuted(found):
