@@ -21,7 +21,6 @@ FULL_ROOMS: dict[str, str] = {}
 """Folders with more modules, and the reason."""
 WAITING = {
     "dtinterp.activations.decomposition": "circuits attribute logits to components with it",
-    "dtinterp.equivalence.plays.policy_tree": "machines are extracted from it, and joint replacement is checked on it",
     "dtinterp.model.network.folding": "circuits read weights through folded norms",
     "environments.twin.drawing": "adversaries and the dashboard write worlds as text",
     "environments.twin.editing": "adversaries and the dashboard edit worlds",

@@ -69,6 +69,10 @@ COMMANDS = {
     "certify": Command(
         "dtinterp.commands.equivalence.certify:certify", "certify which observations a model treats alike"
     ),
+    "check-plays": Command(
+        "dtinterp.commands.equivalence.check_plays:check_plays",
+        "show classes of observations as one, in all plays of a world",
+    ),
     "follow-classes": Command(
         "dtinterp.commands.equivalence.follow_classes:follow_classes",
         "see when a training merges and splits observations",

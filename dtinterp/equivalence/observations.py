@@ -1,4 +1,4 @@
-"""The verbs of this floor on a subject: certify, screen, follow_classes, explain_pair, explain_classes."""
+"""The verbs of this floor on a subject: certify, screen, check_plays, follow_classes, explain_pair, explain_classes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,6 +9,7 @@ from torch import Tensor
 from tyro.conf import Positional
 
 from dtinterp.agents.network import RecurrentActorCritic
+from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.demonstrations.goal_directed import tours
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary
@@ -26,6 +27,7 @@ from dtinterp.equivalence.explain.similarity import learn_similarity
 from dtinterp.equivalence.explain.smallest_set import PairConfig, pair_in_contexts, smallest_set
 from dtinterp.equivalence.model_comparison import ModelComparisonConfig
 from dtinterp.equivalence.over_training import History, HistoryConfig, HistoryInputs, follow
+from dtinterp.equivalence.plays.joint import CheckedClasses, JointConfig, JointReplacement, replace_jointly
 from dtinterp.equivalence.report import EquivalenceConfig, EquivalenceReport
 from dtinterp.equivalence.screen import ScreenConfig, Screening, screen_inputs
 from dtinterp.foundation.errors import UserError
@@ -69,6 +71,24 @@ def screen(subject: Subject, config: ScreenConfig = ScreenConfig(), *, cache: Jo
         graph, rng = graph_for(subject, config.contexts), numpy_generator(config.seed, "screen/tours")
         inputs = moved_to(inputs, tours(graph, n_tours=config.n_tours, generator=rng))
     return screen_inputs(inputs, config)
+
+
+def check_plays(
+    subject: Subject, report: EquivalenceReport, config: JointConfig = JointConfig(), *, cache: JobCache = NO_CACHE
+) -> JointReplacement:
+    """Try certified classes in all plays of the world, every observation of a window replaced at once.
+
+    Raises `UserError` where the states of the world cannot be enumerated, and `WorldError` where plays are too many.
+    """
+    graph = subject.graph
+    if graph is None:
+        raise UserError(
+            f"the states of {subject.trajectories.env_id} cannot be enumerated, and so its plays cannot: "
+            "give a model of a memory world."
+        )
+    place = FrameTable.of_graph(graph).rows_of(report.frames)
+    checked = CheckedClasses(report.partition, report.relation, place, report.config.epsilon)
+    return replace_jointly(subject.model, graph, checked, config, cache=cache)
 
 
 def follow_classes(

@@ -9,6 +9,7 @@ import pandas as pd
 
 from dtinterp.equivalence.model_comparison import ModelComparison
 from dtinterp.equivalence.over_training import History
+from dtinterp.equivalence.plays.joint import JointReplacement
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.foundation.artefacts.writing import whole_file
 
@@ -37,6 +38,18 @@ def pairs_table(report: EquivalenceReport) -> pd.DataFrame:
             columns["n_reachable_contexts"] = scrutiny.reachable.n_contexts.numpy()[first, second]
             columns["reachable_maximum_bits"] = scrutiny.reachable.maximum.numpy()[first, second]
     return pd.DataFrame(columns)
+
+
+def joint_table(found: JointReplacement) -> pd.DataFrame:
+    """Return one row per arm and draw of a check in all plays; a draw has a shift, a return, or both."""
+    rows = []
+    for arm in found.arms:
+        for draw in range(max(len(arm.shifts), len(arm.returns))):
+            shift = asdict(arm.shifts[draw]) if draw < len(arm.shifts) else {}
+            earned = arm.returns[draw] if draw < len(arm.returns) else None
+            named = {"partition": arm.partition, "shown": arm.shown, "n_classes": arm.n_classes, "draw": draw}
+            rows.append({**named, **shift, "return": earned})
+    return pd.DataFrame(rows)
 
 
 def classes_table(report: EquivalenceReport) -> pd.DataFrame:

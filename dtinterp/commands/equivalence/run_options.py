@@ -3,16 +3,22 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import pandas as pd
 
 from dtinterp.equivalence.over_training import HistoryConfig
+from dtinterp.equivalence.plays.joint import JointConfig
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.equivalence.screen import ScreenConfig
 from dtinterp.equivalence.tables import write_tables
 from dtinterp.foundation import __version__
+from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.jobs.job_cache import JobCache, open_job_cache
 from dtinterp.subject.subject import Subject
+
+LongWork: TypeAlias = EquivalenceConfig | ScreenConfig | HistoryConfig | JointConfig
+"""What may be interrupted, and gone on with."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +31,12 @@ class RunOptions:
     """where Ray makes the swaps, many pieces at a time: local for the cores of this machine, or the HOST:PORT of a
     cluster (pip install 'dtinterp[ray]'); without it they are made here"""
 
-    def cache(self, out: Path, subject: Subject, config: EquivalenceConfig | ScreenConfig | HistoryConfig) -> JobCache:
-        """Return the cache of the work that is to become `out`, begun or gone on with.
+    def cache(self, out: Path, subject: Subject, config: LongWork, *others: Artefact) -> JobCache:
+        """Return the cache of the work that is to become `out`, begun or gone on with; `others` are read for it, too.
 
         Raises `UserError` where other work is unfinished there, be it only that other code did it.
         """
-        parents = {each.name: each.manifest.digest for each in subject.artefacts}
+        parents = {each.name: each.manifest.digest for each in (*subject.artefacts, *others)}
         identity = {"code": __version__, **asdict(config), **parents}
         return open_job_cache(out.with_name(f"{out.name}.unfinished"), identity, ray_address=self.ray_address)
 

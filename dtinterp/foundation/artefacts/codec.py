@@ -51,6 +51,7 @@ MODULES: Mapping[str, str] = {
     "model-comparison": "dtinterp.equivalence.model_comparison",
     "class history": "dtinterp.equivalence.over_training",
     "screening": "dtinterp.equivalence.screen",
+    "joint-replacement": "dtinterp.equivalence.plays.joint",
     "pair": "dtinterp.equivalence.explain.explanations",
     "explanation": "dtinterp.equivalence.explain.explanations",
 }

@@ -10,12 +10,13 @@ from torch import Tensor
 from dtinterp.agents.policy import PAD_ACTION
 from dtinterp.dataset.windows import Windows, padded
 from dtinterp.demonstrations.evaluate import Evaluation
-from dtinterp.demonstrations.samplers import Sampler, probabilities
+from dtinterp.demonstrations.samplers import Greedy, Sampler, probabilities
 from dtinterp.foundation.statistics import Interval
 from dtinterp.model.network.frames import encoded
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.policy import HooksOf, no_hooks
 from environments.graph.evaluation import PAD, Expectation, SeenWindows, evaluate_windows
+from environments.graph.evaluation import WindowPolicy as SeenPolicy
 from environments.graph.state_graph import StateGraph
 
 BATCH = 1024
@@ -60,6 +61,32 @@ def expectation(
     leaves the policy in doubt at every step has too many windows to follow: then ValueError says so, or, with `bounds`,
     what was too unlikely to follow is left off and counted.
     """
+    policy = decisions(model, graph, sampler, target_return=target_return, altered=altered)
+    limits = {} if bounds is None else {"max_situations": bounds.n_followed, "tolerance": bounds.tolerance}
+    return evaluate_windows(graph, policy, n_slots=model.cfg.n_slots, **limits)
+
+
+def frames_met(model: DecisionTransformer, graph: StateGraph, *, target_return: float) -> Int64[Tensor, " met"]:
+    """Return the graph's frames that the model's own greedy play shows it, from any start, when asked for a return."""
+    greedy, met = decisions(model, graph, Greedy(), target_return=target_return), set()
+
+    def watched(seen: SeenWindows) -> Float64[np.ndarray, "window action"]:
+        met.update(seen.frame_id[:, -1].tolist())
+        return greedy(seen)
+
+    evaluate_windows(graph, watched, n_slots=model.cfg.n_slots)
+    return torch.tensor(sorted(met))
+
+
+def decisions(
+    model: DecisionTransformer,
+    graph: StateGraph,
+    sampler: Sampler,
+    *,
+    target_return: float,
+    altered: Altered = INTACT,
+) -> SeenPolicy:
+    """Return how likely each action is in windows of the graph's frames."""
     items = encoded(torch.tensor(graph.frames), model.cfg.n_items).to(model.W_obs.device)
 
     @torch.no_grad()
@@ -74,8 +101,7 @@ def expectation(
         chances = probabilities(sampler, torch.cat(logits).cpu()).double()
         return (chances / chances.sum(-1, keepdim=True)).numpy()
 
-    limits = {} if bounds is None else {"max_situations": bounds.n_followed, "tolerance": bounds.tolerance}
-    return evaluate_windows(graph, policy, n_slots=model.cfg.n_slots, **limits)
+    return policy
 
 
 def evaluation_of(expected: Expectation, *, max_steps: int) -> Evaluation:

@@ -25,6 +25,11 @@ class KeysAndValues:
         """Return those of some windows."""
         return KeysAndValues(self.k[chosen], self.v[chosen])
 
+    def each(self, n_parts: int) -> "KeysAndValues":
+        """Return those of each of the equal parts that the tokens of a window fall into, as windows of their own."""
+        apart = "batch head (part token) d_head -> (batch part) head token d_head"
+        return KeysAndValues(rearrange(self.k, apart, part=n_parts), rearrange(self.v, apart, part=n_parts))
+
     def followed_by(self, other: "KeysAndValues") -> "KeysAndValues":
         """Return these, and then the other ones, window by window."""
         return KeysAndValues(torch.cat([self.k, other.k], dim=2), torch.cat([self.v, other.v], dim=2))

@@ -110,13 +110,16 @@ class _Descent:
             self._reach(children[None], past, 0)
 
     def _go_on(self, held: _Held, time: int) -> None:
-        """Reach what goes on from these histories, those with as many children as one another at once."""
-        n_children = self.tree.n_children[held.node]
-        for count in n_children.unique().tolist():
-            family = torch.arange(count)
-            for rows in (n_children == count).nonzero().squeeze(1).split(max(1, BATCH // count)):
-                children = self.tree.first_child[held.node[rows]][:, None] + family  # parent child
-                self._reach(children, [layer[rows.to(layer.k.device)] for layer in held.layers], time)
+        """Reach what goes on from these histories, which stand in order of how many that are."""
+        counts, n_parents = self.tree.n_children[held.node].unique_consecutive(return_counts=True)
+        first = 0
+        for count, n in zip(counts.tolist(), n_parents.tolist(), strict=True):
+            at_once, last = max(1, BATCH // count), first + n
+            for start in range(first, last, at_once):
+                rows = slice(start, min(start + at_once, last))
+                children = self.tree.first_child[held.node[rows]][:, None] + torch.arange(count)  # parent child
+                self._reach(children, [layer[rows] for layer in held.layers], time)
+            first = last
 
     def _reach(self, children: Int64[Tensor, "parent child"], past: list[KeysAndValues], time: int) -> None:
         """Compute the new tokens of histories whose parents' are known, and go on from them."""
@@ -135,11 +138,20 @@ class _Descent:
             x, held = passed.x, [*held, passed.held]
         logits = functional.linear(model.ln_final.fused(x), model.W_U.T, model.b_U)  # parent child action
         self.logits[children] = logits.float().cpu()
-        parent, child = (self.tree.n_children[children] > 0).nonzero(as_tuple=True)
-        if time < self.last_time and len(parent):
-            place = (parent.to(x.device), child.to(x.device))
-            layers = [_grown(known, new, place, n_new) for known, new in zip(past, held, strict=True)]
-            self._go_on(_Held(children[parent, child], layers), time + 1)
+        if time < self.last_time and self.tree.n_children[children].any():
+            self._go_on(self._grown(children, past, held), time + 1)
+
+    def _grown(
+        self, children: Int64[Tensor, "parent child"], past: list[KeysAndValues], new: list[KeysAndValues]
+    ) -> _Held:
+        """Return what is held of those children that something goes on from: their parents' tokens, and their own."""
+        n_children = self.tree.n_children[children.flatten()]
+        order = n_children.argsort(stable=True)
+        order = order[n_children[order] > 0]
+        parent, place = (order // children.shape[1]).to(new[0].k.device), order.to(new[0].k.device)
+        own = [layer.each(children.shape[1])[place] for layer in new]
+        grown = [layer[parent].followed_by(added) for layer, added in zip(past, own, strict=True)]
+        return _Held(children.flatten()[order], grown)
 
     def _new_tokens(self, node: Int64[Tensor, " node"], time: int) -> Float[Tensor, "node new d_model"]:
         """Return the residual stream that the first block reads at what is new in each history."""
@@ -147,12 +159,3 @@ class _Descent:
         windows = self.tree.windows(node, time=time, n_slots=n_slots, target_return=self.asked.target_return)
         tokens = self.asked.model.tokens(windows.to(self.asked.items.device), self.asked.items)
         return tokens[:, (self.asked.model.cfg.tokens_per_slot - 1) * (n_slots - 1) :]
-
-
-def _grown(past: KeysAndValues, new: KeysAndValues, place: tuple[Tensor, Tensor], n_new: int) -> KeysAndValues:
-    """Return what is held of each of some children: all of its parent's tokens, and its own."""
-    parent, child = place
-    k, v = (
-        rearrange(each, "parent head (child new) d -> parent child head new d", new=n_new) for each in (new.k, new.v)
-    )
-    return past[parent].followed_by(KeysAndValues(k[parent, child], v[parent, child]))

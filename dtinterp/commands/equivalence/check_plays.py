@@ -1,0 +1,50 @@
+"""The command that tries certified classes in all plays of a world, all observations replaced at once."""
+
+from pathlib import Path
+
+from dtinterp.commands.claiming import claims_out
+from dtinterp.commands.equivalence.run_options import HERE, RunOptions
+from dtinterp.equivalence.observations import check_plays as check_all_plays
+from dtinterp.equivalence.plays.joint import JointConfig
+from dtinterp.equivalence.report import EQUIVALENCE
+from dtinterp.equivalence.tables import joint_table
+from dtinterp.foundation.artefacts.artefact import Artefact
+from dtinterp.foundation.artefacts.codec import read, save
+from dtinterp.foundation.shipped import MODEL
+from dtinterp.subject.subject import open_subject
+
+
+@claims_out
+def check_plays(  # noqa: PLR0913 -- the folders that it reads, each an option of its own
+    config: JointConfig,
+    out: Path = Path("results/plays"),
+    *,
+    equivalence: Path = Path("results/equivalence"),
+    model: Path = MODEL,
+    demonstrations: Path | None = None,
+    run: RunOptions = HERE,
+    replace: bool = False,
+) -> Artefact:
+    """Show every observation as a class-mate, all of a window at once, in all plays of the world up to a horizon.
+
+    The classes stand beside trivial rivals: what greedy play never meets merged, and random merges of the same sizes.
+    An interrupted call goes on where it stopped when it is called again.
+
+    Args:
+        config: which plays, and how often observations are replaced in them.
+        out: folder to write; unfinished work stands beside it.
+        equivalence: certified classes, as certify wrote them.
+        model: folder of the model.
+        demonstrations: folder of the demonstrations that it was trained on; none: those that it records.
+        run: who does the work, and tables for notebooks.
+        replace: write it anew where it exists.
+    """
+    subject = open_subject(model, demonstrations)
+    report, classes = read(equivalence, EQUIVALENCE, parent=subject.trained.artefact)
+    cache = run.cache(out, subject, config, classes)
+    with cache.joined():
+        found = check_all_plays(subject, report, config, cache=cache)
+    run.write({"plays": joint_table(found)})
+    written = save(out, found, parents=(*subject.artefacts, classes), seed=config.seed, replace=replace)
+    cache.close()
+    return written
