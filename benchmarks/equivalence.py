@@ -18,8 +18,12 @@ fewer than 300 observations in all. A screen is timed with all its controls, but
 states are known: what that costs depends on the time limit and hardly on the observations.
 
 `world` is `dtinterp screen --contexts world` on all 1,154 observations of the movable world, from folder to folder,
-exact returns included, each model in a process of its own, so that the peak of its memory is its own. Nothing is
-asserted.
+exact returns included, each model in a process of its own, so that the peak of its memory is its own.
+
+`prefixes` is the logits at every history of 8 moves with prefixes shared, over the same histories' full windows, and
+over windows cut to the steps that are there; windows are timed on every 16th history. `plays` is what
+`dtinterp check-plays` does for the shipped classes, without reading and writing. `all actions` is the policy tree of
+all seven, and what one more action would cost. Nothing is asserted.
 """
 
 import argparse
@@ -40,13 +44,17 @@ import torch
 
 from dtinterp.agents.policy import Decision, Observation
 from dtinterp.commands.equivalence.screen import screen as screen_folder
+from dtinterp.dataset.packing import last_slots
 from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.collect import Share, collect
 from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.classes.verification import CertifyInputs
-from dtinterp.equivalence.observations import certify
-from dtinterp.equivalence.report import EquivalenceConfig
+from dtinterp.equivalence.observations import certify, check_plays
+from dtinterp.equivalence.plays.joint import CheckPlaysConfig
+from dtinterp.equivalence.plays.policy_tree import PlaysConfig, asked_for, policy_tree
+from dtinterp.equivalence.plays.worst_members import windows_at
+from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceConfig
 from dtinterp.equivalence.screen import SCREENING, ScreenConfig, Screening, screen_inputs
 from dtinterp.equivalence.swaps.chosen_frames import most_visited
 from dtinterp.equivalence.swaps.contexts import draw_contexts
@@ -54,9 +62,13 @@ from dtinterp.equivalence.swaps.trials import try_swaps
 from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.network.continuation import BATCH
+from dtinterp.model.network.history_logits import history_logits
+from dtinterp.model.network.prefix_tree import prefix_tree
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.storage import load_model, untrained_twin
 from dtinterp.subject.subject import Subject, open_subject
+from environments.graph.plays import count_histories
+from environments.graph.state_graph import state_graph
 from environments.making import make_worlds
 from environments.vocabulary import one_hot
 
@@ -67,8 +79,10 @@ AIMS = {
     "swaps over bare forward": 0.7,
     "certificate of 96, seconds": 60,
     "all observations of the movable world, seconds": 1800,
+    "shared prefixes over full windows": 4,
+    "all plays of 9 moves, seconds on two cores": {"memory-dt-small-0": 300, "memory-dt": 1800},
 }
-PARTS = ("swaps", "growth", "certificate", "world", "other worlds")
+PARTS = ("swaps", "growth", "certificate", "world", "other worlds", "prefixes", "plays", "all actions")
 ALL_OF_THE_WORLD = ScreenConfig(contexts="world", n_probes=64, n_rounds=6, n_fresh=8)
 """As the screenings that ship were made."""
 
@@ -83,6 +97,7 @@ class Ground:
 
 
 LARGE = "MiniGrid-PutNear-8x8-N3-v0"
+PLAYED, TARGET = "MiniGrid-MemoryS7FixedStart-v0", 0.892
 DOOR_KEY = "MiniGrid-DoorKey-8x8-v0"
 RANDOM_MEMORY = ("MiniGrid-MemoryS13Random-v0", "MiniGrid-MemoryS17Random-v0")
 
@@ -107,12 +122,16 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100_000, help="of the random player")
     parser.add_argument("--door-sizes", type=int, nargs="+", default=[625, 2500, 10_000], help="in other worlds")
     parser.add_argument("--models", nargs="+", default=[SMALL, "memory-dt"], help="whose world is screened")
+    parser.add_argument("--horizon", type=int, default=9, help="moves of the plays that are checked")
+    parser.add_argument("--draws", type=int, default=3, help="of members, in all of these plays")
+    parser.add_argument("--all-actions", type=int, default=7, help="of any kind, in the plays that are followed")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--output", type=Path, default=Path("results/equivalence.json"))
     arguments = parser.parse_args()
     screening = ALL_OF_THE_WORLD
     if arguments.quick:
         arguments.sizes, arguments.steps, arguments.door_sizes = [100, 200], 20_000, [100, 200]
+        arguments.horizon, arguments.draws, arguments.all_actions = 3, 1, 3
         arguments.models, screening = [SMALL], replace(screening, n_frames=100, n_probes=8, n_rounds=1, n_tours=2)
     torch.set_num_threads(1)
     subject = open_subject(MODELS / SMALL, DEMONSTRATIONS)
@@ -127,6 +146,15 @@ def main() -> None:
         "certificate": lambda _: certificate_seconds(subject, n_frames=12 if arguments.quick else 96),
         "world": lambda before: before | {name: alone(world_seconds, name, screening) for name in arguments.models},
         "other worlds": lambda _: elsewhere(grounds, arguments.door_sizes),
+        "prefixes": lambda _: {
+            name: shared_prefixes(name, horizon=4 if arguments.quick else 8) for name in arguments.models
+        },
+        "plays": lambda before: (
+            before | {name: alone(plays_seconds, name, arguments.horizon, arguments.draws) for name in arguments.models}
+        ),
+        "all actions": lambda before: (
+            before | {name: alone(all_actions, name, arguments.all_actions) for name in arguments.models}
+        ),
     }
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     result = json.loads(arguments.output.read_text(encoding="utf-8")) if arguments.output.exists() else {}
@@ -175,6 +203,72 @@ def world_seconds(name: str, config: ScreenConfig) -> dict[str, object]:
         found = load(Path(folder) / "screening", SCREENING)
     cost = {"seconds": time.process_time(), "seconds by the clock": time.perf_counter() - began}
     return {**cost, **_told(found), "peak MB": _peak(), "screen": asdict(config)}
+
+
+def shared_prefixes(name: str, horizon: int) -> dict[str, object]:
+    """Return how much faster all histories of so many moves are with prefixes shared than window by window."""
+    model, graph = load_model(MODELS / name).model, state_graph(PLAYED)
+    tree, asked = PlaysConfig(horizon).tree(graph), asked_for(model, graph, TARGET)
+    columns = (torch.tensor(each).long() for each in (tree.parent, tree.action, graph.frame_id[tree.state]))
+    histories = prefix_tree(*columns)
+    windows = windows_at(histories, torch.arange(0, len(tree), 16), asked)
+
+    @torch.no_grad()
+    def whole() -> None:
+        for start in range(0, len(windows), BATCH):
+            model(windows[start : start + BATCH], asked.items)
+
+    @torch.no_grad()
+    def cut() -> None:
+        n_real = windows.mask.sum(1)
+        for n_slots in n_real.unique().tolist():
+            rows = last_slots(windows[n_real == n_slots], n_slots)
+            for start in range(0, len(rows), BATCH):
+                model(rows[start : start + BATCH], asked.items)
+
+    history_logits(asked, prefix_tree(*(torch.tensor(each) for each in ([-1], [-1], [0]))))  # warm
+    shared = _timed(lambda: history_logits(asked, histories)) / len(tree)
+    full, real = (_timed(work) / len(windows) for work in (whole, cut))
+    rates = {"shared": 1 / shared, "full windows": 1 / full, "cut windows": 1 / real}
+    return {
+        "histories": len(tree),
+        "histories a second": rates,
+        "over full windows": full / shared,
+        "over cut windows": real / shared,
+    }
+
+
+def plays_seconds(name: str, horizon: int, n_draws: int) -> dict[str, object]:
+    """Return what it costs this process to show the shipped classes as one in all plays, and what comes of it."""
+    torch.set_num_threads(1)
+    subject = open_subject(MODELS / name, DEMONSTRATIONS)
+    report = load(Path("checkpoints/studies") / name / "equivalence", EQUIVALENCE)
+    began, seconds = time.perf_counter(), time.process_time()
+    found = check_plays(subject, report, CheckPlaysConfig(horizon, n_draws=n_draws))
+    cost = {"seconds": time.process_time() - seconds, "seconds by the clock": time.perf_counter() - began}
+    moved = {
+        f"{arm.partition}, {arm.shown}": {
+            "classes": arm.n_classes,
+            "beyond": arm.beyond,
+            "agreement": arm.agreement,
+            "largest": max(shift.maximum for shift in arm.shifts),
+        }
+        for arm in found.arms
+        if arm.shifts
+    }
+    n_passes = 1 + sum(len(arm.shifts) for arm in found.arms)
+    return {**cost, "histories": found.n_histories, "passes": n_passes, "peak MB": _peak(), **moved}
+
+
+def all_actions(name: str, horizon: int) -> dict[str, object]:
+    """Return what it costs this process to follow all plays of all seven actions, and how many one more would be."""
+    torch.set_num_threads(1)
+    model, graph = load_model(MODELS / name).model, state_graph(PLAYED)
+    began, seconds = time.perf_counter(), time.process_time()
+    found = policy_tree(model, graph, PlaysConfig(horizon, "all"))
+    cost = {"seconds": time.process_time() - seconds, "seconds by the clock": time.perf_counter() - began}
+    ahead = [n for _, n in zip(range(horizon + 2), count_histories(graph, range(graph.n_actions)), strict=False)]
+    return {**cost, "horizon": horizon, "histories": len(found), "one more": sum(ahead), "peak MB": _peak()}
 
 
 def alone(work: Callable[..., dict[str, object]], *arguments: object) -> dict[str, object]:

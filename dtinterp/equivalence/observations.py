@@ -27,7 +27,7 @@ from dtinterp.equivalence.explain.similarity import learn_similarity
 from dtinterp.equivalence.explain.smallest_set import PairConfig, pair_in_contexts, smallest_set
 from dtinterp.equivalence.model_comparison import ModelComparisonConfig
 from dtinterp.equivalence.over_training import History, HistoryConfig, HistoryInputs, follow
-from dtinterp.equivalence.plays.joint import CheckedClasses, JointConfig, JointReplacement, replace_jointly
+from dtinterp.equivalence.plays.joint import CheckedClasses, CheckPlaysConfig, JointReplacement, replace_jointly
 from dtinterp.equivalence.report import EquivalenceConfig, EquivalenceReport
 from dtinterp.equivalence.screen import ScreenConfig, Screening, screen_inputs
 from dtinterp.foundation.errors import UserError
@@ -74,7 +74,11 @@ def screen(subject: Subject, config: ScreenConfig = ScreenConfig(), *, cache: Jo
 
 
 def check_plays(
-    subject: Subject, report: EquivalenceReport, config: JointConfig = JointConfig(), *, cache: JobCache = NO_CACHE
+    subject: Subject,
+    report: EquivalenceReport,
+    config: CheckPlaysConfig = CheckPlaysConfig(),
+    *,
+    cache: JobCache = NO_CACHE,
 ) -> JointReplacement:
     """Try certified classes in all plays of the world, every observation of a window replaced at once.
 

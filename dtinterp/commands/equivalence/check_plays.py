@@ -5,7 +5,7 @@ from pathlib import Path
 from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.equivalence.run_options import HERE, RunOptions
 from dtinterp.equivalence.observations import check_plays as check_all_plays
-from dtinterp.equivalence.plays.joint import JointConfig
+from dtinterp.equivalence.plays.joint import CheckPlaysConfig
 from dtinterp.equivalence.report import EQUIVALENCE
 from dtinterp.equivalence.tables import joint_table
 from dtinterp.foundation.artefacts.artefact import Artefact
@@ -16,7 +16,7 @@ from dtinterp.subject.subject import open_subject
 
 @claims_out
 def check_plays(  # noqa: PLR0913 -- the folders that it reads, each an option of its own
-    config: JointConfig,
+    config: CheckPlaysConfig,
     out: Path = Path("results/plays"),
     *,
     equivalence: Path = Path("results/equivalence"),

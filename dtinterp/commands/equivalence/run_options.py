@@ -8,7 +8,7 @@ from typing import TypeAlias
 import pandas as pd
 
 from dtinterp.equivalence.over_training import HistoryConfig
-from dtinterp.equivalence.plays.joint import JointConfig
+from dtinterp.equivalence.plays.joint import CheckPlaysConfig
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.equivalence.screen import ScreenConfig
 from dtinterp.equivalence.tables import write_tables
@@ -17,7 +17,7 @@ from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.jobs.job_cache import JobCache, open_job_cache
 from dtinterp.subject.subject import Subject
 
-LongWork: TypeAlias = EquivalenceConfig | ScreenConfig | HistoryConfig | JointConfig
+LongWork: TypeAlias = EquivalenceConfig | ScreenConfig | HistoryConfig | CheckPlaysConfig
 """What may be interrupted, and gone on with."""
 
 

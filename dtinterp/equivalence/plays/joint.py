@@ -34,7 +34,7 @@ REPRESENTATIVE, ONE_DRAWN, DRAWN = "representative", "one member drawn per class
 
 
 @dataclass(frozen=True)
-class JointConfig(PlaysConfig):
+class CheckPlaysConfig(PlaysConfig):
     """Which plays, and how often observations are replaced in them."""
 
     n_draws: int = 3
@@ -54,7 +54,7 @@ class JointConfig(PlaysConfig):
 
 
 @dataclass(frozen=True)
-class JointArm:
+class PlaysArm:
     """What came of showing the classes of one partition in one way."""
 
     partition: str
@@ -82,7 +82,7 @@ class JointReplacement:
     """A partition tried in all plays of a world, all observations of each window replaced at once."""
 
     env_id: str
-    config: JointConfig
+    config: CheckPlaysConfig
     epsilon: float
     """bits beyond which a decision is said to move"""
     n_histories: int
@@ -90,12 +90,12 @@ class JointReplacement:
     """of the observations that were compared, how many greedy play meets"""
     intact: float
     """exact greedy return with nothing replaced"""
-    arms: tuple[JointArm, ...]
+    arms: tuple[PlaysArm, ...]
     """the classes first, then the rivals"""
     searched: Shift | None = None
     """under the worst members that were found, at some histories; None where none were searched"""
 
-    def arm(self, partition: str, shown: str) -> JointArm:
+    def arm(self, partition: str, shown: str) -> PlaysArm:
         """Return one arm. Raises StopIteration where it was not tried."""
         return next(arm for arm in self.arms if (arm.partition, arm.shown) == (partition, shown))
 
@@ -135,7 +135,7 @@ def replace_jointly(
     model: DecisionTransformer,
     graph: StateGraph,
     checked: CheckedClasses,
-    config: JointConfig,
+    config: CheckPlaysConfig,
     *,
     cache: JobCache = NO_CACHE,
 ) -> JointReplacement:
@@ -171,29 +171,29 @@ class _Trial:
     model: DecisionTransformer
     graph: StateGraph
     checked: CheckedClasses
-    config: JointConfig
+    config: CheckPlaysConfig
     intact: PolicyTree
     cache: JobCache
 
-    def arms(self, partition: Partition) -> Iterator[JointArm]:
+    def arms(self, partition: Partition) -> Iterator[PlaysArm]:
         """Yield what comes of the representatives, of one member drawn per class, and of members drawn at each slot."""
         chosen = representatives(partition, self.checked.relation)
         shift, earned = self._shown_as(chosen, partition.name), self.earned(chosen)
-        yield JointArm(partition.name, REPRESENTATIVE, partition.n_classes, (shift,), (earned,))
+        yield PlaysArm(partition.name, REPRESENTATIVE, partition.n_classes, (shift,), (earned,))
         rng = numpy_generator(self.config.seed, f"plays/representatives of {partition.name}")
         draws = [one_member_each(partition, rng) for _ in range(self.config.n_representatives)]
-        yield JointArm(partition.name, ONE_DRAWN, partition.n_classes, (), tuple(map(self.earned, draws)))
+        yield PlaysArm(partition.name, ONE_DRAWN, partition.n_classes, (), tuple(map(self.earned, draws)))
         shifts = tuple(self._drawn(partition, number) for number in range(self.config.n_draws))
-        yield JointArm(partition.name, DRAWN, partition.n_classes, shifts)
+        yield PlaysArm(partition.name, DRAWN, partition.n_classes, shifts)
 
-    def arms_of_random(self, merges: list[Partition]) -> Iterator[JointArm]:
+    def arms_of_random(self, merges: list[Partition]) -> Iterator[PlaysArm]:
         """Yield what comes of the representatives of each random merge, and of its members drawn at each slot."""
         chosen = [representatives(merge, self.checked.relation) for merge in merges]
         few = range(min(self.config.n_draws, len(merges)))
         shifts = tuple(self._shown_as(chosen[number], f"{RANDOM} {number}") for number in few)
         n_classes = merges[0].n_classes
-        yield JointArm(RANDOM, REPRESENTATIVE, n_classes, shifts, tuple(map(self.earned, chosen)))
-        yield JointArm(RANDOM, DRAWN, n_classes, tuple(self._drawn(merges[number], number) for number in few))
+        yield PlaysArm(RANDOM, REPRESENTATIVE, n_classes, shifts, tuple(map(self.earned, chosen)))
+        yield PlaysArm(RANDOM, DRAWN, n_classes, tuple(self._drawn(merges[number], number) for number in few))
 
     def earned(self, chosen: Int64[Tensor, " frame"]) -> float:
         """Return the exact greedy return when each observation is shown as the chosen one, at every step."""

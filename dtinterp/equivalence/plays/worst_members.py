@@ -9,7 +9,7 @@ from torch import Tensor
 from dtinterp.dataset.windows import Windows, concatenate
 from dtinterp.equivalence.swaps.divergence import js_divergence
 from dtinterp.model.network.history_logits import Asked
-from dtinterp.model.network.prefix_tree import Histories
+from dtinterp.model.network.prefix_tree import PlacedHistories
 
 BATCH = 256
 """Windows per forward pass."""
@@ -47,7 +47,7 @@ def worst_members(
     return WorstMembers(intact, _last_logits(asked, found), found.frame_id)
 
 
-def windows_at(histories: Histories, chosen: Int64[Tensor, " chosen"], asked: Asked) -> Windows:
+def windows_at(histories: PlacedHistories, chosen: Int64[Tensor, " chosen"], asked: Asked) -> Windows:
     """Return the windows of some histories, which are given in order, so that they are in order of time."""
     tree, node = histories.tree, histories.node[chosen]
     parts = []

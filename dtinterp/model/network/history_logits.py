@@ -18,7 +18,7 @@ from dtinterp.dataset.packing import distinct
 from dtinterp.foundation.jobs.job_cache import NO_CACHE, JobCache
 from dtinterp.model.network.cached_block import KeysAndValues, pass_on
 from dtinterp.model.network.hooks_active import is_listened_to
-from dtinterp.model.network.prefix_tree import Histories, PrefixTree, subtrees
+from dtinterp.model.network.prefix_tree import PlacedHistories, PrefixTree, subtrees
 from dtinterp.model.network.transformer import DecisionTransformer
 
 BATCH = 256
@@ -45,7 +45,7 @@ class Asked:
 
 
 def history_logits(
-    asked: Asked, histories: Histories, *, cache: JobCache = NO_CACHE
+    asked: Asked, histories: PlacedHistories, *, cache: JobCache = NO_CACHE
 ) -> Float32[Tensor, "history action"]:
     """Return the logits of the action at each history, as the model gives them for its window.
 

@@ -82,7 +82,7 @@ class PrefixTree:
 
 
 @dataclass(frozen=True)
-class Histories:
+class PlacedHistories:
     """Histories, and where each stands in the tree of those that differ in what they show."""
 
     tree: PrefixTree
@@ -102,7 +102,7 @@ class Subtree:
 
 def prefix_tree(
     parent: Int64[Tensor, " history"], action: Int64[Tensor, " history"], frame_id: Int64[Tensor, " history"]
-) -> Histories:
+) -> PlacedHistories:
     """Return the tree of these histories, those that show the same frames after the same actions once.
 
     The parent of a history that begins is `ROOT`, and its action is not read. Raises ValueError unless the histories
@@ -126,7 +126,7 @@ def prefix_tree(
         frame_id=keys % n_frames,
         n_at=tuple(len(each) for each in parts),
     )
-    return Histories(tree, node)
+    return PlacedHistories(tree, node)
 
 
 def subtrees(tree: PrefixTree, most: int) -> Iterator[Subtree]:

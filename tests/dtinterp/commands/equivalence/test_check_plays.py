@@ -7,14 +7,14 @@ import pytest
 from dtinterp.commands.equivalence.certify import certify
 from dtinterp.commands.equivalence.check_plays import check_plays
 from dtinterp.commands.equivalence.run_options import RunOptions
-from dtinterp.equivalence.plays.joint import JOINT, JointConfig
+from dtinterp.equivalence.plays.joint import JOINT, CheckPlaysConfig
 from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.foundation.artefacts.codec import load, read
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.network import history_logits
 from environments.registration import WorldError
 
-CONFIG = JointConfig(horizon=1, n_draws=1, n_representatives=1, n_searched=5)
+CONFIG = CheckPlaysConfig(horizon=1, n_draws=1, n_representatives=1, n_searched=5)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_an_interrupted_call_goes_on(read_from, whole, tmp_path, monkeypatch):
 
 def test_plays_that_do_not_fit_and_what_is_no_certificate_is_refused(read_from, tmp_path):
     with pytest.raises(WorldError, match="the largest that fits is 8"):
-        check_plays(JointConfig(horizon=40, actions="all"), tmp_path / "plays", **read_from)
+        check_plays(CheckPlaysConfig(horizon=40, actions="all"), tmp_path / "plays", **read_from)
     with pytest.raises(UserError, match="is of kind demonstrations"):
         check_plays(CONFIG, tmp_path / "plays", **(read_from | {"equivalence": read_from["demonstrations"]}))
     assert not list(tmp_path.iterdir())

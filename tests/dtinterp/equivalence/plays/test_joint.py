@@ -16,7 +16,7 @@ from dtinterp.equivalence.plays.joint import (
     REPRESENTATIVE,
     UNVISITED,
     CheckedClasses,
-    JointConfig,
+    CheckPlaysConfig,
     members_drawn,
     one_member_each,
     replace_jointly,
@@ -28,7 +28,7 @@ from dtinterp.foundation.artefacts.codec import load, save
 from dtinterp.foundation.seeding import numpy_generator
 
 LEFT, FORWARD, DONE = 0, 2, 6
-CONFIG = JointConfig(horizon=2, n_draws=2, n_representatives=3, n_searched=20)
+CONFIG = CheckPlaysConfig(horizon=2, n_draws=2, n_representatives=3, n_searched=20)
 
 
 def _checked(graph, label):
