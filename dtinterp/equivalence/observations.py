@@ -8,7 +8,9 @@ from jaxtyping import Int64
 from torch import Tensor
 from tyro.conf import Positional
 
+from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.agents.network import RecurrentActorCritic
+from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.demonstrations.goal_directed import tours
 from dtinterp.demonstrations.trajectories import Trajectories
@@ -19,7 +21,7 @@ from dtinterp.equivalence.classes.verification import CertifyInputs
 from dtinterp.equivalence.compared_partitions import Certified
 from dtinterp.equivalence.exhaustive_contexts import plays
 from dtinterp.equivalence.explain.class_features import class_features, dimensions
-from dtinterp.equivalence.explain.distances import DISTANCES
+from dtinterp.equivalence.explain.distances import DEEPER, DISTANCES
 from dtinterp.equivalence.explain.distances.distance import compared_frames
 from dtinterp.equivalence.explain.explanations import ExplainedClasses, ExplainedPair
 from dtinterp.equivalence.explain.prediction import predict
@@ -166,13 +168,24 @@ class ExplainClassesConfig:
     """resamples of the frames for intervals, and relabellings of them for p-values"""
     n_splits: int = 20
     """random halves of the frames that similarities are learned on"""
+    n_windows: int = 16
+    """held-out windows in whose last slot each observation is put, to read a site deeper than the embedding"""
+    target_return: float | None = None
+    """return that these windows ask for; none: what is still to come in each"""
     seed: int = 0
     """seed of all of them"""
 
     def __post_init__(self) -> None:
         """Refuse nothing drawn."""
-        require_at_least(self, 1, "n_draws", "n_splits")
+        require_at_least(self, 1, "n_draws", "n_splits", "n_windows")
         require_sensible(self)
+
+    def windows(self, subject: Subject) -> Windows:
+        """Return the windows that observations of a deeper site are read in."""
+        drawn = subject.held_out_windows(self.n_windows, seed=self.seed)
+        if self.target_return is None:
+            return drawn
+        return replace(drawn, rtg=drawn.mask * torch.tensor(self.target_return))
 
 
 def explain_classes(
@@ -181,10 +194,15 @@ def explain_classes(
     dictionary: Dictionary,
     config: ExplainClassesConfig = ExplainClassesConfig(),
 ) -> ExplainedClasses:
-    """Say what members of each class share, and how well features tell which observations are interchangeable."""
+    """Say what members of each class share, and how well features tell which observations are interchangeable.
+
+    The dictionary may be of any site: deeper than the embedding, codes are those of each observation in the last slot
+    of the same windows. Raises `UserError` for a site where nothing depends on what is observed.
+    """
     relation = report.relation
-    frames = compared_frames(subject.model, subject.items, report.chosen.frame_id, dictionary)
-    distances = [distance(frames) for distance in DISTANCES]
+    windows = config.windows(subject) if dictionary.site != OBSERVATION_EMBEDDING else None
+    frames = compared_frames(subject.model, subject.items, report.chosen.frame_id, dictionary, windows)
+    distances = [distance(frames) for distance in (*DISTANCES, *(DEEPER if frames.is_deeper else ()))]
     rng = numpy_generator(config.seed, "explanation/controls")
     epsilon, codes = report.config.epsilon, frames.codes()
     return ExplainedClasses(
@@ -199,6 +217,7 @@ def explain_classes(
         dimensions=dimensions(frames.embedding, representatives(report.partition, relation).tolist()),
         classes=class_features(report.partition, codes),
         dictionary=dictionary.name,
+        site=dictionary.site,
     )
 
 

@@ -21,7 +21,7 @@ class Places:
     equivalence: Path = Path("results/equivalence")
     """certified classes, as certify wrote them"""
     dictionary: Path = SHIPPED_DICTIONARY
-    """a dictionary of the model's observation embedding"""
+    """a dictionary of the model, of its observation embedding or any other site"""
     model: Path = MODEL
     """the model"""
     demonstrations: Path | None = None

@@ -24,9 +24,12 @@ class ClassFeatures:
     """features active in some members only: they differ, and no decision tells"""
 
 
-def class_features(partition: Partition, codes: Float[Tensor, "frame feature"]) -> tuple[ClassFeatures, ...]:
-    """Return the features of every class of two or more, the largest class first."""
-    is_active = codes != 0
+def class_features(partition: Partition, codes: Float[Tensor, "frame window feature"]) -> tuple[ClassFeatures, ...]:
+    """Return the features of every class of two or more, the largest class first.
+
+    A feature is active in a frame where it is in at least half of the windows.
+    """
+    is_active = (codes != 0).double().mean(1) >= 0.5  # frame feature
     is_everywhere = is_active.all(0)
     found = []
     for label in partition.sizes.argsort(descending=True, stable=True).tolist():

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.equivalence.explain.class_features import ClassFeatures, Dimensions
 from dtinterp.equivalence.explain.prediction import Predictions
 from dtinterp.equivalence.explain.similarity import LearnedSimilarity
@@ -45,6 +46,8 @@ class ExplainedClasses:
     """what the members share and differ in, of each class of two or more, the largest first"""
     dictionary: str
     """name of the dictionary"""
+    site: str = OBSERVATION_EMBEDDING
+    """where it reads"""
 
 
 PAIR = ArtefactKind(

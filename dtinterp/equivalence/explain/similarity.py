@@ -33,7 +33,7 @@ class LearnedSimilarity:
 
 def learn_similarity(
     is_interchangeable: Bool[np.ndarray, "frame frame"],
-    codes: Float64[np.ndarray, "frame feature"],
+    codes: Float64[np.ndarray, "frame window feature"],
     *,
     beside: Mapping[str, Float64[np.ndarray, "frame frame"]],
     n_splits: int,
@@ -41,7 +41,8 @@ def learn_similarity(
 ) -> LearnedSimilarity:
     """Learn both on random halves of the frames and judge them, and the distances `beside`, on the other halves.
 
-    Halves without both kinds of pairs are drawn again. Raises `UserError` where all are without.
+    A difference of codes is its mean over the windows. Halves without both kinds of pairs are drawn again. Raises
+    `UserError` where all are without.
     """
     if not is_learnable(is_interchangeable):
         raise UserError(
@@ -49,7 +50,7 @@ def learn_similarity(
             "observations: a similarity cannot be learned on one half and judged on the other. Take another epsilon."
         )
     areas: dict[str, list[float]] = {name: [] for name in (LINEAR, TREES, *beside)}
-    codes = codes[:, (codes != codes[:1]).any(0)]  # features that differ somewhere
+    codes = codes[..., (codes != codes[:1]).any((0, 1))]  # features that differ somewhere
     while len(areas[LINEAR]) < n_splits:
         halves = np.array_split(generator.permutation(len(codes)), 2)
         seen, unseen = (_pairs(np.sort(half)) for half in halves)
@@ -94,6 +95,7 @@ def _pairs(frames: Int64[np.ndarray, " half"]) -> Int64[np.ndarray, "2 pair"]:
 
 
 def _differences(
-    codes: Float64[np.ndarray, "frame feature"], pairs: Int64[np.ndarray, "2 pair"]
+    codes: Float64[np.ndarray, "frame window feature"], pairs: Int64[np.ndarray, "2 pair"]
 ) -> Float64[np.ndarray, "pair feature"]:
-    return np.abs(codes[pairs[0]] - codes[pairs[1]])
+    windows = (np.abs(code[pairs[0]] - code[pairs[1]]) for code in codes.swapaxes(0, 1))  # pair feature, one by one
+    return sum(windows, np.zeros(())) / codes.shape[1]

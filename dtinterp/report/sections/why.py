@@ -13,6 +13,8 @@ N_CLASSES = 6
 """Classes whose features are listed, the largest ones."""
 N_PICTURES = 6
 """Observations of each that are shown."""
+N_IGNORED = 12
+"""Features of each that differ to no effect and are listed."""
 
 
 def _gather(results: StudyResults) -> Mapping[str, object]:
@@ -30,6 +32,7 @@ def _explained(results: StudyResults, value: ExplainedClasses) -> Mapping[str, o
     report, shown = results.equivalence.value, value.classes[:N_CLASSES]
     members = [report.chosen.frame_id[report.partition.members(each.label)].tolist() for each in shown]
     return {
+        "n_ignored": N_IGNORED,
         "classes": [(each, frames[:N_PICTURES]) for each, frames in zip(shown, members, strict=True)],
         "predictions": prediction_table(value),
         "learned": sorted(value.learned.auroc.items(), key=lambda each: -each[1].estimate),

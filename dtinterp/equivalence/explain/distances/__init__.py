@@ -7,6 +7,7 @@ from dtinterp.equivalence.explain.distances.cosine import raw_cosine
 from dtinterp.equivalence.explain.distances.distance import Distance
 from dtinterp.equivalence.explain.distances.embedding import near_in_the_embedding
 from dtinterp.equivalence.explain.distances.heads import near_as_heads_read
+from dtinterp.equivalence.explain.distances.site import cosine_at_the_site, near_at_the_site
 
 DISTANCES: tuple[Distance, ...] = (
     raw_cosine,
@@ -17,3 +18,5 @@ DISTANCES: tuple[Distance, ...] = (
     same_code,
 )
 """Those that are held against swaps, in the order of the table."""
+DEEPER: tuple[Distance, ...] = (cosine_at_the_site, near_at_the_site)
+"""Those beside them for a dictionary of a deeper site, which reads other rows than the embedding's."""

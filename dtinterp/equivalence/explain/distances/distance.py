@@ -1,14 +1,16 @@
 """What every distance of observations reads and returns, and the measures that several share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
+from dtinterp.activations.harvest import harvest
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
+from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.dictionary import Dictionary, encode_dense
 from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.swaps.trials import embedded
@@ -27,18 +29,37 @@ class ComparedFrames:
     frame_id: Int64[Tensor, " frame"]
     """rows of the trajectories' frame table"""
     dictionary: Dictionary | None = None
-    """of the observation embedding; None for distances that need none"""
+    """None for distances that need none"""
+    in_windows: Float32[Tensor, "frame window column"] | None = None
+    """what the dictionary reads of each frame, last in each of some windows; None where nobody gave windows"""
 
-    def codes(self) -> Float[Tensor, "frame feature"]:
-        """Return the code of each frame; raises `UserError` for a dictionary of another site, or for none."""
+    @property
+    def is_deeper(self) -> bool:
+        """Whether the dictionary is of a site where a frame's row depends on what came before it."""
+        return self.dictionary is not None and self.dictionary.site != OBSERVATION_EMBEDDING
+
+    def rows(self) -> Float32[Tensor, "frame window column"]:
+        """Return what the dictionary reads: of the embedding one row a frame, as in every window.
+
+        Raises `UserError` for a dictionary of a deeper site where no windows were given.
+        """
+        if not self.is_deeper:
+            return self.embedding[:, None]
+        if self.in_windows is None:
+            raise UserError(
+                f"the dictionary {self.dictionary and self.dictionary.name!r} reads "
+                f"{self.dictionary and self.dictionary.site}, expected {OBSERVATION_EMBEDDING}, where a frame has the "
+                "same code in every window: give one of that site."
+            )
+        return self.in_windows
+
+    def codes(self) -> Float[Tensor, "frame window feature"]:
+        """Return the code of each frame in each window; raises `UserError` where `rows` does, or for no dictionary."""
         if self.dictionary is None:
             raise UserError("no dictionary was given, so observations have no codes: give one of the embedding.")
-        if self.dictionary.site != OBSERVATION_EMBEDDING:
-            raise UserError(
-                f"the dictionary {self.dictionary.name!r} reads {self.dictionary.site}, expected "
-                f"{OBSERVATION_EMBEDDING}, where a frame has the same code in every window: give one of that site."
-            )
-        return encode_dense(self.dictionary, self.embedding)
+        rows = self.rows()
+        found = encode_dense(self.dictionary, rows.flatten(0, 1))
+        return found.unflatten(0, rows.shape[:2])  # frame window feature
 
 
 Distance: TypeAlias = Callable[[ComparedFrames], Relation]
@@ -50,10 +71,37 @@ def compared_frames(
     items: Float32[Tensor, "table item"],
     frame_id: Int64[Tensor, " frame"],
     dictionary: Dictionary | None = None,
+    windows: Windows | None = None,
 ) -> ComparedFrames:
-    """Return some frames of the coded frame table `items` with their embeddings."""
+    """Return some frames of the coded frame table `items` with their embeddings.
+
+    For a dictionary of a deeper site each frame takes the place of the last one of each of `windows`: all stand in the
+    same histories, so that what differs is theirs. Raises `UserError` for a site where nothing depends on them.
+    """
     chosen = items[frame_id]
-    return ComparedFrames(model, chosen, embedded(model, chosen), frame_id, dictionary)
+    found = ComparedFrames(model, chosen, embedded(model, chosen), frame_id, dictionary)
+    if dictionary is None or windows is None or not found.is_deeper:
+        return found
+    return replace(found, in_windows=_in_last_slots(model, windows, items, frame_id, dictionary.site))
+
+
+def _in_last_slots(
+    model: DecisionTransformer,
+    windows: Windows,
+    items: Float32[Tensor, "table item"],
+    frame_id: Int64[Tensor, " frame"],
+    site: str,
+) -> Float32[Tensor, "frame window column"]:
+    """Return the rows of each frame in the last slot of each window. Raises `UserError` where all are the same."""
+    n_frames, n_windows = len(frame_id), len(windows)
+    repeated = windows[torch.arange(n_windows).repeat(n_frames)]
+    shown = repeated.frame_id.clone()
+    shown[:, -1] = frame_id.repeat_interleave(n_windows)
+    rows = harvest(model, replace(repeated, frame_id=shown), items, site)
+    found = rows.value[rows.slot == windows.n_slots - 1].unflatten(0, (n_frames, n_windows))  # frame window column
+    if (found == found[:1]).all():
+        raise UserError(f"rows at {site} are the same whatever is observed: give a dictionary of another site.")
+    return found
 
 
 def relative_distance(x: Float[Tensor, "frame d"]) -> Float[Tensor, "frame frame"]:

@@ -8,6 +8,7 @@ from dtinterp.commands.equivalence.explain_classes import Places, explain_classe
 from dtinterp.equivalence.explain.class_features import ClassFeatures, Dimensions
 from dtinterp.equivalence.explain.distances import DISTANCES
 from dtinterp.equivalence.explain.distances.distance import relation_of, relative_distance
+from dtinterp.equivalence.explain.explanations import EXPLANATION
 from dtinterp.equivalence.explain.prediction import Predictions
 from dtinterp.equivalence.explain.similarity import LINEAR, TREES, LearnedSimilarity
 from dtinterp.equivalence.observations import ExplainClassesConfig
@@ -47,6 +48,18 @@ def test_what_features_say_of_classes_rests_on_all_that_it_was_made_from(places,
     assert TypeAdapter(Dimensions).validate_python(found["dimensions"]).embeddings > 1
     listed = TypeAdapter(list[ClassFeatures]).validate_python(found["classes"])
     assert [each.n_members for each in listed] == sorted(n for n in report.partition.sizes.tolist() if n > 1)[::-1]
+
+
+def test_a_dictionary_of_a_deeper_site_is_held_against_the_rows_that_it_reads(places, axes, tmp_path):
+    trained = load_model(places.model).artefact
+    deeper = replace(axes, site="blocks.0.hook_resid_mid")
+    save(tmp_path / "dictionary", deeper, parents=(trained,), seed=0)
+    config = ExplainClassesConfig(n_draws=2, n_splits=2, n_windows=3, target_return=0.9)
+    artefact = explain_classes(config, replace(places, dictionary=tmp_path / "dictionary"), tmp_path / "explanation")
+    predicted = TypeAdapter(Predictions).validate_python(artefact.manifest.metrics["predictions"])
+    names = [each.name for each in predicted.distances]
+    assert names[len(DISTANCES) :] == ["raw cosine at the site", "near at the site"]
+    assert load(tmp_path / "explanation", EXPLANATION).site == "blocks.0.hook_resid_mid"
 
 
 def test_a_new_distance_stands_in_the_table_of_predictions(places, tmp_path, monkeypatch):

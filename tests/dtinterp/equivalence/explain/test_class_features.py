@@ -15,15 +15,23 @@ def test_features_of_a_class_are_shared_by_all_or_differ_to_no_effect():
             [2.0, 0.0, 0.0, 1.0],
         ]
     )
-    (found,) = class_features(Partition(torch.tensor([0, 0, 0, 1]), "drawn"), codes)
+    (found,) = class_features(Partition(torch.tensor([0, 0, 0, 1]), "drawn"), codes[:, None])
     assert (found.label, found.n_members) == (0, 3)
     assert found.shared == (1,)
     assert found.ignored == (2,)
 
 
+def test_a_feature_is_active_in_a_frame_where_it_is_in_half_of_the_windows():
+    codes = torch.zeros(3, 4, 2)
+    codes[:2, :2, 0] = 1.0
+    codes[0, 0, 1] = 1.0
+    (found,) = class_features(Partition(torch.tensor([0, 0, 1]), "drawn"), codes)
+    assert (found.shared, found.ignored) == ((0,), ())
+
+
 def test_the_largest_class_comes_first_and_single_frames_not_at_all():
     partition = Partition(torch.tensor([0, 1, 1, 2, 2, 2]), "drawn")
-    assert [each.label for each in class_features(partition, torch.zeros(6, 2))] == [2, 1]
+    assert [each.label for each in class_features(partition, torch.zeros(6, 1, 2))] == [2, 1]
 
 
 @pytest.mark.parametrize("k", [1, 3, 7])

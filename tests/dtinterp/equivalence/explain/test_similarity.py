@@ -15,6 +15,7 @@ def differing(code):
 
 
 def learnt(truth, code, **beside):
+    code = code[:, None] if code.ndim == 2 else code
     return learn_similarity(truth, code, beside=beside, n_splits=6, generator=np.random.default_rng(0))
 
 
@@ -23,6 +24,16 @@ def test_where_one_feature_decides_a_sum_over_features_finds_it():
     found = learnt(differing(code)[..., 2] == 0, code)
     assert found.auroc[LINEAR].estimate > 0.99
     assert found.auroc[LINEAR].n == 6
+
+
+def test_differences_are_means_over_windows():
+    code = codes()
+    twice = np.stack([code, code], axis=1)
+    truth = differing(code)[..., 2] == 0
+    assert learnt(truth, twice) == learnt(truth, code)
+    flipped = np.stack([code[:, :1], 1 - code[:, :1]], axis=1)  # frame window 1
+    once = np.repeat(code[:, None, :1], 2, axis=1)
+    assert learnt(truth, flipped) == learnt(truth, once)
 
 
 def test_where_an_exclusive_or_decides_only_a_function_that_is_no_sum_finds_it():
