@@ -32,6 +32,8 @@ from dtinterp.dictionary.kinds.autoencoders.jump_relu import JumpReLU
 from dtinterp.dictionary.kinds.autoencoders.l1 import L1
 from dtinterp.dictionary.kinds.autoencoders.matryoshka import Matryoshka
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
+from dtinterp.dictionary.kinds.baselines.frozen_decoder import FrozenDecoder
+from dtinterp.dictionary.kinds.baselines.frozen_encoder import FrozenEncoder
 from dtinterp.dictionary.kinds.baselines.ica import Ica
 from dtinterp.dictionary.kinds.baselines.identity import Identity
 from dtinterp.dictionary.kinds.baselines.items import Items
@@ -69,11 +71,15 @@ FITS = (
     FitConfig(SemiNmf(16)),
     FitConfig(KMeans(16)),
     FitConfig(KMeans(128)),
+    FitConfig(FrozenDecoder(8), width=128),
+    FitConfig(FrozenEncoder(8), width=128),
     FitConfig(Random(8), width=128),
     FitConfig(Identity()),
 )
 ITEMS = FitConfig(Items(8))
 """The item basis, at the embedding of models that read items."""
+MAP_WINDOWS = 1024
+"""Training windows that maps of MLPs are fitted to."""
 OURS = ("memory-dt", "memory-dt-small-0", "memory-dt-small-1", "memory-dt-small-2")
 TOLD = ("topk-128-k8", "topk-512-k8", "random-128-k8")
 """Dictionaries that are held against the truth, each beside one of the same make in an untrained model."""
@@ -118,7 +124,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--measures", nargs="+", choices=MEASURES, default=list(MEASURES))
     parser.add_argument("--without", nargs="+", default=(), metavar="NAME", help="dictionaries that are not made")
     parser.add_argument("--windows", type=int, default=1024, help="held-out windows")
-    parser.add_argument("--fitted-windows", type=int, default=4096, help="training windows")
+    parser.add_argument("--fitted-windows", type=int, help="training windows; none: what fit-dictionary takes")
     parser.add_argument("--episodes", type=int, default=256)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--collect", action="store_true", help="make nothing: gather what stands under --work")
@@ -216,7 +222,7 @@ def _truths(contender: Contender, arguments: argparse.Namespace) -> dict[str, ob
         for name in TOLD:
             out = work / "truth" / site / name
             if not out.exists() and not arguments.collect:
-                config = TruthConfig(n_windows=arguments.fitted_windows, n_fit_windows=arguments.fitted_windows)
+                config = TruthConfig(n_fit_windows=arguments.fitted_windows)
                 truth(config, work / site / name, out, model=contender.folder, demonstrations=DEMONSTRATIONS)
             if out.exists():
                 found.append({"dictionary": name, "site": site, **truth_numbers(load(out, TRUTH))})
@@ -225,7 +231,7 @@ def _truths(contender: Contender, arguments: argparse.Namespace) -> dict[str, ob
 
 def _maps(contender: Contender, work: Path, arguments: argparse.Namespace) -> list[dict[str, object]]:
     config = TranscoderConfig(
-        n_windows=arguments.fitted_windows // 4,
+        n_windows=MAP_WINDOWS,
         n_held_out_windows=arguments.windows,
         n_features=(128,),
         n_steps=50 if arguments.quick else 500,

@@ -29,7 +29,7 @@ from dtinterp.interventions.replacements.scoring import score_dictionary
 from dtinterp.interventions.returns.paired_rollouts import PatchedPolicy
 from dtinterp.model.network.frames import coded
 from dtinterp.model.policy import WindowPolicy
-from dtinterp.subject.fitting import N_WINDOWS, fit_dictionary
+from dtinterp.subject.fitting import Weighting, fit_dictionary
 from dtinterp.subject.subject import Subject
 from dtinterp.subject.subject import open_subject as opened
 from environments.making import make_worlds
@@ -85,13 +85,15 @@ def fit(
     site: str = OBSERVATION_EMBEDDING,
     kind: LearnedKind | ComputedKind = DEFAULT_KIND,
     width: int = 128,
-    n_windows: int = N_WINDOWS,
+    weighting: Weighting | None = None,
     seed: int = 0,
 ) -> Dictionary:
-    """Fit a sparse autoencoder, or a baseline such as `dt.Pca(8)`, to a site's rows in training windows.
+    """Fit a sparse autoencoder, or a baseline such as `dt.Pca(8)`, to rows of a site that training shows.
 
     `site` is the name of a hook, such as `blocks.1.hook_resid_pre`; `kind` is any of `dtinterp.dictionary.kinds`;
-    `width` is the number of features. Raises `UserError` for what is no kind, or where the model has no such site.
+    `width` is the number of features. At the observation embedding the rows are those of all training frames, elsewhere
+    of 4,096 windows. Distinct rows count `"alike"`, or by their `"visits"`; by default alike at the embedding alone.
+    Raises `UserError` for what is no kind, or where the model has no such site.
 
     >>> pca = dt.fit(subject, site="blocks.1.hook_resid_pre", kind=dt.Pca(8))
     >>> pca.W_dec.shape
@@ -99,7 +101,7 @@ def fit(
     """
     if not isinstance(kind, LearnedKind | ComputedKind):
         raise UserError(f"the kind is {kind!r}, expected a value such as dt.TopK(8) or dt.Pca(8): give one.")
-    return fit_dictionary(subject, site, FitConfig(kind, width=width), n_windows=n_windows, seed=seed)
+    return fit_dictionary(subject, site, FitConfig(kind, width=width), weighting=weighting, seed=seed)
 
 
 def score(subject: Subject, dictionary: Dictionary, *, n_windows: int = 1024, seed: int = 0) -> DictionaryScore:

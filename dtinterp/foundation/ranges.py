@@ -14,10 +14,10 @@ SEEDS = ("seed", "seeds", "member")
 
 
 def require_at_least(settings: object, low: int, *names: str) -> None:
-    """Raise `UserError` unless each named setting is `low` or more."""
+    """Raise `UserError` unless each named setting is `low` or more; one that may be absent, and is, is left out."""
     for name in names:
         value = getattr(settings, name)
-        if not value >= low:
+        if value is not None and not value >= low:
             raise UserError(f"{name} is {value}, expected at least {low}: give another value.")
 
 

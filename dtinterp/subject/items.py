@@ -19,9 +19,15 @@ def item_directions(W_obs: Embedding, rate: Float32[Tensor, " item"]) -> Embeddi
     return without_gauge(W_obs, block=block_of_item().to(W_obs.device), rate=rate.to(W_obs.device))
 
 
-def item_rate(items: Float32[Tensor, "frame item"], frame_id: Tensor) -> Float32[Tensor, " item"]:
-    """Return the share of rows that show each item; `frame_id` is the frame of each row."""
-    shown = torch.bincount(frame_id.long(), minlength=len(items)).to(items.dtype)  # frame
+def item_rate(
+    items: Float32[Tensor, "frame item"], frame_id: Tensor, weight: Int64[Tensor, " row"] | None = None
+) -> Float32[Tensor, " item"]:
+    """Return the share of rows that show each item; `frame_id` is the frame of each row, `weight` how often it counts.
+
+    Without weights every row counts once.
+    """
+    counted = None if weight is None else weight.double()
+    shown = torch.bincount(frame_id.long(), counted, minlength=len(items)).to(items.dtype)  # frame
     return shown @ items / shown.sum()
 
 

@@ -109,6 +109,11 @@ class Subject:
         """Harvest the rows of a site."""
         return harvest(self.model, windows, self.items, site)
 
+    @torch.no_grad()
+    def embedded(self, items: Float32[Tensor, "frame item"]) -> Float32[Tensor, "frame d_model"]:
+        """Return the rows of the observation embedding that coded frames have, whatever window they stand in."""
+        return (items @ self.model.W_obs).float()
+
     def embedding_at(self, site: str) -> Embedding | None:
         """Return the embedding that a site's rows are sums of; None where they are no sums of one-hot items."""
         is_sum = site == OBSERVATION_EMBEDDING and self.model.cfg.n_items == ONE_HOT

@@ -10,12 +10,13 @@ from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.variations import Variations, varied
 from dtinterp.foundation.artefacts.artefact import Artefact, refuse_existing
 from dtinterp.foundation.artefacts.codec import Beside, save
+from dtinterp.foundation.artefacts.reading import JSON
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.jobs.unfinished import unfinished_beside
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.shipped import MODEL
 from dtinterp.interventions.replacements.scoring import Judging, score_fits
-from dtinterp.subject.fitting import N_WINDOWS, TrainingRows, fit_dictionaries
+from dtinterp.subject.fitting import TrainingRows, Weighting, fit_dictionaries
 from dtinterp.subject.subject import Subject, open_subject
 
 
@@ -34,8 +35,12 @@ class DictionaryConfig:
     """several sites, fitted as one stack; empty: `site` alone"""
     untrained: bool = False
     """take a model of the same shape that never saw a window: the control"""
-    n_windows: int = N_WINDOWS
-    """training windows whose rows are learnt"""
+    n_windows: int | None = None
+    """training windows whose rows are learnt; none: at the observation embedding every frame that training shows,
+    elsewhere 4,096 windows"""
+    weighting: Weighting | None = None
+    """whether distinct rows count alike, or each as often as it is visited; none: alike at the observation embedding,
+    elsewhere by visits"""
     rows: Path | None = None
     """folder that `dtinterp harvest` wrote from the model's training side at `site`: its rows are learnt instead"""
     n_held_out_windows: int = 1024
@@ -107,7 +112,7 @@ def fit_dictionary(
                 parents=parents,
                 seed=config.seed,
                 replace=replace,
-                beside=Beside(metrics=asdict(score)),
+                beside=Beside(_learnt(at_site), asdict(score)),
             )
             written.append(artefact)
     unfinished.unlink(missing_ok=True)
@@ -116,8 +121,15 @@ def fit_dictionary(
 
 def _fitted(subject: Subject, sites: Sequence[str], config: DictionaryConfig) -> list[TrainingRows]:
     if config.rows is not None:
-        return [TrainingRows.read(subject, site, config.rows) for site in sites]
-    return TrainingRows.of_sites(subject, sites, n_windows=config.n_windows, seed=config.seed)
+        return [TrainingRows.read(subject, site, config.rows, weighting=config.weighting) for site in sites]
+    return TrainingRows.of_sites(
+        subject, sites, n_windows=config.n_windows, weighting=config.weighting, seed=config.seed
+    )
+
+
+def _learnt(rows: TrainingRows) -> dict[str, JSON]:
+    """Return what is noted of the rows that a dictionary was fitted to."""
+    return {"n_distinct_rows": len(rows.rows.value), "weighting": rows.weighting}
 
 
 def _folder(out: Path, site: str, fit: FitConfig, config: DictionaryConfig) -> Path:

@@ -11,7 +11,7 @@ from dtinterp.foundation.artefacts.codec import Beside, save
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.shipped import MODEL
 from dtinterp.interventions.replacements.scoring import HeldOutRows, Judging, score_on_held_out
-from dtinterp.subject.fitting import N_WINDOWS, TrainingRows
+from dtinterp.subject.fitting import TrainingRows
 from dtinterp.subject.subject import open_subject
 
 
@@ -23,8 +23,9 @@ class ScoreConfig:
     """windows of episodes that the model never saw, or of those that it was trained on"""
     n_windows: int = 1024
     """windows on which it is judged"""
-    n_fit_windows: int = N_WINDOWS
-    """training windows whose rows count as seen by the fit: as many as it was fitted to, with the same seed"""
+    n_fit_windows: int | None = None
+    """training windows whose rows count as seen by the fit: as many as it was fitted to, with the same seed; none: what
+    fit-dictionary takes by default"""
     judging: Judging = field(default_factory=Judging)
     """how the model is made to act on reconstructions, and pass marks"""
     untrained: bool = False
@@ -63,8 +64,11 @@ def score_dictionary(
     """
     subject = open_subject(model, demonstrations, untrained=config.untrained)
     judged, source = read_dictionary(subject, dictionary)
-    draw = subject.held_out_windows if config.split == "held-out" else subject.train_windows
-    rows = HeldOutRows.at(subject, judged.site, draw(config.n_windows, seed=config.seed))
+    rows = (
+        HeldOutRows.of(subject, judged.site, n_windows=config.n_windows, seed=config.seed)
+        if config.split == "held-out"
+        else HeldOutRows.at(subject, judged.site, subject.train_windows(config.n_windows, seed=config.seed))
+    )
     fitted = (
         TrainingRows.of(subject, judged.site, n_windows=config.n_fit_windows, seed=config.seed)
         if config.rows is None

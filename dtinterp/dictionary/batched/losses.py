@@ -17,6 +17,9 @@ from dtinterp.dictionary.rows.batches import Batch
 
 AUXILIARY_COEFFICIENT = 1 / 32
 """Weight of the loss that revives silent features (Gao et al. 2024, appendix A.2)."""
+DENSE = 16
+"""As many times more silent features than a row uses are multiplied whole: the gradients of a sum over chosen ones cost
+as much as a product with so many more."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,15 @@ def _auxiliary(given: LossInputs, error: Float[Tensor, "row d_model"], member: i
         caught = activation.relu() @ W_dec
     else:
         value, index = activation.topk(k, dim=1, sorted=False)
-        caught = weighted_sum(index, value.relu(), W_dec)
+        caught = _decoded(index, value.relu(), W_dec)
     energy = batch.mean(error.square().sum(dim=1)).clamp_min(1e-12)
     return batch.mean((error - caught).square().sum(dim=1)) / energy
+
+
+def _decoded(
+    index: Int64[Tensor, "row k"], value: Float[Tensor, "row k"], W_dec: Float[Tensor, "silent d_model"]
+) -> Float[Tensor, "row d_model"]:
+    """Return the sum of the chosen decoder rows, each times its value; of few features by a product of matrices."""
+    if len(W_dec) > DENSE * index.shape[1]:
+        return weighted_sum(index, value, W_dec)
+    return value.new_zeros(len(index), len(W_dec)).scatter(1, index, value) @ W_dec

@@ -53,6 +53,19 @@ class RowCard(ReconstructionCard):
 
 
 @dataclass(frozen=True)
+class UnseenFrames:
+    """Rows that each stand for a frame which no row of the fit shows, where rows are embeddings of frames; each once.
+
+    Visits say little there: held-out episodes come by few such frames, and mostly by the same ones.
+    """
+
+    demonstrated: Float32[Tensor, "row d_model"]
+    """of held-out episodes"""
+    known: Float32[Tensor, "known d_model"]
+    """of the world, where its states are known, demonstrated or not; else those that are demonstrated"""
+
+
+@dataclass(frozen=True)
 class HeldOut:
     """Report cards on all held-out rows and on those that are no input of the fit, and what to be wary of.
 
@@ -61,14 +74,15 @@ class HeldOut:
 
     everything: RowCard
     unseen: RowCard | None
-    """on rows that equal none of the fit's; None where there are none, or they are all alike and have no variance"""
+    """on rows that equal none of the fit's, at the embedding on each such frame of held-out episodes once; None where
+    there are none, or they are all alike and have no variance"""
     fitted: Inputs
     """what the dictionary was fitted to"""
     warnings: tuple[str, ...]
     """one sentence each; empty where nothing is wrong"""
     unseen_frame: RowCard | None = None
-    """on rows whose own frame no row of the fit shows, whatever came before it; None where there are none, where they
-    are all alike, or where nobody told"""
+    """on rows whose own frame no row of the fit shows, whatever came before it, at the embedding on each such frame of
+    the world once; None where there are none, where they are all alike, or where nobody told"""
 
 
 def row_card(
@@ -100,31 +114,36 @@ def held_out_cards(
     fitted: RowSource,
     generator: np.random.Generator,
     cluster: Int64[Tensor, " row"] | None = None,
-    has_new_frame: Bool[Tensor, " row"] | None = None,
+    new: Bool[Tensor, " row"] | UnseenFrames | None = None,
 ) -> HeldOut:
     """Return the cards on `rows` and on those of them that equal no row of `fitted`; see `row_card`.
 
-    `has_new_frame` tells which rows show a frame that no row of the fit shows. Raises `UserError` where `row_card`
-    does for all rows; a part that cannot be judged has no card.
+    `new` tells which rows show a frame that no row of the fit shows; or where a row is a frame, which frames those are,
+    and then they are judged in place of rows that equal none of the fit's. Raises `UserError` where `row_card` does for
+    all rows; a part that cannot be judged has no card.
     """
     (table, _), (learnt, _) = (rows_at(each, dictionary.site) for each in (rows, fitted))
     check_rows(learnt, dictionary.d_model)
-    everything = row_card(dictionary, table, generator=generator, cluster=cluster)
+    everything, inputs = row_card(dictionary, table, generator=generator, cluster=cluster), inputs_of(learnt)
 
-    def card_of(chosen: Bool[Tensor, " row"] | None) -> RowCard | None:
-        if chosen is None or not chosen.any():
+    def card_of(part: Float32[Tensor, "part d_model"], own: Int64[Tensor, " part"] | None = None) -> RowCard | None:
+        judged = inputs_of(part) if len(part) else None
+        if judged is None or judged.n_distinct < 2:
             return None
-        part = inputs_of(table[chosen])
-        own = None if cluster is None else cluster[chosen]
-        if part.n_distinct < 2:
-            return None
-        return _card(dictionary, table[chosen], part, cluster=own, generator=generator)
+        return _card(dictionary, part, judged, cluster=own, generator=generator)
 
-    _check_new_frames(has_new_frame, len(table))
-    is_new = ~is_among(table, learnt)
-    unseen, inputs = card_of(is_new), inputs_of(learnt)
-    warnings = everything.warnings_on(inputs, n_unseen=int(is_new.sum()), is_unseen_judged=unseen is not None)
-    return HeldOut(everything, unseen, inputs, warnings, card_of(has_new_frame))
+    def among(chosen: Bool[Tensor, " row"]) -> RowCard | None:
+        return card_of(table[chosen], None if cluster is None else cluster[chosen])
+
+    if isinstance(new, UnseenFrames):
+        n_unseen, unseen, unseen_frame = len(new.demonstrated), card_of(new.demonstrated), card_of(new.known)
+    else:
+        _check_new_frames(new, len(table))
+        is_new = ~is_among(table, learnt)
+        n_unseen, unseen = int(is_new.sum()), among(is_new)
+        unseen_frame = None if new is None else among(new)
+    warnings = everything.warnings_on(inputs, n_unseen=n_unseen, is_unseen_judged=unseen is not None)
+    return HeldOut(everything, unseen, inputs, warnings, unseen_frame)
 
 
 def coherence(W_dec: Float32[Tensor, "feature d_model"]) -> float:
@@ -163,7 +182,7 @@ def _card(
 
 def _check_new_frames(has_new_frame: Bool[Tensor, " row"] | None, n_rows: int) -> None:
     if has_new_frame is not None and len(has_new_frame) != n_rows:
-        raise UserError(f"has_new_frame tells of {len(has_new_frame)} rows, there are {n_rows}: tell it of each row.")
+        raise UserError(f"`new` tells of {len(has_new_frame)} rows, there are {n_rows}: tell it of each row.")
 
 
 def _columns(dictionary: Dictionary, found: Reconstruction) -> Columns:

@@ -28,6 +28,8 @@ class LearnedKind(DictionaryKind):
     """of decoder rows at first"""
     has_unit_decoder: ClassVar[bool] = True
     """whether decoder rows move along the unit sphere while they learn"""
+    frozen: ClassVar[frozenset[str]] = frozenset()
+    """names of weights that stay as they were drawn"""
 
     def encode(self, centred: Float32[Tensor, "row d_in"], weights: Mapping[str, Tensor]) -> Codes:
         """Return what exceeds the threshold of its feature."""

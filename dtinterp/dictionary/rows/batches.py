@@ -50,7 +50,7 @@ class Batch:
         """Weighted mean of the rows."""
         return self.weight[..., None, :] @ self.rows
 
-    @property
+    @cached_property
     def spread(self) -> Float[Tensor, "*member"]:
         """Weighted mean of `|x - m|^2`, with m the weighted mean row."""
         return self.mean((self.rows - self.mean_row).square().sum(dim=-1)).clamp_min(1e-12)

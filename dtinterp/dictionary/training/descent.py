@@ -60,11 +60,12 @@ class StackDescent:
         drawn = initialise(origin["b_dec"], configs[0].width, d_in=d_in, decoder_norm=norm, generators=generators)
         skip = {"W_skip": origin["W_skip"].clone()} if "W_skip" in origin else {}
         parameters = kind.start(replace(drawn, **skip), settings)
-        for tensor in parameters.tensors:
+        learned = [tensor for name, tensor in parameters.named.items() if name not in kind.frozen]
+        for tensor in learned:
             tensor.requires_grad_()
         return cls(
             parameters,
-            torch.optim.Adam(parameters.tensors, fused=True),
+            torch.optim.Adam(learned, fused=True),
             kind,
             settings,
             tuple(configs),
@@ -82,10 +83,11 @@ class StackDescent:
         loss = self.kind.loss(LossInputs(self.parameters, batch, is_silent, rise, self.settings))
         self.optimiser.zero_grad()
         loss.total.sum().backward()
-        if self.kind.has_unit_decoder:
+        is_on_sphere = self.kind.has_unit_decoder and "W_dec" not in self.kind.frozen
+        if is_on_sphere:
             _keep_tangent(self.parameters.W_dec)
         self.optimiser.step()
-        if self.kind.has_unit_decoder:
+        if is_on_sphere:
             _keep_unit(self.parameters.W_dec)
         self._remember(loss)
         self._resample(batch, step)

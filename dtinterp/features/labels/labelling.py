@@ -17,7 +17,7 @@ from dtinterp.features.labels.table import Counterexamples, Counts, LabelConfig,
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import generator
-from dtinterp.subject.fitting import N_WINDOWS, fit_like
+from dtinterp.subject.fitting import fit_like
 from dtinterp.subject.subject import Subject
 
 
@@ -29,8 +29,8 @@ class LabellingConfig:
     """the language, the split and what counts as good"""
     n_windows: int = 4096
     """held-out windows, whose distinct rows are divided by frame"""
-    n_fit_windows: int = N_WINDOWS
-    """training windows that the untrained model's dictionary is fitted to"""
+    n_fit_windows: int | None = None
+    """training windows that the untrained model's dictionary is fitted to; none: as fit-dictionary has it by default"""
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot be meant."""

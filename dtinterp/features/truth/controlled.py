@@ -6,7 +6,7 @@ from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.features.labels.table import LabelConfig
 from dtinterp.features.truth.assessment import TruthReport, TruthStudy, summary_of, truth_report
 from dtinterp.foundation.ranges import require_at_least, require_sensible
-from dtinterp.subject.fitting import N_WINDOWS, fit_like
+from dtinterp.subject.fitting import fit_like
 from dtinterp.subject.subject import Subject
 
 
@@ -18,8 +18,8 @@ class TruthConfig:
     """how rows are divided; what is said of labels has no effect here"""
     n_windows: int = 4096
     """held-out windows"""
-    n_fit_windows: int = N_WINDOWS
-    """training windows that the untrained model's dictionary is fitted to"""
+    n_fit_windows: int | None = None
+    """training windows that the untrained model's dictionary is fitted to; none: as fit-dictionary has it by default"""
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot be meant."""

@@ -17,7 +17,7 @@ from dtinterp.interventions.replacements.dictionary_comparison import (
     compare,
 )
 from dtinterp.interventions.replacements.linear_mlp import linear_mlp
-from dtinterp.subject.fitting import N_WINDOWS, fit_like
+from dtinterp.subject.fitting import fit_like
 from dtinterp.subject.subject import Subject
 
 
@@ -35,8 +35,8 @@ class CompareConfig:
     """flat steps of the demonstrations whose windows are shown side by side; none: windows that an ablation flips"""
     untrained: bool = False
     """take a model of the same shape that never saw a window, with dictionaries of the same make: the control"""
-    n_dictionary_windows: int = N_WINDOWS
-    """training windows that dictionaries of the untrained model are fitted to"""
+    n_dictionary_windows: int | None = None
+    """training windows that dictionaries of the untrained model are fitted to; none: as fit-dictionary has it"""
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot be meant."""

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 from torch import Tensor
 
 from dtinterp.activations.harvest import Activations, FrameChoice, RowEdit, everywhere, logits_at_rows
+from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.frame_table import ABSENT, FrameTable
 from dtinterp.dictionary.config import FitConfig
@@ -16,14 +17,15 @@ from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.evaluation.acceptance import AcceptanceCriteria
 from dtinterp.dictionary.evaluation.acting import Acting
 from dtinterp.dictionary.evaluation.behaviour import AtDecisions, ConstantRow, Decisions, LogitsWith
-from dtinterp.dictionary.evaluation.card import held_out_cards
+from dtinterp.dictionary.evaluation.card import UnseenFrames, held_out_cards
 from dtinterp.dictionary.evaluation.hierarchy import Concept, Hierarchy, hierarchies
 from dtinterp.dictionary.evaluation.score import DictionaryScore, judge, score, score_decisions, splice_of
 from dtinterp.dictionary.rows.distinct import distinct_rows
 from dtinterp.dictionary.variations import consistencies
 from dtinterp.foundation.seeding import numpy_generator
 from dtinterp.interventions.returns.model_returns import ActingConfig, ModelReturns, arms_of, decision_frames
-from dtinterp.subject.fitting import N_WINDOWS, TrainingRows
+from dtinterp.model.network.frames import encoded
+from dtinterp.subject.fitting import TrainingRows
 from dtinterp.subject.subject import Subject
 from environments.graph.state_graph import state_graph
 from environments.registration import SUPPORTED_IDS
@@ -74,11 +76,15 @@ class HeldOutRows:
     subject: Subject
     windows: Windows
     rows: Activations
+    is_whole_side: bool = False
+    """whether the windows are a sample of all held-out ones; else they are what is judged, whatever episodes they are
+    of"""
 
     @classmethod
     def of(cls, subject: Subject, site: str, *, n_windows: int, seed: int) -> "HeldOutRows":
         """Harvest them."""
-        return cls.at(subject, site, subject.held_out_windows(n_windows, seed=seed))
+        drawn = cls.at(subject, site, subject.held_out_windows(n_windows, seed=seed))
+        return replace(drawn, is_whole_side=True)
 
     @classmethod
     def at(cls, subject: Subject, site: str, windows: Windows) -> "HeldOutRows":
@@ -170,7 +176,7 @@ def score_dictionary(
 
     `fitted` are the rows that the fit saw, by default those that `fit_dictionary` harvests with the same seed.
     """
-    seen = fitted or TrainingRows.of(subject, dictionary.site, n_windows=N_WINDOWS, seed=seed)
+    seen = fitted or TrainingRows.of(subject, dictionary.site, seed=seed)
     held_out = HeldOutRows.of(subject, dictionary.site, n_windows=n_windows, seed=seed)
     return score_on_held_out(held_out, dictionary, judging, fitted=seen, seed=seed)
 
@@ -196,7 +202,7 @@ def score_on_held_out(
     held_out: HeldOutRows, dictionary: Dictionary, judging: Judging, *, fitted: TrainingRows, seed: int
 ) -> DictionaryScore:
     """Score on held-out rows, resampled by episode, let the model act on reconstructions, and say whether it passes."""
-    rows = held_out.rows
+    subject, rows = held_out.subject, held_out.rows
     judged = score(
         dictionary,
         rows.value,
@@ -205,13 +211,15 @@ def score_on_held_out(
         generator=numpy_generator(seed, "dictionary/bootstrap"),
         cluster=held_out.cluster,
     )
+    is_of_frames = held_out.is_whole_side and rows.site == OBSERVATION_EMBEDDING
+    new = unseen_frames(subject, fitted) if is_of_frames else ~torch.isin(held_out.frame_id, fitted.frame_id)
     cards = held_out_cards(
         dictionary,
         rows.value,
         fitted=fitted.rows.value,
         generator=numpy_generator(seed, "dictionary/cards"),
         cluster=held_out.cluster,
-        has_new_frame=~torch.isin(held_out.frame_id, fitted.frame_id),
+        new=new,
     )
     full = replace(
         judged,
@@ -221,6 +229,21 @@ def score_on_held_out(
         hierarchies=_hierarchies(held_out, dictionary),
     )
     return replace(full, verdict=judge(full, judging.gate))
+
+
+def unseen_frames(subject: Subject, fitted: TrainingRows) -> UnseenFrames:
+    """Return the embeddings of all frames that no row of a fit shows: of held-out episodes, and of the whole world."""
+    trajectories = subject.trajectories
+    held_out = trajectories.frame_id[subject.split.held_out].long().unique()
+    demonstrated = trajectories.frames[held_out[~torch.isin(held_out, fitted.frame_id)]]
+    graph = subject.graph
+    if graph is None:
+        known = demonstrated
+    else:
+        frames = torch.tensor(graph.frames)
+        known = frames[FrameTable(trajectories.frames[fitted.frame_id.unique()]).find(frames) == ABSENT]
+    n_items = subject.model.cfg.n_items
+    return UnseenFrames(*(subject.embedded(encoded(frames, n_items)) for frames in (demonstrated, known)))
 
 
 def _hierarchies(held_out: HeldOutRows, dictionary: Dictionary) -> tuple[Hierarchy, ...]:

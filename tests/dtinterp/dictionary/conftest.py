@@ -14,6 +14,8 @@ from dtinterp.dictionary.kinds.autoencoders.jump_relu import JumpReLU
 from dtinterp.dictionary.kinds.autoencoders.l1 import L1
 from dtinterp.dictionary.kinds.autoencoders.matryoshka import Matryoshka
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
+from dtinterp.dictionary.kinds.baselines.frozen_decoder import FrozenDecoder
+from dtinterp.dictionary.kinds.baselines.frozen_encoder import FrozenEncoder
 from dtinterp.dictionary.kinds.baselines.ica import Ica
 from dtinterp.dictionary.kinds.baselines.identity import Identity
 from dtinterp.dictionary.kinds.baselines.items import Items
@@ -73,6 +75,8 @@ KINDS: tuple[Kind, ...] = (
     L1(0.5),
     JumpReLU(0.5),
     Gated(0.5),
+    FrozenDecoder(3),
+    FrozenEncoder(3),
     Pca(5),
     Ica(5),
     SemiNmf(5),

@@ -12,6 +12,7 @@ from dtinterp.dictionary.kinds.baselines.items import Items
 from dtinterp.dictionary.storage import load_dictionary
 from dtinterp.foundation.errors import UserError
 from dtinterp.subject.fitting import TrainingRows, fit_dictionaries, fit_like
+from dtinterp.subject.items import item_rate
 from dtinterp.subject.subject import Subject, open_subject
 
 SITE = "blocks.0.hook_resid_mid"
@@ -35,6 +36,36 @@ def test_the_rows_of_a_fit_are_distinct_and_know_their_frames(subject: Subject) 
     assert torch.equal(fitted.frame_id, windows.frame_id[windows.mask])
     assert len(fitted.rows.value) == len(fitted.frame_id.unique())  # at the embedding a row is a frame
     assert int(fitted.rows.count.sum()) == len(fitted.frame_id)
+
+
+def test_the_embedding_is_fitted_to_every_frame_of_training_alike_unless_told_otherwise(subject: Subject) -> None:
+    steps = subject.trajectories.frame_id[subject.split.train].long()
+    fitted = TrainingRows.of(subject, "hook_obs_embed", seed=0)
+    assert torch.equal(fitted.frame_id, steps.unique())
+    assert (fitted.weight == 1).all()
+    windows = subject.train_windows(8, seed=0)
+    place = torch.searchsorted(fitted.frame_id, windows.frame_id[windows.mask].long())
+    harvested = subject.rows("hook_obs_embed", windows).value
+    torch.testing.assert_close(fitted.rows.value[fitted.rows.member[place]], harvested)
+
+
+def test_visits_are_counted_where_they_are_asked_for_and_at_deeper_sites(subject: Subject) -> None:
+    steps = subject.trajectories.frame_id[subject.split.train].long()
+    by_visits = TrainingRows.of(subject, "hook_obs_embed", weighting="visits", seed=0)
+    assert torch.equal(by_visits.weight, torch.bincount(steps)[by_visits.shown])
+    deeper, embedding = TrainingRows.of_sites(subject, (SITE, "hook_obs_embed"), n_windows=24, seed=0)
+    assert (deeper.site, deeper.weighting, embedding.weighting) == (SITE, "visits", "alike")
+    assert int(deeper.weight.sum()) == len(deeper.frame_id) > len(deeper.weight)
+
+
+def test_items_are_told_about_the_mean_of_rows_weighted_as_the_fit_weighs_them(subject: Subject) -> None:
+    for weighting in ("alike", "visits"):
+        fitted = TrainingRows.of(subject, "hook_obs_embed", weighting=weighting, seed=0)
+        ((found,),) = fit_dictionaries([fitted], [FitConfig(Items(2))], seed=0)
+        share = fitted.weight / fitted.weight.sum()
+        torch.testing.assert_close(found.scale * found.b_dec, share @ fitted.rows.value, rtol=1e-4, atol=1e-6)
+        rate = item_rate(subject.items, fitted.shown, fitted.weight)
+        torch.testing.assert_close(rate, share @ subject.items[fitted.shown])
 
 
 @pytest.mark.parametrize("kind", [TopK(2), Items(2)], ids=lambda kind: type(kind).__name__)

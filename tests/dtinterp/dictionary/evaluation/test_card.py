@@ -7,7 +7,14 @@ import torch
 from torch import Tensor
 
 from dtinterp.dictionary.dictionary import Dictionary, encode, reconstruct
-from dtinterp.dictionary.evaluation.card import DENSITY_EDGES, RowCard, coherence, held_out_cards, row_card
+from dtinterp.dictionary.evaluation.card import (
+    DENSITY_EDGES,
+    RowCard,
+    UnseenFrames,
+    coherence,
+    held_out_cards,
+    row_card,
+)
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.dictionary.kinds.baselines.identity import Identity
 from dtinterp.foundation.errors import UserError
@@ -185,7 +192,23 @@ def test_unseen_rows_without_variance_have_no_card_and_are_warned_of(
 def _with_new_frames(dictionary: Dictionary, rows: Tensor, places: list[int]) -> RowCard | None:
     is_new = torch.zeros(len(rows), dtype=torch.bool).index_fill(0, torch.tensor(places), True)
     rng = np.random.default_rng(0)
-    return held_out_cards(dictionary, rows, fitted=rows[:20], generator=rng, has_new_frame=is_new).unseen_frame
+    return held_out_cards(dictionary, rows, fitted=rows[:20], generator=rng, new=is_new).unseen_frame
+
+
+def test_frames_that_are_given_are_judged_in_place_of_rows_that_equal_none_of_the_fit(
+    dictionary: Dictionary, rows: Tensor
+) -> None:
+    new = UnseenFrames(demonstrated=rows[25:28], known=rows[25:])
+    cards = held_out_cards(dictionary, rows[:20], fitted=rows[:20], generator=np.random.default_rng(0), new=new)
+    assert cards.unseen is not None
+    assert cards.unseen_frame is not None
+    assert cards.unseen.fvu.estimate == pytest.approx(_card(dictionary, rows[25:28]).fvu.estimate)
+    assert cards.unseen_frame.fvu.estimate == pytest.approx(_card(dictionary, rows[25:]).fvu.estimate)
+    assert not any("memory" in warning for warning in cards.warnings)
+    nothing = UnseenFrames(rows[:0], rows[:0])
+    without = held_out_cards(dictionary, rows, fitted=rows[:20], generator=np.random.default_rng(0), new=nothing)
+    assert (without.unseen, without.unseen_frame) == (None, None)
+    assert any("nothing here tells learning from memory" in warning for warning in without.warnings)
 
 
 def test_one_new_frame_has_no_card_and_two_have_one(dictionary: Dictionary, rows: Tensor) -> None:
