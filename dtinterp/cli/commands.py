@@ -85,6 +85,10 @@ COMMANDS = {
         "say what features tell about certified classes",
     ),
     "screen": Command("dtinterp.commands.equivalence.screen:screen", "sort very many observations into classes"),
+    "extract-machine": Command(
+        "dtinterp.commands.equivalence.extract_machine:extract_machine",
+        "learn the finite-state machine that a policy is",
+    ),
     "compare": Command(
         "dtinterp.commands.equivalence.compare:compare", "hold certified classes against the world and each other"
     ),

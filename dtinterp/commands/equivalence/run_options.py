@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import pandas as pd
 
+from dtinterp.equivalence.machines.report import MachineConfig
 from dtinterp.equivalence.over_training import HistoryConfig
 from dtinterp.equivalence.plays.joint import CheckPlaysConfig
 from dtinterp.equivalence.report import EquivalenceConfig
@@ -17,7 +18,7 @@ from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.jobs.job_cache import JobCache, open_job_cache
 from dtinterp.subject.subject import Subject
 
-LongWork: TypeAlias = EquivalenceConfig | ScreenConfig | HistoryConfig | CheckPlaysConfig
+LongWork: TypeAlias = EquivalenceConfig | ScreenConfig | HistoryConfig | CheckPlaysConfig | MachineConfig
 """What may be interrupted, and gone on with."""
 
 
@@ -54,7 +55,17 @@ class CertifyOptions(RunOptions):
     """folder of an agent that plays on the model's classes as the model does, in --n-episodes episodes; none without"""
 
 
+@dataclass(frozen=True)
+class MachineOptions(RunOptions):
+    """The same, and what the machine is held against."""
+
+    equivalence: Path | None = None
+    """folder of certified classes of the model, to say which pairs the machine judges otherwise; none without"""
+
+
 HERE = RunOptions()
 """No machines but this one, and no tables."""
 ALONE = CertifyOptions()
 """The same, and no agent."""
+NO_CLASSES = MachineOptions()
+"""The same, and no classes."""

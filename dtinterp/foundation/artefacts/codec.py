@@ -52,6 +52,7 @@ MODULES: Mapping[str, str] = {
     "class history": "dtinterp.equivalence.over_training",
     "screening": "dtinterp.equivalence.screen",
     "joint-replacement": "dtinterp.equivalence.plays.joint",
+    "machine": "dtinterp.equivalence.machines.report",
     "pair": "dtinterp.equivalence.explain.explanations",
     "explanation": "dtinterp.equivalence.explain.explanations",
 }
