@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from statistics import fmean
 
 import plotly.graph_objects as go
+from tables.dictionaries import SPOKEN
 from tables.models import ACTING, calibrations
-from tables.shelf import CHECKPOINTS, OURS
+from tables.shelf import CHECKPOINTS, LARGEST, OURS, measured
 
 from dtinterp.report.style import CATEGORICAL, DASHES, styled
 
@@ -42,6 +43,16 @@ def achieved() -> go.Figure:
                 points = [(point.target_return, point.evaluation.mean_return.estimate) for point in each.points]
                 curves[f"{model}, {ACTING[each.acting]}"] = points
     return _figure(curves, "return asked for", "return achieved")
+
+
+def dictionary_sparsity() -> go.Figure:
+    """Return the error on unseen frames of the world against active components, in memory-dt."""
+    curves: dict[str, Curve] = {}
+    for each in measured("dictionary_sparsity")[LARGEST]["dictionaries"]:
+        point = (each["world"]["l0"], each["world"]["fvu"]["estimate"])
+        curves.setdefault(SPOKEN[each["kind"]], []).append(point)
+    figure = _figure(curves, "active components", "FVU on frames that training never shows")
+    return figure.update_traces(mode="lines+markers").update_xaxes(type="log").update_yaxes(type="log")
 
 
 def _logs(folder: str) -> dict[str, list[dict[str, float]]]:

@@ -72,6 +72,7 @@ FIGURES: Mapping[str, Callable[[], go.Figure]] = {
     "model-sizes": model_sizes,
     "token-errors": token_errors,
     "class-history": class_history,
+    "dictionary-sparsity": curves.dictionary_sparsity,
 }
 SHOTS: Mapping[str, Shot] = {
     "equivalence-page": Shot("?model=memory-dt-small-0", "What the model takes for the same", 1280, 1290),
