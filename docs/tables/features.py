@@ -7,6 +7,7 @@ from statistics import median
 
 import pandas as pd
 
+from dtinterp.features.belief_geometry import BELIEFS, BeliefGeometry
 from dtinterp.features.labels.table import LABELS, VERDICTS, LabelSummary, summary_of
 from dtinterp.features.truth.assessment import TRUTH, DetectionSummary
 from dtinterp.features.truth.assessment import summary_of as summary_of_truth
@@ -18,7 +19,7 @@ from dtinterp.interventions.replacements.dictionary_comparison import (
     PartShare,
 )
 from tables.cells import interval, share, written
-from tables.shelf import COMPARISONS, MODELS, SITES, STUDIES, of_dictionaries
+from tables.shelf import COMPARISONS, MODELS, OURS, SITES, STUDIES, of_dictionaries
 
 SHOWN = "topk-128-k8"
 """The dictionary that ships with labels for every model, and whose errors are shown."""
@@ -28,6 +29,8 @@ SMALL = 1e-4
 WORST = 100
 """One token in so many counts among the worst."""
 N_DECIDING = 4
+TIMES = (1, 2, 4, 6, 8, 9, 10, 12)
+"""Moves after which beliefs are shown."""
 
 
 def labels() -> pd.DataFrame:
@@ -85,6 +88,54 @@ def linear_maps() -> pd.DataFrame:
     rows).
     """
     return pd.DataFrame(_linear(name, each, layer) for name, each in _comparisons() for layer in _layers(each))
+
+
+def belief_geometry() -> pd.DataFrame:
+    """Share read, off the newest observation token, of what its frame leaves open of an ideal observer's belief.
+
+    R² of ridge regression at frames that no fit saw, with 95% bootstrap intervals over frames; 0 is what the frame
+    alone tells. *Untrained*: the same in a model of the same shape that never learnt. *Exchanged*: the largest R² of
+    beliefs that were dealt out anew, in any fact. The model is asked for 0.892 in windows of up to 12 random moves.
+    """
+    return pd.DataFrame(
+        {"model": model, "site": f"`{site}`", **_read(found, place)}
+        for model, found in _geometries().items()
+        for place, site in enumerate(found.sites)
+        if not (site.endswith("resid_pre") and place > 1)  # what the block before wrote
+    )
+
+
+def belief_over_time() -> pd.DataFrame:
+    """The same at the site where each fact is read best, by the number of moves since the start.
+
+    Windows hold ten frames: from 10 moves on the first one has left them.
+    """
+    return pd.DataFrame(
+        {
+            "model": model,
+            "belief of": fact.replace("_", " "),
+            "site": f"`{found.sites[(best := int(found.trained.r2[:, column].argmax()))]}`",
+            **{str(time): written(float(found.trained.by_time[best, column, time]), 2) for time in TIMES},
+        }
+        for model, found in _geometries().items()
+        for column, fact in enumerate(found.config.facts)
+        if found.open_share[column] > 0
+    )
+
+
+def _geometries() -> dict[str, BeliefGeometry]:
+    return {name: load(STUDIES / name / "beliefs", BELIEFS) for name in OURS if (STUDIES / name / "beliefs").exists()}
+
+
+def _read(found: BeliefGeometry, place: int) -> dict[str, str]:
+    columns = [column for column in range(len(found.config.facts)) if found.open_share[column] > 0]
+    r2, low, high = (each[place].tolist() for each in (found.trained.r2, found.trained.low, found.trained.high))
+    cells: dict[str, str] = {}
+    for column in columns:
+        name = found.config.facts[column].replace("_", " ")
+        cells[name] = f"{written(r2[column], 2)} [{written(low[column], 2)}, {written(high[column], 2)}]"
+        cells[f"{name}, untrained"] = written(float(found.untrained.r2[place, column]), 2)
+    return cells | {"exchanged": written(float(found.shuffled.r2[place, columns].max()), 2)}
 
 
 def _labelled(model: str, site: str, path: Path) -> dict[str, str]:

@@ -61,6 +61,10 @@ COMMANDS = {
     "truth": Command(
         "dtinterp.commands.features.truth:truth", "hold a dictionary's features against the world's truth"
     ),
+    "regress-beliefs": Command(
+        "dtinterp.commands.features.regress_beliefs:regress_beliefs",
+        "find where in a network an ideal observer's belief is read off",
+    ),
     "compare-features": Command(
         "dtinterp.commands.features.compare_features:compare_features",
         "compare what dictionaries see in the same windows",

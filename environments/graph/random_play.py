@@ -19,15 +19,10 @@ DIGITS = 12
 
 
 @dataclass(frozen=True)
-class RandomPlay:
-    """The beliefs that random play leaves; an entry is one state that one belief holds possible."""
+class Posteriors:
+    """Beliefs as probabilities of states; an entry is one state that one belief holds possible."""
 
-    longest: int
-    """actions"""
-    probability: Float64[np.ndarray, " belief"]
-    """how likely a history is to leave it"""
-    frame_id: Int32[np.ndarray, " belief"]
-    """the frame that its histories end in"""
+    n_beliefs: int
     belief: Int64[np.ndarray, " entry"]
     state: Int64[np.ndarray, " entry"]
     chance: Float64[np.ndarray, " entry"]
@@ -35,9 +30,21 @@ class RandomPlay:
 
     def mean(self, values: Float64[np.ndarray, "state column"]) -> Float64[np.ndarray, "belief column"]:
         """Return the expectation of each column under each belief."""
-        found = np.zeros((len(self.probability), values.shape[1]))
+        found = np.zeros((self.n_beliefs, values.shape[1]))
         np.add.at(found, self.belief, self.chance[:, None] * values[self.state])
         return found
+
+
+@dataclass(frozen=True)
+class RandomPlay(Posteriors):
+    """The beliefs that random play leaves, each once."""
+
+    longest: int
+    """actions"""
+    probability: Float64[np.ndarray, " belief"]
+    """how likely a history is to leave it"""
+    frame_id: Int32[np.ndarray, " belief"]
+    """the frame that its histories end in"""
 
 
 def random_play(graph: StateGraph, longest: int) -> RandomPlay:
@@ -108,6 +115,7 @@ def _gathered(
 ) -> RandomPlay:
     entries = [(n, state, chance) for n, belief in enumerate(beliefs) for state, chance in belief]
     return RandomPlay(
+        n_beliefs=len(beliefs),
         longest=longest,
         probability=probability,
         frame_id=graph.frame_id[[belief[0][0] for belief in beliefs]],

@@ -45,6 +45,7 @@ MODULES: Mapping[str, str] = {
     "features": "dtinterp.features.table",
     "labels": "dtinterp.features.labels.table",
     "truth": "dtinterp.features.truth.assessment",
+    "belief-geometry": "dtinterp.features.belief_geometry",
     "feature-comparison": "dtinterp.interventions.replacements.dictionary_comparison",
     "intervention-report": "dtinterp.interventions.instruction_flip.report",
     "equivalence": "dtinterp.equivalence.report",

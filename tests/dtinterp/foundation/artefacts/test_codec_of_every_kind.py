@@ -21,6 +21,7 @@ PLACES: Mapping[str, Path] = {
     "features": STUDY / "features" / "hook_obs_embed",
     "labels": STUDY / "labels" / "hook_obs_embed" / "pca-8",
     "truth": STUDY / "truth" / "hook_obs_embed" / "pca-8",
+    "belief-geometry": STUDY / "beliefs",
     "feature-comparison": STUDY / "comparison",
     "model-comparison": STUDY / "agreement",
     "intervention-report": STUDY / "instruction-flip",
@@ -30,7 +31,7 @@ PLACES: Mapping[str, Path] = {
     "pair": STUDY / "pairs" / "55-29",
     "explanation": STUDY / "explanation",
 }
-GROWN = ("agent", "demonstrations", "model", "model-comparison")
+GROWN = ("agent", "demonstrations", "model", "model-comparison", "intervention-report", "explanation")
 """What has more settings or measurements than when these were made."""
 
 
