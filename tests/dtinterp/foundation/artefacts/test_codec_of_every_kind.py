@@ -28,6 +28,7 @@ PLACES: Mapping[str, Path] = {
     "equivalence": SHIPPED / "studies" / "memory-dt-small-1" / "reachable",
     "class history": SHIPPED / "comparisons" / "training",
     "screening": STUDY / "screening",
+    "machine": STUDY / "machine",
     "pair": STUDY / "pairs" / "55-29",
     "explanation": STUDY / "explanation",
 }
