@@ -23,7 +23,8 @@ exact returns included, each model in a process of its own, so that the peak of 
 `prefixes` is the logits at every history of 8 moves with prefixes shared, over the same histories' full windows, and
 over windows cut to the steps that are there; windows are timed on every 16th history. `plays` is what
 `dtinterp check-plays` does for the shipped classes, without reading and writing. `all actions` is the policy tree of
-all seven, and what one more action would cost. Nothing is asserted.
+all seven, and what one more action would cost. `policy machines` is what `dtinterp extract-machine` does, bounds, tests
+and controls included, without reading and writing. Nothing is asserted.
 """
 
 import argparse
@@ -50,6 +51,8 @@ from dtinterp.demonstrations.collect import Share, collect
 from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.classes.verification import CertifyInputs
+from dtinterp.equivalence.machines.extract import extract_machine
+from dtinterp.equivalence.machines.report import MachineConfig
 from dtinterp.equivalence.observations import certify, check_plays
 from dtinterp.equivalence.plays.joint import CheckPlaysConfig
 from dtinterp.equivalence.plays.policy_tree import PlaysConfig, asked_for, policy_tree
@@ -81,8 +84,19 @@ AIMS = {
     "all observations of the movable world, seconds": 1800,
     "shared prefixes over full windows": 4,
     "all plays of 9 moves, seconds on two cores": {"memory-dt-small-0": 300, "memory-dt": 1800},
+    "machines at 7 moves of memory-dt-small-0 and memory-dt, seconds": 120,
 }
-PARTS = ("swaps", "growth", "certificate", "world", "other worlds", "prefixes", "plays", "all actions")
+PARTS = (
+    "swaps",
+    "growth",
+    "certificate",
+    "world",
+    "other worlds",
+    "prefixes",
+    "plays",
+    "all actions",
+    "policy machines",
+)
 ALL_OF_THE_WORLD = ScreenConfig(contexts="world", n_probes=64, n_rounds=6, n_fresh=8)
 """As the screenings that ship were made."""
 
@@ -154,6 +168,9 @@ def main() -> None:
         ),
         "all actions": lambda before: (
             before | {name: alone(all_actions, name, arguments.all_actions) for name in arguments.models}
+        ),
+        "policy machines": lambda before: (
+            before | {name: alone(machine_seconds, name, 3 if arguments.quick else 7) for name in arguments.models}
         ),
     }
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
@@ -269,6 +286,17 @@ def all_actions(name: str, horizon: int) -> dict[str, object]:
     cost = {"seconds": time.process_time() - seconds, "seconds by the clock": time.perf_counter() - began}
     ahead = [n for _, n in zip(range(horizon + 2), count_histories(graph, range(graph.n_actions)), strict=False)]
     return {**cost, "horizon": horizon, "histories": len(found), "one more": sum(ahead), "peak MB": _peak()}
+
+
+def machine_seconds(name: str, horizon: int) -> dict[str, object]:
+    """Return what it costs this process to learn, bound and test a model's machine, controls included."""
+    torch.set_num_threads(1)
+    subject = open_subject(MODELS / name, DEMONSTRATIONS)
+    began, seconds = time.perf_counter(), time.process_time()
+    found = extract_machine(subject, MachineConfig(horizon=horizon))
+    cost = {"seconds": time.process_time() - seconds, "seconds by the clock": time.perf_counter() - began}
+    size = {"horizon": horizon, "histories": found.tests[0].decisions.n, "states": [found.at_least, found.n_states]}
+    return {**cost, **size, "peak MB": _peak()}
 
 
 def alone(work: Callable[..., dict[str, object]], *arguments: object) -> dict[str, object]:
