@@ -14,8 +14,8 @@ from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import DICTIONARY, Dictionary
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.dictionary.storage import gate_record, load_dictionary
-from dtinterp.equivalence.exhaustive_contexts import tried_on
 from dtinterp.equivalence.model_comparison import MODEL_COMPARISON, ModelContrasts
+from dtinterp.equivalence.populations.population import tried_on
 from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceReport
 from dtinterp.features.labels.table import LABELS, Labels
 from dtinterp.foundation.artefacts.artefact import Artefact, read_artefact, require_made_from
@@ -140,7 +140,7 @@ def open_study(study: ShelvedStudy) -> OpenStudy:
         require_made_from(model, demonstrations)
     equivalence = _read(study.equivalence, lambda path: read_artefact(path, kind=EQUIVALENCE.name))
     report = _read(study.equivalence, lambda path: load(path, EQUIVALENCE, parent=model))
-    tried = tried_on(report.config, trajectories)
+    tried = tried_on(report.config, report.moves, trajectories)
     left_out: list[str] = []
     embedded = [pair for pair in _readable(study.dictionaries, _load_dictionary, left_out) if _reads_observations(pair)]
     embedded.sort(key=lambda pair: (not isinstance(pair[0].kind, TopK), pair[0].width))  # as explain-pair prefers them

@@ -51,13 +51,14 @@ from dtinterp.demonstrations.collect import Share, collect
 from dtinterp.demonstrations.samplers import Temperature
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.classes.verification import CertifyInputs
+from dtinterp.equivalence.config import EquivalenceConfig
 from dtinterp.equivalence.machines.extract import extract_machine
 from dtinterp.equivalence.machines.report import MachineConfig
 from dtinterp.equivalence.observations import certify, check_plays
 from dtinterp.equivalence.plays.joint import CheckPlaysConfig
 from dtinterp.equivalence.plays.policy_tree import PlaysConfig, asked_for, policy_tree
 from dtinterp.equivalence.plays.worst_members import windows_at
-from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceConfig
+from dtinterp.equivalence.report import EQUIVALENCE
 from dtinterp.equivalence.screen import SCREENING, ScreenConfig, Screening, screen_inputs
 from dtinterp.equivalence.swaps.chosen_frames import most_visited
 from dtinterp.equivalence.swaps.contexts import draw_contexts

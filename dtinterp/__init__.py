@@ -18,8 +18,8 @@ from dtinterp.foundation import __version__
 if TYPE_CHECKING:
     from dtinterp.dictionary.kinds.autoencoders.topk import TopK
     from dtinterp.dictionary.kinds.baselines.pca import Pca
+    from dtinterp.equivalence.config import EquivalenceConfig
     from dtinterp.equivalence.observations import certify
-    from dtinterp.equivalence.report import EquivalenceConfig
     from dtinterp.features.describe import describe
     from dtinterp.front_door import fit, intervene, load, open_subject, rollout, save, score
     from dtinterp.interventions.edits.features import SetFeature

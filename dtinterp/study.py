@@ -28,7 +28,8 @@ from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds.autoencoders.l1 import L1
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.dictionary.kinds.baselines.pca import Pca
-from dtinterp.equivalence.report import EquivalenceConfig, EquivalenceReport
+from dtinterp.equivalence.config import EquivalenceConfig
+from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.features.describe import DescribeConfig
 from dtinterp.features.labels.labelling import LabellingConfig
 from dtinterp.features.labels.table import LabelConfig, LabelStudy

@@ -86,9 +86,18 @@ class GraphWorlds:
     """
 
     def __init__(
-        self, graph: StateGraph, n_worlds: int, *, generator: torch.Generator, device: str | torch.device = "cpu"
+        self,
+        graph: StateGraph,
+        n_worlds: int,
+        *,
+        generator: torch.Generator,
+        first: Int64[Tensor, " world"] | None = None,
+        device: str | torch.device = "cpu",
     ) -> None:
-        """Draw the starts and begin the first episodes. Raises ValueError unless there is at least one world."""
+        """Draw the starts and begin the first episodes, those in the states `first` where it is given.
+
+        Raises ValueError unless there is at least one world.
+        """
         if n_worlds < 1:
             raise ValueError(f"The number of worlds is {n_worlds}; at least 1 is needed.")
         self.env_id = graph.env_id
@@ -103,6 +112,8 @@ class GraphWorlds:
         self._facts = torch.tensor(graph.facts, device=device)
         self._reward = reward_after(torch.arange(graph.max_steps + 1), graph.max_steps).to(device)
         self._start = _draw_starts(graph, n_worlds, generator).to(device)  # world episode
+        if first is not None:
+            self._start[:, 0] = first.to(device)
         self._world = torch.arange(n_worlds, device=device)
         self.reset()
 

@@ -104,7 +104,7 @@ def _write_findings(folder: Path, subject: dict[str, Path]) -> None:
     from dtinterp.dictionary.config import FitConfig
     from dtinterp.dictionary.kinds.autoencoders.topk import TopK
     from dtinterp.dictionary.kinds.baselines.pca import Pca
-    from dtinterp.equivalence.report import EquivalenceConfig
+    from dtinterp.equivalence.config import EquivalenceConfig
     from dtinterp.features.describe import DescribeConfig
     from dtinterp.features.labels.labelling import LabellingConfig
     from dtinterp.features.labels.table import LabelConfig as SearchConfig
@@ -147,7 +147,17 @@ def _write_findings(folder: Path, subject: dict[str, Path]) -> None:
         model=model,
         demonstrations=demonstrations,
     )
-    config = EquivalenceConfig(n_frames=12, n_contexts=2, n_draws=20, epsilon=0.01)
+    config = EquivalenceConfig(
+        n_frames=12,
+        n_contexts=2,
+        n_draws=20,
+        epsilon=0.01,
+        n_plays=32,
+        n_joint=32,
+        n_searched=4,
+        n_wandered=4,
+        n_merges=1,
+    )
     certify(config, folder / "equivalence" / "novice", model=model, demonstrations=demonstrations)
     _write_reasons(folder, model, demonstrations)
     trained = load_model(model)

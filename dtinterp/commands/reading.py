@@ -4,7 +4,7 @@ from pathlib import Path
 
 from dtinterp.dictionary.dictionary import DICTIONARY, Dictionary
 from dtinterp.dictionary.storage import load_dictionary
-from dtinterp.equivalence.exhaustive_contexts import refuse_plays
+from dtinterp.equivalence.populations.population import refuse_plays
 from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceReport
 from dtinterp.foundation.artefacts.artefact import Artefact, read_artefact
 from dtinterp.foundation.artefacts.codec import read

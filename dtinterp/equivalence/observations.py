@@ -13,13 +13,11 @@ from dtinterp.agents.network import RecurrentActorCritic
 from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.demonstrations.goal_directed import tours
-from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.equivalence.behaviour.quotient import representatives
 from dtinterp.equivalence.certify import certify_inputs
 from dtinterp.equivalence.classes.verification import CertifyInputs
 from dtinterp.equivalence.compared_partitions import Certified
-from dtinterp.equivalence.exhaustive_contexts import plays
+from dtinterp.equivalence.config import EquivalenceConfig
 from dtinterp.equivalence.explain.class_features import class_features, dimensions
 from dtinterp.equivalence.explain.distances import DEEPER, DISTANCES
 from dtinterp.equivalence.explain.distances.distance import compared_frames
@@ -29,14 +27,15 @@ from dtinterp.equivalence.explain.similarity import learn_similarity
 from dtinterp.equivalence.explain.smallest_set import PairConfig, pair_in_contexts, smallest_set
 from dtinterp.equivalence.model_comparison import ModelComparisonConfig
 from dtinterp.equivalence.over_training import History, HistoryConfig, HistoryInputs, follow
+from dtinterp.equivalence.partition import representatives
 from dtinterp.equivalence.plays.joint import CheckedClasses, CheckPlaysConfig, JointReplacement, replace_jointly
-from dtinterp.equivalence.report import EquivalenceConfig, EquivalenceReport
+from dtinterp.equivalence.populations.population import moved_to, populated
+from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.equivalence.screen import ScreenConfig, Screening, screen_inputs
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.jobs.job_cache import NO_CACHE, JobCache
 from dtinterp.foundation.ranges import require_at_least, require_each_at_least, require_sensible
 from dtinterp.foundation.seeding import generator, numpy_generator
-from dtinterp.model.network.frames import encoded
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.validation import validation_windows
 from dtinterp.subject.subject import Subject
@@ -49,21 +48,20 @@ def certify(
     *,
     cache: JobCache = NO_CACHE,
     agent: RecurrentActorCritic | None = None,
+    finer_than: EquivalenceReport | None = None,
 ) -> EquivalenceReport:
     """Certify which observations the model treats alike, an untrained model beside it as control.
 
-    An agent may play on the classes, too. Raises `UserError` where the config asks for all plays of a world whose
-    states cannot be enumerated.
+    An agent may play on the classes, too. Classes join nothing that `finer_than` keeps apart. Raises `UserError` where
+    the config asks for plays of a world whose states cannot be enumerated.
 
-    >>> few = dt.EquivalenceConfig(n_frames=8, n_contexts=2, n_rounds=0, n_verified=0, n_draws=2, n_quotient_draws=1)
+    >>> few = dt.EquivalenceConfig(n_frames=8, n_contexts=2, n_plays=32, n_joint=32, n_wandered=0, n_quotient_draws=1)
     >>> dt.certify(subject, few).partition.n_classes
-    3
+    7
     """
     inputs = replace(certify_inputs_of(subject, cache), agent=agent)
-    if config.is_enumerated:
-        graph = graph_for(subject, config.contexts)
-        inputs = moved_to(inputs, plays(graph, config, known=subject.table.frames))
-    return certify_inputs(inputs, config)
+    inputs, moves = populated(inputs, config, graph_for(subject, config.contexts))
+    return replace(certify_inputs(inputs, config, finer_than=finer_than), moves=moves)
 
 
 def screen(subject: Subject, config: ScreenConfig = ScreenConfig(), *, cache: JobCache = NO_CACHE) -> Screening:
@@ -225,12 +223,6 @@ def certify_inputs_of(subject: Subject, cache: JobCache = NO_CACHE) -> CertifyIn
     """Return a subject's model and held-out steps, an untrained model beside it as control."""
     held_out = subject.split.held_out
     return CertifyInputs(subject.model, subject.untrained, subject.trajectories, held_out, subject.items, cache)
-
-
-def moved_to(inputs: CertifyInputs, trajectories: Trajectories) -> CertifyInputs:
-    """Return the same models on all steps of other trajectories."""
-    steps, items = torch.arange(trajectories.n_steps), encoded(trajectories.frames, inputs.model.cfg.n_items)
-    return replace(inputs, trajectories=trajectories, steps=steps, items=items)
 
 
 def graph_for(subject: Subject, contexts: str) -> StateGraph:

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.equivalence.behaviour.quotient import Judge, judge_of, representatives
+from dtinterp.equivalence.behaviour.quotient import Judge, judge_of
 from dtinterp.equivalence.classes.stability import stability
-from dtinterp.equivalence.partition import Partition, check_epsilon, classes, classes_of_count
+from dtinterp.equivalence.partition import Partition, check_epsilon, classes, classes_of_count, representatives
 from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.swaps.chosen_frames import ChosenFrames, most_visited
 from dtinterp.equivalence.swaps.contexts import Contexts, draw_contexts

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int64, UInt8
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 from torch import Tensor
 
+from dtinterp.demonstrations.frame_table import ABSENT, FrameTable
 from dtinterp.equivalence.relation import Relation
 from dtinterp.foundation.errors import UserError
 
@@ -46,6 +47,22 @@ def partition_of(label: Int64[Tensor, " frame"], name: str) -> Partition:
     return Partition(_renumber(label), name)
 
 
+def common_refinement(
+    partition: Partition,
+    frames: UInt8[Tensor, "frame view view 3"],
+    other: Partition,
+    other_frames: UInt8[Tensor, "other view view 3"],
+) -> Partition:
+    """Return the coarsest partition of `frames` that joins nothing that either keeps apart.
+
+    The other one's frames are matched by what they show; those that it does not have stand apart from those it has.
+    """
+    row = FrameTable(other_frames).find(frames)
+    theirs = torch.where(row == ABSENT, ABSENT, other.label[row.clamp(min=0)])
+    both = torch.stack([partition.label, theirs], dim=1).unique(dim=0, return_inverse=True)[1]
+    return partition_of(both, partition.name)
+
+
 def classes(relation: Relation, epsilon: float) -> Partition:
     """Return classes in which no two frames are more than `epsilon` bits apart, by complete linkage on the maximum.
 
@@ -72,6 +89,21 @@ def classes_of_count(relation: Relation, n_classes: int) -> Partition:
         return Partition(torch.arange(relation.n_frames), name)
     label = fcluster(dendrogram(relation), n_classes, criterion="maxclust")
     return partition_of(torch.from_numpy(label).long(), name)
+
+
+def representatives(partition: Partition, relation: Relation) -> Int64[Tensor, " frame"]:
+    """Return the place of each frame's representative: the member of its class that is closest to the one farthest off.
+
+    Distance is the relation's maximum, ties go to the smaller mean and then to the earlier, that is more visited frame.
+    """
+    chosen = torch.empty_like(partition.label)
+    for label in range(partition.n_classes):
+        members = partition.members(label)
+        farthest = relation.maximum[members][:, members].max(1).values
+        mean = relation.mean[members][:, members].mean(1)
+        best = min(range(len(members)), key=lambda place: (float(farthest[place]), float(mean[place]), place))
+        chosen[members] = members[best]
+    return chosen
 
 
 def check_epsilon(epsilon: float) -> None:

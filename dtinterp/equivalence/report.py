@@ -1,96 +1,41 @@
-"""The report of a certification: its configuration, what was measured, and the parts that it consists of."""
+"""The report of a certification: what was measured, and the parts that it consists of."""
 
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Literal
 
-from jaxtyping import UInt8
+import torch
+from jaxtyping import Float32, UInt8
 from torch import Tensor
 
-from dtinterp.activations.sites import OBSERVATION_EMBEDDING
+from dtinterp.equivalence.behaviour.after_random import Wandering
 from dtinterp.equivalence.behaviour.quotient import QuotientBehaviour
 from dtinterp.equivalence.behaviour.quotient_rollouts import QuotientRollout
 from dtinterp.equivalence.classes.certificates import Certificate, Later, Total, total
+from dtinterp.equivalence.classes.joint_refinement import JointTrial
+from dtinterp.equivalence.classes.luck import Luck
 from dtinterp.equivalence.classes.refinement import has_ended
 from dtinterp.equivalence.classes.verification import Verification
-from dtinterp.equivalence.partition import Partition, check_epsilon
+from dtinterp.equivalence.config import EquivalenceConfig
+from dtinterp.equivalence.partition import Partition
+from dtinterp.equivalence.populations.moves import Moves
 from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.swaps.chosen_frames import ChosenFrames
 from dtinterp.equivalence.swaps.interchange import Swaps
 from dtinterp.equivalence.truth.agreement import WorldComparison, adjusted
 from dtinterp.foundation.artefacts.codec import ArtefactKind, Beside
 from dtinterp.foundation.artefacts.soundness import require_equally_many
-from dtinterp.foundation.ranges import require_at_least, require_sensible
-
-Source = Literal["held-out", "plays"]
 
 
 @dataclass(frozen=True)
-class EquivalenceConfig:
-    """How equivalence is certified; the work grows with n_frames² × n_contexts."""
+class Verdicts:
+    """Pairs of observations."""
 
-    n_frames: int = 96
-    """observations compared, each with each other: the most visited on the held-out side, or by plays"""
-    contexts: Source = "held-out"
-    """where observations stand: held-out for steps of held-out demonstrations; plays for all that can happen in the
-    first steps of the world, whoever plays, target_return asked: so few that classes are tried in every one"""
-    horizon: int = 3
-    """actions of a play before its last decision, at most; for plays"""
-    most_contexts: int = 60_000
-    """contexts of plays, at most, before any are found alike; a horizon that gives more is refused"""
-    n_contexts: int = 8
-    """contexts per observation that classes are made from: some end at it, some go on as long as a window can"""
-    epsilon: float = 0.05
-    """bits of Jensen-Shannon divergence that two observations of one class may be apart, in any context tried; at 0.05
-    no action's probability moves by more than 0.262"""
-    n_draws: int = 200
-    """random classes of equal sizes per comparison, and random halves of the observations for its interval"""
-    target_return: float = 0.892
-    """return asked of the model when it acts on its classes instead of its observations"""
-    n_quotient_draws: int = 10
-    """random classes of equal sizes that it acts on, per partition"""
-    site: str = OBSERVATION_EMBEDDING
-    """where an observation is swapped: its embedding, or the residual stream at its token"""
-    only_reachable: bool = False
-    """only contexts in which each of the observations compared could truly stand: after all that came before, the world
-    might have shown any of them; without it such swaps are reported apart"""
-    n_rounds: int = 12
-    """times that classes are tried in fresh contexts and split by counterexample, at most: a round that finds none is
-    the last; 0 leaves them as they were formed"""
-    n_fresh: int = 4
-    """contexts per observation in each of these rounds"""
-    n_verified: int = 8
-    """contexts per observation, used for nothing before, that bounds and controls rest on; 0 gives none. Of plays, all
-    contexts that are left are tried with class-mates, controls in so many"""
-    n_episodes: int = 0
-    """episodes that the model, and an agent where one is given, play on the classes at temperature 1, all from the same
-    starts with the same luck; 0 plays none"""
-    seed: int = 0
-    """seed of contexts, controls and episodes"""
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be compared."""
-        check_epsilon(self.epsilon)
-        require_at_least(self, 2, "n_frames")
-        require_at_least(self, 1, "n_contexts", "n_draws", "n_quotient_draws", "n_fresh")
-        require_at_least(self, 0, "n_rounds", "n_verified", "n_episodes", "horizon")
-        require_at_least(self, 1, "most_contexts")
-        require_sensible(self)
-
-    @property
-    def is_enumerated(self) -> bool:
-        """Whether contexts are those of all plays."""
-        return self.contexts == "plays"
-
-    @property
-    def kind(self) -> str:
-        """What steps, episodes and contexts are called."""
-        return "enumerated" if self.is_enumerated else "held-out"
-
-    @property
-    def population(self) -> str:
-        """All contexts that certificates speak of, in words."""
-        return f"contexts of plays of up to {self.horizon} steps" if self.is_enumerated else "held-out contexts"
+    n_equivalent: int
+    """in one class, which nothing that was tried could break"""
+    n_different: int
+    """told apart by some swap, by more than epsilon"""
+    n_undecided: int
+    """told apart by nothing, yet in different classes, since others come between"""
 
 
 @dataclass(frozen=True)
@@ -119,6 +64,17 @@ class EquivalenceReport:
     """what was tried beyond these swaps; None in what was written before it was tried"""
     acted: tuple[QuotientRollout, ...] = ()
     """what players that draw their actions return on the classes, intact first; empty where no episodes were played"""
+    joint: JointTrial | None = None
+    """how classes fare when all observations are replaced at once; None in what was written before that was tried"""
+    met: Float32[Tensor, "frame frame"] | None = None
+    """the largest divergence that any swap of two observations met, in bits: all that was tried, and what joint
+    replacement held against a pair; None in what was written before it was kept"""
+    luck: Luck | None = None
+    """how far classes depend on which contexts were drawn, on epsilon and on linkage"""
+    wandering: Wandering | None = None
+    """what the model returns on its classes after random actions; None where nothing was played"""
+    moves: Moves | None = None
+    """the model's own play, where its contexts are of that"""
 
     def __post_init__(self) -> None:
         """Refuse parts that are not about the same observations."""
@@ -131,6 +87,15 @@ class EquivalenceReport:
     def relation(self) -> Relation:
         """The model's divergences, both directions together."""
         return self.swaps.relation("interchangeable")
+
+    @property
+    def verdicts(self) -> Verdicts:
+        """How many pairs are equivalent, different, and neither."""
+        met = self.relation.maximum if self.met is None else self.met
+        label = self.partition.label
+        above = torch.ones_like(met, dtype=torch.bool).triu(1)
+        same, apart = (label[:, None] == label) & above, (met > self.config.epsilon) & above
+        return Verdicts(int(same.sum()), int((apart & ~same).sum()), int((above & ~same & ~apart).sum()))
 
     @cached_property
     def totals(self) -> tuple[Total, ...]:
@@ -208,7 +173,15 @@ EQUIVALENCE = ArtefactKind(
         "scrutiny.formed.label": "scrutiny/formed",
         "scrutiny.reachable": "scrutiny/reachable/",
     },
-    lacking={"config.certify": {"n_rounds": 0, "n_verified": 0}},  # before classes were tried in fresh contexts
+    lacking={
+        "config.certify": {
+            "n_rounds": 0,  # before classes were tried in fresh contexts
+            "n_verified": 0,
+            "contexts": "held-out",  # before the model's own play was one
+            "n_joint_rounds": 0,
+            "n_wandered": 0,
+        }
+    },
     beside=lambda report: Beside(
         metrics={
             "coverage": report.chosen.coverage,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float32
 from torch import Tensor
 
 from dtinterp.agents.items import FrameItems
@@ -68,9 +69,12 @@ class WindowPolicy:
         )
         return Decision(logits[:, -1][each.member], WindowMemory(windows))
 
+    def asked(self, observation: Observation, windows: Windows) -> Float32[Tensor, " world"]:
+        """Return the return-to-go of this step; `windows` end at the step before."""
+        return torch.where(observation.is_first, self.target_return, windows.rtg[:, -1] - observation.last_reward)
+
     def _push(self, observation: Observation, windows: Windows) -> Windows:
-        begins = observation.is_first
-        rtg = torch.where(begins, self.target_return, windows.rtg[:, -1] - observation.last_reward)
+        begins, rtg = observation.is_first, self.asked(observation, windows)
         time = torch.where(begins, 0, windows.time[:, -1] + 1)
         acted = windows.action.clone()
         acted[:, -1] = observation.last_action

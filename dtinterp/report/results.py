@@ -13,7 +13,7 @@ from dtinterp.demonstrations.quality import Quality, quality
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.evaluation.score import DictionaryScore, verdict_of
-from dtinterp.equivalence.exhaustive_contexts import tried_on
+from dtinterp.equivalence.populations.population import tried_on
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.features.labels.table import LabelStudy
 from dtinterp.features.table import FeatureTable
@@ -154,7 +154,8 @@ class StudyResults:
 
         Its frame table begins with that of the demonstrations.
         """
-        return tried_on(self.equivalence.value.config, self.demonstrations.value)
+        report = self.equivalence.value
+        return tried_on(report.config, report.moves, self.demonstrations.value)
 
     @property
     def n_parameters(self) -> int:

@@ -6,6 +6,8 @@ import pandas as pd
 
 from dtinterp.demonstrations.quality import Quality, SamplerQuality
 from dtinterp.dictionary.evaluation.score import DictionaryScore, verdict_of
+from dtinterp.equivalence.behaviour.after_random import Wandering
+from dtinterp.equivalence.classes.joint_refinement import JointTrial
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.foundation.statistics import Interval
 from dtinterp.report.results import ScoredDictionary
@@ -77,6 +79,39 @@ def certificate_table(report: EquivalenceReport) -> pd.DataFrame:
             **_bound(report, certificate.label),
         }
         for certificate, total in zip(report.certificates, report.totals, strict=True)
+    )
+
+
+def joint_table(trial: JointTrial) -> pd.DataFrame:
+    """Return one row per way of choosing members: how often a decision moved too far, and how often it stayed."""
+    return pd.DataFrame(
+        {
+            "shown": each.shown,
+            "histories": each.n_histories,
+            "replaced in": each.n_replaced,
+            "share beyond ε": each.beyond,
+            "share with the same action": each.kept,
+            "mean bits": each.mean,
+            "largest bits": each.maximum,
+        }
+        for each in trial.arms
+    )
+
+
+def wandering_table(wandering: Wandering) -> pd.DataFrame:
+    """Return one row per merge: what the plays return on it, and how many are the same."""
+    return pd.DataFrame(
+        {
+            "shown": each.shown,
+            "classes": each.n_classes,
+            "draws": each.n_draws,
+            "return": each.mean_return,
+            "least of any draw": each.least_return,
+            "change": each.change,
+            "share that ends alike": each.same_end,
+            "with the same actions": each.same_actions,
+        }
+        for each in wandering.played
     )
 
 

@@ -21,7 +21,7 @@ from dtinterp.commands.models.train_model import train_model
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.dictionary.variations import Variations
-from dtinterp.equivalence.report import EquivalenceConfig
+from dtinterp.equivalence.config import EquivalenceConfig
 from dtinterp.features.describe import DescribeConfig
 from dtinterp.foundation.artefacts.artefact import Artefact, label_at, read_artefact
 from dtinterp.interventions.replacements.scoring import Judging
@@ -67,7 +67,19 @@ COMMANDS: dict[str, Command] = {
         DescribeConfig(n_windows=32), root / "dictionaries" / "topk-512-k4", out, **_subject(root)
     ),
     "certify": lambda root, out: certify(
-        EquivalenceConfig(n_frames=6, n_contexts=2, n_draws=10, n_rounds=1), out, **_subject(root)
+        EquivalenceConfig(
+            n_frames=6,
+            n_contexts=2,
+            n_draws=10,
+            n_rounds=1,
+            n_plays=32,
+            n_joint=32,
+            n_searched=4,
+            n_wandered=4,
+            n_merges=1,
+        ),
+        out,
+        **_subject(root),
     ),
 }
 

@@ -7,10 +7,10 @@ from typing import TypeAlias
 
 import pandas as pd
 
+from dtinterp.equivalence.config import EquivalenceConfig
 from dtinterp.equivalence.machines.report import MachineConfig
 from dtinterp.equivalence.over_training import HistoryConfig
 from dtinterp.equivalence.plays.joint import CheckPlaysConfig
-from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.equivalence.screen import ScreenConfig
 from dtinterp.equivalence.tables import write_tables
 from dtinterp.foundation import __version__
@@ -49,10 +49,12 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class CertifyOptions(RunOptions):
-    """The same, and who plays beside the model."""
+    """The same, who plays beside the model, and which classes are refined."""
 
     agent: Path | None = None
     """folder of an agent that plays on the model's classes as the model does, in --n-episodes episodes; none without"""
+    finer_than: Path | None = None
+    """folder of the same model's classes in other contexts, none of which is joined again; none without"""
 
 
 @dataclass(frozen=True)

@@ -172,21 +172,6 @@ def judge_of(
     return judge
 
 
-def representatives(partition: Partition, relation: Relation) -> Int64[Tensor, " frame"]:
-    """Return the place of each frame's representative: the member of its class that is closest to the one farthest off.
-
-    Distance is the relation's maximum, ties go to the smaller mean and then to the earlier, that is more visited frame.
-    """
-    chosen = torch.empty_like(partition.label)
-    for label in range(partition.n_classes):
-        members = partition.members(label)
-        farthest = relation.maximum[members][:, members].max(1).values
-        mean = relation.mean[members][:, members].mean(1)
-        best = min(range(len(members)), key=lambda place: (float(farthest[place]), float(mean[place]), place))
-        chosen[members] = members[best]
-    return chosen
-
-
 def most_visited_members(partition: Partition) -> Int64[Tensor, " frame"]:
     """Return the place of each frame's representative: the first member of its class, where the first is most visited.
 

@@ -39,6 +39,8 @@ class Refinement:
     """the worst of all rounds"""
     tries: tuple[Tries, ...]
     """what was tried in each round"""
+    maximum: Float32[Tensor, "frame frame"]
+    """the largest divergence that any swap of each two frames met by then, of either direction, in bits"""
 
 
 Fresh = Callable[[Partition, int], Tries | None]
@@ -68,13 +70,13 @@ def refine(
         _raise(maximum, attempts)
         beyond = attempts.peak > epsilon
         worst += worst_of(tried, relation.frame_id, n=N_SHOWN, above=epsilon)
-        partition = _split(partition, maximum, relation, epsilon)
+        partition = split(partition, maximum, relation, epsilon)
         rounds.append(Round(len(tried.contexts), len(attempts), int(beyond.sum()), partition.n_classes))
         tries.append(tried)
         if not beyond.any():
             break
     shown = tuple(sorted(worst, key=lambda swap: -swap.divergence)[:N_SHOWN])
-    return Refinement(partition, tuple(rounds), shown, tuple(tries))
+    return Refinement(partition, tuple(rounds), shown, tuple(tries), maximum)
 
 
 def has_ended(rounds: Sequence[Round], n_rounds: int) -> bool:
@@ -123,9 +125,10 @@ def _raise(maximum: Float32[Tensor, "frame frame"], attempts: Attempts) -> None:
         maximum.view(-1).scatter_reduce_(0, flat, attempts.peak, reduce="amax")
 
 
-def _split(
+def split(
     partition: Partition, maximum: Float32[Tensor, "frame frame"], relation: Relation, epsilon: float
 ) -> Partition:
+    """Return the classes split, each by complete linkage of its members at `maximum`, so that none exceeds epsilon."""
     label = torch.empty_like(partition.label)
     n_labels = 0
     for old in range(partition.n_classes):

@@ -14,7 +14,7 @@ from dtinterp.dataset.windows import concatenate
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.classes.certificates import Later, Stage, WorstSwap
 from dtinterp.equivalence.classes.failure_bounds import MATES, Arm, Bound, arms, bounds
-from dtinterp.equivalence.classes.refinement import Round, later, refine, shared_places
+from dtinterp.equivalence.classes.refinement import Refinement, Round, later, refine, shared_places
 from dtinterp.equivalence.partition import Partition
 from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.swaps.contexts import Contexts
@@ -52,6 +52,8 @@ class CertifyInputs:
     """where the swaps are kept, and who makes them"""
     agent: RecurrentActorCritic | None = None
     """who plays on the classes beside the model"""
+    n_known: int | None = None
+    """only the first so many frames of the table may be compared; None for all of them"""
 
 
 @dataclass(frozen=True)
@@ -126,42 +128,79 @@ class Verification:
 
 
 @dataclass(frozen=True)
-class RefinedClasses:
-    """Classes after refinement, with what was tried, bounds and controls."""
+class VerifiedClasses:
+    """How classes fared, with all that was tried inside them after they were formed."""
 
-    partition: Partition
-    rounds: tuple[Round, ...]
-    counterexamples: tuple[WorstSwap, ...]
     bounds: tuple[Bound, ...]
     arms: tuple[Arm, ...]
     later: tuple[Later, ...]
 
 
-def refine_and_verify(
-    inputs: CertifyInputs, formed: Partition, relation: Relation, *, tried: Contexts, config: VerifyConfig
-) -> RefinedClasses:
-    """Refine classes by counterexample and bound how often they fail, each in contexts that were never used before.
+@dataclass(frozen=True)
+class Verifier:
+    """What tries classes in contexts that were never used before, and never twice in the same one."""
 
-    `tried` are the contexts that the classes were made from.
-    """
-    verifier = _Verifier(inputs, relation, _pools(inputs, formed, relation, tried, config), config)
+    inputs: CertifyInputs
+    relation: Relation
+    pools: Mapping[int, Pool]
+    config: VerifyConfig
 
-    def fresh(partition: Partition, number: int) -> Tries | None:
-        some = slice(number * config.n_fresh, (number + 1) * config.n_fresh)
-        return verifier.of_mates(partition, some, f"round-{number}")
+    @classmethod
+    def of(
+        cls, inputs: CertifyInputs, formed: Partition, relation: Relation, *, tried: Contexts, config: VerifyConfig
+    ) -> "Verifier":
+        """Gather the contexts that are left; `tried` are those that the classes were made from."""
+        return cls(inputs, relation, _pools(inputs, formed, relation, tried, config), config)
 
-    refined = refine(formed, relation, epsilon=config.epsilon, n_rounds=config.n_rounds, fresh=fresh)
-    verified, tries = verifier.verified(refined.partition, len(refined.rounds) * config.n_fresh)
-    stages: dict[Stage, Sequence[Tries]] = {"refinement": refined.tries, "verification": tries}
-    joined: dict[Stage, Tries] = {stage: reduce(add, tries) for stage, tries in stages.items() if tries}
-    return RefinedClasses(
-        partition=refined.partition,
-        rounds=refined.rounds,
-        counterexamples=refined.counterexamples,
-        bounds=verified.bounds,
-        arms=verified.arms,
-        later=later(refined.partition, joined, relation.frame_id),
-    )
+    def refined(self, formed: Partition) -> Refinement:
+        """Split classes by counterexample."""
+        config = self.config
+
+        def fresh(partition: Partition, number: int) -> Tries | None:
+            some = slice(number * config.n_fresh, (number + 1) * config.n_fresh)
+            return self._of_mates(partition, some, f"round-{number}")
+
+        return refine(formed, self.relation, epsilon=config.epsilon, n_rounds=config.n_rounds, fresh=fresh)
+
+    def verified(self, partition: Partition, refinement: Refinement) -> VerifiedClasses:
+        """Bound how often classes fail in contexts that the refinement did not use, controls beside them."""
+        found, tries = self._tried(partition, len(refinement.rounds) * self.config.n_fresh)
+        stages: dict[Stage, Sequence[Tries]] = {"refinement": refinement.tries, "verification": tries}
+        joined: dict[Stage, Tries] = {stage: reduce(add, tries) for stage, tries in stages.items() if tries}
+        return VerifiedClasses(found.bounds, found.arms, later(partition, joined, self.relation.frame_id))
+
+    def _of_mates(self, partition: Partition, some: slice, name: str) -> Tries | None:
+        """Swap class-mates in some of the contexts of each pool; None where no pool has any of them."""
+        contexts, places = _gathered(self.pools, shared_places(partition), some)
+        if contexts is None:
+            return None
+        model, items = self.inputs.model, self.inputs.items
+        drafts = [mates(partition, embedded(model, items[self.relation.frame_id]))]
+        swapper = Swapper(model, items, self.config.layer, self.inputs.cache.about(name))
+        return Tries(contexts, attempt(swapper, contexts, places=places, drafts=drafts)[0])
+
+    def _tried(self, partition: Partition, n_used: int) -> tuple[Verified, tuple[Tries, ...]]:
+        """Bound how often classes fail in contexts after the first `n_used` of each pool, controls beside them.
+
+        The tries are those of class-mates.
+        """
+        config, n_tried = self.config, n_used + self.config.n_verified
+        contexts, places = _gathered(self.pools, shared_places(partition), slice(n_used, n_tried))
+        tries, controls = [], ()
+        if contexts is not None:
+            of_mates, controls = _beside_controls(
+                self.inputs, partition, contexts, places=places, frame_id=self.relation.frame_id, config=config
+            )
+            tries.append(Tries(contexts, of_mates))
+        rest = self._of_mates(partition, slice(n_tried, None), "verified-rest") if config.is_exhaustive else None
+        if rest is not None:
+            tries.append(rest)
+        whole = _whole(self.pools, partition, None if config.is_exhaustive else n_tried)
+        if not tries and not whole:
+            return Verified((), ()), ()
+        attempts = reduce(add, tries).attempts if tries else NOTHING
+        found = bounds(attempts, partition, epsilon=config.epsilon, exact=whole)
+        return Verified(found, controls), tuple(tries)
 
 
 def verify(
@@ -182,49 +221,6 @@ def verify(
         inputs, partition, contexts, places=place[contexts.frame_id], frame_id=frame_id, config=config
     )
     return Verified(bounds(of_mates, partition, epsilon=config.epsilon, exact={}), found)
-
-
-@dataclass(frozen=True)
-class _Verifier:
-    """What classes are tried with."""
-
-    inputs: CertifyInputs
-    relation: Relation
-    pools: Mapping[int, Pool]
-    config: VerifyConfig
-
-    def of_mates(self, partition: Partition, some: slice, name: str) -> Tries | None:
-        """Swap class-mates in some of the contexts of each pool; None where no pool has any of them."""
-        contexts, places = _gathered(self.pools, shared_places(partition), some)
-        if contexts is None:
-            return None
-        model, items = self.inputs.model, self.inputs.items
-        drafts = [mates(partition, embedded(model, items[self.relation.frame_id]))]
-        swapper = Swapper(model, items, self.config.layer, self.inputs.cache.about(name))
-        return Tries(contexts, attempt(swapper, contexts, places=places, drafts=drafts)[0])
-
-    def verified(self, partition: Partition, n_used: int) -> tuple[Verified, tuple[Tries, ...]]:
-        """Bound how often classes fail in contexts after the first `n_used` of each pool, controls beside them.
-
-        The tries are those of class-mates.
-        """
-        config, n_tried = self.config, n_used + self.config.n_verified
-        contexts, places = _gathered(self.pools, shared_places(partition), slice(n_used, n_tried))
-        tries, controls = [], ()
-        if contexts is not None:
-            of_mates, controls = _beside_controls(
-                self.inputs, partition, contexts, places=places, frame_id=self.relation.frame_id, config=config
-            )
-            tries.append(Tries(contexts, of_mates))
-        rest = self.of_mates(partition, slice(n_tried, None), "verified-rest") if config.is_exhaustive else None
-        if rest is not None:
-            tries.append(rest)
-        whole = _whole(self.pools, partition, None if config.is_exhaustive else n_tried)
-        if not tries and not whole:
-            return Verified((), ()), ()
-        attempts = reduce(add, tries).attempts if tries else NOTHING
-        found = bounds(attempts, partition, epsilon=config.epsilon, exact=whole)
-        return Verified(found, controls), tuple(tries)
 
 
 def _beside_controls(

@@ -13,8 +13,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from dtinterp.demonstrations.samplers import Greedy
-from dtinterp.equivalence.behaviour.quotient import representatives
-from dtinterp.equivalence.partition import Partition, partition_of
+from dtinterp.equivalence.partition import Partition, partition_of, representatives
 from dtinterp.equivalence.plays.policy_tree import PlaysConfig, PolicyTree, asked_for, logits_at, policy_tree
 from dtinterp.equivalence.plays.shifts import Shift, replaced_in_windows, shift_of
 from dtinterp.equivalence.plays.worst_members import windows_at, worst_members

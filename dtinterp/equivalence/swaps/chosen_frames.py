@@ -38,14 +38,18 @@ class ChosenFrames:
         return int(self.n_visits.sum()) / self.n_steps
 
 
-def most_visited(trajectories: Trajectories, steps: Int64[Tensor, " side"], n_frames: int) -> ChosenFrames:
+def most_visited(
+    trajectories: Trajectories, steps: Int64[Tensor, " side"], n_frames: int, *, n_known: int | None = None
+) -> ChosenFrames:
     """Return the `n_frames` frames that `steps` show most often; all of them where there are no more.
 
-    Of equally visited frames the first in the table is taken. Raises `UserError` where there are no steps.
+    Only the first `n_known` of the table are chosen, where that is given. Of equally visited frames the first in the
+    table is taken. Raises `UserError` where there are no steps.
     """
     if len(steps) == 0:
         raise UserError("the held-out side has no steps, so no observation can be chosen: hold out a larger share.")
     visits = torch.bincount(trajectories.frame_id[steps].long(), minlength=len(trajectories.frames))
     n_distinct = int((visits > 0).sum())
-    chosen = visits.argsort(descending=True, stable=True)[: min(n_frames, n_distinct)]
+    known = visits[:n_known]
+    chosen = known.argsort(descending=True, stable=True)[: min(n_frames, int((known > 0).sum()))]
     return ChosenFrames(chosen, visits[chosen], n_steps=len(steps), n_distinct=n_distinct)

@@ -55,8 +55,10 @@ def paired_returns(arms: Mapping[str, Episodes], intact: Episodes, rng: np.rando
 class SubstitutedPolicy(Generic[MemoryT]):
     """A policy that is shown one frame for another, at every step."""
 
-    def __init__(self, policy: Policy[MemoryT], substitute: Int64[Tensor, " frame"]) -> None:
-        """Show frame i of the worlds as frame `substitute[i]`."""
+    def __init__(
+        self, policy: Policy[MemoryT], substitute: Int64[Tensor, " frame"] | Int64[Tensor, "world frame"]
+    ) -> None:
+        """Show frame i of the worlds as frame `substitute[i]`, or in world w as `substitute[w, i]`."""
         self._policy, self._substitute = policy, substitute
 
     def start(self, n_worlds: int) -> MemoryT:
@@ -65,7 +67,9 @@ class SubstitutedPolicy(Generic[MemoryT]):
 
     def act(self, observation: Observation, memory: MemoryT) -> Decision[MemoryT]:
         """Let the policy act on what it is shown."""
-        return self._policy.act(replace(observation, frame_id=self._substitute[observation.frame_id]), memory)
+        table = self._substitute.expand(len(observation.frame_id), -1)
+        shown = table.gather(1, observation.frame_id[:, None])[:, 0]
+        return self._policy.act(replace(observation, frame_id=shown), memory)
 
 
 class PatchedPolicy:

@@ -15,7 +15,14 @@ from dtinterp.report.filmstrip import slot_name, window_slots
 from dtinterp.report.rendering import caveats
 from dtinterp.report.results import StudyResults
 from dtinterp.report.sections import Section
-from dtinterp.report.tables import agreement_table, arm_table, certificate_table, quotient_table
+from dtinterp.report.tables import (
+    agreement_table,
+    arm_table,
+    certificate_table,
+    joint_table,
+    quotient_table,
+    wandering_table,
+)
 
 N_MEMBERS = 24
 """Pictures of a class that are shown at once; the others fold out."""
@@ -38,6 +45,10 @@ def _gather(results: StudyResults) -> Mapping[str, object]:
         "agreements": agreement_table(report),
         "quotient": quotient_figure(report.behaviour),
         "quotients": quotient_table(report),
+        "wanderings": None if report.wandering is None else wandering_table(report.wandering),
+        "jointly": None if report.joint is None else joint_table(report.joint),
+        "verdicts": None if report.met is None else report.verdicts,
+        "n_classes": None if report.luck is None else report.luck.count(report.config.epsilon),
         "cards": [_card(results, label) for label in order if partition.sizes[label] > 1],
         "n_members": N_MEMBERS,
         "alone": report.chosen.frame_id[partition.sizes[partition.label] == 1].tolist(),

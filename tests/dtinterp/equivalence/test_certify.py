@@ -15,13 +15,14 @@ from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence import certify as certify_module
-from dtinterp.equivalence.behaviour.quotient import Judge, judge_of, representatives
+from dtinterp.equivalence.behaviour.quotient import Judge, judge_of
 from dtinterp.equivalence.certify import certify_inputs, play_on_classes
-from dtinterp.equivalence.classes.refinement import Round
-from dtinterp.equivalence.classes.verification import CertifyInputs, refine_and_verify
-from dtinterp.equivalence.exhaustive_contexts import plays
-from dtinterp.equivalence.partition import classes, classes_of_count, partition_of
-from dtinterp.equivalence.report import EquivalenceConfig, EquivalenceReport
+from dtinterp.equivalence.classes.refinement import Refinement, Round
+from dtinterp.equivalence.classes.verification import CertifyInputs, Verifier
+from dtinterp.equivalence.config import EquivalenceConfig
+from dtinterp.equivalence.partition import Partition, classes, classes_of_count, partition_of, representatives
+from dtinterp.equivalence.populations.all_plays import plays
+from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.equivalence.swaps.contexts import Contexts
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
@@ -33,7 +34,16 @@ from environments.graph.evaluation import Expectation
 from environments.graph.state_graph import StateGraph
 from environments.vocabulary import one_hot
 
-CONFIG = EquivalenceConfig(n_frames=16, n_contexts=3, epsilon=0.2, n_draws=20, n_quotient_draws=1)
+CONFIG = EquivalenceConfig(
+    n_frames=16,
+    contexts="held-out",
+    n_contexts=3,
+    epsilon=0.2,
+    n_draws=20,
+    n_quotient_draws=1,
+    n_joint_rounds=0,
+    n_wandered=0,
+)
 
 
 @pytest.fixture(scope="module")
@@ -150,13 +160,15 @@ def test_what_is_reported_is_of_the_refined_classes_and_at_the_return_that_is_as
     """Planted: a refinement that leaves each observation alone, and a judge that says what return it was asked for."""
     alone = partition_of(torch.arange(4), "alone")
 
-    def refined(*bench: object, **settings: object) -> object:
-        return replace(refine_and_verify(*bench, **settings), partition=alone)  # type: ignore[arg-type]
+    refine = Verifier.refined
+
+    def refined(verifier: Verifier, formed: Partition) -> Refinement:
+        return replace(refine(verifier, formed), partition=alone)
 
     def asked(*about: object, target_return: float) -> Judge:  # noqa: ARG001 - the real judge's arguments
         return lambda chosen: Expectation(target_return, 0.0, 0.0, float(len(chosen.unique())))
 
-    monkeypatch.setattr(certify_module, "refine_and_verify", refined)
+    monkeypatch.setattr(Verifier, "refined", refined)
     monkeypatch.setattr(certify_module, "judge_of", asked)
     config = replace(CONFIG, n_frames=4, n_contexts=1, epsilon=1.0, n_rounds=0, n_verified=0, target_return=0.7)
     report = certify_inputs(CertifyInputs(model, model, trajectories, halves.held_out, items), config)

@@ -16,10 +16,10 @@ from dtinterp.equivalence.compared_partitions import (
     model_partitions,
     world_relations,
 )
+from dtinterp.equivalence.config import EquivalenceConfig
 from dtinterp.equivalence.explain.distances.distance import compared_frames, relative_distance
 from dtinterp.equivalence.explain.distances.image import near_in_the_image
 from dtinterp.equivalence.partition import classes_of_count, partition_of
-from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.equivalence.swaps.trials import embedded
 from dtinterp.equivalence.truth.agreement import compare
 from dtinterp.equivalence.truth.world_partitions import world_partitions
@@ -28,7 +28,17 @@ from dtinterp.model.network.transformer import DecisionTransformer
 from environments.graph.beliefs import same_window_beliefs
 
 CONFIG = EquivalenceConfig(
-    n_frames=14, n_contexts=2, epsilon=0.2, n_draws=10, n_quotient_draws=1, n_rounds=1, n_fresh=1, n_verified=1
+    n_frames=14,
+    n_contexts=2,
+    epsilon=0.2,
+    n_draws=10,
+    n_quotient_draws=1,
+    n_rounds=1,
+    n_fresh=1,
+    n_verified=1,
+    contexts="held-out",
+    n_joint_rounds=0,
+    n_wandered=0,
 )
 TAU = 0.3
 

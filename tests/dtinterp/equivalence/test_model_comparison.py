@@ -10,11 +10,11 @@ from dtinterp.dataset.windows import window
 from dtinterp.equivalence.certify import certify_inputs
 from dtinterp.equivalence.classes.verification import CertifyInputs
 from dtinterp.equivalence.compared_partitions import Certified
+from dtinterp.equivalence.config import EquivalenceConfig
 from dtinterp.equivalence.explain.distances.distance import compared_frames
 from dtinterp.equivalence.explain.distances.image import near_in_the_image
 from dtinterp.equivalence.model_comparison import ModelComparisonConfig, compare_models
 from dtinterp.equivalence.partition import classes, classes_of_count, partition_of
-from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.equivalence.swaps.chosen_frames import most_visited
 from dtinterp.equivalence.swaps.contexts import draw_contexts
 from dtinterp.equivalence.swaps.interchange import swap_frames
@@ -27,7 +27,17 @@ from dtinterp.model.config import ModelConfig
 from dtinterp.model.network.transformer import DecisionTransformer
 
 CONFIG = EquivalenceConfig(
-    n_frames=14, n_contexts=2, epsilon=0.2, n_draws=10, n_quotient_draws=1, n_rounds=1, n_fresh=1, n_verified=1
+    n_frames=14,
+    n_contexts=2,
+    epsilon=0.2,
+    n_draws=10,
+    n_quotient_draws=1,
+    n_rounds=1,
+    n_fresh=1,
+    n_verified=1,
+    contexts="held-out",
+    n_joint_rounds=0,
+    n_wandered=0,
 )
 
 

@@ -7,6 +7,7 @@ import pytest
 from jinja2 import UndefinedError
 from markupsafe import Markup
 
+from dtinterp.equivalence.behaviour.after_random import Wandering
 from dtinterp.equivalence.truth.disagreements import Contrasts, StakeSummary
 from dtinterp.foundation.statistics import Interval, wilson
 from dtinterp.interventions.instruction_flip.report import InterventionReport
@@ -127,10 +128,19 @@ def test_confusions_say_their_histories_and_what_was_taken_off_and_those_of_befo
 
 
 def test_a_certificate_on_demonstrations_says_that_the_model_as_it_acts_is_another_policy(report):
-    policy, weak = caveats(report)
-    assert "asked for the returns that the held-out demonstrations earned" in policy
-    assert f"Asked for {report.config.target_return:g} it is another policy" in policy
+    demonstrated = replace(report.config, contexts="held-out")
+    policy, weak = caveats(replace(report, config=demonstrated, wandering=None))
+    assert "asked for what each demonstration returns, in held-out contexts" in policy
+    assert f"asked for {report.config.target_return:g}, it is another policy" in policy
     assert "weak evidence" in weak
+
+
+def test_a_certificate_on_its_own_play_names_the_policy_and_how_little_the_starts_show(report):
+    config = replace(report.config, contexts="own-play", most_random=5, target_return=0.7)
+    wandering = Wandering(64, 5, 80, 16, Interval(0.5, 0.4, 0.6, 64), ())
+    policy, weak = caveats(replace(report, config=config, wandering=wandering))
+    assert "the model asked for 0.7, acting greedily, in contexts of its own play after 0 to 5 random" in policy
+    assert "meets 16 of these observations there" in weak
 
 
 def test_a_certificate_on_plays_is_of_the_return_that_was_asked(report):

@@ -13,7 +13,8 @@ from dtinterp.agents.storage import load_agent
 from dtinterp.commands.equivalence import run_options
 from dtinterp.commands.equivalence.certify import certify
 from dtinterp.commands.equivalence.run_options import ALONE, CertifyOptions
-from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceConfig
+from dtinterp.equivalence.config import EquivalenceConfig
+from dtinterp.equivalence.report import EQUIVALENCE
 from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.errors import UserError
@@ -23,7 +24,8 @@ from dtinterp.subject.subject import open_subject
 ROOT = Path(__file__).parents[4]
 PATIENCE = 300
 """Seconds after which a process that should have ended is said to hang."""
-SETTINGS = {"n_frames": 12, "n_contexts": 4, "n_draws": 5, "n_quotient_draws": 1, "n_rounds": 1, "n_fresh": 1}
+FEW = {"n_plays": 32, "n_joint": 32, "n_searched": 4, "n_wandered": 4, "n_merges": 1}
+SETTINGS = {"n_frames": 12, "n_contexts": 4, "n_draws": 5, "n_quotient_draws": 1, "n_rounds": 1, "n_fresh": 1, **FEW}
 PROGRAM = """
 import sys
 from dtinterp.cli import main
@@ -67,7 +69,13 @@ def whole(folders, tmp_path_factory):
 
 
 def test_classes_rest_on_the_model_and_its_demonstrations(folders, tmp_path):
-    config = EquivalenceConfig(n_frames=6, n_contexts=2, n_draws=10, n_quotient_draws=1)
+    config = EquivalenceConfig(
+        n_frames=6,
+        n_contexts=2,
+        n_draws=10,
+        n_quotient_draws=1,
+        **FEW,
+    )
     artefact = certify(config, tmp_path / "classes", model=folders.model, demonstrations=folders.demonstrations)
     assert load_model(folders.model).artefact.manifest.digest in artefact.manifest.parents.values()
     report = load(tmp_path / "classes", EQUIVALENCE, parent=load_model(folders.model).artefact)
@@ -104,7 +112,14 @@ def test_two_workers_of_ray_come_to_the_same_bits(folders, whole, tmp_path):
 
 
 def test_an_agent_plays_on_the_classes_and_tables_are_written_where_asked(folders, tmp_path):
-    config = EquivalenceConfig(n_frames=6, n_contexts=2, n_draws=10, n_quotient_draws=1, n_episodes=4)
+    config = EquivalenceConfig(
+        n_frames=6,
+        n_contexts=2,
+        n_draws=10,
+        n_quotient_draws=1,
+        n_episodes=4,
+        **FEW,
+    )
     company = CertifyOptions(tables=tmp_path / "tables", agent=folders.agent)
     folder = {"model": folders.model, "demonstrations": folders.demonstrations}
     written = certify(config, tmp_path / "classes", **folder, run=company)
@@ -122,7 +137,13 @@ def test_an_agent_that_is_to_play_no_episodes_is_refused(folders, tmp_path):
 
 def test_a_refused_call_leaves_nothing_that_stands_in_the_way_of_the_next(folders, tmp_path):
     where = {"model": folders.model, "demonstrations": folders.demonstrations}
-    config = EquivalenceConfig(n_frames=6, n_contexts=2, n_draws=10, n_quotient_draws=1)
+    config = EquivalenceConfig(
+        n_frames=6,
+        n_contexts=2,
+        n_draws=10,
+        n_quotient_draws=1,
+        **FEW,
+    )
     with pytest.raises(UserError, match="hook_q"):
         certify(replace(config, site="blocks.0.attn.hook_q"), tmp_path / "classes", **where)
     assert list(tmp_path.iterdir()) == []

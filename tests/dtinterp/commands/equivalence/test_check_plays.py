@@ -7,8 +7,8 @@ import pytest
 from dtinterp.commands.equivalence.certify import certify
 from dtinterp.commands.equivalence.check_plays import check_plays
 from dtinterp.commands.equivalence.run_options import RunOptions
+from dtinterp.equivalence.config import EquivalenceConfig
 from dtinterp.equivalence.plays.joint import JOINT, CheckPlaysConfig
-from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.foundation.artefacts.codec import load, read
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.network import history_logits
@@ -23,7 +23,17 @@ def read_from(folders, tmp_path_factory):
         tmp_path_factory.mktemp("classes") / "few",
         {"model": folders.model, "demonstrations": folders.demonstrations},
     )
-    few = EquivalenceConfig(n_frames=8, n_contexts=1, n_draws=2, n_quotient_draws=1, n_rounds=0, n_verified=0)
+    few = EquivalenceConfig(
+        n_frames=8,
+        n_contexts=1,
+        n_draws=2,
+        n_quotient_draws=1,
+        n_rounds=0,
+        n_verified=0,
+        n_joint_rounds=0,
+        n_wandered=0,
+        n_plays=32,
+    )
     certify(few, classes, **subject)
     return {"equivalence": classes, **subject}
 

@@ -6,14 +6,27 @@ import pytest
 from dtinterp.commands.equivalence.certify import certify
 from dtinterp.commands.equivalence.compare import Compared, compare
 from dtinterp.commands.equivalence.run_options import CertifyOptions
+from dtinterp.equivalence.config import EquivalenceConfig
 from dtinterp.equivalence.model_comparison import MODEL_COMPARISON, ModelComparisonConfig
-from dtinterp.equivalence.report import EquivalenceConfig
 from dtinterp.equivalence.tables import against_table
 from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.storage import load_model
 
-QUICK = EquivalenceConfig(n_frames=6, n_contexts=2, n_draws=10, n_quotient_draws=1, n_rounds=1, n_fresh=1, n_verified=1)
+QUICK = EquivalenceConfig(
+    n_frames=6,
+    n_contexts=2,
+    n_draws=10,
+    n_quotient_draws=1,
+    n_rounds=1,
+    n_fresh=1,
+    n_verified=1,
+    n_plays=32,
+    n_joint=32,
+    n_searched=4,
+    n_wandered=4,
+    n_merges=1,
+)
 
 
 def test_a_comparison_rests_on_all_that_was_compared(folders, tmp_path):

@@ -5,6 +5,7 @@ from pydantic import TypeAdapter
 
 from dtinterp.commands.equivalence.certify import certify
 from dtinterp.commands.equivalence.explain_classes import Places, explain_classes
+from dtinterp.equivalence.config import EquivalenceConfig
 from dtinterp.equivalence.explain.class_features import ClassFeatures, Dimensions
 from dtinterp.equivalence.explain.distances import DISTANCES
 from dtinterp.equivalence.explain.distances.distance import relation_of, relative_distance
@@ -12,12 +13,23 @@ from dtinterp.equivalence.explain.explanations import EXPLANATION
 from dtinterp.equivalence.explain.prediction import Predictions
 from dtinterp.equivalence.explain.similarity import LINEAR, TREES, LearnedSimilarity
 from dtinterp.equivalence.observations import ExplainClassesConfig
-from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceConfig
+from dtinterp.equivalence.report import EQUIVALENCE
 from dtinterp.foundation.artefacts.codec import load, save
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.storage import load_model
 
-SMALL = EquivalenceConfig(n_frames=16, n_contexts=2, n_draws=5, n_quotient_draws=2, n_rounds=0)
+SMALL = EquivalenceConfig(
+    n_frames=16,
+    n_contexts=2,
+    n_draws=5,
+    n_quotient_draws=2,
+    n_rounds=0,
+    n_plays=32,
+    n_joint=32,
+    n_searched=4,
+    n_wandered=4,
+    n_merges=1,
+)
 
 
 @pytest.fixture(scope="module")

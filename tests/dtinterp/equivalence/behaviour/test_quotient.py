@@ -16,9 +16,8 @@ from dtinterp.equivalence.behaviour.quotient import (
     halvings,
     judge_of,
     most_visited_members,
-    representatives,
 )
-from dtinterp.equivalence.partition import Partition, classes_of_count, partition_of
+from dtinterp.equivalence.partition import Partition, classes_of_count, partition_of, representatives
 from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.report import EQUIVALENCE
 from dtinterp.foundation.artefacts.codec import load

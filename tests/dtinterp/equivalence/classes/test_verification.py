@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dtinterp.equivalence.classes.verification import CertifyInputs, VerifyConfig, refine_and_verify, verify
+from dtinterp.equivalence.classes.verification import CertifyInputs, Verifier, VerifyConfig, verify
 from dtinterp.equivalence.partition import classes, partition_of
 from dtinterp.equivalence.swaps.interchange import summed
 from dtinterp.equivalence.swaps.trials import try_swaps
@@ -29,21 +29,23 @@ def _tested(bench, trials, epsilon, **changed):
     relation = summed(trials).relation("toy")
     config = replace(VerifyConfig(epsilon, 0, n_rounds=2, n_fresh=2, n_verified=3), **changed)
     formed = classes(relation, epsilon)
-    return formed, refine_and_verify(bench, formed, relation, tried=trials.contexts, config=config)
+    verifier = Verifier.of(bench, formed, relation, tried=trials.contexts, config=config)
+    refined = verifier.refined(formed)
+    return formed, refined, verifier.verified(refined.partition, refined)
 
 
 def test_classes_are_refined_and_each_shared_one_has_a_bound(bench, trials):
-    formed, tested = _tested(bench, trials, 0.2)
+    formed, refined, tested = _tested(bench, trials, 0.2)
     assert formed.n_classes < len(trials.frame_id)
-    assert tested.partition.n_classes >= formed.n_classes
-    shared = (tested.partition.sizes > 1).nonzero().squeeze(1).tolist()
+    assert refined.partition.n_classes >= formed.n_classes
+    shared = (refined.partition.sizes > 1).nonzero().squeeze(1).tolist()
     assert [bound.label for bound in tested.bounds] == shared
-    sizes = tested.partition.sizes
+    sizes = refined.partition.sizes
     assert all(bound.n_contexts == 3 * sizes[bound.label] for bound in tested.bounds)
 
 
 def test_both_models_are_tried_with_the_same_stand_ins(bench, trials):
-    _, tested = _tested(bench, trials, 0.2)
+    *_, tested = _tested(bench, trials, 0.2)
     names = ["class-mates", "norm-matched", "other classes"]
     assert [(arm.model, arm.stand_in) for arm in tested.arms] == [
         (model, name) for model in ("trained", "untrained") for name in names
@@ -52,17 +54,17 @@ def test_both_models_are_tried_with_the_same_stand_ins(bench, trials):
 
 
 def test_untried_there_is_nothing_but_the_formed_classes(bench, trials):
-    formed, tested = _tested(bench, trials, 0.2, n_rounds=0, n_verified=0)
-    assert torch.equal(tested.partition.label, formed.label)
-    assert (tested.rounds, tested.bounds, tested.arms, tested.counterexamples) == ((), (), (), ())
+    formed, refined, tested = _tested(bench, trials, 0.2, n_rounds=0, n_verified=0)
+    assert torch.equal(refined.partition.label, formed.label)
+    assert (refined.rounds, tested.bounds, tested.arms, refined.counterexamples) == ((), (), (), ())
 
 
 def test_a_class_is_exact_where_every_context_was_tried(bench, trials):
-    _, some = _tested(bench, trials, 0.2, n_rounds=0)
+    *_, some = _tested(bench, trials, 0.2, n_rounds=0)
     assert not any(bound.is_exact for bound in some.bounds)
     few = bench.steps[:: len(bench.steps) // 40]
     scarce = CertifyInputs(bench.model, bench.untrained, bench.trajectories, few, bench.items)
-    _, every = _tested(scarce, trials, 0.2, n_rounds=0, n_verified=200)
+    *_, every = _tested(scarce, trials, 0.2, n_rounds=0, n_verified=200)
     assert every.bounds
     assert all(bound.is_exact for bound in every.bounds)
 

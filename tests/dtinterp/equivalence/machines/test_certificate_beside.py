@@ -4,12 +4,13 @@ import pytest
 import torch
 
 from dtinterp.demonstrations.frame_table import FrameTable
+from dtinterp.equivalence.config import EquivalenceConfig
 from dtinterp.equivalence.machines.certificate_beside import certificate_beside
 from dtinterp.equivalence.machines.machine import NO_STATE, PolicyMachine
 from dtinterp.equivalence.machines.observations_told_apart import observation_verdicts
 from dtinterp.equivalence.partition import partition_of
 from dtinterp.equivalence.relation import Relation
-from dtinterp.equivalence.report import EquivalenceConfig, EquivalenceReport
+from dtinterp.equivalence.report import EquivalenceReport
 
 
 def _certified(frames, pairs):

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from dtinterp.dataset.windows import window
-from dtinterp.equivalence.exhaustive_contexts import plays, refuse_plays, tried_on
-from dtinterp.equivalence.report import EquivalenceConfig
+from dtinterp.equivalence.config import EquivalenceConfig
+from dtinterp.equivalence.populations.all_plays import plays
 from dtinterp.equivalence.swaps.contexts import Contexts
 from dtinterp.foundation.errors import UserError
 from environments.graph.enumeration import CONTINUES
@@ -73,16 +73,3 @@ def test_more_contexts_than_are_allowed_are_refused_before_they_are_made(graph, 
     config = EquivalenceConfig(contexts="plays", horizon=9, most_contexts=600)
     with pytest.raises(UserError, match=r"648 contexts by their 3\. observation, more than most_contexts, 600"):
         plays(graph, config, known=trajectories.frames)
-
-
-def test_the_windows_of_a_report_are_found_again(played, trajectories):
-    again = tried_on(CONFIG, trajectories)
-    assert torch.equal(again.frame_id, played.frame_id)
-    assert torch.equal(again.action, played.action)
-    assert tried_on(EquivalenceConfig(), trajectories) is trajectories
-
-
-def test_classes_of_plays_are_refused_where_demonstrations_are_asked_for():
-    refuse_plays(EquivalenceConfig(), "mine")
-    with pytest.raises(UserError, match="mine was certified in plays of the world"):
-        refuse_plays(CONFIG, "mine")

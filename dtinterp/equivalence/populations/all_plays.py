@@ -12,12 +12,12 @@ import torch
 from jaxtyping import Int8, Int32, UInt8
 from torch import Tensor
 
-from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.equivalence.report import EquivalenceConfig
+from dtinterp.equivalence.config import EquivalenceConfig
+from dtinterp.equivalence.populations.moves import known_first
 from dtinterp.foundation.errors import UserError
 from environments.graph.enumeration import CONTINUES
-from environments.graph.state_graph import StateGraph, state_graph
+from environments.graph.state_graph import StateGraph
 from environments.vocabulary import ACTIONS
 
 FILLED_IN = ACTIONS.index("done")
@@ -30,7 +30,7 @@ def plays(graph: StateGraph, config: EquivalenceConfig, *, known: UInt8[Tensor, 
     more than `config.most_contexts` contexts in them, and where the world never shows a known frame.
     """
     _refuse_more(graph, config)
-    table, row = _table(graph, known)
+    table, row = known_first(graph, known)
     found = _enumerated(graph, config.horizon)
     length = torch.tensor([each.n_steps for each in found for _ in range(len(each.state))], dtype=torch.int32)
     state = np.concatenate([each.state.ravel() for each in found])
@@ -52,19 +52,6 @@ def plays(graph: StateGraph, config: EquivalenceConfig, *, known: UInt8[Tensor, 
         fact_names=(),
         samplers=("every action",),
     )
-
-
-def tried_on(config: EquivalenceConfig, demonstrations: Trajectories) -> Trajectories:
-    """Return the trajectories whose steps a report of this config names: the demonstrations, or the plays anew."""
-    if not config.is_enumerated:
-        return demonstrations
-    return plays(state_graph(demonstrations.env_id), config, known=demonstrations.frames)
-
-
-def refuse_plays(config: EquivalenceConfig, name: str) -> None:
-    """Raise `UserError` where classes are about plays of the world, and what is asked for is about demonstrations."""
-    if config.is_enumerated:
-        raise UserError(f"{name} was certified in plays of the world: give classes from held-out contexts.")
 
 
 @dataclass(frozen=True)
@@ -107,14 +94,3 @@ def _refuse_more(graph: StateGraph, config: EquivalenceConfig) -> None:
         state, action = np.nonzero(graph.outcome == CONTINUES)
         after = graph.next_state[state, action]
         n_plays = np.bincount(after, weights=n_plays[state], minlength=graph.n_states).astype(np.int64)
-
-
-def _table(
-    graph: StateGraph, known: UInt8[Tensor, "known view view 3"]
-) -> tuple[UInt8[Tensor, "frame view view 3"], Int32[Tensor, " graph_frame"]]:
-    """Return the known frames and then all others of the world, and the row of each of the world's frames in it."""
-    row = torch.full((len(graph.frames),), -1, dtype=torch.int32)
-    row[FrameTable.of_graph(graph).rows_of(known)] = torch.arange(len(known), dtype=torch.int32)
-    others = row < 0
-    row[others] = torch.arange(len(known), len(known) + int(others.sum()), dtype=torch.int32)
-    return torch.cat([known, torch.tensor(graph.frames)[others]]), row
