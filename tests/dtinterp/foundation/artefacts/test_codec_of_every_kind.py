@@ -29,10 +29,11 @@ PLACES: Mapping[str, Path] = {
     "class history": SHIPPED / "comparisons" / "training",
     "screening": STUDY / "screening",
     "machine": STUDY / "machine",
+    "joint-replacement": SHIPPED / "studies" / "memory-dt-small-0" / "all-plays",
     "pair": STUDY / "pairs" / "55-29",
     "explanation": STUDY / "explanation",
 }
-GROWN = ("agent", "demonstrations", "model", "model-comparison", "intervention-report", "explanation")
+GROWN = ("agent", "demonstrations", "model", "model-comparison", "intervention-report", "explanation", "equivalence")
 """What has more settings or measurements than when these were made."""
 
 

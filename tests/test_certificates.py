@@ -1,0 +1,51 @@
+"""Certificates that ship, held against each other: what one joins, no other of the same policy may tell apart."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from dtinterp.demonstrations.frame_table import ABSENT, FrameTable
+from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceReport
+from dtinterp.foundation.artefacts.codec import load
+
+STUDIES = sorted(path for path in Path("checkpoints/studies").glob("*") if (path / "own-play").is_dir())
+
+
+@pytest.fixture(params=STUDIES, ids=lambda path: path.name)
+def study(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+def _joined_above(joining: EquivalenceReport, other: EquivalenceReport) -> int:
+    """Count the pairs that one certificate joins, and some swap of the other moved by more than its epsilon."""
+    row = FrameTable(other.frames).find(joining.frames)
+    both = (row != ABSENT).nonzero().squeeze(1)
+    label, met = joining.partition.label[both], other.met
+    assert met is not None
+    above = met[row[both]][:, row[both]] > other.config.epsilon
+    return int(((label[:, None] == label) & above).triu(1).sum())
+
+
+def test_what_the_classes_of_own_play_join_no_play_of_three_steps_tells_apart(study: Path) -> None:
+    own, plays = (load(study / name, EQUIVALENCE) for name in ("own-play", "plays"))
+    assert own.config.asks == plays.config.asks == "asked for 0.892"
+    assert _joined_above(own, plays) == 0
+    assert _joined_above(plays, plays) == 0
+    one = torch.zeros(len(own.partition.label), dtype=torch.int64)
+    merged = own.partition.__class__(one, "all in one")
+    assert _joined_above(own.__class__(**{**vars(own), "partition": merged}), plays) > 0
+
+
+def test_own_play_names_the_plays_that_it_refines(study: Path) -> None:
+    manifest = json.loads((study / "own-play" / "manifest.json").read_text(encoding="utf-8"))
+    plays = json.loads((study / "plays" / "manifest.json").read_text(encoding="utf-8"))
+    assert plays["digest"] in manifest["parents"].values()
+
+
+def test_fresh_histories_go_beyond_epsilon_in_at_most_one_of_a_hundred_however_members_are_chosen(study: Path) -> None:
+    report = load(study / "own-play", EQUIVALENCE)
+    assert report.joint is not None
+    *own, random = report.joint.arms
+    assert max(arm.beyond.high for arm in own) < 0.01 < random.beyond.low
