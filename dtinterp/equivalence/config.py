@@ -42,7 +42,7 @@ class EquivalenceConfig:
     n_draws: int = 200
     """random classes of equal sizes per comparison, and random halves of the observations for its interval"""
     target_return: float = 0.892
-    """return asked of the model when it acts on its classes instead of its observations"""
+    """return asked of the model in own-play and plays, and when it acts on its classes instead of its observations"""
     n_quotient_draws: int = 10
     """random classes of equal sizes that it acts on, per partition"""
     site: str = OBSERVATION_EMBEDDING
@@ -60,7 +60,8 @@ class EquivalenceConfig:
     contexts that are left are tried with class-mates, controls in so many"""
     n_joint_rounds: int = 8
     """times that fresh histories are shown with all their observations replaced at once, and classes split by those in
-    which a decision moves by more than epsilon, at most; 0 leaves classes as single swaps made them"""
+    which a decision moves by more than epsilon, at most; 0 leaves classes as single swaps made them, as do swaps at
+    another site than the embedding"""
     n_joint: int = 1024
     """histories in each of these rounds; twice as many, used for nothing before, say how well the classes fare"""
     n_searched: int = 512
@@ -127,7 +128,7 @@ class EquivalenceConfig:
         """How hard classes are tried with everything replaced at once."""
         return JointTrialConfig(
             epsilon=self.epsilon,
-            n_rounds=self.n_joint_rounds,
+            n_rounds=self.n_joint_rounds if self.site == OBSERVATION_EMBEDDING else 0,
             n_fresh=self.n_joint,
             n_verified=2 * self.n_joint,
             n_searched=self.n_searched,
