@@ -152,9 +152,8 @@ def _write_findings(folder: Path, subject: dict[str, Path]) -> None:
         n_contexts=2,
         n_draws=20,
         epsilon=0.01,
-        n_plays=32,
-        n_joint=32,
-        n_searched=4,
+        contexts="held-out",  # a model that nobody trained tells almost nothing apart in its own play
+        n_joint_rounds=0,
         n_wandered=4,
         n_merges=1,
     )

@@ -170,7 +170,7 @@ def test_confusions_and_distractions_stand_under_headings_of_their_own(opened: O
 def test_the_page_opens_with_what_the_classes_do_not_say(opened: OpenStudy) -> None:
     said = [markdown.value for markdown in open_page().markdown]
     assert said[1:3] == [f"⚠ {caveat}" for caveat in caveats(opened.report)]
-    assert "acting greedily, in contexts of its own play after 0 to 12 random actions" in said[1]
+    assert "asked for what each demonstration returns, in held-out contexts" in said[1]
 
 
 def test_flipped_actions_stand_beside_the_swaps_that_they_are_of(opened: OpenStudy) -> None:

@@ -46,6 +46,7 @@ def test_every_result_is_among_the_artefacts_once(results: StudyResults) -> None
         "dictionary",
         "features",
         "labels",
+        "feature-comparison",
         "model-comparison",
         "equivalence",
     ]
