@@ -35,6 +35,7 @@ def test_what_nothing_told_apart_before_is_split_and_the_result_refines_it(bench
     assert (pairs.label[joined[:, 0]] == pairs.label[joined[:, 1]]).all()
     assert (found.maximum[joined[:, 0], joined[:, 1]] <= CONFIG.epsilon).all()
     assert not relation.maximum.any()
+    assert found.trial is not None
     assert [each.n_histories for each in found.trial.rounds] == [60] * len(found.trial.rounds)
     assert [each.n_classes for each in found.trial.rounds][-1] == found.partition.n_classes
 
@@ -44,6 +45,7 @@ def test_observations_apart_never_fail_and_the_control_is_one(bench):
     apart = partition_of(torch.arange(N_FRAMES), "apart")
     found = refine(player, histories, apart, relation, maximum=relation.maximum, config=CONFIG)
     assert torch.equal(found.partition.label, apart.label)
+    assert found.trial is not None
     assert found.trial.has_ended
     arms = {arm.shown: arm for arm in found.trial.arms}
     assert list(arms) == [REPRESENTATIVES, MEMBERS, WORST, RANDOM]
@@ -55,6 +57,7 @@ def test_random_classes_fail_where_the_model_tells_their_members_apart(bench):
     one = partition_of(torch.zeros(N_FRAMES, dtype=torch.int64), "one")
     config = JointTrialConfig(epsilon=1.0, n_rounds=1, n_fresh=60, n_verified=60, n_searched=10)
     trial = refine(player, histories, one, relation, maximum=relation.maximum, config=config).trial
+    assert trial is not None
     arms = {arm.shown: arm for arm in trial.arms}
     assert arms[WORST].maximum >= arms[REPRESENTATIVES].mean
     assert arms[MEMBERS].n_replaced > 0

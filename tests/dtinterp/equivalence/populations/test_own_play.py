@@ -68,7 +68,7 @@ def test_asked_for_what_is_attainable_it_plays_otherwise_than_asked_for_one_retu
     with torch.no_grad():
         for parameter in network.parameters():
             parameter *= 8
-        network.W_rtg *= 40
+        network.get_parameter("W_rtg").mul_(40)
     one, other = (own_play(network, graph, CONFIG, asks_attainable=each) for each in (False, True))
     assert torch.equal(one.start, other.start)
     assert one.action.tolist() != other.action.tolist()
