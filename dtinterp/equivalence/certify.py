@@ -9,6 +9,7 @@ from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.behaviour.after_random import (
     CLASSES,
+    RANDOM,
     Merged,
     Wanderer,
     Wandering,
@@ -198,9 +199,9 @@ def wander_on_classes(report: EquivalenceReport, inputs: CertifyInputs) -> Wande
     merges = {name: Merged(each.n_classes, 1, always(representatives(each, relation))) for name, each in fixed.items()}
     merges |= {f"{CLASSES}, any members": Merged(partition.n_classes, n, any_member(partition))}
     merges |= {name: Merged(each.n_classes, n, any_member(each)) for name, each in rest.items()}
-    merges |= {"random, of these sizes": Merged(partition.n_classes, n, permuted(partition))}
+    merges |= {f"{RANDOM}, of these sizes": Merged(partition.n_classes, n, permuted(partition))}
     if int(met.sum()) <= partition.n_classes:
-        merges |= {"random, what is met apart": Merged(partition.n_classes, n, sparing(partition.n_classes, met))}
+        merges |= {f"{RANDOM}, what is met apart": Merged(partition.n_classes, n, sparing(partition.n_classes, met))}
     return wander(wanderer, merges, n_from_starts=int(met.sum()), seed=config.seed)
 
 

@@ -106,6 +106,14 @@ def representatives(partition: Partition, relation: Relation) -> Int64[Tensor, "
     return chosen
 
 
+def one_member_each(partition: Partition, rng: np.random.Generator) -> Int64[Tensor, " frame"]:
+    """Return, for each frame, the member that was drawn for its class, each as likely as the others."""
+    label, order = partition.label.numpy(), rng.permutation(len(partition.label))
+    drawn = np.empty(partition.n_classes, dtype=np.int64)
+    drawn[label[order]] = order  # the last one of each class stays
+    return torch.from_numpy(drawn[label])
+
+
 def check_epsilon(epsilon: float) -> None:
     """Raise `UserError` where epsilon is no Jensen–Shannon divergence."""
     if not 0 <= epsilon <= 1:

@@ -7,13 +7,15 @@ those that merge whatever is never met there. All are played from the same begin
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Int64
 from torch import Tensor
 
-from dtinterp.equivalence.partition import Partition, partition_of
+from dtinterp.equivalence.behaviour.quotient import KEPT
+from dtinterp.equivalence.partition import Partition, one_member_each, partition_of
 from dtinterp.equivalence.populations.own_play import PlayConfig, Plays, PlayStarts, beginnings, player
 from dtinterp.foundation.seeding import numpy_generator
 from dtinterp.foundation.statistics import Interval, bootstrap_mean, central
@@ -26,7 +28,8 @@ Merge = Callable[[np.random.Generator], Int64[Tensor, " frame"]]
 """Draws, for each compared observation, the place of the one that is shown instead."""
 
 
-CLASSES = "the model's classes"
+CLASSES, RANDOM = "the model's classes", "random"
+"""What the names of merges begin with."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +84,11 @@ class Wandering:
 
     @property
     def is_kept(self) -> bool:
-        """Whether the classes cost no return that these plays could show, while random classes do."""
+        """Whether the classes certainly leave the share `KEPT` of the return, and no random classes do."""
         own, *others = self.played
-        costly = [each for each in others if each.shown.startswith("random")]
-        return own.change.low <= 0 <= own.change.high and all(each.change.high < 0 for each in costly)
+        most_lost = (KEPT - 1) * self.intact.estimate
+        random = [each for each in others if each.shown.startswith(RANDOM)]
+        return own.change.low >= most_lost and all(each.change.high < most_lost for each in random)
 
 
 @dataclass(frozen=True)
@@ -162,14 +166,7 @@ def always(shown: Int64[Tensor, " frame"]) -> Merge:
 
 def any_member(partition: Partition) -> Merge:
     """Return the merge of each class to a member drawn at random, the same one throughout a play."""
-
-    def merge(generator: np.random.Generator) -> Int64[Tensor, " frame"]:
-        order = torch.from_numpy(generator.permutation(len(partition.label)))
-        first = torch.empty(partition.n_classes, dtype=torch.int64)
-        first[partition.label[order]] = order  # the last of each class in a random order
-        return first[partition.label]
-
-    return merge
+    return partial(one_member_each, partition)
 
 
 def permuted(partition: Partition) -> Merge:
@@ -177,7 +174,7 @@ def permuted(partition: Partition) -> Merge:
 
     def merge(generator: np.random.Generator) -> Int64[Tensor, " frame"]:
         shuffled = partition_of(torch.from_numpy(generator.permutation(partition.label.numpy())), "random")
-        return any_member(shuffled)(generator)
+        return one_member_each(shuffled, generator)
 
     return merge
 
@@ -188,7 +185,7 @@ def sparing(n_classes: int, is_spared: Bool[Tensor, " frame"]) -> Merge:
     def merge(generator: np.random.Generator) -> Int64[Tensor, " frame"]:
         label = torch.from_numpy(generator.integers(n_classes, size=len(is_spared)))
         label[is_spared] = torch.from_numpy(generator.permutation(n_classes)[: int(is_spared.sum())])
-        return any_member(partition_of(label, "sparing"))(generator)
+        return one_member_each(partition_of(label, "sparing"), generator)
 
     return merge
 

@@ -1,7 +1,8 @@
 """How much of the classes is luck: over which contexts were drawn, which epsilon was chosen, and which linkage.
 
 Contexts are resampled with replacement, as many of each observation as there are (Efron and Tibshirani 1993), and
-classes formed anew from each draw. A count of classes is nothing without its range over these.
+classes formed anew from each draw. A count of classes is nothing without its range over these. A draw lacks some of the
+contexts, so it can only tell fewer observations apart: the range lies on one side, and refinement goes to the other.
 """
 
 from dataclasses import dataclass

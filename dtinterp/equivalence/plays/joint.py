@@ -13,7 +13,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from dtinterp.demonstrations.samplers import Greedy
-from dtinterp.equivalence.partition import Partition, partition_of, representatives
+from dtinterp.equivalence.partition import Partition, one_member_each, partition_of, representatives
 from dtinterp.equivalence.plays.policy_tree import PlaysConfig, PolicyTree, asked_for, logits_at, policy_tree
 from dtinterp.equivalence.plays.shifts import Shift, replaced_in_windows, shift_of
 from dtinterp.equivalence.plays.worst_members import windows_at, worst_members
@@ -234,14 +234,6 @@ class _Trial:
     @property
     def _asked(self) -> Asked:
         return asked_for(self.model, self.graph, self.config.target_return)
-
-
-def one_member_each(partition: Partition, rng: np.random.Generator) -> Int64[Tensor, " frame"]:
-    """Return, for each frame, the member that was drawn for its class, each as likely as the others."""
-    label, order = partition.label.numpy(), rng.permutation(len(partition.label))
-    drawn = np.empty(partition.n_classes, dtype=np.int64)
-    drawn[label[order]] = order  # the last one of each class stays
-    return torch.from_numpy(drawn[label])
 
 
 def members_drawn(

@@ -6,8 +6,11 @@ import torch
 
 from dtinterp.equivalence.behaviour.after_random import (
     CLASSES,
+    RANDOM,
     Merged,
+    QuotientPlay,
     Wanderer,
+    Wandering,
     always,
     any_member,
     permuted,
@@ -17,6 +20,7 @@ from dtinterp.equivalence.behaviour.after_random import (
 )
 from dtinterp.equivalence.partition import partition_of
 from dtinterp.equivalence.populations.own_play import PlayConfig
+from dtinterp.foundation.statistics import Interval
 
 CONFIG = PlayConfig(n_plays=8, most_random=3)
 
@@ -88,3 +92,20 @@ def test_what_is_met_is_what_plays_show(wanderer):
     plays = wanderer.intact()
     shown = plays.frame_id[plays.is_running].unique()
     assert wanderer.met(plays).nonzero().squeeze(1).tolist() == shown.tolist()
+
+
+def _played(name, change):
+    return QuotientPlay(name, 8, 1, Interval(0.5, 0.4, 0.6, 64), 0.5, Interval(sum(change) / 2, *change, 64), 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("own", "random", "is_kept"),
+    [
+        ((-0.01, 0.0), (-0.4, -0.3), True),
+        ((-0.2, 0.1), (-0.4, -0.3), False),  # nothing is shown by an interval that is wide
+        ((-0.01, 0.0), (-0.4, -0.01), False),
+    ],
+)
+def test_return_is_kept_where_hardly_any_can_be_lost_and_random_classes_lose_more(own, random, is_kept):
+    played = (_played(CLASSES, own), _played(f"{RANDOM}, of these sizes", random))
+    assert Wandering(64, 12, 80, 16, Interval(0.6, 0.5, 0.7, 64), played).is_kept == is_kept

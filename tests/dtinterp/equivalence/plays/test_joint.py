@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dtinterp.equivalence.partition import partition_of
+from dtinterp.equivalence.partition import one_member_each, partition_of
 from dtinterp.equivalence.plays.joint import (
     CLASSES,
     DRAWN,
@@ -18,7 +18,6 @@ from dtinterp.equivalence.plays.joint import (
     CheckedClasses,
     CheckPlaysConfig,
     members_drawn,
-    one_member_each,
     replace_jointly,
 )
 from dtinterp.equivalence.plays.policy_tree import PlaysConfig, policy_tree
