@@ -95,7 +95,9 @@ def test_what_is_met_is_what_plays_show(wanderer):
 
 
 def _played(name, change):
-    return QuotientPlay(name, 8, 1, Interval(0.5, 0.4, 0.6, 64), 0.5, Interval(sum(change) / 2, *change, 64), 1.0, 1.0)
+    low, high = change
+    lost = Interval((low + high) / 2, low, high, 64)
+    return QuotientPlay(name, 8, 1, Interval(0.5, 0.4, 0.6, 64), 0.5, lost, 1.0, 1.0)
 
 
 @pytest.mark.parametrize(
