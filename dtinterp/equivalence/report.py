@@ -31,7 +31,7 @@ class Verdicts:
     """Pairs of observations."""
 
     n_equivalent: int
-    """in one class, which nothing that was tried could break"""
+    """in one class when refinement ended; what verification met since is in the bounds"""
     n_different: int
     """told apart by some swap, by more than epsilon"""
     n_undecided: int
@@ -67,7 +67,7 @@ class EquivalenceReport:
     joint: JointTrial | None = None
     """how classes fare when all observations are replaced at once; None in what was written before that was tried"""
     met: Float32[Tensor, "frame frame"] | None = None
-    """the largest divergence that any swap of two observations met, in bits: all that was tried, and what joint
+    """the largest divergence that any swap of two observations met by the end of refinement, in bits, and what joint
     replacement held against a pair; None in what was written before it was kept"""
     luck: Luck | None = None
     """how far classes depend on which contexts were drawn, on epsilon and on linkage"""
