@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 from torch import Tensor
 
 from dtinterp.dataset.windows import Windows
@@ -34,11 +34,16 @@ class Pack:
 
 def distinct(windows: Windows) -> Distinct:
     """Return the windows that differ in what a model sees or must say; where they come from does not count."""
-    columns = (windows.frame_id, windows.action, windows.time, windows.mask.long(), _bits(windows.rtg))
-    rows, member = torch.unique(torch.cat(columns, dim=1), dim=0, return_inverse=True)
+    rows, member = torch.unique(torch.cat([_seen(windows), windows.action[:, -1:]], dim=1), dim=0, return_inverse=True)
     first = torch.full((len(rows),), len(windows), device=member.device)
     first.scatter_reduce_(0, member, torch.arange(len(windows), device=member.device), reduce="amin")
     return Distinct(windows[first], member)
+
+
+def unlike(windows: Windows, known: Windows) -> Bool[Tensor, " batch"]:
+    """Return which windows differ from all of `known` in what a model sees; it never sees the last slot's action."""
+    _, member = torch.unique(torch.cat([_seen(known), _seen(windows)]), dim=0, return_inverse=True)
+    return ~torch.isin(member[len(known) :], member[: len(known)])
 
 
 def pack(windows: Windows, *, cut: bool = True) -> list[Pack]:
@@ -65,5 +70,7 @@ def last_slots(windows: Windows, n_slots: int) -> Windows:
     return Windows(**{name: column[:, windows.n_slots - n_slots :] for name, column in vars(windows).items()})
 
 
-def _bits(rtg: Tensor) -> Tensor:
-    return rtg.contiguous().view(torch.int32).long()
+def _seen(windows: Windows) -> Int64[Tensor, "batch number"]:
+    """Return all that a model sees of each window."""
+    rtg = windows.rtg.contiguous().view(torch.int32)
+    return torch.cat([windows.frame_id, windows.action[:, :-1], windows.time, windows.mask.long(), rtg.long()], dim=1)

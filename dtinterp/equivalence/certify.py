@@ -28,7 +28,7 @@ from dtinterp.equivalence.behaviour.quotient_rollouts import (
     roll_out_quotients,
 )
 from dtinterp.equivalence.classes.certificates import certificates
-from dtinterp.equivalence.classes.joint_refinement import refine_jointly
+from dtinterp.equivalence.classes.joint_refinement import TrialHistories, refine_jointly
 from dtinterp.equivalence.classes.luck import Luck, luck_of
 from dtinterp.equivalence.classes.stability import stability
 from dtinterp.equivalence.classes.verification import CertifyInputs, Verification, Verifier, VerifyConfig
@@ -42,7 +42,7 @@ from dtinterp.equivalence.swaps.chosen_frames import ChosenFrames, most_visited
 from dtinterp.equivalence.swaps.contexts import draw_contexts
 from dtinterp.equivalence.swaps.feasible_swaps import Reachable, frames_that_could_stand, reachable, steps_of_equals
 from dtinterp.equivalence.swaps.interchange import summed
-from dtinterp.equivalence.swaps.joint import ComparedHistories, Player, histories_of
+from dtinterp.equivalence.swaps.joint import Player, histories_of
 from dtinterp.equivalence.swaps.trials import Trials, at_once, layer_of, try_swaps
 from dtinterp.equivalence.truth.agreement import against_worlds
 from dtinterp.equivalence.truth.world_partitions import world_partitions
@@ -68,7 +68,7 @@ def certify_inputs(
     graph = state_graph(trajectories.env_id)
     if config.only_reachable:
         table = FrameTable.of_graph(graph).rows_of(trajectories.frames)
-        inputs = replace(inputs, steps=steps_of_equals(graph, trajectories, inputs.steps, table=table))
+        inputs = inputs.at(steps_of_equals(graph, trajectories, inputs.all_steps, table=table))
     chosen = most_visited(trajectories, inputs.steps, config.n_frames, n_known=inputs.n_known)
     contexts = draw_contexts(
         trajectories,
@@ -205,15 +205,17 @@ def wander_on_classes(report: EquivalenceReport, inputs: CertifyInputs) -> Wande
     return wander(wanderer, merges, n_from_starts=int(met.sum()), seed=config.seed)
 
 
-def _histories(inputs: CertifyInputs, chosen: ChosenFrames, config: EquivalenceConfig) -> ComparedHistories:
-    """Return all histories of the population, each once; in the world that it is in, none is drawn twice."""
-    return histories_of(
+def _histories(inputs: CertifyInputs, chosen: ChosenFrames, config: EquivalenceConfig) -> TrialHistories:
+    """Return all histories of the population, each once; of those tested, what refinement could meet is left out."""
+    ending = partial(
+        histories_of,
         inputs.trajectories,
-        inputs.steps,
         frame_id=chosen.frame_id,
         n_slots=inputs.model.cfg.n_slots,
         generator=generator(config.seed, "equivalence/histories"),
     )
+    tested = None if inputs.tested is None else ending(inputs.tested, seen=inputs.steps)
+    return TrialHistories(ending(inputs.steps), tested)
 
 
 def _verify_config(model: DecisionTransformer, config: EquivalenceConfig) -> VerifyConfig:

@@ -27,7 +27,10 @@ class EquivalenceConfig:
     """return that the model is asked for there: own for target_return in plays, and in demonstrations for what they
     return; target for target_return everywhere; attainable for what the shortest way would still return, in own-play"""
     n_plays: int = 1024
-    """episodes of own-play"""
+    """episodes of own-play that classes are formed and refined in"""
+    n_tested: int = 512
+    """further ones, that classes are only tested in: what refinement could have met there is left out; 0 tests in what
+    refinement left of the same episodes"""
     most_random: int = 12
     """random actions that an episode of own-play begins with, at most"""
     horizon: int = 3
@@ -84,7 +87,7 @@ class EquivalenceConfig:
             self, 1, "n_contexts", "n_draws", "n_quotient_draws", "n_fresh", "n_plays", "n_joint", "n_merges"
         )
         require_at_least(self, 0, "n_rounds", "n_verified", "n_episodes", "horizon", "most_random")
-        require_at_least(self, 0, "n_joint_rounds", "n_searched", "n_wandered")
+        require_at_least(self, 0, "n_joint_rounds", "n_searched", "n_wandered", "n_tested")
         if self.asked == "attainable" and self.contexts != "own-play":
             raise UserError(
                 f"what is attainable is asked in contexts {self.contexts}, where nobody keeps the states: give "

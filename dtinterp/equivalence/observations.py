@@ -55,7 +55,7 @@ def certify(
     An agent may play on the classes, too. Classes join nothing that `finer_than` keeps apart. Raises `UserError` where
     the config asks for plays of a world whose states cannot be enumerated.
 
-    >>> few = dt.EquivalenceConfig(n_frames=8, n_contexts=2, n_plays=32, n_joint=32, n_wandered=0, n_quotient_draws=1)
+    >>> few = dt.EquivalenceConfig(n_frames=8, n_contexts=2, n_plays=32, n_tested=9, n_joint=9, n_wandered=0)
     >>> dt.certify(subject, few).partition.n_classes
     7
     """

@@ -180,6 +180,7 @@ EQUIVALENCE = ArtefactKind(
             "contexts": "held-out",  # before the model's own play was one
             "n_joint_rounds": 0,
             "n_wandered": 0,
+            "n_tested": 0,  # before some of its episodes were set aside
         }
     },
     beside=lambda report: Beside(

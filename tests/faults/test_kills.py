@@ -73,6 +73,7 @@ COMMANDS: dict[str, Command] = {
             n_draws=10,
             n_rounds=1,
             n_plays=32,
+            n_tested=16,
             n_joint=32,
             n_searched=4,
             n_wandered=4,

@@ -54,6 +54,16 @@ class JointTrialConfig:
 
 
 @dataclass(frozen=True)
+class TrialHistories:
+    """In what classes are tried."""
+
+    refining: ComparedHistories
+    """some of these in each round"""
+    tested: ComparedHistories | None = None
+    """in these the classes are tested; None for what the rounds leave"""
+
+
+@dataclass(frozen=True)
 class JointRound:
     """One time that fresh histories were shown with everything replaced."""
 
@@ -111,7 +121,7 @@ class JointClasses:
 
 def refine_jointly(
     player: Player,
-    histories: ComparedHistories,
+    histories: TrialHistories,
     partition: Partition,
     relation: Relation,
     *,
@@ -130,7 +140,7 @@ def refine_jointly(
     rounds: list[JointRound] = []
     maximum = maximum.clone()
     for number in range(config.n_rounds):
-        fresh = histories[number * config.n_fresh : (number + 1) * config.n_fresh]
+        fresh = histories.refining[number * config.n_fresh : (number + 1) * config.n_fresh]
         if not len(fresh):
             break
         luck = _luck(fresh, config.seed, f"joint/round-{number}")
@@ -139,9 +149,8 @@ def refine_jointly(
         rounds.append(JointRound(len(fresh), n_beyond, partition.n_classes))
         if not n_beyond:
             break
-    n_used = len(rounds) * config.n_fresh
-    rest = histories[n_used : n_used + config.n_verified]
-    arms = _verified(player, rest, partition, relation, config)
+    tested = histories.refining[len(rounds) * config.n_fresh :] if histories.tested is None else histories.tested
+    arms = _verified(player, tested[: config.n_verified], partition, relation, config)
     return JointClasses(partition, maximum, JointTrial(tuple(rounds), arms))
 
 

@@ -1,7 +1,7 @@
 """Verification of classes: refined by counterexample, then tried beside controls in contexts never used before."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 
@@ -10,7 +10,7 @@ from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from dtinterp.agents.network import RecurrentActorCritic
-from dtinterp.dataset.windows import concatenate
+from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.classes.certificates import Later, Stage, WorstSwap
 from dtinterp.equivalence.classes.failure_bounds import MATES, Arm, Bound, arms, bounds
@@ -19,7 +19,7 @@ from dtinterp.equivalence.partition import Partition
 from dtinterp.equivalence.relation import Relation
 from dtinterp.equivalence.swaps.contexts import Contexts
 from dtinterp.equivalence.swaps.feasible_swaps import Reachable
-from dtinterp.equivalence.swaps.pools import LARGEST, Pool, pool_of
+from dtinterp.equivalence.swaps.pools import LARGEST, Pool, gathered, pool_of
 from dtinterp.equivalence.swaps.trials import embedded
 from dtinterp.equivalence.swaps.within_class import (
     NOTHING,
@@ -47,6 +47,7 @@ class CertifyInputs:
     untrained: DecisionTransformer
     trajectories: Trajectories
     steps: Int64[Tensor, " held_out"]
+    """that classes are formed and refined in"""
     items: Float32[Tensor, "table item"]
     cache: JobCache = NO_CACHE
     """where the swaps are kept, and who makes them"""
@@ -54,6 +55,18 @@ class CertifyInputs:
     """who plays on the classes beside the model"""
     n_known: int | None = None
     """only the first so many frames of the table may be compared; None for all of them"""
+    tested: Int64[Tensor, " tested"] | None = None
+    """of other episodes, that classes are only tested in; None where they are tested in what is left of `steps`"""
+
+    @property
+    def all_steps(self) -> Int64[Tensor, " step"]:
+        """All steps of the population."""
+        return self.steps if self.tested is None else torch.cat([self.steps, self.tested])
+
+    def at(self, steps: Int64[Tensor, " step"]) -> "CertifyInputs":
+        """Return the same with only these steps."""
+        tested = None if self.tested is None else self.tested[torch.isin(self.tested, steps)]
+        return replace(self, steps=self.steps[torch.isin(self.steps, steps)], tested=tested)
 
 
 @dataclass(frozen=True)
@@ -143,6 +156,9 @@ class Verifier:
     inputs: CertifyInputs
     relation: Relation
     pools: Mapping[int, Pool]
+    """contexts that classes are refined in"""
+    tested: Mapping[int, Pool] | None
+    """contexts of other episodes, none of whose windows these have; None where what refinement leaves is tested"""
     config: VerifyConfig
 
     @classmethod
@@ -150,7 +166,28 @@ class Verifier:
         cls, inputs: CertifyInputs, formed: Partition, relation: Relation, *, tried: Contexts, config: VerifyConfig
     ) -> "Verifier":
         """Gather the contexts that are left; `tried` are those that the classes were made from."""
-        return cls(inputs, relation, _pools(inputs, formed, relation, tried, config), config)
+        rng = generator(config.seed, "equivalence/fresh contexts")
+        largest = None if config.is_exhaustive else LARGEST
+
+        def pools(steps: Int64[Tensor, " side"]) -> dict[int, Pool]:
+            return {
+                place: pool_of(
+                    inputs.trajectories,
+                    steps,
+                    int(relation.frame_id[place]),
+                    tried=tried[tried.frame_id == relation.frame_id[place]],
+                    generator=rng,
+                    largest=largest,
+                )
+                for place in shared_places(formed)
+            }
+
+        refining = pools(inputs.steps)
+        if inputs.tested is None:
+            return cls(inputs, relation, refining, None, config)
+        seen = window(inputs.trajectories, inputs.steps, inputs.model.cfg.n_slots)
+        tested = {place: pool.unlike(seen) for place, pool in pools(inputs.tested).items()}
+        return cls(inputs, relation, refining, tested, config)
 
     def refined(self, formed: Partition) -> Refinement:
         """Split classes by counterexample."""
@@ -158,20 +195,23 @@ class Verifier:
 
         def fresh(partition: Partition, number: int) -> Tries | None:
             some = slice(number * config.n_fresh, (number + 1) * config.n_fresh)
-            return self._of_mates(partition, some, f"round-{number}")
+            return self._of_mates(self.pools, partition, some, f"round-{number}")
 
         return refine(formed, self.relation, epsilon=config.epsilon, n_rounds=config.n_rounds, fresh=fresh)
 
     def verified(self, partition: Partition, refinement: Refinement) -> VerifiedClasses:
         """Bound how often classes fail in contexts that the refinement did not use, controls beside them."""
-        found, tries = self._tried(partition, len(refinement.rounds) * self.config.n_fresh)
+        if self.tested is None:
+            found, tries = self._tried(self.pools, partition, len(refinement.rounds) * self.config.n_fresh)
+        else:
+            found, tries = self._tried(self.tested, partition, 0)
         stages: dict[Stage, Sequence[Tries]] = {"refinement": refinement.tries, "verification": tries}
         joined: dict[Stage, Tries] = {stage: reduce(add, tries) for stage, tries in stages.items() if tries}
         return VerifiedClasses(found.bounds, found.arms, later(partition, joined, self.relation.frame_id))
 
-    def _of_mates(self, partition: Partition, some: slice, name: str) -> Tries | None:
+    def _of_mates(self, pools: Mapping[int, Pool], partition: Partition, some: slice, name: str) -> Tries | None:
         """Swap class-mates in some of the contexts of each pool; None where no pool has any of them."""
-        contexts, places = _gathered(self.pools, shared_places(partition), some)
+        contexts, places = gathered(pools, shared_places(partition), some)
         if contexts is None:
             return None
         model, items = self.inputs.model, self.inputs.items
@@ -179,23 +219,26 @@ class Verifier:
         swapper = Swapper(model, items, self.config.layer, self.inputs.cache.about(name))
         return Tries(contexts, attempt(swapper, contexts, places=places, drafts=drafts)[0])
 
-    def _tried(self, partition: Partition, n_used: int) -> tuple[Verified, tuple[Tries, ...]]:
+    def _tried(
+        self, pools: Mapping[int, Pool], partition: Partition, n_used: int
+    ) -> tuple[Verified, tuple[Tries, ...]]:
         """Bound how often classes fail in contexts after the first `n_used` of each pool, controls beside them.
 
         The tries are those of class-mates.
         """
         config, n_tried = self.config, n_used + self.config.n_verified
-        contexts, places = _gathered(self.pools, shared_places(partition), slice(n_used, n_tried))
+        contexts, places = gathered(pools, shared_places(partition), slice(n_used, n_tried))
         tries, controls = [], ()
         if contexts is not None:
             of_mates, controls = _beside_controls(
                 self.inputs, partition, contexts, places=places, frame_id=self.relation.frame_id, config=config
             )
             tries.append(Tries(contexts, of_mates))
-        rest = self._of_mates(partition, slice(n_tried, None), "verified-rest") if config.is_exhaustive else None
+        after = slice(n_tried, None)
+        rest = self._of_mates(pools, partition, after, "verified-rest") if config.is_exhaustive else None
         if rest is not None:
             tries.append(rest)
-        whole = _whole(self.pools, partition, None if config.is_exhaustive else n_tried)
+        whole = _whole(pools, partition, None if config.is_exhaustive else n_tried)
         if not tries and not whole:
             return Verified((), ()), ()
         attempts = reduce(add, tries).attempts if tries else NOTHING
@@ -254,36 +297,3 @@ def _whole(pools: Mapping[int, Pool], partition: Partition, n_used: int | None) 
         if all(pool.is_whole and (n_used is None or len(pool) <= n_used) for pool in theirs):
             found[label] = sum(pool.n_tried + len(pool) for pool in theirs)
     return found
-
-
-def _pools(
-    inputs: CertifyInputs, formed: Partition, relation: Relation, tried: Contexts, config: VerifyConfig
-) -> Mapping[int, Pool]:
-    rng = generator(config.seed, "equivalence/fresh contexts")
-    return {
-        place: pool_of(
-            inputs.trajectories,
-            inputs.steps,
-            int(relation.frame_id[place]),
-            tried=tried[tried.frame_id == relation.frame_id[place]],
-            generator=rng,
-            largest=None if config.is_exhaustive else LARGEST,
-        )
-        for place in shared_places(formed)
-    }
-
-
-def _gathered(
-    pools: Mapping[int, Pool], places: Sequence[int], some: slice
-) -> tuple[Contexts | None, Int64[Tensor, " context"]]:
-    """Return some contexts of each pool that has any of them, and whose they are."""
-    parts: list[tuple[int, Contexts]] = []
-    for place in places:
-        contexts = pools[place].contexts
-        if contexts is not None and len(range(len(contexts))[some]):
-            parts.append((place, contexts[some]))
-    owners = torch.tensor([place for place, part in parts for _ in range(len(part))], dtype=torch.int64)
-    if not parts:
-        return None, owners
-    windows = concatenate([part.windows for _, part in parts])
-    return Contexts(windows, torch.cat([part.slot for _, part in parts])), owners

@@ -28,10 +28,15 @@ def populated(
     if config.contexts == "plays":
         return moved_to(inputs, plays(graph, config, known=inputs.trajectories.frames)), None
     if config.contexts == "own-play":
-        play = PlayConfig(config.target_return, config.n_plays, config.most_random, config.seed)
+        n_plays = config.n_plays + config.n_tested
+        play = PlayConfig(config.target_return, n_plays, config.most_random, config.seed)
         moves = own_play(inputs.model, graph, play, asks_attainable=config.asked == "attainable")
         known = len(inputs.trajectories.frames)
-        return replace(moved_to(inputs, _own(moves, config, graph, inputs.trajectories)), n_known=known), moves
+        moved = moved_to(inputs, _own(moves, config, graph, inputs.trajectories))
+        if not config.n_tested:
+            return replace(moved, n_known=known), moves
+        is_tested = moved.trajectories.episode[moved.steps] >= config.n_plays
+        return replace(moved, steps=moved.steps[~is_tested], tested=moved.steps[is_tested], n_known=known), moves
     return _demonstrated(inputs, config), None
 
 

@@ -12,7 +12,8 @@ import torch
 from jaxtyping import Bool, Float, Float32, Float64, Int64
 from torch import Tensor
 
-from dtinterp.dataset.packing import distinct
+from dtinterp.agents.policy import PAD_ACTION
+from dtinterp.dataset.packing import distinct, unlike
 from dtinterp.dataset.windows import Windows, window
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.partition import Partition
@@ -109,9 +110,17 @@ def histories_of(
     frame_id: Int64[Tensor, " frame"],
     n_slots: int,
     generator: torch.Generator,
+    seen: Int64[Tensor, " seen"] | None = None,
 ) -> ComparedHistories:
-    """Return the distinct windows that end at `steps`, in random order, each one once however often it is met."""
-    windows = distinct(window(trajectories, steps, n_slots)).windows
+    """Return the windows that end at `steps`, in random order, each one once however often it is met.
+
+    Two are one where a model sees the same. None is like a window that ends at one of the `seen` steps.
+    """
+    windows = window(trajectories, steps, n_slots)
+    if seen is not None:
+        windows = windows[unlike(windows, window(trajectories, seen, n_slots))]
+    unknown = torch.full_like(windows.action[:, -1:], PAD_ACTION)  # the last action is what the model is to say
+    windows = distinct(replace(windows, action=torch.cat([windows.action[:, :-1], unknown], dim=1))).windows
     windows = windows[torch.randperm(len(windows), generator=generator)]
     place_of = torch.full((len(trajectories.frames),), NOT_COMPARED)
     place_of[frame_id] = torch.arange(len(frame_id))

@@ -1,12 +1,14 @@
 """All distinct contexts of a frame, in random order: the population that a certificate speaks of."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from dtinterp.dataset.windows import window
+from dtinterp.dataset.packing import unlike as unlike_windows
+from dtinterp.dataset.windows import Windows, concatenate, window
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.swaps.contexts import Contexts, distinct, unlike
 
@@ -28,6 +30,13 @@ class Pool:
     def __len__(self) -> int:
         """Return the number of contexts."""
         return 0 if self.contexts is None else len(self.contexts)
+
+    def unlike(self, seen: Windows) -> "Pool":
+        """Return the contexts whose windows a model can tell from all of `seen`, and of which more may be elsewhere."""
+        is_new = None if self.contexts is None else unlike_windows(self.contexts.windows, seen)
+        if self.contexts is None or is_new is None or not is_new.any():
+            return Pool(None, is_whole=False)
+        return Pool(self.contexts[is_new], is_whole=False)
 
 
 def pool_of(
@@ -58,3 +67,19 @@ def pool_of(
     fresh = unlike(found, [tried])
     n_tried = len(found) - (0 if fresh is None else len(fresh))
     return Pool(fresh, is_whole=len(order) == n_pairs, n_tried=n_tried)
+
+
+def gathered(
+    pools: Mapping[int, Pool], places: Sequence[int], some: slice
+) -> tuple[Contexts | None, Int64[Tensor, " context"]]:
+    """Return some contexts of each pool that has any of them, and whose they are."""
+    parts: list[tuple[int, Contexts]] = []
+    for place in places:
+        contexts = pools[place].contexts
+        if contexts is not None and len(range(len(contexts))[some]):
+            parts.append((place, contexts[some]))
+    owners = torch.tensor([place for place, part in parts for _ in range(len(part))], dtype=torch.int64)
+    if not parts:
+        return None, owners
+    windows = concatenate([part.windows for _, part in parts])
+    return Contexts(windows, torch.cat([part.slot for _, part in parts])), owners

@@ -1,6 +1,6 @@
 import torch
 
-from dtinterp.dataset.packing import distinct, last_slots, pack
+from dtinterp.dataset.packing import distinct, last_slots, pack, unlike
 from dtinterp.dataset.windows import Windows, concatenate, window
 from dtinterp.model.training.descent import summed_loss
 from dtinterp.model.validation import action_loss
@@ -22,6 +22,16 @@ def test_each_distinct_window_appears_once_and_stands_for_its_copies(windows):
 def test_windows_that_differ_in_their_return_alone_are_distinct(windows):
     other = Windows(**{**vars(windows), "rtg": windows.rtg + 1e-6 * windows.mask})
     assert len(distinct(concatenate([windows[:1], other[:1]])).windows) == 2
+
+
+def test_windows_are_alike_where_a_model_sees_the_same(windows):
+    known, other = windows[:20], distinct(windows).windows
+    said = Windows(**{**vars(known), "action": torch.cat([known.action[:, :-1], known.action[:, -1:] + 1], dim=1)})
+    told = Windows(**{**vars(known), "rtg": known.rtg + 1e-6 * known.mask})
+    assert not unlike(known, windows).any()
+    assert not unlike(said, known).any()
+    assert unlike(told, known).all()
+    assert int((~unlike(other, known)).sum()) >= len(distinct(known).windows)
 
 
 def test_packs_hold_every_real_slot_as_often_as_the_windows_do(windows):

@@ -25,7 +25,7 @@ from dtinterp.subject.subject import open_subject
 ROOT = Path(__file__).parents[4]
 PATIENCE = 300
 """Seconds after which a process that should have ended is said to hang."""
-FEW: dict[str, Any] = {"n_plays": 32, "n_joint": 32, "n_searched": 4, "n_wandered": 4, "n_merges": 1}
+FEW: dict[str, Any] = {"n_plays": 32, "n_tested": 16, "n_joint": 32, "n_searched": 4, "n_wandered": 4, "n_merges": 1}
 SETTINGS = {"n_frames": 12, "n_contexts": 4, "n_draws": 5, "n_quotient_draws": 1, "n_rounds": 1, "n_fresh": 1, **FEW}
 PROGRAM = """
 import sys

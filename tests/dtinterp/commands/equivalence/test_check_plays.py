@@ -33,6 +33,7 @@ def read_from(folders, tmp_path_factory):
         n_joint_rounds=0,
         n_wandered=0,
         n_plays=32,
+        n_tested=16,
     )
     certify(few, classes, **subject)
     return {"equivalence": classes, **subject}

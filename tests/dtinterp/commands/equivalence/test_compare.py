@@ -22,6 +22,7 @@ QUICK = EquivalenceConfig(
     n_fresh=1,
     n_verified=1,
     n_plays=32,
+    n_tested=16,
     n_joint=32,
     n_searched=4,
     n_wandered=4,

@@ -25,6 +25,7 @@ SMALL = EquivalenceConfig(
     n_quotient_draws=2,
     n_rounds=0,
     n_plays=32,
+    n_tested=16,
     n_joint=32,
     n_searched=4,
     n_wandered=4,

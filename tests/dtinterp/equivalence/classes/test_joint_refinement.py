@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from dtinterp.equivalence.classes.joint_refinement import MEMBERS, RANDOM, REPRESENTATIVES, WORST, JointTrialConfig
+from dtinterp.equivalence.classes.joint_refinement import (
+    MEMBERS,
+    RANDOM,
+    REPRESENTATIVES,
+    WORST,
+    JointTrialConfig,
+    TrialHistories,
+)
 from dtinterp.equivalence.classes.joint_refinement import refine_jointly as refine
 from dtinterp.equivalence.partition import partition_of
 from dtinterp.equivalence.relation import Relation
@@ -29,7 +36,7 @@ def bench(model, trajectories, halves, items):
 def test_what_nothing_told_apart_before_is_split_and_the_result_refines_it(bench):
     player, histories, relation = bench
     pairs = partition_of(torch.arange(N_FRAMES) // 2, "pairs")
-    found = refine(player, histories, pairs, relation, maximum=relation.maximum, config=CONFIG)
+    found = refine(player, TrialHistories(histories), pairs, relation, maximum=relation.maximum, config=CONFIG)
     assert found.partition.n_classes > pairs.n_classes
     joined = (found.partition.label[:, None] == found.partition.label).nonzero()
     assert (pairs.label[joined[:, 0]] == pairs.label[joined[:, 1]]).all()
@@ -43,7 +50,7 @@ def test_what_nothing_told_apart_before_is_split_and_the_result_refines_it(bench
 def test_observations_apart_never_fail_and_the_control_is_one(bench):
     player, histories, relation = bench
     apart = partition_of(torch.arange(N_FRAMES), "apart")
-    found = refine(player, histories, apart, relation, maximum=relation.maximum, config=CONFIG)
+    found = refine(player, TrialHistories(histories), apart, relation, maximum=relation.maximum, config=CONFIG)
     assert torch.equal(found.partition.label, apart.label)
     assert found.trial is not None
     assert found.trial.has_ended
@@ -56,7 +63,7 @@ def test_random_classes_fail_where_the_model_tells_their_members_apart(bench):
     player, histories, relation = bench
     one = partition_of(torch.zeros(N_FRAMES, dtype=torch.int64), "one")
     config = JointTrialConfig(epsilon=1.0, n_rounds=1, n_fresh=60, n_verified=60, n_searched=10)
-    trial = refine(player, histories, one, relation, maximum=relation.maximum, config=config).trial
+    trial = refine(player, TrialHistories(histories), one, relation, maximum=relation.maximum, config=config).trial
     assert trial is not None
     arms = {arm.shown: arm for arm in trial.arms}
     assert arms[WORST].maximum >= arms[REPRESENTATIVES].mean
@@ -67,6 +74,23 @@ def test_random_classes_fail_where_the_model_tells_their_members_apart(bench):
 def test_nothing_is_tried_in_no_rounds(bench):
     player, histories, relation = bench
     one = partition_of(torch.zeros(N_FRAMES, dtype=torch.int64), "one")
-    found = refine(player, histories, one, relation, maximum=relation.maximum, config=JointTrialConfig(n_rounds=0))
+    config = JointTrialConfig(n_rounds=0)
+    found = refine(player, TrialHistories(histories), one, relation, maximum=relation.maximum, config=config)
     assert found.partition is one
     assert found.trial is None
+
+
+def test_what_is_set_aside_is_tested_and_refines_nothing(bench):
+    player, histories, relation = bench
+    one = partition_of(torch.zeros(N_FRAMES, dtype=torch.int64), "one")
+    config = JointTrialConfig(epsilon=0.3, n_rounds=1, n_fresh=40, n_verified=25, n_searched=0)
+    aside = TrialHistories(histories[:40], tested=histories[40:])
+    found, alone = (
+        refine(player, each, one, relation, maximum=relation.maximum, config=config)
+        for each in (aside, TrialHistories(histories[:40]))
+    )
+    assert torch.equal(found.partition.label, alone.partition.label)
+    assert found.trial is not None
+    assert alone.trial is not None
+    assert {arm.n_histories for arm in found.trial.arms} == {25}
+    assert alone.trial.arms == ()

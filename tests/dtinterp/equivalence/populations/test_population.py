@@ -10,7 +10,7 @@ from dtinterp.equivalence.config import EquivalenceConfig
 from dtinterp.equivalence.populations.population import populated, refuse_plays, tried_on
 from dtinterp.foundation.errors import UserError
 
-OWN = EquivalenceConfig(n_plays=12, most_random=3)
+OWN = EquivalenceConfig(n_plays=12, n_tested=4, most_random=3)
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +26,20 @@ def test_own_play_is_found_again_from_its_moves(inputs, graph, trajectories, ask
     for name in ("frame_id", "action", "length", "return_to_go", "frames"):
         assert torch.equal(getattr(again, name), getattr(moved.trajectories, name))
     assert moved.n_known == len(trajectories.frames)
+
+
+def test_some_episodes_are_set_aside_to_be_tested(inputs, graph):
+    moved, _ = populated(inputs, OWN, graph)
+    episode = moved.trajectories.episode
+    assert moved.tested is not None
+    assert episode[moved.steps].unique().tolist() == list(range(12))
+    assert episode[moved.tested].unique().tolist() == list(range(12, 16))
+    assert len(moved.all_steps) == moved.trajectories.n_steps
+    few = moved.at(moved.all_steps[::2])
+    assert few.tested is not None
+    assert torch.equal(few.all_steps, moved.all_steps[::2])
+    alone, _ = populated(inputs, replace(OWN, n_tested=0), graph)
+    assert alone.tested is None
 
 
 def test_own_play_is_asked_for_the_target(inputs, graph):

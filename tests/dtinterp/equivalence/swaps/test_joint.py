@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from dtinterp.dataset.packing import unlike
 from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.equivalence.partition import partition_of
 from dtinterp.equivalence.swaps.chosen_frames import most_visited
@@ -50,6 +51,18 @@ def test_histories_are_distinct_and_know_their_observations(histories, frame_id)
     is_compared = histories.place != NOT_COMPARED
     assert torch.equal(frame_id[histories.place[is_compared]], histories.windows.frame_id[is_compared])
     assert not torch.isin(histories.windows.frame_id[~is_compared & histories.windows.mask], frame_id).any()
+
+
+def test_histories_that_were_seen_are_left_out(trajectories, halves, frame_id):
+    def ending(steps, **seen):
+        rng = generator(0, "histories")
+        return histories_of(trajectories, steps, frame_id=frame_id, n_slots=10, generator=rng, **seen).windows
+
+    steps = halves.held_out[:400]
+    early, late, new = ending(steps[:200]), ending(steps[200:]), ending(steps[200:], seen=steps[:200])
+    assert 0 < len(new) < len(late)
+    assert unlike(new, early).all()
+    assert int(unlike(late, early).sum()) == len(new)
 
 
 def test_shown_as_it_is_nothing_moves(player, histories):

@@ -99,3 +99,15 @@ def _joined(contexts, pool, frame):
     tried = contexts[contexts.frame_id == frame]
     slots = torch.cat([tried.slot, _left(pool).slot])
     return Contexts(concatenate([tried.windows, _left(pool).windows]), slots)
+
+
+def test_of_other_episodes_only_what_was_never_seen_is_left(trajectories, halves, contexts):
+    frame = int(contexts.frame_id.unique()[-1])
+    pool = _pool(trajectories, halves, contexts, frame)
+    steps = halves.held_out[: len(halves.held_out) // 2]
+    seen = window(trajectories, steps, 10)
+    left = pool.unlike(seen)
+    assert 0 < len(left) < len(pool)
+    assert not left.is_whole
+    assert not torch.isin(_left(left).windows.step[:, -1], steps).any()
+    assert len(pool.unlike(_left(pool).windows)) == len(left.unlike(_left(pool).windows)) == 0
