@@ -29,6 +29,7 @@ from dtinterp.model.training.sizes import sizes_of
 from dtinterp.report.figures.history import history_figure
 from dtinterp.report.figures.sizes import sizes_figure
 from dtinterp.report.figures.token_errors import token_error_figure
+from dtinterp.report.tables import error_panels, row_places
 
 FOLDER = Path(__file__).parent / "figures"
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
@@ -57,12 +58,12 @@ def token_errors() -> go.Figure:
     """Return the error of single tokens in all dictionaries of memory-dt's study."""
     found = load(STUDIES / LARGEST / "comparison", FEATURE_COMPARISON)
     trajectories, _ = load_trajectories(CHECKPOINTS / "demonstrations" / "memory-movable")
-    return token_error_figure(found, trajectories.time)
+    return token_error_figure(error_panels(found), row_places(found, trajectories))
 
 
 def class_history() -> go.Figure:
     """Return when observations merged and split in a training."""
-    return history_figure(load(COMPARISONS / "training", HISTORY))
+    return history_figure(load(COMPARISONS / "training", HISTORY).moments)
 
 
 FIGURES: Mapping[str, Callable[[], go.Figure]] = {

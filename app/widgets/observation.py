@@ -15,6 +15,7 @@ from dtinterp.foundation.statistics import Interval
 from dtinterp.report.figures.equivalence import neighbours_figure
 from dtinterp.report.filmstrip import filmstrip, slot_name, window_slots
 from dtinterp.report.style import CONFIG
+from dtinterp.report.tables import neighbours
 from dtinterp.report.words import bits, count, plural
 
 
@@ -29,7 +30,8 @@ def show_observation(opened: OpenStudy, level: Level, place: int) -> None:
         _show_facts(opened, place)
     _show_class(opened, level, place)
     st.markdown("**Nearest observations**")
-    st.plotly_chart(neighbours_figure(opened.report, level, place), theme=None, config=CONFIG, key="neighbours")
+    figure = neighbours_figure(neighbours(opened.report, level, place))
+    st.plotly_chart(figure, theme=None, config=CONFIG, key="neighbours")
     other = nearest_beyond(opened.report, place, level.epsilon)
     if other is not None:
         st.button(

@@ -7,7 +7,7 @@ from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.report.figures.equivalence import agreement_figure, divergence_figure
 from dtinterp.report.figures.quotient import quotient_figure
 from dtinterp.report.style import CONFIG
-from dtinterp.report.tables import agreement_table, certificate_table, in_words, quotient_table
+from dtinterp.report.tables import agreement_table, certificate_table, divergence_map, in_words, quotient_table
 
 
 def show_overview(opened: OpenStudy) -> None:
@@ -23,9 +23,9 @@ def show_overview(opened: OpenStudy) -> None:
             f"- The classes {verdict} “{comparison.world}”: ARI {trained.ari}, random classes "
             f"{trained.random}, untrained {untrained.ari}"
         )
-    st.plotly_chart(agreement_figure(report), theme=None, config=CONFIG, key="agreement")
+    st.plotly_chart(agreement_figure(report.comparisons), theme=None, config=CONFIG, key="agreement")
     st.dataframe(in_words(agreement_table(report)), hide_index=True)
-    st.plotly_chart(divergence_figure(report), theme=None, config=CONFIG, key="divergences")
+    st.plotly_chart(divergence_figure(divergence_map(report)), theme=None, config=CONFIG, key="divergences")
     st.dataframe(certificate_table(report), hide_index=True)
 
 

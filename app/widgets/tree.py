@@ -8,6 +8,7 @@ from app.pictures import title_of
 from dtinterp.equivalence.levels import Level, epsilons, level_at
 from dtinterp.report.figures.dendrogram import dendrogram_figure
 from dtinterp.report.style import CONFIG
+from dtinterp.report.tables import class_tree
 from dtinterp.report.words import plural
 
 
@@ -42,7 +43,7 @@ def show_tree(opened: OpenStudy, level: Level, chosen: int) -> None:
             st.session_state["frame"] = str(points[0]["customdata"])
 
     st.plotly_chart(
-        dendrogram_figure(opened.report, level, chosen=chosen),
+        dendrogram_figure(class_tree(opened.report, level), chosen=chosen),
         theme=None,
         config=CONFIG,
         key=key,

@@ -1,15 +1,25 @@
-"""Tables of results; cells may be intervals, which the page writes with their range and the app as text."""
+"""Tables of results, and what figures draw of them.
+
+Cells may be intervals, which the page writes with their range and the app as text.
+"""
 
 from collections.abc import Sequence
 
 import pandas as pd
 
 from dtinterp.demonstrations.quality import Quality, SamplerQuality
+from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.evaluation.score import DictionaryScore, verdict_of
 from dtinterp.equivalence.behaviour.after_random import Wandering
 from dtinterp.equivalence.classes.joint_refinement import JointTrial
+from dtinterp.equivalence.levels import Level, class_order, frame_order
+from dtinterp.equivalence.partition import dendrogram
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.foundation.statistics import Interval
+from dtinterp.interventions.replacements.dictionary_comparison import DictionaryComparison
+from dtinterp.report.figures.dendrogram import ClassTree
+from dtinterp.report.figures.equivalence import DivergenceMap, Neighbours
+from dtinterp.report.figures.token_errors import ErrorPanel, RowPlaces
 from dtinterp.report.results import ScoredDictionary
 from environments.vocabulary import ACTIONS
 
@@ -17,6 +27,17 @@ from environments.vocabulary import ACTIONS
 def dictionary_table(scored: Sequence[ScoredDictionary]) -> pd.DataFrame:
     """Return one row per dictionary: what it costs, what it keeps, and how wide it is beside what it saw."""
     return pd.DataFrame([_dictionary_row(each) for each in scored])
+
+
+def error_panels(comparison: DictionaryComparison) -> list[ErrorPanel]:
+    """Return what each dictionary makes of the rows."""
+    named = enumerate(zip(comparison.name, comparison.site, strict=True))
+    return [ErrorPanel(name, site, comparison.errors(place)) for place, (name, site) in named]
+
+
+def row_places(comparison: DictionaryComparison, trajectories: Trajectories) -> RowPlaces:
+    """Return where the rows of a comparison stand in the trajectories that they are from."""
+    return RowPlaces(comparison.step, comparison.slot, trajectories.time[comparison.step])
 
 
 def demonstration_table(quality: Quality) -> pd.DataFrame:
@@ -57,6 +78,34 @@ def quotient_table(report: EquivalenceReport) -> pd.DataFrame:
             "success (random classes)": each.random_success,
         }
         for each in report.behaviour.named
+    )
+
+
+def class_tree(report: EquivalenceReport, level: Level) -> ClassTree:
+    """Return the tree over all epsilon, with the classes of a level."""
+    merges, frame_id = dendrogram(report.relation), report.chosen.frame_id
+    return ClassTree(merges, frame_id, level.partition, level.epsilon, certified=report.config.epsilon)
+
+
+def divergence_map(report: EquivalenceReport) -> DivergenceMap:
+    """Return all divergences, larger classes first, and the more visited observations first in each."""
+    order = frame_order(report.partition, report.chosen)
+    sizes = report.partition.sizes[class_order(report.partition, report.chosen)].tolist()
+    return DivergenceMap(report.chosen.frame_id[order], report.relation.maximum[order][:, order], sizes)
+
+
+def neighbours(report: EquivalenceReport, level: Level, place: int, *, n_most: int = 24) -> Neighbours:
+    """Return the observations nearest to the one in row `place` of the chosen frames, class-mates as at this level."""
+    relation, label = report.relation, level.partition.label
+    order = relation.maximum[place].argsort(stable=True)
+    others = order[order != place][:n_most]
+    return Neighbours(
+        frame_id=report.chosen.frame_id[others],
+        maximum=relation.maximum[place][others],
+        mean=relation.mean[place][others],
+        n_contexts=relation.n_contexts[place][others],
+        is_mate=label[others] == label[place],
+        epsilon=level.epsilon,
     )
 
 
@@ -176,6 +225,7 @@ def _dictionary_row(each: ScoredDictionary) -> dict[str, object]:
     score, dictionary = each.score, each.dictionary
     return {
         "dictionary": dictionary.name,
+        "kind": type(dictionary.kind).__name__,
         "site": dictionary.site,
         "L0": score.l0,
         "FVU": score.fvu,

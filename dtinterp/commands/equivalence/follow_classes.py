@@ -49,7 +49,7 @@ def follow_classes(
     with cache.joined():
         found = follow(subject, {step: each.model for step, each in kept.items()}, config, cache=cache)
     run.write({"moments": moments_table(found)})
-    page = history_figure(found).to_html(config=CONFIG)
+    page = history_figure(found.moments).to_html(config=CONFIG)
     write_text(out.with_name(f"{out.name}.html"), page)
     parents = (*(each.artefact for each in kept.values()), subject.demonstrations)
     written = save(out, found, parents=parents, seed=config.seed, replace=replace)

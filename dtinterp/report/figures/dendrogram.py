@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 from scipy.cluster import hierarchy
+from torch import Tensor
 
-from dtinterp.equivalence.levels import Level
-from dtinterp.equivalence.partition import dendrogram
-from dtinterp.equivalence.report import EquivalenceReport
+from dtinterp.equivalence.partition import Partition
 from dtinterp.report.style import CONTROL, INK, MUTED, WRONG, class_colours, styled
 from dtinterp.report.words import plural
 
@@ -21,24 +20,38 @@ ABOVE, BROKEN = "above ε", "broken by a counterexample"
 """What a join is that does not stand inside one class."""
 
 
-def dendrogram_figure(report: EquivalenceReport, level: Level, *, chosen: int | None = None) -> go.Figure:
-    """Draw which observations join at which divergence, those of one class at `level` in its colour.
+@dataclass(frozen=True)
+class ClassTree:
+    """Which observations join at which divergence, and their classes at one epsilon."""
 
-    The axis of divergences is stretched near 0 (by the square root), where most joins are; the level's epsilon is a
+    merges: Float64[np.ndarray, "merge 4"]
+    """as scipy writes a linkage; heights in bits"""
+    frame_id: Int64[Tensor, " frame"]
+    partition: Partition
+    """of the frames, at `epsilon`"""
+    epsilon: float
+    """bits"""
+    certified: float
+    """the epsilon whose classes were tried in fresh contexts, in bits"""
+
+
+def dendrogram_figure(tree: ClassTree, *, chosen: int | None = None) -> go.Figure:
+    """Draw the tree, joins and leaves of one class in its colour.
+
+    The axis of divergences is stretched near 0 (by the square root), where most joins are; the tree's epsilon is a
     line, the certified one another where it differs, and the observation in row `chosen` is ringed. A join below
     epsilon whose observations are not of one class is one that a counterexample broke.
     """
-    tree = dendrogram(report.relation)
-    top = np.sqrt(max(float(tree[:, 2].max()), level.epsilon, report.config.epsilon))
-    leaves = hierarchy.leaves_list(tree).tolist()
-    colours = class_colours(level.partition)
+    top = np.sqrt(max(float(tree.merges[:, 2].max()), tree.epsilon, tree.certified))
+    leaves = hierarchy.leaves_list(tree.merges).tolist()
+    colours = class_colours(tree.partition)
     figure = go.Figure()
-    for kind, joins in _by_kind(joins_of(tree, leaves), level).items():
+    for kind, joins in _by_kind(joins_of(tree.merges, leaves), tree).items():
         _add_joins(figure, kind, joins, _colour(kind, colours))
-    _add_leaves(figure, report, level, leaves, chosen)
-    _add_line(figure, level.epsilon, f"ε = {level.epsilon:g}: {plural(level.partition.n_classes, 'class', 'classes')}")
-    if not level.is_certified:
-        _add_line(figure, report.config.epsilon, f"certified: {report.config.epsilon:g}", colour=MUTED)
+    _add_leaves(figure, tree, leaves, chosen)
+    _add_line(figure, tree.epsilon, f"ε = {tree.epsilon:g}: {plural(tree.partition.n_classes, 'class', 'classes')}")
+    if tree.epsilon != tree.certified:
+        _add_line(figure, tree.certified, f"certified: {tree.certified:g}", colour=MUTED)
     figure.update_yaxes(
         title_text="largest divergence inside, bits",
         tickvals=np.sqrt(TICKS).tolist(),
@@ -81,13 +94,13 @@ def joins_of(tree: Float64[np.ndarray, "merge 4"], order: Sequence[int]) -> list
     return joins
 
 
-def _by_kind(joins: Sequence[Join], level: Level) -> Mapping[str | int, Sequence[Join]]:
+def _by_kind(joins: Sequence[Join], tree: ClassTree) -> Mapping[str | int, Sequence[Join]]:
     """Return the joins by the class that they stand in, or by what they are instead."""
     found: dict[str | int, list[Join]] = {ABOVE: []}
     for join in joins:
-        labels = set(level.partition.label[list(join.leaves)].tolist())
+        labels = set(tree.partition.label[list(join.leaves)].tolist())
         inside = labels.pop() if len(labels) == 1 else BROKEN
-        found.setdefault(ABOVE if join.along[1] > level.epsilon else inside, []).append(join)
+        found.setdefault(ABOVE if join.along[1] > tree.epsilon else inside, []).append(join)
     return found
 
 
@@ -111,11 +124,9 @@ def _colour(kind: str | int, colours: Sequence[str]) -> str:
     return WRONG if kind == BROKEN else CONTROL
 
 
-def _add_leaves(
-    figure: go.Figure, report: EquivalenceReport, level: Level, leaves: Sequence[int], chosen: int | None
-) -> None:
-    colours = class_colours(level.partition)
-    labels, frames = level.partition.label.tolist(), report.chosen.frame_id.tolist()
+def _add_leaves(figure: go.Figure, tree: ClassTree, leaves: Sequence[int], chosen: int | None) -> None:
+    colours = class_colours(tree.partition)
+    labels, frames = tree.partition.label.tolist(), tree.frame_id.tolist()
     figure.add_scatter(
         x=list(range(len(leaves))),
         y=[0] * len(leaves),

@@ -1,31 +1,32 @@
 """What dictionaries lose against how many features they use."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping
+from typing import Any
 
+import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from dtinterp.report.figures.calibration import error_bars
-from dtinterp.report.results import ScoredDictionary
 from dtinterp.report.style import CATEGORICAL, MUTED, SYMBOLS, styled
 
+PANELS = (("FVU", "variance unexplained (FVU)"), ("loss recovered (zeros)", "loss recovered, against zeros"))
+"""Column of the table, and what it is called."""
 
-def dictionary_figure(scored: Sequence[ScoredDictionary]) -> go.Figure:
-    """Draw FVU and the loss recovered against L0: kinds by colour, sites by symbol, 95% intervals both ways.
 
-    An open symbol warns of a dictionary that is wider than its distinct inputs.
+def dictionary_figure(table: pd.DataFrame) -> go.Figure:
+    """Draw a `dictionary_table`: FVU and the loss recovered against L0, kinds by colour, sites by symbol.
+
+    Intervals are drawn both ways. An open symbol warns of a dictionary that is wider than its distinct inputs.
     """
-    titles = ["variance unexplained (FVU)", "loss recovered, against zeros"]
-    figure = make_subplots(cols=2, subplot_titles=titles, horizontal_spacing=0.09)
-    kinds = sorted({_kind(each) for each in scored})
-    sites = sorted({each.dictionary.site for each in scored})
-    shown: set[tuple[str, str]] = set()
-    for each in scored:
-        colour = CATEGORICAL[kinds.index(_kind(each)) % len(CATEGORICAL)]
-        symbol = SYMBOLS[sites.index(each.dictionary.site) % len(SYMBOLS)]
-        is_new = (_kind(each), each.dictionary.site) not in shown
-        shown.add((_kind(each), each.dictionary.site))
-        _add(figure, each, marker=_marker(each, colour, symbol), showlegend=is_new)
+    titles = [title for _, title in PANELS]
+    figure = make_subplots(cols=len(PANELS), subplot_titles=titles, horizontal_spacing=0.09)
+    kinds, sites = (sorted(set(table[name])) for name in ("kind", "site"))
+    is_again = table.duplicated(["kind", "site"])
+    for row, again in zip(table.to_dict("records"), is_again, strict=True):
+        colour = CATEGORICAL[kinds.index(row["kind"]) % len(CATEGORICAL)]
+        symbol = SYMBOLS[sites.index(row["site"]) % len(SYMBOLS)]
+        _add(figure, row, marker=_marker(row, colour, symbol), showlegend=not again)
     figure.update_xaxes(title_text="L0: active features per row")
     figure.update_yaxes(rangemode="tozero", col=1)
     figure.add_hline(y=1, line={"color": MUTED, "width": 1, "dash": "dot"}, row=1, col=2)  # pyright: ignore[reportArgumentType]
@@ -33,36 +34,33 @@ def dictionary_figure(scored: Sequence[ScoredDictionary]) -> go.Figure:
     return styled(figure, height=380)
 
 
-def _kind(each: ScoredDictionary) -> str:
-    return type(each.dictionary.kind).__name__
-
-
-def _marker(each: ScoredDictionary, colour: str, symbol: str) -> dict[str, object]:
+def _marker(row: Mapping[Hashable, Any], colour: str, symbol: str) -> dict[str, object]:
+    is_wide = row["width"] > row["distinct inputs"]
     return {
         "color": colour,
-        "symbol": f"{symbol}-open" if each.score.width_exceeds_inputs else symbol,
+        "symbol": f"{symbol}-open" if is_wide else symbol,
         "size": 10,
-        "line": {"width": 2 if each.score.width_exceeds_inputs else 0, "color": colour},
+        "line": {"width": 2 if is_wide else 0, "color": colour},
     }
 
 
-def _add(figure: go.Figure, each: ScoredDictionary, *, marker: dict[str, object], showlegend: bool) -> None:
-    score = each.score
-    for column, measured in enumerate((score.fvu, score.loss_recovered_from_zero), start=1):
+def _add(figure: go.Figure, row: Mapping[Hashable, Any], *, marker: dict[str, object], showlegend: bool) -> None:
+    for column, (measure, _) in enumerate(PANELS, start=1):
+        measured = row[measure]
         if measured is None:
             continue
         figure.add_scatter(
-            x=[score.l0.estimate],
+            x=[row["L0"].estimate],
             y=[measured.estimate],
-            error_x=error_bars([score.l0]),
+            error_x=error_bars([row["L0"]]),
             error_y=error_bars([measured]),
             mode="markers",
             cliponaxis=False,
-            name=f"{_kind(each)} at {each.dictionary.site}",
-            legendgroup=f"{_kind(each)} {each.dictionary.site}",
+            name=f"{row['kind']} at {row['site']}",
+            legendgroup=f"{row['kind']} {row['site']}",
             showlegend=showlegend and column == 1,
             marker=marker,
-            customdata=[[each.dictionary.name, str(measured), f"{score.l0.estimate:.1f}"]],
+            customdata=[[row["dictionary"], str(measured), f"{row['L0'].estimate:.1f}"]],
             hovertemplate="%{customdata[0]}<br>L0 %{customdata[2]}<br>%{customdata[1]}<extra></extra>",
             row=1,
             col=column,

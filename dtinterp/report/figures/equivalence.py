@@ -1,13 +1,14 @@
 """The heat map of divergences, agreement with the world, and one observation's nearest others."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
+from jaxtyping import Bool, Float32, Int64
+from torch import Tensor
 
-from dtinterp.equivalence.levels import Level, class_order, frame_order
-from dtinterp.equivalence.report import EquivalenceReport
-from dtinterp.equivalence.truth.agreement import Agreement
+from dtinterp.equivalence.truth.agreement import Agreement, WorldComparison
 from dtinterp.report.figures.calibration import error_bars
 from dtinterp.report.style import CONTROL, CONTROL_2, DIVERGENCE_SCALE, INK, RULE, TRAINED, WRONG, styled
 
@@ -15,14 +16,38 @@ ROW_HEIGHT = 92
 """Pixels of the agreement figure per partition of the world."""
 
 
-def divergence_figure(report: EquivalenceReport) -> go.Figure:
-    """Draw the largest divergence of every two observations, class after class, larger classes boxed."""
-    order = frame_order(report.partition, report.chosen)
-    divergence = report.relation.maximum[order][:, order]
-    names = [f"frame {frame}" for frame in report.chosen.frame_id[order].tolist()]
+@dataclass(frozen=True)
+class DivergenceMap:
+    """The largest divergence of every two observations, class after class."""
+
+    frame_id: Int64[Tensor, " frame"]
+    divergence: Float32[Tensor, "frame frame"]
+    """bits"""
+    sizes: Sequence[int]
+    """of the classes, in the order of their frames"""
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """One observation's divergence from others, the nearest first."""
+
+    frame_id: Int64[Tensor, " other"]
+    maximum: Float32[Tensor, " other"]
+    """bits, over contexts"""
+    mean: Float32[Tensor, " other"]
+    n_contexts: Int64[Tensor, " other"]
+    is_mate: Bool[Tensor, " other"]
+    """whether it is of the same class"""
+    epsilon: float
+    """bits that those of one class may be apart"""
+
+
+def divergence_figure(shown: DivergenceMap) -> go.Figure:
+    """Draw the map, classes of more than one observation boxed."""
+    names = [f"frame {frame}" for frame in shown.frame_id.tolist()]
     figure = go.Figure(
         go.Heatmap(
-            z=np.round(divergence.double().numpy(), 4),
+            z=np.round(shown.divergence.double().numpy(), 4),
             zmin=0,
             zmax=1,
             colorscale=DIVERGENCE_SCALE,
@@ -31,7 +56,7 @@ def divergence_figure(report: EquivalenceReport) -> go.Figure:
             hovertemplate="%{customdata}: %{z:.3f} bits<extra></extra>",
         )
     )
-    figure.update_layout(shapes=_boxes(report))
+    figure.update_layout(shapes=_boxes(shown.sizes))
     bare = {
         "showticklabels": False,
         "ticks": "",
@@ -45,78 +70,56 @@ def divergence_figure(report: EquivalenceReport) -> go.Figure:
     return styled(figure, height=620, margin={"l": 8, "r": 8, "t": 32, "b": 8})
 
 
-def agreement_figure(report: EquivalenceReport) -> go.Figure:
+def agreement_figure(comparisons: Sequence[WorldComparison]) -> go.Figure:
     """Draw the adjusted Rand index with each partition of the world, trained model and controls on one line each."""
-    worlds = [comparison.world for comparison in report.comparisons]
-    figure = go.Figure()
-    arms: Sequence[tuple[str, str, str, float, Sequence[Agreement]]] = (
-        ("trained model", TRAINED, "circle", 0.24, [each.trained for each in report.comparisons]),
-        (
-            "untrained model, as many classes",
-            CONTROL,
-            "diamond",
-            -0.08,
-            [each.untrained for each in report.comparisons],
-        ),
-        (
-            "untrained model, same ε",
-            CONTROL_2,
-            "square",
-            -0.3,
-            [each.untrained_at_epsilon for each in report.comparisons],
-        ),
+    figure, n_worlds = go.Figure(), len(comparisons)
+    arms = (
+        ("trained model", "trained", TRAINED, "circle", 0.24),
+        ("untrained model, as many classes", "untrained", CONTROL, "diamond", -0.08),
+        ("untrained model, same ε", "untrained_at_epsilon", CONTROL_2, "square", -0.3),
     )
-    _add_chance(figure, [each.trained for each in report.comparisons])
-    for name, colour, symbol, offset, agreements in arms:
+    _add_chance(figure, [each.trained for each in comparisons])
+    for name, field, colour, symbol, offset in arms:
+        agreements = [getattr(each, field) for each in comparisons]
         _add_arm(figure, agreements, name=name, offset=offset, marker={"color": colour, "symbol": symbol, "size": 10})
-    places = list(range(len(worlds)))
-    labels = [
-        f"{world}<br>{each.trained.n_reference_classes} classes"
-        for world, each in zip(worlds, report.comparisons, strict=True)
-    ]
-    figure.update_yaxes(tickvals=places, ticktext=labels, range=[len(worlds) - 0.45, -0.6], showgrid=False, ticks="")
+    labels = [f"{each.world}<br>{each.trained.n_reference_classes} classes" for each in comparisons]
+    figure.update_yaxes(
+        tickvals=list(range(n_worlds)), ticktext=labels, range=[n_worlds - 0.45, -0.6], showgrid=False, ticks=""
+    )
     figure.update_xaxes(
         title_text="adjusted Rand index (1: the same classes, 0: chance)",
-        range=_ari_range(report),
+        range=_ari_range(comparisons),
         zeroline=True,
         zerolinecolor=RULE,
     )
-    return styled(figure, height=120 + ROW_HEIGHT * len(worlds), margin={"l": 150})
+    return styled(figure, height=120 + ROW_HEIGHT * n_worlds, margin={"l": 150})
 
 
-def neighbours_figure(report: EquivalenceReport, level: Level, place: int, *, n_shown: int = 24) -> go.Figure:
-    """Draw one observation's divergence from its nearest others, class-mates at this level dark, with its ε as a line.
-
-    `place` is a row of the report's chosen frames. The bar is the largest divergence over contexts, the tick in it the
-    mean.
-    """
-    relation, epsilon = report.relation, level.epsilon
-    order = relation.maximum[place].argsort(stable=True)
-    others = order[order != place][:n_shown]
-    is_mate = level.partition.label[others] == level.partition.label[place]
-    names = [f"frame {frame}" for frame in report.chosen.frame_id[others].tolist()]
+def neighbours_figure(shown: Neighbours) -> go.Figure:
+    """Draw the divergences, class-mates dark, with ε as a line: bars are the largest over contexts, ticks the mean."""
+    names = [f"frame {frame}" for frame in shown.frame_id.tolist()]
     figure = go.Figure(
         go.Bar(
             x=names,
-            y=relation.maximum[place][others].tolist(),
-            marker={"color": [TRAINED if mate else CONTROL_2 for mate in is_mate.tolist()]},
-            customdata=relation.n_contexts[place][others].tolist(),
+            y=shown.maximum.tolist(),
+            marker={"color": [TRAINED if mate else CONTROL_2 for mate in shown.is_mate.tolist()]},
+            customdata=shown.n_contexts.tolist(),
             hovertemplate="%{x}: at most %{y:.3f} bits in %{customdata} contexts<extra></extra>",
             showlegend=False,
         )
     )
     figure.add_scatter(
         x=names,
-        y=relation.mean[place][others].tolist(),
+        y=shown.mean.tolist(),
         mode="markers",
         name="mean over contexts",
         marker={"symbol": "line-ew-open", "size": 11, "color": INK, "line": {"width": 2}},
         hovertemplate="%{x}: %{y:.3f} bits on average<extra></extra>",
     )
     figure.add_hline(
-        y=epsilon,
+        y=shown.epsilon,
         line={"color": WRONG, "dash": "dash", "width": 1.5},
-        annotation_text=f"ε = {epsilon:g}",
+        annotation_text=f"ε = {shown.epsilon:g}",
         annotation_font_color=WRONG,
     )
     figure.update_yaxes(title_text="largest divergence, bits", rangemode="tozero")
@@ -124,11 +127,11 @@ def neighbours_figure(report: EquivalenceReport, level: Level, place: int, *, n_
     return styled(figure, height=360)
 
 
-def _ari_range(report: EquivalenceReport) -> list[float]:
+def _ari_range(comparisons: Sequence[WorldComparison]) -> list[float]:
     """Return an axis from a little below everything to a little above 1."""
     lows = [
         min(each.trained.ari.low, each.trained.random.low, each.untrained.ari.low, each.untrained_at_epsilon.ari.low)
-        for each in report.comparisons
+        for each in comparisons
     ]
     return [min(-0.05, *(low - 0.03 for low in lows)), 1.03]
 
@@ -137,9 +140,9 @@ def _pairs(names: Sequence[str]) -> list[list[str]]:
     return [[f"{one} and {other}" for other in names] for one in names]
 
 
-def _boxes(report: EquivalenceReport) -> list[dict[str, object]]:
+def _boxes(sizes: Sequence[int]) -> list[dict[str, object]]:
     boxes, start = [], -0.5
-    for size in report.partition.sizes[class_order(report.partition, report.chosen)].tolist():
+    for size in sizes:
         end = start + size
         if size > 1:
             line = {"color": WRONG, "width": 1.5}

@@ -1,6 +1,6 @@
 """Dose curves of the instruction flip, and how the episodes played end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -8,7 +8,7 @@ import torch
 from plotly.subplots import make_subplots
 
 from dtinterp.interventions.closed_loop import ClosedLoop
-from dtinterp.interventions.instruction_flip.report import InterventionReport
+from dtinterp.interventions.dose import DoseCurves
 from dtinterp.report.figures.calibration import hatched
 from dtinterp.report.style import CONTROL, INK, MUTED, SUCCESS, TIMEOUT, TRAINED, WRONG, styled
 
@@ -30,16 +30,16 @@ ENDINGS = (
 )
 
 
-def dose_figure(report: InterventionReport) -> go.Figure:
-    """Draw the logit difference against what the direction was set to, over the random directions' band."""
-    n = len(report.configurations)
-    figure = make_subplots(
-        cols=n, shared_yaxes=True, subplot_titles=list(report.configurations), horizontal_spacing=0.025
-    )
-    for place in range(n):
-        _add_band(figure, report, place)
-        _add_curve(figure, report, place)
-        _add_levels(figure, report, place)
+def dose_figure(dose: DoseCurves, flipped: Mapping[str, float]) -> go.Figure:
+    """Draw the logit difference against what the direction was set to, over the random directions' band.
+
+    `flipped` names the configurations, and says what the model says where the picture shows the other instruction.
+    """
+    figure = make_subplots(cols=len(flipped), shared_yaxes=True, subplot_titles=list(flipped), horizontal_spacing=0.025)
+    for place, level in enumerate(flipped.values()):
+        _add_band(figure, dose, place)
+        _add_curve(figure, dose, place)
+        _add_levels(figure, dose, place, flipped=level)
     figure.update_xaxes(title_text="direction set to", zeroline=True, zerolinecolor="#c3cad3")
     figure.update_yaxes(zeroline=True, zerolinecolor="#9aa5b1", zerolinewidth=1.2)
     figure.update_yaxes(title_text="logit(left) − logit(right)", col=1)
@@ -59,8 +59,7 @@ def endings_figure(loops: Sequence[ClosedLoop]) -> go.Figure:
     return styled(figure, height=330, barmode="stack", margin={"l": 190})
 
 
-def _add_band(figure: go.Figure, report: InterventionReport, place: int) -> None:
-    dose = report.dose
+def _add_band(figure: go.Figure, dose: DoseCurves, place: int) -> None:
     low, middle, high = torch.quantile(dose.controls[:, place], torch.tensor(BAND), dim=0).tolist()
     x = dose.coefficient.tolist()
     shared = {"mode": "lines", "hoverinfo": "skip", "row": 1, "col": place + 1}
@@ -79,10 +78,10 @@ def _add_band(figure: go.Figure, report: InterventionReport, place: int) -> None
     figure.add_scatter(x=x, y=middle, line={"color": CONTROL, "width": 1.2, "dash": "dot"}, showlegend=False, **shared)
 
 
-def _add_curve(figure: go.Figure, report: InterventionReport, place: int) -> None:
+def _add_curve(figure: go.Figure, dose: DoseCurves, place: int) -> None:
     figure.add_scatter(
-        x=report.dose.coefficient.tolist(),
-        y=report.dose.instruction[place].tolist(),
+        x=dose.coefficient.tolist(),
+        y=dose.instruction[place].tolist(),
         mode="lines+markers",
         name="instruction direction",
         legendgroup="instruction",
@@ -95,12 +94,12 @@ def _add_curve(figure: go.Figure, report: InterventionReport, place: int) -> Non
     )
 
 
-def _add_levels(figure: go.Figure, report: InterventionReport, place: int) -> None:
+def _add_levels(figure: go.Figure, dose: DoseCurves, place: int, *, flipped: float) -> None:
     """Draw what the model says untouched, and what it says when the picture shows the other instruction."""
-    ends = [float(np.min(report.dose.coefficient.numpy())), float(np.max(report.dose.coefficient.numpy()))]
+    ends = [float(np.min(dose.coefficient.numpy())), float(np.max(dose.coefficient.numpy()))]
     levels = (
-        ("untouched", float(report.dose.original[place]), INK, "solid"),
-        ("other instruction shown", float(report.flipped[place]), WRONG, "dash"),
+        ("untouched", float(dose.original[place]), INK, "solid"),
+        ("other instruction shown", flipped, WRONG, "dash"),
     )
     for name, level, colour, dash in levels:
         figure.add_scatter(

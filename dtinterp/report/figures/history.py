@@ -5,15 +5,14 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dtinterp.equivalence.over_training import History
+from dtinterp.equivalence.over_training import HistoryPoint
 from dtinterp.report.style import CATEGORICAL, DASHES, MUTED, SYMBOLS, styled
 
 TITLES = ("held-out loss, nats per action", "expected return, exact", "pairs of observations", "adjusted Rand index")
 
 
-def history_figure(history: History) -> go.Figure:
+def history_figure(moments: Sequence[HistoryPoint]) -> go.Figure:
     """Draw four panels over the steps, which stand on a logarithmic axis; the model before the first step is at 0.5."""
-    moments = history.moments
     figure = make_subplots(rows=2, cols=2, subplot_titles=TITLES, horizontal_spacing=0.1, vertical_spacing=0.14)
     steps = [max(moment.step, 0.5) for moment in moments]
     likeness = {name: [each.like_world[name] for each in moments] for name in moments[0].like_world}

@@ -1,6 +1,7 @@
 """Errors of single tokens against active features, one panel a dictionary, on common axes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -10,7 +11,6 @@ from plotly.subplots import make_subplots
 from torch import Tensor
 
 from dtinterp.features.single_rows import TokenErrors
-from dtinterp.interventions.replacements.dictionary_comparison import DictionaryComparison
 from dtinterp.report.style import MUTED, TRAINED, WRONG, styled
 from dtinterp.report.words import plural
 
@@ -24,14 +24,37 @@ SPREAD = 0.06
 GOLDEN = 0.6180339887498949
 
 
-def token_error_figure(comparison: DictionaryComparison, time: Int64[Tensor, " step"]) -> go.Figure:
-    """Draw the error of rows against how many features they use; outliers in another colour.
+@dataclass(frozen=True)
+class ErrorPanel:
+    """What one dictionary makes of the rows."""
 
-    `time` is the env time of every step of the demonstrations: a row is named by its step, slot, env time and pads.
-    """
-    n = len(comparison.name)
+    name: str
+    site: str
+    errors: TokenErrors
+
+
+@dataclass(frozen=True)
+class RowPlaces:
+    """Where the rows stand that several dictionaries reconstruct."""
+
+    step: Int64[Tensor, " row"]
+    slot: Int64[Tensor, " row"]
+    """counted from 0"""
+    time: Int64[Tensor, " row"]
+    """env time"""
+
+    def said(self, row: int) -> str:
+        """Name a row. A window that is padded begins with its episode, so pads are the slots before env time 0."""
+        slot, time = int(self.slot[row]), int(self.time[row])
+        pads = plural(max(slot - time, 0), "pad")
+        return f"step {int(self.step[row])}, slot {slot + 1} (t = {time}, {pads})"
+
+
+def token_error_figure(panels: Sequence[ErrorPanel], places: RowPlaces) -> go.Figure:
+    """Draw the error of the same rows in each dictionary against how many features they use; outliers stand out."""
+    n = len(panels)
     n_columns = min(n, N_COLUMNS)
-    titles = [f"{name}<br><sub>{site}</sub>" for name, site in zip(comparison.name, comparison.site, strict=True)]
+    titles = [f"{panel.name}<br><sub>{panel.site}</sub>" for panel in panels]
     figure = make_subplots(
         rows=ceil(n / n_columns),
         cols=n_columns,
@@ -41,13 +64,11 @@ def token_error_figure(comparison: DictionaryComparison, time: Int64[Tensor, " s
         horizontal_spacing=0.02,
         vertical_spacing=0.17,
     )
-    for place in range(n):
-        row, column = place // n_columns + 1, place % n_columns + 1
-        errors = comparison.errors(place)
+    for place, panel in enumerate(panels):
+        errors, at = panel.errors, (place // n_columns + 1, place % n_columns + 1)
         is_outlier = errors.error > errors.limit
         for rows, colour in ((errors.thinned(N_SHOWN), TRAINED), (is_outlier.nonzero().squeeze(1), WRONG)):
-            said = [_said(comparison, errors, int(one), time) for one in rows]
-            _add(figure, errors, rows, said=said, colour=colour, at=(row, column))
+            _add(figure, errors, rows, said=_said(errors, places, rows), colour=colour, at=at)
     figure.update_xaxes(type="log", title_text="active features", dtick=1)
     figure.update_yaxes(type="log", exponentformat="power", dtick=1)
     figure.update_yaxes(title_text="error", col=1)
@@ -55,14 +76,11 @@ def token_error_figure(comparison: DictionaryComparison, time: Int64[Tensor, " s
     return styled(figure, height=120 + 250 * ceil(n / n_columns), showlegend=False)
 
 
-def _said(comparison: DictionaryComparison, errors: TokenErrors, row: int, time: Int64[Tensor, " step"]) -> str:
-    """Say what a row is. A window that is padded begins with its episode, so pads are the slots before env time 0."""
-    step, slot = int(comparison.step[row]), int(comparison.slot[row])
-    pads = max(slot - int(time[step]), 0)
-    return (
-        f"L0 {int(errors.l0[row])}, error {float(errors.error[row]):.2g}<br>step {step}, slot {slot + 1} "
-        f"(t = {int(time[step])}, {plural(pads, 'pad')})"
-    )
+def _said(errors: TokenErrors, places: RowPlaces, rows: Int64[Tensor, " shown"]) -> list[str]:
+    """Return what a pointer is told of each row."""
+    return [
+        f"L0 {int(errors.l0[row])}, error {float(errors.error[row]):.2g}<br>{places.said(row)}" for row in rows.tolist()
+    ]
 
 
 def _add(

@@ -9,10 +9,11 @@ import torch
 from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.interventions.replacements.dictionary_comparison import DictionaryComparison, LinearCost
-from dtinterp.report.figures.token_errors import token_error_figure
+from dtinterp.report.figures.token_errors import ErrorPanel, token_error_figure
 from dtinterp.report.filmstrip import window_slots
 from dtinterp.report.results import StudyResults
 from dtinterp.report.sections import Section
+from dtinterp.report.tables import error_panels, row_places
 from environments.vocabulary import ACTIONS
 
 N_WORST = 3
@@ -26,11 +27,12 @@ N_PARTS = 8
 def _gather(results: StudyResults) -> Mapping[str, object]:
     compared = results.of(DictionaryComparison)[0]
     comparison, trajectories, n_slots = compared.value, results.demonstrations.value, results.model.value.n_slots
+    panels = error_panels(comparison)
     return {
         "compared": compared,
         "actions": ACTIONS,
-        "errors": token_error_figure(comparison, trajectories.time),
-        "worst": [_worst(comparison, place, trajectories, n_slots) for place in range(len(comparison.name))],
+        "errors": token_error_figure(panels, row_places(comparison, trajectories)),
+        "worst": [_worst(panel, comparison, trajectories, n_slots) for panel in panels],
         "parts": _parts(comparison),
         "examples": [
             (
@@ -49,20 +51,19 @@ def _gather(results: StudyResults) -> Mapping[str, object]:
 
 
 def _worst(
-    comparison: DictionaryComparison, place: int, trajectories: Trajectories, n_slots: int
+    panel: ErrorPanel, comparison: DictionaryComparison, trajectories: Trajectories, n_slots: int
 ) -> Mapping[str, object]:
     """Return the windows of the rows that one dictionary misses most."""
     frame_id = trajectories.frame_id[comparison.step].long()
-    errors = comparison.errors(place)
     strips = [
         window_slots(
             window(trajectories, comparison.last_step[[row]], n_slots),
             framed=int(comparison.slot[row]),
-            note=f"frame {int(frame_id[row])}, error {float(errors.error[row]):.2g}",
+            note=f"frame {int(frame_id[row])}, error {float(panel.errors.error[row]):.2g}",
         )
-        for row in errors.worst(frame_id, N_WORST).tolist()
+        for row in panel.errors.worst(frame_id, N_WORST).tolist()
     ]
-    return {"name": comparison.name[place], "site": comparison.site[place], "errors": errors, "strips": strips}
+    return {"panel": panel, "strips": strips}
 
 
 def _parts(comparison: DictionaryComparison) -> pd.DataFrame:

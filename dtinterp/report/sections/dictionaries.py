@@ -16,16 +16,15 @@ def _gather(results: StudyResults) -> Mapping[str, object]:
     untouched = _untouched(scored)
     table = dictionary_table(scored)
     clean = [name for name in table.columns if name.endswith("(clean)")] if untouched else []
-    table = table.drop(columns=["site", "rows", *clean])
     judged = [(each, verdict_of(each.value.score)) for each in shown]
     return {
         "shown": shown,
         "wide": [each for each in shown if each.value.score.width_exceeds_inputs],
         "missed": [(each, verdict) for each, verdict in judged if not verdict.passes],
         "untouched": untouched,
-        "table": table,
+        "table": table.drop(columns=["kind", "site", "rows", *clean]),
         "numeric": [name for name in table.columns if name not in ("dictionary", "gate")],
-        "figure": dictionary_figure(scored),
+        "figure": dictionary_figure(table),
     }
 
 

@@ -22,7 +22,7 @@ def _gather(results: StudyResults) -> Mapping[str, object]:
     report = flip.value
     return {
         "flip": flip,
-        "doses": dose_figure(report),
+        "doses": dose_figure(report.dose, dict(zip(report.configurations, report.flipped.tolist(), strict=True))),
         "endings": endings_figure(report.closed_loop) if report.closed_loop else None,
         "ending_shares": _ending_shares(report),
         "rivals": _rivals(report),

@@ -59,8 +59,8 @@ card = score(
 )
 save(Path("toy"), found, parents=(), seed=0)
 read, verdict = _load_dictionary(Path("toy"))
-scored = [ScoredDictionary(read, card)]
-print(read.width, dictionary_table(scored)["dictionary"][0], dictionary_figure(scored).data[0].name, verdict[:6])
+table = dictionary_table([ScoredDictionary(read, card)])
+print(read.width, table["dictionary"][0], dictionary_figure(table).data[0].name, verdict[:6])
 """
 
 

@@ -5,11 +5,12 @@ import pytest
 import torch
 from scipy.cluster import hierarchy
 
-from dtinterp.equivalence.levels import Level, level_at
+from dtinterp.equivalence.levels import level_at
 from dtinterp.equivalence.partition import classes, dendrogram, partition_of
 from dtinterp.equivalence.report import EquivalenceReport
-from dtinterp.report.figures.dendrogram import ABOVE, BROKEN, dendrogram_figure, joins_of
+from dtinterp.report.figures.dendrogram import ABOVE, BROKEN, ClassTree, dendrogram_figure, joins_of
 from dtinterp.report.style import class_colours
+from dtinterp.report.tables import class_tree
 
 
 @pytest.fixture(scope="module")
@@ -26,12 +27,16 @@ def spread(report: EquivalenceReport) -> EquivalenceReport:
     )
 
 
+def tree_at(report: EquivalenceReport, epsilon: float) -> ClassTree:
+    return class_tree(report, level_at(report, epsilon))
+
+
 def lines(figure) -> dict:
     return {trace.name: trace for trace in figure.data if trace.mode == "lines"}
 
 
 def test_every_observation_is_a_leaf_and_every_join_is_drawn(spread):
-    figure = dendrogram_figure(spread, level_at(spread, 0.05))
+    figure = dendrogram_figure(tree_at(spread, 0.05))
     assert sorted(figure.data[-1].customdata) == sorted(spread.chosen.frame_id.tolist())
     drawn = [value for trace in lines(figure).values() for value in trace.x]
     assert sum(value is None for value in drawn) == 11
@@ -54,31 +59,30 @@ def _in_order(rows: np.ndarray) -> np.ndarray:
 
 
 def test_joins_inside_a_class_have_its_colour_and_the_others_none(spread):
-    level = level_at(spread, 0.05)
-    found = lines(dendrogram_figure(spread, level))
+    tree = tree_at(spread, 0.05)
+    found = lines(dendrogram_figure(tree))
     assert set(found) == {"0", "1", "2", "3", ABOVE}
-    for label, colour in enumerate(class_colours(level.partition)):
+    for label, colour in enumerate(class_colours(tree.partition)):
         assert found[str(label)].line.color == colour
     assert sum(value is None for value in found[ABOVE].x) == 3
 
 
 def test_a_class_that_a_counterexample_broke_shows_where(spread):
     refined = partition_of(torch.tensor([0, 0, 4, 1, 1, 1, 2, 2, 2, 3, 3, 3]), "refined")
-    figure = dendrogram_figure(spread, Level(0.05, refined, (), (), is_certified=True))
-    broken = lines(figure)[BROKEN]
+    broken = lines(dendrogram_figure(replace(tree_at(spread, 0.05), partition=refined)))[BROKEN]
     assert sum(value is None for value in broken.x) >= 1
     assert broken.showlegend
 
 
 def test_the_line_says_how_many_classes_there_are_and_the_certified_one_is_marked(spread):
-    (own,) = dendrogram_figure(spread, level_at(spread, 0.05)).layout.annotations
+    (own,) = dendrogram_figure(tree_at(spread, 0.05)).layout.annotations
     assert own.text == "ε = 0.05: 4 classes"
-    there, certified = dendrogram_figure(spread, level_at(spread, 0.6)).layout.annotations
+    there, certified = dendrogram_figure(tree_at(spread, 0.6)).layout.annotations
     assert there.text == f"ε = 0.6: {classes(spread.relation, 0.6).n_classes} classes"
     assert certified.text == "certified: 0.05"
 
 
 def test_the_chosen_observation_is_ringed(spread):
-    leaves = dendrogram_figure(spread, level_at(spread, 0.05), chosen=4).data[-1]
+    leaves = dendrogram_figure(tree_at(spread, 0.05), chosen=4).data[-1]
     (ringed,) = [frame for frame, width in zip(leaves.customdata, leaves.marker.line.width, strict=True) if width]
     assert ringed == int(spread.chosen.frame_id[4])
