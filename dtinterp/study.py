@@ -29,13 +29,15 @@ from dtinterp.dictionary.kinds.autoencoders.l1 import L1
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.dictionary.kinds.baselines.pca import Pca
 from dtinterp.equivalence.config import EquivalenceConfig
-from dtinterp.equivalence.report import EquivalenceReport
+from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceReport
 from dtinterp.features.describe import DescribeConfig
 from dtinterp.features.labels.labelling import LabellingConfig
 from dtinterp.features.labels.table import LabelConfig, LabelStudy
 from dtinterp.features.table import FeatureTable
 from dtinterp.foundation import __version__
+from dtinterp.foundation.artefacts.codec import read
 from dtinterp.foundation.artefacts.locks import locked
+from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_sensible
 from dtinterp.foundation.shipped import AGENT, DEMONSTRATIONS, require_shipped, shipped
 from dtinterp.interventions.instruction_flip.report import InterventionReport
@@ -86,10 +88,14 @@ class StudyConfig:
     """bits of Jensen-Shannon divergence that two observations of one class may be apart"""
     seed: int = 0
     """of all stages"""
+    equivalence: Path | None = None
+    """folder of certified classes of this model, to hold against the world and explain; none: certify them, too"""
 
     def __post_init__(self) -> None:
         """Refuse what a stage would refuse when its turn comes."""
         require_sensible(self)
+        if self.equivalence is not None and self.from_scratch:
+            raise UserError("classes are of a model that exists: give --equivalence, or --from-scratch, not both.")
         assert self.stages  # building them checks them
 
     @cached_property
@@ -111,7 +117,8 @@ class StudyConfig:
         """The command line that makes the study again."""
         words = ["dtinterp", "study", "--model", self.model, "--out", str(self.out), "--n-frames", str(self.n_frames)]
         words += ["--epsilon", str(self.epsilon), "--seed", str(self.seed)]
-        return shlex.join(words + ["--from-scratch"] * self.from_scratch)
+        given = [] if self.equivalence is None else ["--equivalence", str(self.equivalence)]
+        return shlex.join(words + given + ["--from-scratch"] * self.from_scratch)
 
     @property
     def identity(self) -> str:
@@ -225,7 +232,10 @@ def run_study(config: StudyConfig) -> Study:
         compared = _paths([each for fitted in dictionaries.values() for each in fitted])
         comparison = stage("comparison", compare_features)(stages.comparison, compared, out / "comparison", **subject)
         flip = stage("instruction flip", try_on)(EXPERIMENT, model=model, out=out / "instruction-flip")
-        equivalence = stage("equivalence", certify)(stages.equivalence, out / "equivalence", **subject)
+        if config.equivalence is None:
+            equivalence = stage("equivalence", certify)(stages.equivalence, out / "equivalence", **subject)
+        else:
+            equivalence = _given(config.equivalence, start.model)
         explained_by = dictionaries[OBSERVATION_EMBEDDING][0].artefact.path
         places = Places(equivalence.artefact.path, explained_by, **subject)
         reasons = find_reasons(equivalence.value, places, out, seed=config.seed, keep=keep)
@@ -259,7 +269,15 @@ def _opened_at_once(config: StudyConfig) -> Foundations | None:
     paths = (AGENT, DEMONSTRATIONS, SHIPPED[config.model])
     for path in paths:
         require_shipped(path, option="--from-scratch")
-    return Foundations(*map(opened, paths))
+    found = Foundations(*map(opened, paths))
+    if config.equivalence is not None:
+        _given(config.equivalence, found.model)
+    return found
+
+
+def _given(classes: Path, model: Result[TrainedModel]) -> Result[EquivalenceReport]:
+    """Open classes that were certified before; raises `UserError` where they are another model's."""
+    return Result(*read(classes, EQUIVALENCE, parent=model.artefact))
 
 
 def _trained(config: StudyConfig, keep: Record) -> Foundations:

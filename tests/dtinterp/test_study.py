@@ -1,6 +1,7 @@
 import json
 import math
 import shlex
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 
@@ -52,15 +53,26 @@ def test_a_study_of_something_that_is_not_there_is_refused(tmp_path, monkeypatch
 
 
 def test_the_command_of_a_study_asks_for_the_same_study():
-    config = StudyConfig("large", from_scratch=True, out=Path("my results"), n_frames=7, epsilon=0.0123456789, seed=3)
-    call = parsed("study", shlex.split(config.command)[2:])
-    assert signature(study).bind(*call.args, **call.keywords).arguments == {"config": config}
+    config = StudyConfig("large", out=Path("my results"), n_frames=7, epsilon=0.0123456789, seed=3)
+    for each in (replace(config, from_scratch=True), replace(config, equivalence=Path("my classes"))):
+        call = parsed("study", shlex.split(each.command)[2:])
+        assert signature(study).bind(*call.args, **call.keywords).arguments == {"config": each}
 
 
 @pytest.mark.parametrize("setting", [{"epsilon": -1.0}, {"epsilon": math.nan}, {"n_frames": 1}, {"seed": -1}])
 def test_what_a_late_stage_would_refuse_is_refused_at_once(setting):
     with pytest.raises(UserError, match=next(iter(setting))):
         StudyConfig(**setting)
+
+
+def test_classes_of_another_model_are_refused_at_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    others = Path("checkpoints/studies/memory-dt/plays")
+    with pytest.raises(UserError, match="memory-dt"):
+        run_study(StudyConfig(out=tmp_path / "study", equivalence=others))
+    assert not (tmp_path / "study").exists()
+    with pytest.raises(UserError, match="not both"):
+        StudyConfig(from_scratch=True, equivalence=others)
 
 
 @pytest.mark.parametrize("missing", ["AGENT", "DEMONSTRATIONS", "EXPERIMENT"])
