@@ -14,7 +14,7 @@ from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import DICTIONARY, Dictionary
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.dictionary.storage import gate_record, load_dictionary
-from dtinterp.equivalence.model_comparison import MODEL_COMPARISON, ModelContrasts
+from dtinterp.equivalence.comparisons.model_comparison import MODEL_COMPARISON, ModelContrasts
 from dtinterp.equivalence.populations.population import tried_on
 from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceReport
 from dtinterp.features.labels.table import LABELS, Labels

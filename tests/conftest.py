@@ -169,8 +169,8 @@ def _write_reasons(folder: Path, model: Path, demonstrations: Path) -> None:
     from dtinterp.commands.equivalence import explain_classes as by_features
     from dtinterp.commands.equivalence import explain_pair as by_pair
     from dtinterp.commands.equivalence.compare import Compared, compare
+    from dtinterp.equivalence.comparisons.model_comparison import ModelComparisonConfig
     from dtinterp.equivalence.explain.smallest_set import PairConfig
-    from dtinterp.equivalence.model_comparison import ModelComparisonConfig
     from dtinterp.equivalence.observations import ExplainClassesConfig, ExplainPairConfig
     from dtinterp.equivalence.report import EQUIVALENCE
     from dtinterp.foundation.artefacts.codec import load

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from dtinterp.demonstrations.frame_table import ABSENT, FrameTable
+from dtinterp.equivalence.comparisons.partition_comparison import judge_pairs
 from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceReport
 from dtinterp.foundation.artefacts.codec import load
 
@@ -18,24 +18,18 @@ def study(request: pytest.FixtureRequest) -> Path:
     return request.param
 
 
-def _joined_above(joining: EquivalenceReport, other: EquivalenceReport) -> int:
-    """Count the pairs that one certificate joins, and some swap of the other moved by more than its epsilon."""
-    row = FrameTable(other.frames).find(joining.frames)
-    both = (row != ABSENT).nonzero().squeeze(1)
-    label, met = joining.partition.label[both], other.met
-    assert met is not None
-    above = met[row[both]][:, row[both]] > other.config.epsilon
-    return int(((label[:, None] == label) & above).triu(1).sum())
+def _n_told_apart(joining: EquivalenceReport, judging: EquivalenceReport) -> int:
+    return judge_pairs(("joining", joining), ("judging", judging), n_shown=0).n_told_apart
 
 
 def test_what_the_classes_of_own_play_join_no_play_of_three_steps_tells_apart(study: Path) -> None:
     own, plays = (load(study / name, EQUIVALENCE) for name in ("own-play", "plays"))
     assert own.config.asks == plays.config.asks == "asked for 0.892"
-    assert _joined_above(own, plays) == 0
-    assert _joined_above(plays, plays) == 0
+    assert _n_told_apart(own, plays) == 0
+    assert _n_told_apart(plays, plays) == 0
     one = torch.zeros(len(own.partition.label), dtype=torch.int64)
     merged = own.partition.__class__(one, "all in one")
-    assert _joined_above(own.__class__(**{**vars(own), "partition": merged}), plays) > 0
+    assert _n_told_apart(own.__class__(**{**vars(own), "partition": merged}), plays) > 0
 
 
 def test_own_play_names_the_plays_that_it_refines(study: Path) -> None:

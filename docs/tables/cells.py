@@ -38,7 +38,9 @@ def side_by_side(columns: Mapping[str, Mapping[str, str]], *, of: str = "") -> p
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """Return the table in Markdown, with columns of numbers on the right."""
+    """Return the table in Markdown, with columns of numbers on the right; a line that says so where it has no rows."""
+    if table.empty:
+        return "Nothing that ships has any.\n"
     cells = table.fillna("").astype(str)
     rules = ["---:" if all(NUMBER.match(cell) for cell in cells[head]) else "---" for head in cells]
     rows = (cells.columns, *cells.itertuples(index=False, name=None))

@@ -6,7 +6,7 @@ from functools import cache
 import pandas as pd
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
-from dtinterp.equivalence.model_comparison import (
+from dtinterp.equivalence.comparisons.model_comparison import (
     MODEL_COMPARISON,
     ModelAgreement,
     ModelComparison,

@@ -96,6 +96,10 @@ COMMANDS = {
     "compare": Command(
         "dtinterp.commands.equivalence.compare:compare", "hold certified classes against the world and each other"
     ),
+    "compare-partitions": Command(
+        "dtinterp.commands.equivalence.compare_partitions:compare_partitions",
+        "hold one model's classes of several populations and returns against each other",
+    ),
     "report": Command("dtinterp.commands.report:report", "render a study's report again"),
     "doctor": Command("dtinterp.commands.doctor:doctor", "show what dtinterp finds on this machine"),
 }

@@ -12,8 +12,8 @@ from dtinterp.agents.storage import AGENT
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.dictionary.dictionary import DICTIONARY
 from dtinterp.dictionary.storage import load_dictionary, load_score
+from dtinterp.equivalence.comparisons.model_comparison import MODEL_COMPARISON
 from dtinterp.equivalence.explain.explanations import EXPLANATION, PAIR
-from dtinterp.equivalence.model_comparison import MODEL_COMPARISON
 from dtinterp.equivalence.report import EQUIVALENCE
 from dtinterp.features.labels.table import LABELS
 from dtinterp.features.table import FEATURES

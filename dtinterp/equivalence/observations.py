@@ -16,7 +16,8 @@ from dtinterp.demonstrations.goal_directed import tours
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.equivalence.certify import certify_inputs
 from dtinterp.equivalence.classes.verification import CertifyInputs
-from dtinterp.equivalence.compared_partitions import Certified
+from dtinterp.equivalence.comparisons.compared_partitions import Certified
+from dtinterp.equivalence.comparisons.model_comparison import ModelComparisonConfig
 from dtinterp.equivalence.config import EquivalenceConfig
 from dtinterp.equivalence.explain.class_features import class_features, dimensions
 from dtinterp.equivalence.explain.distances import DEEPER, DISTANCES
@@ -25,7 +26,6 @@ from dtinterp.equivalence.explain.explanations import ExplainedClasses, Explaine
 from dtinterp.equivalence.explain.prediction import predict
 from dtinterp.equivalence.explain.similarity import learn_similarity
 from dtinterp.equivalence.explain.smallest_set import PairConfig, pair_in_contexts, smallest_set
-from dtinterp.equivalence.model_comparison import ModelComparisonConfig
 from dtinterp.equivalence.over_training import History, HistoryConfig, HistoryInputs, follow
 from dtinterp.equivalence.partition import representatives
 from dtinterp.equivalence.plays.joint import CheckedClasses, CheckPlaysConfig, JointReplacement, replace_jointly

@@ -89,12 +89,16 @@ class EquivalenceReport:
         return self.swaps.relation("interchangeable")
 
     @property
+    def known(self) -> Float32[Tensor, "frame frame"]:
+        """The largest divergence of each two observations that is known by the end of refinement, in bits."""
+        return self.relation.maximum if self.met is None else self.met
+
+    @property
     def verdicts(self) -> Verdicts:
         """How many pairs are equivalent, different, and neither."""
-        met = self.relation.maximum if self.met is None else self.met
         label = self.partition.label
-        above = torch.ones_like(met, dtype=torch.bool).triu(1)
-        same, apart = (label[:, None] == label) & above, (met > self.config.epsilon) & above
+        above = torch.ones_like(self.known, dtype=torch.bool).triu(1)
+        same, apart = (label[:, None] == label) & above, (self.known > self.config.epsilon) & above
         return Verdicts(int(same.sum()), int((apart & ~same).sum()), int((above & ~same & ~apart).sum()))
 
     @cached_property

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dtinterp.equivalence.model_comparison import ModelComparison
+from dtinterp.equivalence.comparisons.model_comparison import ModelComparison
+from dtinterp.equivalence.comparisons.partition_comparison import PartitionComparison
 from dtinterp.equivalence.over_training import History
 from dtinterp.equivalence.plays.joint import JointReplacement
 from dtinterp.equivalence.report import EquivalenceReport
@@ -110,6 +111,28 @@ def against_table(report: ModelComparison) -> pd.DataFrame:
             "p_holm": row.p_holm,
         }
         for row in report.against
+    )
+
+
+def judged_table(found: PartitionComparison) -> pd.DataFrame:
+    """Return one row for each certificate whose joined pairs another one judges."""
+    return pd.DataFrame(
+        {
+            "joining": judged.joining,
+            "judging": judged.judging,
+            "n_frames": row.n_frames,
+            "ari": row.agreement.ari.estimate,
+            "ari_low": row.agreement.ari.low,
+            "ari_high": row.agreement.ari.high,
+            "ari_random_high": row.agreement.random.high,
+            "variation_of_information_bits": row.variation.distance,
+            "n_joined": judged.n_joined,
+            "n_told_apart": judged.n_told_apart,
+            "n_undecided": judged.n_undecided,
+            "worst_bits": max((pair.where_apart for pair in judged.worst), default=None),
+        }
+        for row in found.differences
+        for judged in row.judged
     )
 
 

@@ -33,8 +33,8 @@ from dtinterp.dictionary.rows.table import as_rows
 from dtinterp.dictionary.storage import load_dictionary, load_score
 from dtinterp.dictionary.training.batched_training import Run
 from dtinterp.dictionary.training.descent import StackDescent
+from dtinterp.equivalence.comparisons.model_comparison import MODEL_COMPARISON
 from dtinterp.equivalence.explain.explanations import EXPLANATION, PAIR
-from dtinterp.equivalence.model_comparison import MODEL_COMPARISON
 from dtinterp.equivalence.over_training import HISTORY
 from dtinterp.equivalence.report import EQUIVALENCE
 from dtinterp.equivalence.screen import SCREENING

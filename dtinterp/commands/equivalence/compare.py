@@ -5,8 +5,8 @@ from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
 from dtinterp.commands.reading import read_classes, read_dictionary
-from dtinterp.equivalence.compared_partitions import Certified
-from dtinterp.equivalence.model_comparison import ModelComparisonConfig, compare_models
+from dtinterp.equivalence.comparisons.compared_partitions import Certified
+from dtinterp.equivalence.comparisons.model_comparison import ModelComparisonConfig, compare_models
 from dtinterp.equivalence.observations import certified
 from dtinterp.equivalence.tables import against_table, write_tables
 from dtinterp.foundation.artefacts.artefact import Artefact

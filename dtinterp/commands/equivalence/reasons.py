@@ -9,11 +9,11 @@ from dtinterp.commands.equivalence.compare import Compared, compare
 from dtinterp.commands.equivalence.explain_classes import Places, explain_classes
 from dtinterp.commands.equivalence.explain_pair import explain_pair
 from dtinterp.commands.once import Record
+from dtinterp.equivalence.comparisons.model_comparison import ModelComparison, ModelComparisonConfig
 from dtinterp.equivalence.explain.explanations import ExplainedClasses, ExplainedPair
 from dtinterp.equivalence.explain.similarity import is_learnable
 from dtinterp.equivalence.explain.smallest_set import PairConfig
 from dtinterp.equivalence.levels import between_classes
-from dtinterp.equivalence.model_comparison import ModelComparison, ModelComparisonConfig
 from dtinterp.equivalence.observations import ExplainClassesConfig, ExplainPairConfig
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.report.results import Result

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from dtinterp.equivalence.compared_partitions import CERTIFIED, LOOKS, UNTRAINED
-from dtinterp.equivalence.model_comparison import MATTERS, ModelComparison
+from dtinterp.equivalence.comparisons.compared_partitions import CERTIFIED, LOOKS, UNTRAINED
+from dtinterp.equivalence.comparisons.model_comparison import MATTERS, ModelComparison
 from dtinterp.equivalence.truth.key_ball_symmetry import Reflection
 from dtinterp.report.results import StudyResults
 from dtinterp.report.sections import Section

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from app.catalogue import OpenStudy, open_study, studies
 from app.shelf import shelve
 from app.widgets.contrasts import said
-from dtinterp.equivalence.model_comparison import MODEL_COMPARISON
+from dtinterp.equivalence.comparisons.model_comparison import MODEL_COMPARISON
 from dtinterp.equivalence.truth.disagreements import Contrast
 from dtinterp.foundation.artefacts.codec import load, save
 

@@ -6,8 +6,8 @@ import pytest
 from dtinterp.commands.equivalence.certify import certify
 from dtinterp.commands.equivalence.compare import Compared, compare
 from dtinterp.commands.equivalence.run_options import CertifyOptions
+from dtinterp.equivalence.comparisons.model_comparison import MODEL_COMPARISON, ModelComparisonConfig
 from dtinterp.equivalence.config import EquivalenceConfig
-from dtinterp.equivalence.model_comparison import MODEL_COMPARISON, ModelComparisonConfig
 from dtinterp.equivalence.tables import against_table
 from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.errors import UserError

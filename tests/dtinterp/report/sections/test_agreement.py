@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from dtinterp.equivalence.compared_partitions import CERTIFIED, LOOKS
-from dtinterp.equivalence.model_comparison import MATTERS, ModelComparison
+from dtinterp.equivalence.comparisons.compared_partitions import CERTIFIED, LOOKS
+from dtinterp.equivalence.comparisons.model_comparison import MATTERS, ModelComparison
 from dtinterp.equivalence.truth.disagreements import Contrast
 from dtinterp.report.results import StudyResults
 from dtinterp.report.sections.agreement import mirror_table, relation_table, variation_table

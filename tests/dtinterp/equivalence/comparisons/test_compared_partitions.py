@@ -9,7 +9,7 @@ from dtinterp.dictionary.dictionary import Dictionary, encode_dense
 from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.equivalence.certify import certify_inputs
 from dtinterp.equivalence.classes.verification import CertifyInputs
-from dtinterp.equivalence.compared_partitions import (
+from dtinterp.equivalence.comparisons.compared_partitions import (
     LOOKS,
     UNTRAINED,
     Certified,

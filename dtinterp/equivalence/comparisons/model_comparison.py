@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dtinterp.demonstrations.frame_table import ABSENT, FrameTable
+from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.certify import judge_of
-from dtinterp.equivalence.compared_partitions import Certified, model_partitions, world_relations
-from dtinterp.equivalence.partition import Partition, partition_of
-from dtinterp.equivalence.report import EquivalenceReport
+from dtinterp.equivalence.comparisons.compared_partitions import Certified, model_partitions, world_relations
+from dtinterp.equivalence.comparisons.partition_comparison import on_shared_frames
 from dtinterp.equivalence.truth.agreement import Agreement, compare
 from dtinterp.equivalence.truth.disagreements import Contrasts, contrasts
 from dtinterp.equivalence.truth.key_ball_symmetry import Reflection, reflect
@@ -160,22 +159,12 @@ def _kinships(
     rows = []
     for index, one in enumerate(certified):
         for other in certified[index + 1 :]:
-            mine, theirs = _on_shared_frames(one.report, other.report)
+            mine, theirs = on_shared_frames(one.report, other.report)
             if len(mine.label) > 1:
                 found = compare(mine, theirs, n_draws=config.n_draws, generator=rng)
                 rows.append(ModelAgreement(one.name, other.name, len(mine.label), found, 1.0))
     adjusted = holm(np.array([row.agreement.p_value for row in rows]))
     return tuple(replace(row, p_holm=float(p)) for row, p in zip(rows, adjusted, strict=True))
-
-
-def _on_shared_frames(one: EquivalenceReport, other: EquivalenceReport) -> tuple[Partition, Partition]:
-    """Return both partitions restricted to the frames that both are about, found by what they show."""
-    theirs = FrameTable(other.frames).find(one.frames)
-    is_shared = theirs != ABSENT
-    return (
-        partition_of(one.partition.label[is_shared], one.partition.name),
-        partition_of(other.partition.label[theirs[is_shared]], other.partition.name),
-    )
 
 
 def _portrait(

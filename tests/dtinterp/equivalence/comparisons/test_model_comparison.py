@@ -9,11 +9,11 @@ from sklearn.metrics import adjusted_rand_score
 from dtinterp.dataset.windows import window
 from dtinterp.equivalence.certify import certify_inputs
 from dtinterp.equivalence.classes.verification import CertifyInputs
-from dtinterp.equivalence.compared_partitions import Certified
+from dtinterp.equivalence.comparisons.compared_partitions import Certified
+from dtinterp.equivalence.comparisons.model_comparison import ModelComparisonConfig, compare_models
 from dtinterp.equivalence.config import EquivalenceConfig
 from dtinterp.equivalence.explain.distances.distance import compared_frames
 from dtinterp.equivalence.explain.distances.image import near_in_the_image
-from dtinterp.equivalence.model_comparison import ModelComparisonConfig, compare_models
 from dtinterp.equivalence.partition import classes, classes_of_count, partition_of
 from dtinterp.equivalence.swaps.chosen_frames import most_visited
 from dtinterp.equivalence.swaps.contexts import draw_contexts
