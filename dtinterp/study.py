@@ -38,6 +38,7 @@ from dtinterp.foundation import __version__
 from dtinterp.foundation.artefacts.codec import read
 from dtinterp.foundation.artefacts.locks import locked
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.jobs.kept import kept
 from dtinterp.foundation.ranges import require_sensible
 from dtinterp.foundation.shipped import AGENT, DEMONSTRATIONS, require_shipped, shipped
 from dtinterp.interventions.instruction_flip.report import InterventionReport
@@ -208,7 +209,7 @@ def run_study(config: StudyConfig) -> Study:
     out, stages = config.out, config.stages
     refuse_page(out, replace=config.replace)
     shipped_start = _opened_at_once(config)
-    with locked(out):
+    with locked(out), kept():
         keep = open_record(out / UNFINISHED, config.identity, replace=config.replace)
         stage = keep.stage
         start = shipped_start or _trained(config, keep)

@@ -1,8 +1,10 @@
 """What every test shares: one thread, quick tests before slow ones, and a small study for whatever shows results."""
 
+import fcntl
 import os
+import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -51,11 +53,33 @@ def _lateness(item: pytest.Item) -> int:
 
 @pytest.fixture(scope="session")
 def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder laid out as checkpoints/ is, with a small real artefact of every kind; the model is untrained."""
-    folder = tmp_path_factory.mktemp("small") / "checkpoints"
-    _write_subject(folder)
-    subject = {"model": folder / "models" / "novice", "demonstrations": folder / "demonstrations" / "walks"}
-    _write_findings(folder, subject)
+    """A folder laid out as checkpoints/ is, with a small real artefact of every kind; the model is untrained.
+
+    Nothing is written into it: all workers share it.
+    """
+
+    def write(root: Path) -> None:
+        folder = root / "checkpoints"
+        _write_subject(folder)
+        subject = {"model": folder / "models" / "novice", "demonstrations": folder / "demonstrations" / "walks"}
+        _write_findings(folder, subject)
+
+    return made_once(tmp_path_factory, "small", write) / "checkpoints"
+
+
+def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Return a folder that the first worker that wants it makes, and that all of them read."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder, finished = root / f"all-{name}", root / f"all-{name}.finished"
+    with (root / f"all-{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not finished.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            finished.touch()
     return folder
 
 

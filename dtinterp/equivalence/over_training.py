@@ -181,11 +181,12 @@ class _Follower:
         now = _together(ours)
         as_many = classes_of_count(relation, last.n_classes)
         rng = numpy_generator(self.config.seed, "equivalence/halves")
+        intact, on_classes = judge([torch.arange(relation.n_frames), representatives(ours, relation)])
         return HistoryPoint(
             step=step,
             validation=validate(model, self.ground.windows, self.ground.items),
-            intact=judge(torch.arange(relation.n_frames)),
-            on_classes=judge(representatives(ours, relation)),
+            intact=intact,
+            on_classes=on_classes,
             n_classes=ours.n_classes,
             n_together=int(now.sum()),
             n_merged=int((now & ~before).sum()),

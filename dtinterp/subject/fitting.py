@@ -20,6 +20,7 @@ from dtinterp.dictionary.rows.distinct import PART, DistinctRows, distinct_rows
 from dtinterp.dictionary.rows.table import check_rows
 from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.jobs.kept import once
 from dtinterp.foundation.logbook import progress
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.network.frames import ONE_HOT
@@ -93,6 +94,13 @@ class TrainingRows:
         Where no number is given, those of deeper sites are of `N_WINDOWS` windows, and those of the observation
         embedding of every frame that training shows. Where no weighting is, see `TrainingRows`.
         """
+        asked = (n_windows, weighting, seed)
+        return once(lambda: cls._harvested(subject, sites, *asked), "training rows", subject, tuple(sites), *asked)
+
+    @classmethod
+    def _harvested(
+        cls, subject: Subject, sites: Sequence[str], n_windows: int | None, weighting: Weighting | None, seed: int
+    ) -> "list[TrainingRows]":
         found: dict[str, TrainingRows] = {}
         harvested = [site for site in sites if n_windows is not None or site != OBSERVATION_EMBEDDING]
         if harvested:

@@ -18,6 +18,7 @@ from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.foundation.artefacts.artefact import Artefact, label_at, require_made_from
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.jobs.kept import once
 from dtinterp.foundation.seeding import generator
 from dtinterp.foundation.shipped import DEMONSTRATIONS
 from dtinterp.model.config import TrainConfig
@@ -30,7 +31,7 @@ from environments.graph.state_graph import StateGraph, state_graph
 from environments.registration import SUPPORTED_IDS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Subject:
     """What is studied."""
 
@@ -87,7 +88,7 @@ class Subject:
         """A model of the same shape that never saw a window."""
         return untrained_twin(self.training, draw=self.training.seed)
 
-    @property
+    @cached_property
     def control(self) -> "Subject":
         """The same with the untrained model: the control of every claim."""
         return replace(self, is_untrained=True)
@@ -132,6 +133,11 @@ def open_subject(model: Path, demonstrations: Path | None = None, *, untrained: 
     actions and times it knows, by default on those that ship. With `untrained`, the subject is a model of the same
     shape that never saw a window. Raises `UserError` where something is missing, damaged, or of another model.
     """
+    found = once(lambda: _opened(model, demonstrations), "subject", model, demonstrations)
+    return found.control if untrained else found
+
+
+def _opened(model: Path, demonstrations: Path | None) -> Subject:
     trained = load_model(model)
     trajectories, parent = load_trajectories(demonstrations or _recorded(trained))
     if trained.training is not None:
@@ -139,7 +145,7 @@ def open_subject(model: Path, demonstrations: Path | None = None, *, untrained: 
     else:
         require_world(trained, trajectories.env_ids)
         _require_known(trained, trajectories, parent.path)
-    return Subject(trained, trajectories, parent, untrained)
+    return Subject(trained, trajectories, parent)
 
 
 def _recorded(trained: TrainedModel) -> Path:

@@ -96,29 +96,75 @@ def evaluate_windows(
     With a `tolerance` it never gives up: only the `max_situations` likeliest pairs are followed, and nothing any more
     once the others come to more than the tolerance. `unfollowed` says what they came to, so the result is a bound.
     """
-    if n_slots < 1:
-        raise ValueError(f"The window has {n_slots} slots; it needs at least 1, for the present frame.")
-    tally = _Tally(graph.max_steps)
-    frame_id = np.full((len(graph.start), n_slots), PAD, dtype=np.int32)
-    frame_id[:, -1] = graph.frame_id[graph.start]
-    held = _Situations(graph.start, frame_id, np.full_like(frame_id, PAD), graph.start_probability)
-    for time in range(1, graph.max_steps + 1):
-        flow = held.mass[:, None] * _asked(policy, held, time=time - 1, n_actions=graph.n_actions)
-        tally.add(flow, graph.outcome[held.state], time=time)
-        held = _after(held, flow, graph)
-        if not len(held.state):
-            break
-        held = held.merged()
-        if tolerance is not None:
-            held = tally.leave_off(held, max_situations, tolerance)
-            if not len(held.state):
-                break
-        if len(held.state) > max_situations:
+    flow = WindowFlow(graph, n_slots=n_slots, max_situations=max_situations, tolerance=tolerance)
+    while flow.goes_on:
+        flow.take(policy(flow.seen))
+    return flow.expectation
+
+
+class WindowFlow:
+    """The flow of probability under a window policy, one step at a time; see `evaluate_windows`.
+
+    While it goes on, `seen` says which windows a policy is asked about, and `take` moves on by what it answers.
+    """
+
+    def __init__(
+        self,
+        graph: StateGraph,
+        *,
+        n_slots: int,
+        max_situations: int = MAX_SITUATIONS,
+        tolerance: float | None = None,
+    ) -> None:
+        """Begin at the starts. Raises ValueError for a window without slots."""
+        if n_slots < 1:
+            raise ValueError(f"The window has {n_slots} slots; it needs at least 1, for the present frame.")
+        self._graph, self._max_situations, self._tolerance = graph, max_situations, tolerance
+        self._tally, self._time = _Tally(graph.max_steps), 0
+        frame_id = np.full((len(graph.start), n_slots), PAD, dtype=np.int32)
+        frame_id[:, -1] = graph.frame_id[graph.start]
+        self._hold(_Situations(graph.start, frame_id, np.full_like(frame_id, PAD), graph.start_probability))
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether anything is left to flow before the time limit."""
+        return self._time < self._graph.max_steps and len(self._held.state) > 0
+
+    @property
+    def expectation(self) -> Expectation:
+        """What came of it by now."""
+        return self._tally.expectation()
+
+    def take(self, probability: Float64[np.ndarray, "window action"]) -> None:
+        """Move on by one step, with the probabilities of the actions in each window that is seen.
+
+        Raises ValueError where these are no distributions, and for more situations than may be.
+        """
+        _require_distributions(probability, (len(self.seen.frame_id), self._graph.n_actions))
+        held, self._time = self._held, self._time + 1
+        flow = held.mass[:, None] * probability[self._which]
+        self._tally.add(flow, self._graph.outcome[held.state], time=self._time)
+        held = _after(held, flow, self._graph)
+        if len(held.state):
+            held = held.merged()
+            if self._tolerance is not None:
+                held = self._tally.leave_off(held, self._max_situations, self._tolerance)
+        if len(held.state) > self._max_situations:
             raise ValueError(
-                f"{len(held.state)} pairs of state and window are possible at step {time}; the limit is "
-                f"{max_situations}."
+                f"{len(held.state)} pairs of state and window are possible at step {self._time}; the limit is "
+                f"{self._max_situations}."
             )
-    return tally.expectation()
+        self._hold(held)
+
+    def _hold(self, held: "_Situations") -> None:
+        """Find the different windows of situations: situations with equal ones share one question."""
+        self._held = held
+        if not len(held.state):
+            return
+        rows = np.column_stack([held.frame_id, held.action])
+        _, first, which = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+        self._which = which.reshape(-1)
+        self.seen = SeenWindows(held.frame_id[first], held.action[first], self._time)
 
 
 @dataclass(frozen=True)
@@ -134,17 +180,6 @@ class _Situations:
         _, first, which = np.unique(rows, axis=0, return_index=True, return_inverse=True)
         mass = np.bincount(which.reshape(-1), weights=self.mass, minlength=len(first))
         return _Situations(self.state[first], self.frame_id[first], self.action[first], mass)
-
-
-def _asked(
-    policy: WindowPolicy, held: _Situations, *, time: int, n_actions: int
-) -> Float64[np.ndarray, "situation action"]:
-    """Return the policy's probabilities in each situation; situations with equal windows share one question."""
-    rows = np.column_stack([held.frame_id, held.action])
-    _, first, which = np.unique(rows, axis=0, return_index=True, return_inverse=True)
-    probability = policy(SeenWindows(held.frame_id[first], held.action[first], time))
-    _require_distributions(probability, (len(first), n_actions))
-    return probability[which.reshape(-1)]
 
 
 def _after(held: _Situations, flow: Float64[np.ndarray, "situation action"], graph: StateGraph) -> _Situations:

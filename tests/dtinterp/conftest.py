@@ -1,6 +1,7 @@
 """Small real inputs that the tests of several floors share."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -38,6 +39,7 @@ from dtinterp.model.storage import load_model
 from environments.graph.state_graph import StateGraph, state_graph
 from environments.vocabulary import one_hot
 from environments.worlds import GraphWorlds
+from tests.conftest import made_once
 
 ROOT = Path(__file__).parents[2]
 IMPORTED = ROOT / "checkpoints" / "models" / "memory-gated-mlp"
@@ -229,11 +231,14 @@ class Folders:
 
 @pytest.fixture(scope="session")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
-    folders = Folders(tmp_path_factory.mktemp("study"))
-    train_agent(AGENT, folders.agent)
-    record(COLLECTION, folders.agent, folders.demonstrations)
-    train_model(TRAINING, folders.demonstrations, folders.model)
-    return folders
+    def write(root: Path) -> None:
+        made = Folders(root)
+        train_agent(AGENT, made.agent)
+        record(COLLECTION, made.agent, made.demonstrations)
+        train_model(TRAINING, made.demonstrations, made.model)
+
+    own = tmp_path_factory.mktemp("study") / "study"
+    return Folders(Path(shutil.copytree(made_once(tmp_path_factory, "study", write), own)))
 
 
 @pytest.fixture(scope="session")

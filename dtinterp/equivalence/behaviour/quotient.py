@@ -5,7 +5,7 @@ in every slot. If the classes hold what the model calls the same, it must act as
 matters, return is lost. Frames that were not compared are shown as they are.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -19,13 +19,14 @@ from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.equivalence.partition import Partition, classes_of_count, partition_of
 from dtinterp.equivalence.relation import Relation
 from dtinterp.foundation.statistics import Interval, central
-from dtinterp.interventions.returns.expectation import Altered, expectation
+from dtinterp.interventions.returns.expectation import expectations
 from dtinterp.model.network.transformer import DecisionTransformer
 from environments.graph.evaluation import Expectation
 from environments.graph.state_graph import StateGraph
 
-Judge = Callable[[Int64[Tensor, " frame"]], Expectation]
-"""Plays the model that is shown, for each compared frame, the one at the place given: exactly, in expectation."""
+Judge = Callable[[Sequence[Int64[Tensor, " frame"]]], list[Expectation]]
+"""Plays the model that is shown, for each compared frame, the one at the place given: exactly, in expectation. Each of
+the ways to show frames is judged by itself; asking about many at once is cheaper."""
 
 NO_LOSS = 1e-9
 """What rounding may make of a return."""
@@ -111,35 +112,44 @@ class QuotientEvaluation:
     ) -> QuotientBehaviour:
         """Return what is left of the behaviour under each partition, and as fewer and fewer classes are left."""
         n_frames = len(partition.label)
-        counts = halvings(n_frames)
+        ours, theirs = (coarser_and_coarser(each, halvings(n_frames)) for each in (relation, untrained))
+        as_many = classes_of_count(untrained, partition.n_classes)
+        classes, untrained_classes, *others = self.quotients([partition, as_many, *worlds, *ours])
+        intact, *cut = self.judge([torch.arange(n_frames), *map(self.represent, theirs)])
         return QuotientBehaviour(
-            intact=self.judge(torch.arange(n_frames)),
-            classes=self.quotient(partition),
-            untrained_classes=self.quotient(classes_of_count(untrained, partition.n_classes)),
-            worlds=tuple(self.quotient(world) for world in worlds),
-            coarsening=tuple(self.quotient(cut) for cut in coarser_and_coarser(relation, counts)),
-            untrained_coarsening=tuple(self._cut(cut) for cut in coarser_and_coarser(untrained, counts)),
+            intact=intact,
+            classes=classes,
+            untrained_classes=untrained_classes,
+            worlds=tuple(others[: len(worlds)]),
+            coarsening=tuple(others[len(worlds) :]),
+            untrained_coarsening=tuple(Cut(each.n_classes, earned) for each, earned in zip(theirs, cut, strict=True)),
         )
 
-    def quotient(self, partition: Partition) -> Quotient:
-        """Return what is left when each class is one observation to the model."""
-        chosen = self.represent(partition)
-        controls = [self._control(partition) for _ in range(self.n_draws)]
-        return Quotient(
-            name=partition.name,
-            n_classes=partition.n_classes,
-            n_exchanged=int((chosen != torch.arange(len(chosen))).sum()),
-            earned=self.judge(chosen),
-            random_return=central([control.expected_return for control in controls]),
-            random_success=central([control.success for control in controls]),
-        )
+    def quotients(self, partitions: Sequence[Partition]) -> list[Quotient]:
+        """Return what is left under each partition when each of its classes is one observation to the model."""
+        shown = [[self.represent(each), *self._controls(each)] for each in partitions]
+        earned = iter(self.judge([chosen for arms in shown for chosen in arms]))
+        return [
+            _quotient(partition, arms[0], [next(earned) for _ in arms])
+            for partition, arms in zip(partitions, shown, strict=True)
+        ]
 
-    def _cut(self, partition: Partition) -> Cut:
-        return Cut(partition.n_classes, self.judge(self.represent(partition)))
+    def _controls(self, partition: Partition) -> Iterator[Int64[Tensor, " frame"]]:
+        for _ in range(self.n_draws):
+            shuffled = torch.from_numpy(self.generator.permutation(partition.label.numpy()))
+            yield self.represent(partition_of(shuffled, "random"))
 
-    def _control(self, partition: Partition) -> Expectation:
-        shuffled = torch.from_numpy(self.generator.permutation(partition.label.numpy()))
-        return self.judge(self.represent(partition_of(shuffled, "random")))
+
+def _quotient(partition: Partition, chosen: Int64[Tensor, " frame"], found: Sequence[Expectation]) -> Quotient:
+    earned, *controls = found
+    return Quotient(
+        name=partition.name,
+        n_classes=partition.n_classes,
+        n_exchanged=int((chosen != torch.arange(len(chosen))).sum()),
+        earned=earned,
+        random_return=central([control.expected_return for control in controls]),
+        random_success=central([control.success for control in controls]),
+    )
 
 
 def coarser_and_coarser(relation: Relation, counts: Sequence[int]) -> list[Partition]:
@@ -164,10 +174,10 @@ def judge_of(
     """Return what tells the model's exact greedy expectation when chosen frames are shown as others."""
     place = FrameTable.of_graph(graph).rows_of(frames)
 
-    def judge(chosen: Int64[Tensor, " frame"]) -> Expectation:
-        substitute = torch.arange(len(graph.frames))
-        substitute[place] = place[chosen]
-        return expectation(model, graph, Greedy(), target_return=target_return, altered=Altered(substitute))
+    def judge(shown: Sequence[Int64[Tensor, " frame"]]) -> list[Expectation]:
+        itself = torch.arange(len(graph.frames))
+        substitutes = [itself.index_copy(0, place, place[chosen]) for chosen in shown]
+        return expectations(model, graph, Greedy(), substitutes, target_return=target_return)
 
     return judge
 

@@ -94,12 +94,18 @@ def contrasts(
     above = torch.ones_like(relation.maximum, dtype=torch.bool).triu(1)
     joined, alike = (_same(each.label) & above for each in (partition, world))
     possible = above & (between > 0) & ~alike & ~_same(torch.from_numpy(stakes.right))
-    intact = judge(torch.arange(len(partition.label))).expected_return
+    confused, distracted = ((kind.nonzero().tolist()) for kind in (joined & possible, alike & ~joined))
+    itself = torch.arange(len(partition.label))
+    one_for_the_other = [
+        itself.index_fill(0, torch.tensor(a), b) for pair in (*confused, *distracted) for a, b in (pair, pair[::-1])
+    ]
+    intact, *earned = [each.expected_return for each in judge([itself, *one_for_the_other])]
+    in_order = iter(earned)
 
-    def priced(chosen: Bool[Tensor, "frame frame"]) -> list[Contrast]:
-        return [_contrast(relation, pair, between, judge, intact) for pair in chosen.nonzero().tolist()]
+    def priced(pairs: Sequence[Sequence[int]]) -> list[Contrast]:
+        return [_contrast(relation, pair, between, intact - min(next(in_order), next(in_order))) for pair in pairs]
 
-    confusions, distractions = priced(joined & possible), priced(alike & ~joined)
+    confusions, distractions = priced(confused), priced(distracted)
     return Contrasts(
         n_joined=int(joined.sum()),
         n_confusions=len(confusions),
@@ -128,17 +134,12 @@ def _n_costly(priced: Sequence[Contrast]) -> int:
     return sum(each.lost > 0 for each in priced)
 
 
-def _contrast(relation: Relation, pair: Sequence[int], between: Tensor, judge: Judge, intact: float) -> Contrast:
+def _contrast(relation: Relation, pair: Sequence[int], between: Tensor, lost: float) -> Contrast:
     a, b = pair
-    earned = []
-    for shown, instead in ((a, b), (b, a)):
-        chosen = torch.arange(relation.n_frames)
-        chosen[shown] = instead
-        earned.append(judge(chosen).expected_return)
     return Contrast(
         frame=int(relation.frame_id[a]),
         other=int(relation.frame_id[b]),
         divergence=float(relation.maximum[a, b]),
         stake=float(between[a, b]),
-        lost=round(max(intact - min(earned), 0.0), DIGITS),
+        lost=round(max(lost, 0.0), DIGITS),
     )

@@ -70,6 +70,6 @@ def screened_agreement(
             NamedAgreement(world.name, compare(partition, world, n_draws=config.n_draws, generator=generator))
             for world in worlds
         ),
-        intact=judge(torch.arange(len(frames))),
-        quotients=tuple(evaluation.quotient(each) for each in (partition, *worlds)),
+        intact=judge([torch.arange(len(frames))])[0],
+        quotients=tuple(evaluation.quotients([partition, *worlds])),
     )

@@ -22,6 +22,7 @@ from dtinterp.dictionary.evaluation.hierarchy import Concept, Hierarchy, hierarc
 from dtinterp.dictionary.evaluation.score import DictionaryScore, judge, score, score_decisions, splice_of
 from dtinterp.dictionary.rows.distinct import distinct_rows
 from dtinterp.dictionary.variations import consistencies
+from dtinterp.foundation.jobs.kept import once
 from dtinterp.foundation.seeding import numpy_generator
 from dtinterp.interventions.returns.model_returns import ActingConfig, ModelReturns, arms_of, decision_frames
 from dtinterp.model.network.frames import encoded
@@ -83,8 +84,12 @@ class HeldOutRows:
     @classmethod
     def of(cls, subject: Subject, site: str, *, n_windows: int, seed: int) -> "HeldOutRows":
         """Harvest them."""
-        drawn = cls.at(subject, site, subject.held_out_windows(n_windows, seed=seed))
-        return replace(drawn, is_whole_side=True)
+
+        def harvested() -> "HeldOutRows":
+            drawn = cls.at(subject, site, subject.held_out_windows(n_windows, seed=seed))
+            return replace(drawn, is_whole_side=True)
+
+        return once(harvested, "held-out rows", subject, site, n_windows, seed)
 
     @classmethod
     def at(cls, subject: Subject, site: str, windows: Windows) -> "HeldOutRows":

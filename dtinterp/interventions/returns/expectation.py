@@ -1,5 +1,6 @@
 """Exact expected return of a model in a state graph, with no episode played."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,12 +16,14 @@ from dtinterp.foundation.statistics import Interval
 from dtinterp.model.network.frames import encoded
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.policy import HooksOf, no_hooks
-from environments.graph.evaluation import PAD, Expectation, SeenWindows, evaluate_windows
+from environments.graph.evaluation import PAD, Expectation, SeenWindows, WindowFlow, evaluate_windows
 from environments.graph.evaluation import WindowPolicy as SeenPolicy
 from environments.graph.state_graph import StateGraph
 
 BATCH = 1024
 """Windows per forward pass."""
+TOGETHER = 512
+"""Evaluations that go on side by side: enough to fill a forward pass, few enough to be held."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,43 @@ def expectation(
     policy = decisions(model, graph, sampler, target_return=target_return, altered=altered)
     limits = {} if bounds is None else {"max_situations": bounds.n_followed, "tolerance": bounds.tolerance}
     return evaluate_windows(graph, policy, n_slots=model.cfg.n_slots, **limits)
+
+
+def expectations(
+    model: DecisionTransformer,
+    graph: StateGraph,
+    sampler: Sampler,
+    substitutes: Sequence[Int64[Tensor, " frame"]],
+    *,
+    target_return: float,
+) -> list[Expectation]:
+    """Return `expectation` under each of `substitutes`, many at once: windows that look alike are asked about once."""
+    policy = decisions(model, graph, sampler, target_return=target_return)
+    found: list[Expectation] = []
+    for start in range(0, len(substitutes), TOGETHER):
+        part = [substitute.numpy() for substitute in substitutes[start : start + TOGETHER]]
+        found += _side_by_side(graph, policy, part, n_slots=model.cfg.n_slots)
+    return found
+
+
+def _side_by_side(
+    graph: StateGraph, policy: SeenPolicy, shown_as: Sequence[Int64[np.ndarray, " frame"]], *, n_slots: int
+) -> list[Expectation]:
+    flows = [WindowFlow(graph, n_slots=n_slots) for _ in shown_as]
+    while going := [place for place, flow in enumerate(flows) if flow.goes_on]:
+        seen = [flows[place].seen for place in going]
+        frames = [
+            np.where(each.frame_id == PAD, PAD, shown_as[place][each.frame_id])
+            for place, each in zip(going, seen, strict=True)
+        ]
+        rows = np.column_stack([np.concatenate(frames), np.concatenate([each.action for each in seen])])
+        distinct, which = np.unique(rows, axis=0, return_inverse=True)
+        frame_id, action = np.split(distinct.astype(np.int32), 2, axis=1)
+        chances = policy(SeenWindows(frame_id, action, seen[0].time))[which.reshape(-1)]
+        ends = np.cumsum([len(each) for each in frames])
+        for place, own in zip(going, np.split(chances, ends[:-1]), strict=True):
+            flows[place].take(own)
+    return [flow.expectation for flow in flows]
 
 
 def frames_met(model: DecisionTransformer, graph: StateGraph, *, target_return: float) -> Int64[Tensor, " met"]:

@@ -141,8 +141,9 @@ def test_each_arm_is_of_its_own_model(
     behaviour, judge = report.behaviour, judge_of(model, graph, report.frames, target_return=0.7)
     assert behaviour.intact == expectation(model, graph, Greedy(), target_return=0.7)
     assert behaviour.intact.success == pytest.approx(0.5)
-    assert behaviour.classes.earned == judge(representatives(ours, report.relation)) == behaviour.intact
-    assert behaviour.untrained_classes.earned == judge(representatives(theirs, report.relation)) != behaviour.intact
+    on_ours, on_theirs = judge([representatives(each, report.relation) for each in (ours, theirs)])
+    assert behaviour.classes.earned == on_ours == behaviour.intact
+    assert behaviour.untrained_classes.earned == on_theirs != behaviour.intact
 
     intact, ours_played, _, theirs_played, *_ = play_on_classes(report, bench, n_episodes=24)
     assert 0.2 < intact.played.success.estimate < 0.8
@@ -166,7 +167,7 @@ def test_what_is_reported_is_of_the_refined_classes_and_at_the_return_that_is_as
         return replace(refine(verifier, formed), partition=alone)
 
     def asked(*about: object, target_return: float) -> Judge:  # noqa: ARG001 - the real judge's arguments
-        return lambda chosen: Expectation(target_return, 0.0, 0.0, float(len(chosen.unique())))
+        return lambda shown: [Expectation(target_return, 0.0, 0.0, float(len(each.unique()))) for each in shown]
 
     monkeypatch.setattr(Verifier, "refined", refined)
     monkeypatch.setattr(certify_module, "judge_of", asked)

@@ -40,11 +40,15 @@ def relation():
     return relation_of([0.0, 0.01, 0.02, 0.3, 0.31, 0.5, 0.9, 0.95])
 
 
-def judge(chosen):
-    """Pays in full while every frame is shown as one less than 0.1 away, which is what matters in this world."""
+def paid(chosen):
+    """In full while every frame is shown as one less than 0.1 away, which is what matters in this world."""
     points = torch.tensor([0.0, 0.01, 0.02, 0.3, 0.31, 0.5, 0.9, 0.95])
     good = float(((points[chosen] - points).abs() < 0.1).double().mean())
     return Expectation(expected_return=good, success=good / 2, failure=1 - good / 2, steps=5.0)
+
+
+def judge(shown):
+    return [paid(chosen) for chosen in shown]
 
 
 def trial(relation, n_draws=20):
@@ -71,14 +75,14 @@ def test_a_representative_is_of_the_class_and_represents_itself(relation):
 
 
 def test_nothing_is_exchanged_where_every_frame_is_a_class_of_its_own(relation):
-    alone = trial(relation).quotient(Partition(torch.arange(N_FRAMES), "alone"))
+    alone = trial(relation).quotients([Partition(torch.arange(N_FRAMES), "alone")])[0]
     assert alone.n_exchanged == 0
-    assert alone.earned == judge(torch.arange(N_FRAMES))
+    assert alone.earned == paid(torch.arange(N_FRAMES))
     assert alone.random_return.low == alone.random_return.high == 1.0
 
 
 def test_classes_of_what_is_alike_lose_nothing_and_random_ones_do(relation):
-    kept = trial(relation).quotient(Partition(torch.tensor([0, 0, 0, 1, 1, 2, 3, 3]), "alike"))
+    kept = trial(relation).quotients([Partition(torch.tensor([0, 0, 0, 1, 1, 2, 3, 3]), "alike")])[0]
     assert kept.earned.expected_return == 1.0
     assert kept.n_classes == 4
     assert kept.n_exchanged == 4
@@ -109,14 +113,14 @@ def test_each_arm_is_judged_by_its_own_classes_and_all_by_the_models_own_represe
     found = trial(relation).behaviour(partition, [partition, world], relation=relation, untrained=untrained)
     shown = {"classes": partition, "untrained_classes": classes_of_count(untrained, 4)}
     for arm, classes in shown.items():
-        assert getattr(found, arm).earned == judge(representatives(classes, relation))
+        assert getattr(found, arm).earned == paid(representatives(classes, relation))
     assert [each.name for each in found.worlds] == ["alike", "a world"]
-    assert found.worlds[1].earned == judge(representatives(world, relation))
+    assert found.worlds[1].earned == paid(representatives(world, relation))
     assert found.named == (found.classes, found.untrained_classes, *found.worlds)
     for cuts, source in ((found.coarsening, relation), (found.untrained_coarsening, untrained)):
         assert [each.n_classes for each in cuts] == [8, 6, 4, 3, 2, 1]
         for each in cuts:
-            assert each.earned == judge(representatives(classes_of_count(source, each.n_classes), relation))
+            assert each.earned == paid(representatives(classes_of_count(source, each.n_classes), relation))
 
 
 def test_the_fewest_classes_are_those_before_the_first_loss_even_where_a_later_cut_loses_nothing(relation):
@@ -159,9 +163,10 @@ def test_a_representative_that_changes_the_action_changes_the_return(left_at_the
     frames = torch.tensor(graph.frames)
     judge = judge_of(left_at_the_fork, graph, frames, target_return=0.9)
     same = torch.arange(len(frames))
-    assert numbers(judge(same)) == pytest.approx((0.892 / 2, 0.5, 0.5, 6))
     blind = same.index_fill(0, forks, int(graph.frame_id[graph.start][0]))
-    assert numbers(judge(blind)) == pytest.approx((0, 0, 0, graph.max_steps))
+    intact, blinded = judge([same, blind])
+    assert numbers(intact) == pytest.approx((0.892 / 2, 0.5, 0.5, 6))
+    assert numbers(blinded) == pytest.approx((0, 0, 0, graph.max_steps))
 
 
 def test_frames_are_substituted_by_their_own_numbers_and_others_are_shown_as_they_are(left_at_the_fork, forks, graph):
@@ -169,10 +174,12 @@ def test_frames_are_substituted_by_their_own_numbers_and_others_are_shown_as_the
     start = int(graph.frame_id[graph.start][0])
     table = torch.tensor(graph.frames)[torch.cat([torch.tensor([start]), forks.flip(0)])]
     judge = judge_of(left_at_the_fork, graph, table, target_return=0.9)
-    assert judge(torch.arange(len(table))).success == pytest.approx(0.5)
-    assert judge(torch.zeros(len(table), dtype=torch.int64)).success == 0
-    last_two_alike = torch.arange(len(table)).index_fill(0, torch.tensor([len(table) - 1]), len(table) - 2)
-    assert numbers(judge(last_two_alike)) == pytest.approx((0.892 / 2, 0.5, 0.5, 6))
+    itself = torch.arange(len(table))
+    last_two_alike = itself.index_fill(0, torch.tensor([len(table) - 1]), len(table) - 2)
+    intact, all_alike, last_alike = judge([itself, torch.zeros_like(itself), last_two_alike])
+    assert intact.success == pytest.approx(0.5)
+    assert all_alike.success == 0
+    assert numbers(last_alike) == pytest.approx((0.892 / 2, 0.5, 0.5, 6))
 
 
 def test_the_quotient_of_a_reflex_is_the_reflex_to_representatives(left_at_the_fork, forks, graph):
@@ -192,7 +199,7 @@ def test_the_quotient_of_a_reflex_is_the_reflex_to_representatives(left_at_the_f
         answer = action.clone()
         answer[order] = action[order[chosen]]
         by_hand = evaluate_frames(graph, np.eye(7)[answer.numpy()])
-        assert numbers(judge(chosen)) == pytest.approx(numbers(by_hand))
+        assert numbers(judge([chosen])[0]) == pytest.approx(numbers(by_hand))
         outcomes.add(round(by_hand.expected_return, 6))
     assert outcomes == {0, 0.223, 0.446}  # both forks hidden, one, none
 

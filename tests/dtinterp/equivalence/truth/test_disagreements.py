@@ -18,10 +18,9 @@ def _relation():
     return Relation(distance, distance, torch.ones(N, N, dtype=torch.int64), torch.arange(20, 20 + N), "toy")
 
 
-def _judge(chosen):
+def _judge(shown):
     """Showing 2 as 3 costs half, nothing else costs anything."""
-    earned = 0.5 if chosen[2] == 3 else 1.0
-    return Expectation(earned, earned, 0.0, 1.0)
+    return [Expectation(0.5 if chosen[2] == 3 else 1.0, 1.0, 0.0, 1.0) for chosen in shown]
 
 
 def _stakes(above, right=range(N), own=(0, 0, 0, 0)):
@@ -87,10 +86,9 @@ def test_a_confusion_that_costs_the_model_comes_before_those_with_more_at_stake(
 def test_a_distraction_that_costs_the_model_comes_before_those_that_it_tells_apart_more():
     ours, world = partition_of(ALL, "ours"), partition_of(ONE, "world")
 
-    def judge(chosen):
+    def judge(shown):
         """Only the pair that is least apart costs anything, in one direction."""
-        earned = 0.75 if chosen[1] == 0 else 1.0
-        return Expectation(earned, earned, 0.0, 1.0)
+        return [Expectation(0.75 if chosen[1] == 0 else 1.0, 1.0, 0.0, 1.0) for chosen in shown]
 
     found = contrasts(_relation(), ours, world, stakes=STAKES, judge=judge, n_shown=3)
     assert _pairs(found.distractions) == [(0, 1), (2, 3), (1, 3)]
@@ -99,8 +97,8 @@ def test_a_distraction_that_costs_the_model_comes_before_those_that_it_tells_apa
 
 
 def test_what_rounding_takes_is_no_loss():
-    def judge(chosen):
-        return Expectation(1.0 - 1e-15 * int(chosen[3] == 1), 1.0, 0.0, 1.0)
+    def judge(shown):
+        return [Expectation(1.0 - 1e-15 * int(chosen[3] == 1), 1.0, 0.0, 1.0) for chosen in shown]
 
     ours, world = partition_of(ALL, "ours"), partition_of(ONE, "world")
     found = contrasts(_relation(), ours, world, stakes=STAKES, judge=judge, n_shown=6)

@@ -37,9 +37,9 @@ def test_what_is_earned_is_what_the_model_earns_when_it_is_shown_representatives
     chosen, partition, stands = found
     frames = trajectories.frames[chosen.frame_id]
     judge = judge_of(model, graph, frames, target_return=0.9)
-    assert stands.intact == judge(torch.arange(20))
+    assert [stands.intact] == judge([torch.arange(20)])
     shown = [partition, *world_partitions(graph, frames)]
     assert [each.name for each in stands.quotients] == [each.name for each in shown]
     for each, quotient in zip(shown, stands.quotients, strict=True):
-        assert quotient.earned == judge(most_visited_members(each))
+        assert [quotient.earned] == judge([most_visited_members(each)])
     assert stands.quotients[1].n_exchanged == 0

@@ -10,7 +10,14 @@ from dtinterp.agents.policy import PAD_ACTION
 from dtinterp.dataset.windows import window
 from dtinterp.demonstrations.evaluate import play_episodes
 from dtinterp.demonstrations.samplers import Greedy, Temperature, TopKActions
-from dtinterp.interventions.returns.expectation import Altered, Bounds, evaluation_of, expectation, windows_of
+from dtinterp.interventions.returns.expectation import (
+    Altered,
+    Bounds,
+    evaluation_of,
+    expectation,
+    expectations,
+    windows_of,
+)
 from dtinterp.model.policy import WindowPolicy
 from environments.graph.evaluation import PAD, SeenWindows
 from environments.graph.state_graph import state_graph
@@ -49,6 +56,18 @@ def test_a_frame_shown_as_another_is_seen_as_the_other(planted_model):
     blinded = expectation(planted_model, graph, Greedy(), target_return=0.892, altered=Altered(substitute))
     assert blinded.success == pytest.approx(0.5)
     assert blinded.failure == pytest.approx(0.5)
+
+
+def test_what_goes_on_side_by_side_is_what_each_comes_to_alone(planted_model):
+    graph = state_graph(STATIC)
+    itself = torch.arange(len(graph.frames))
+    starts = torch.tensor(graph.frame_id[graph.start]).long()
+    substitutes = [itself, *(itself.index_fill(0, starts, int(start)) for start in starts.unique())]
+    found = expectations(planted_model, graph, Greedy(), substitutes, target_return=0.892)
+    assert found == [
+        expectation(planted_model, graph, Greedy(), target_return=0.892, altered=Altered(each)) for each in substitutes
+    ]
+    assert len({each.success for each in found}) > 1
 
 
 def test_showing_every_frame_as_itself_changes_nothing(random_model):
