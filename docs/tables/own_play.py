@@ -60,6 +60,29 @@ def joint() -> pd.DataFrame:
     )
 
 
+def abstraction() -> pd.DataFrame:
+    """The classes as a causal abstraction: what representatives of all classes predict, when some are set to others.
+
+    Error: mean divergence of the decision on members from that on representatives, with its bootstrap interval.
+    Effect: what the intervention did to the decision. Beside the model's classes random ones and the world's own.
+    """
+    return pd.DataFrame(
+        {
+            "model": name,
+            "classes": f"{each.classes} ({each.n_classes})",
+            "set to another class in": each.set_in,
+            "other slots show": each.others,
+            "histories": f"{each.n_histories:,}",
+            "error, bits": interval(each.error, digits=4),
+            "effect, bits": written(each.effect, 3),
+            "error beyond ε": share(each.beyond, digits=1),
+            "same greedy action": f"{each.same_action.estimate:.1%}",
+        }
+        for name, report in _certified().items()
+        for each in report.abstraction
+    )
+
+
 def after_random_actions() -> pd.DataFrame:
     """Return of greedy plays that begin with 0 to 12 random actions, asked for 0.892, other ones than classes saw.
 

@@ -7,6 +7,11 @@ import torch
 
 from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.equivalence.behaviour.abstraction_error import (
+    AbstractionConfig,
+    AbstractionOutcome,
+    abstraction_errors,
+)
 from dtinterp.equivalence.behaviour.after_random import (
     CLASSES,
     RANDOM,
@@ -35,7 +40,14 @@ from dtinterp.equivalence.classes.verification import CertifyInputs, Verificatio
 from dtinterp.equivalence.config import EquivalenceConfig
 from dtinterp.equivalence.explain.distances.distance import compared_frames
 from dtinterp.equivalence.explain.distances.image import near_in_the_image
-from dtinterp.equivalence.partition import classes, classes_of_count, common_refinement, partition_of, representatives
+from dtinterp.equivalence.partition import (
+    Partition,
+    classes,
+    classes_of_count,
+    common_refinement,
+    partition_of,
+    representatives,
+)
 from dtinterp.equivalence.populations.own_play import PlayConfig
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.equivalence.swaps.chosen_frames import ChosenFrames, most_visited
@@ -135,6 +147,7 @@ def certify_inputs(
     return replace(
         report,
         acted=play_on_classes(report, inputs, n_episodes=config.n_episodes),
+        abstraction=set_classes(report, inputs),
         wandering=wander_on_classes(report, inputs) if config.n_wandered else None,
     )
 
@@ -148,23 +161,33 @@ def play_on_classes(
     """
     if not n_episodes:
         return ()
-    config, partition = report.config, report.partition
-    graph = state_graph(report.env_id)
+    config, graph = report.config, state_graph(report.env_id)
     place = FrameTable.of_graph(graph).rows_of(report.frames)
-    shuffled = numpy_generator(config.seed, "equivalence/random classes").permutation(partition.label.numpy())
-    partitions = {
-        "interchangeable": partition,
-        "random, of these sizes": partition_of(torch.from_numpy(shuffled), "random"),
-        "untrained, as many": classes_of_count(report.untrained, partition.n_classes),
-        **{world.name: world for world in report.worlds},
-    }
     substitutions = {}
-    for name, each in partitions.items():
+    for name, each in _with_controls(report).items():
         substitute = torch.arange(len(graph.frames))
         substitute[place] = place[representatives(each, report.relation)]
         substitutions[name] = Substitution(each.n_classes, substitute)
     return roll_out_quotients(
         inputs.model, inputs.agent, substitutions, RolloutSetup(graph, n_episodes, config.target_return, config.seed)
+    )
+
+
+def set_classes(report: EquivalenceReport, inputs: CertifyInputs) -> tuple[AbstractionOutcome, ...]:
+    """Set classes in histories that refined nothing, and see whether the inputs' model does what the classes predict.
+
+    Beside them random and untrained ones, and the world's own. None are set where they were not tried jointly.
+    """
+    config = report.config
+    if report.joint is None or not config.n_abstracted:
+        return ()
+    histories = _histories(inputs, report.chosen, config).testing(sum(each.n_histories for each in report.joint.rounds))
+    return abstraction_errors(
+        Player(inputs.model, inputs.items, report.chosen.frame_id),
+        histories[: config.joint.n_verified],
+        _with_controls(report),
+        report.relation,
+        AbstractionConfig(config.n_abstracted, config.epsilon, config.seed),
     )
 
 
@@ -203,6 +226,18 @@ def wander_on_classes(report: EquivalenceReport, inputs: CertifyInputs) -> Wande
     if int(met.sum()) <= partition.n_classes:
         merges |= {f"{RANDOM}, what is met apart": Merged(partition.n_classes, n, sparing(partition.n_classes, met))}
     return wander(wanderer, merges, n_from_starts=int(met.sum()), seed=config.seed)
+
+
+def _with_controls(report: EquivalenceReport) -> dict[str, Partition]:
+    """Return the classes by name, random and untrained ones, and the world's own."""
+    partition = report.partition
+    shuffled = numpy_generator(report.config.seed, "equivalence/random classes").permutation(partition.label.numpy())
+    return {
+        "interchangeable": partition,
+        "random, of these sizes": partition_of(torch.from_numpy(shuffled), "random"),
+        "untrained, as many": classes_of_count(report.untrained, partition.n_classes),
+        **{world.name: world for world in report.worlds},
+    }
 
 
 def _histories(inputs: CertifyInputs, chosen: ChosenFrames, config: EquivalenceConfig) -> TrialHistories:

@@ -69,6 +69,9 @@ class EquivalenceConfig:
     """histories in each of these rounds; twice as many, used for nothing before, say how well the classes fare"""
     n_searched: int = 512
     """of these, the ones in which the worst members are sought"""
+    n_abstracted: int = 512
+    """of the histories that say so, those in which classes are set to others, at most, to see whether the model does
+    what the classes alone predict; 0 sets none, as where nothing is tried with everything replaced"""
     n_wandered: int = 64
     """plays on the classes that begin with random actions, other ones than own-play's; 0 plays none"""
     n_merges: int = 4
@@ -87,7 +90,7 @@ class EquivalenceConfig:
             self, 1, "n_contexts", "n_draws", "n_quotient_draws", "n_fresh", "n_plays", "n_joint", "n_merges"
         )
         require_at_least(self, 0, "n_rounds", "n_verified", "n_episodes", "horizon", "most_random")
-        require_at_least(self, 0, "n_joint_rounds", "n_searched", "n_wandered", "n_tested")
+        require_at_least(self, 0, "n_joint_rounds", "n_searched", "n_wandered", "n_tested", "n_abstracted")
         if self.asked == "attainable" and self.contexts != "own-play":
             raise UserError(
                 f"what is attainable is asked in contexts {self.contexts}, where nobody keeps the states: give "

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
 
+from dtinterp.equivalence.behaviour.abstraction_error import AbstractionOutcome
 from dtinterp.equivalence.behaviour.after_random import Wandering
 from dtinterp.equivalence.behaviour.quotient import QuotientBehaviour
 from dtinterp.equivalence.behaviour.quotient_rollouts import QuotientRollout
@@ -73,6 +74,8 @@ class EquivalenceReport:
     """how far classes depend on which contexts were drawn, on epsilon and on linkage"""
     wandering: Wandering | None = None
     """what the model returns on its classes after random actions; None where nothing was played"""
+    abstraction: tuple[AbstractionOutcome, ...] = ()
+    """how well the classes, and others beside them, predict what setting a class does; empty where none was set"""
     moves: Moves | None = None
     """the model's own play, where its contexts are of that"""
 
@@ -184,6 +187,7 @@ EQUIVALENCE = ArtefactKind(
             "contexts": "held-out",  # before the model's own play was one
             "n_joint_rounds": 0,
             "n_wandered": 0,
+            "n_abstracted": 0,
             "n_tested": 0,  # before some of its episodes were set aside
         }
     },

@@ -10,6 +10,7 @@ import pandas as pd
 from dtinterp.demonstrations.quality import Quality, SamplerQuality
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.evaluation.score import DictionaryScore, verdict_of
+from dtinterp.equivalence.behaviour.abstraction_error import AbstractionOutcome
 from dtinterp.equivalence.behaviour.after_random import Wandering
 from dtinterp.equivalence.classes.joint_refinement import JointTrial
 from dtinterp.equivalence.levels import Level, class_order, frame_order
@@ -144,6 +145,23 @@ def joint_table(trial: JointTrial) -> pd.DataFrame:
             "largest bits": each.maximum,
         }
         for each in trial.arms
+    )
+
+
+def abstraction_table(outcomes: Sequence[AbstractionOutcome]) -> pd.DataFrame:
+    """Return one row for each partition and kind of intervention: how far it predicts what the intervention does."""
+    return pd.DataFrame(
+        {
+            "classes of": each.classes,
+            "number": each.n_classes,
+            "set in": each.set_in,
+            "other slots": each.others,
+            "error, mean bits": each.error,
+            "share beyond ε": each.beyond,
+            "share with the same action": each.same_action,
+            "effect, mean bits": each.effect,
+        }
+        for each in outcomes
     )
 
 

@@ -62,6 +62,10 @@ class TrialHistories:
     tested: ComparedHistories | None = None
     """in these the classes are tested; None for what the rounds leave"""
 
+    def testing(self, n_refining: int) -> ComparedHistories:
+        """Return those in which the classes are tested, where so many were used to refine them."""
+        return self.refining[n_refining:] if self.tested is None else self.tested
+
 
 @dataclass(frozen=True)
 class JointRound:
@@ -149,8 +153,8 @@ def refine_jointly(
         rounds.append(JointRound(len(fresh), n_beyond, partition.n_classes))
         if not n_beyond:
             break
-    tested = histories.refining[len(rounds) * config.n_fresh :] if histories.tested is None else histories.tested
-    arms = _verified(player, tested[: config.n_verified], partition, relation, config)
+    tested = histories.testing(len(rounds) * config.n_fresh)[: config.n_verified]
+    arms = _verified(player, tested, partition, relation, config)
     return JointClasses(partition, maximum, JointTrial(tuple(rounds), arms))
 
 

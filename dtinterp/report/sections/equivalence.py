@@ -16,6 +16,7 @@ from dtinterp.report.rendering import caveats
 from dtinterp.report.results import StudyResults
 from dtinterp.report.sections import Section
 from dtinterp.report.tables import (
+    abstraction_table,
     agreement_table,
     arm_table,
     certificate_table,
@@ -49,6 +50,7 @@ def _gather(results: StudyResults) -> Mapping[str, object]:
         "quotients": quotient_table(report),
         "wanderings": None if report.wandering is None else wandering_table(report.wandering),
         "jointly": None if report.joint is None else joint_table(report.joint),
+        "abstractions": abstraction_table(report.abstraction),
         "verdicts": None if report.met is None else report.verdicts,
         "n_classes": None if report.luck is None else report.luck.count(report.config.epsilon),
         "cards": [_card(results, label) for label in order if partition.sizes[label] > 1],

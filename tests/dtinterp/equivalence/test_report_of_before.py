@@ -18,7 +18,7 @@ from dtinterp.foundation.artefacts.codec import load, save
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.network.transformer import DecisionTransformer
 
-NEWER = ("scrutiny", "met", "luck", "joint", "wandering", "moves")
+NEWER = ("scrutiny", "met", "luck", "joint", "wandering", "moves", "abstraction")
 """What reports hold now and did not once."""
 
 
@@ -67,7 +67,7 @@ def test_a_report_comes_back_as_it_was(report: EquivalenceReport, tmp_path: Path
 
 def test_a_report_of_before_opens_without_what_was_not_tried_then(report: EquivalenceReport, tmp_path: Path) -> None:
     written = save(tmp_path / "new", report, seed=0, parents=[])
-    new = ("site", "n_rounds", "n_fresh", "n_verified", "contexts", "n_joint_rounds", "n_wandered")
+    new = ("site", "n_rounds", "n_fresh", "n_verified", "contexts", "n_joint_rounds", "n_wandered", "n_abstracted")
     settings = {name: value for name, value in asdict(report.config).items() if name not in new}
     content = Content(
         kind=written.manifest.kind,
@@ -78,7 +78,8 @@ def test_a_report_of_before_opens_without_what_was_not_tried_then(report: Equiva
     write_artefact(tmp_path / "old", content, parents=[], seed=0)
     loaded = load(tmp_path / "old", EQUIVALENCE)
     assert loaded.scrutiny is None
-    assert (loaded.config.n_rounds, loaded.config.n_verified) == (0, 0)
+    assert (loaded.config.n_rounds, loaded.config.n_verified, loaded.config.n_abstracted) == (0, 0, 0)
+    assert loaded.abstraction == ()
     assert loaded.certificates == report.certificates
 
 

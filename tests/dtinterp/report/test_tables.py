@@ -4,9 +4,18 @@ import pytest
 
 from dtinterp.demonstrations.quality import SamplerQuality
 from dtinterp.dictionary.evaluation.acceptance import Acceptance, AcceptanceCriteria
+from dtinterp.equivalence.behaviour.abstraction_error import AbstractionOutcome
 from dtinterp.equivalence.report import EquivalenceReport
+from dtinterp.foundation.statistics import Interval
 from dtinterp.report.results import ScoredDictionary, StudyResults
-from dtinterp.report.tables import agreement_table, certificate_table, demonstration_table, dictionary_table, in_words
+from dtinterp.report.tables import (
+    abstraction_table,
+    agreement_table,
+    certificate_table,
+    demonstration_table,
+    dictionary_table,
+    in_words,
+)
 from tests.dtinterp.report.conftest import piece
 
 
@@ -59,3 +68,12 @@ def test_intervals_are_written_out_in_words(report: EquivalenceReport) -> None:
     words = in_words(agreement_table(report))
     assert words.loc[0, "ARI (trained)"] == str(trained.ari)
     assert words.loc[0, "p (Holm)"] == report.comparisons[0].p_holm
+
+
+def test_an_abstraction_says_what_was_set_and_what_the_other_slots_showed() -> None:
+    error, none = Interval(0.25, 0.2, 0.3, 40), Interval(0.0, 0.0, 0.1, 40)
+    outcome = AbstractionOutcome("interchangeable", 3, "one slot", "drawn members", 40, error, none, none, 0.5)
+    row = abstraction_table([outcome]).iloc[0]
+    assert (row["set in"], row["other slots"], row["number"]) == ("one slot", "drawn members", 3)
+    assert (row["error, mean bits"], row["effect, mean bits"]) == (error, 0.5)
+    assert abstraction_table([]).empty

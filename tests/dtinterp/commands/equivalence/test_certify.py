@@ -81,6 +81,11 @@ def test_classes_rest_on_the_model_and_its_demonstrations(folders, tmp_path):
     assert load_model(folders.model).artefact.manifest.digest in artefact.manifest.parents.values()
     report = load(tmp_path / "classes", EQUIVALENCE, parent=load_model(folders.model).artefact)
     assert len(report.partition.label) == 6
+    assert report.joint is not None
+    tried = {each.classes: each.n_histories for each in report.abstraction}
+    assert {"interchangeable", "random, of these sizes", "untrained, as many", "reward bisimulation"} <= tried.keys()
+    (n_histories,) = set(tried.values())  # of those that test the classes, what shows any of them
+    assert 0 < n_histories <= report.joint.arms[0].n_histories
     assert [file.name for file in tmp_path.iterdir()] == ["classes"]
 
 

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+from dtinterp.equivalence.behaviour.abstraction_error import AbstractionOutcome
 from dtinterp.equivalence.truth.agreement import Agreement, WorldComparison
 from dtinterp.foundation.statistics import Interval
 from dtinterp.report.results import StudyResults
@@ -30,3 +31,12 @@ def test_every_observation_is_pictured(results: StudyResults) -> None:
     section = section_of("equivalence", results)
     for frame in results.equivalence.value.chosen.frame_id.tolist():
         assert f"<frame {frame}>" in section
+
+
+def test_classes_that_were_set_are_said_and_those_that_were_not_are_not(results: StudyResults) -> None:
+    title = "The classes as a causal abstraction"
+    assert title not in section_of("equivalence", results)
+    none = Interval(0.0, 0.0, 0.1, 40)
+    outcome = AbstractionOutcome("interchangeable", 3, "one slot", "drawn members", 40, none, none, none, 0.5)
+    section = section_of("equivalence", planted(results, replace(results.equivalence.value, abstraction=(outcome,))))
+    assert "drawn members" in section.split(title)[1].split("</table>")[0]
