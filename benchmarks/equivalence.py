@@ -56,7 +56,7 @@ from dtinterp.equivalence.machines.extract import extract_machine
 from dtinterp.equivalence.machines.report import MachineConfig
 from dtinterp.equivalence.observations import certify, check_plays
 from dtinterp.equivalence.plays.joint import CheckPlaysConfig
-from dtinterp.equivalence.plays.policy_tree import PlaysConfig, asked_for, policy_tree
+from dtinterp.equivalence.plays.policy_tree import PlaysConfig, model_asked, policy_tree
 from dtinterp.equivalence.plays.worst_members import windows_at
 from dtinterp.equivalence.report import EQUIVALENCE
 from dtinterp.equivalence.screen import SCREENING, ScreenConfig, Screening, screen_inputs
@@ -226,7 +226,7 @@ def world_seconds(name: str, config: ScreenConfig) -> dict[str, object]:
 def shared_prefixes(name: str, horizon: int) -> dict[str, object]:
     """Return how much faster all histories of so many moves are with prefixes shared than window by window."""
     model, graph = load_model(MODELS / name).model, state_graph(PLAYED)
-    tree, asked = PlaysConfig(horizon).tree(graph), asked_for(model, graph, TARGET)
+    tree, asked = PlaysConfig(horizon).tree(graph), model_asked(model, graph, TARGET)
     columns = (torch.tensor(each).long() for each in (tree.parent, tree.action, graph.frame_id[tree.state]))
     histories = prefix_tree(*columns)
     windows = windows_at(histories, torch.arange(0, len(tree), 16), asked)

@@ -36,7 +36,7 @@ from dtinterp.equivalence.machines.sizes import (
     relabelled,
     world_labels,
 )
-from dtinterp.equivalence.plays.policy_tree import PolicyTree, asked_for, policy_tree
+from dtinterp.equivalence.plays.policy_tree import PolicyTree, model_asked, policy_tree
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.errors import UserError
@@ -259,7 +259,7 @@ class Extraction:
     def _fresh(self) -> dict[str, FreshPlays]:
         if not self.config.n_plays:
             return {}
-        asked = asked_for(self.model, self.graph, self.config.target_return)
+        asked = model_asked(self.model, self.graph, self.config.target_return)
         seed, counts = self.config.seed, {"n_plays": self.config.n_plays, "n_steps": self.config.n_steps}
         return {
             "random plays": played(

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.equivalence.partition import Partition, one_member_each, partition_of, representatives
-from dtinterp.equivalence.plays.policy_tree import PlaysConfig, PolicyTree, asked_for, logits_at, policy_tree
+from dtinterp.equivalence.plays.policy_tree import PlaysConfig, PolicyTree, logits_at, model_asked, policy_tree
 from dtinterp.equivalence.plays.shifts import Shift, replaced_in_windows, shift_of
 from dtinterp.equivalence.plays.worst_members import windows_at, worst_members
 from dtinterp.equivalence.relation import Relation
@@ -233,7 +233,7 @@ class _Trial:
 
     @property
     def _asked(self) -> Asked:
-        return asked_for(self.model, self.graph, self.config.target_return)
+        return model_asked(self.model, self.graph, self.config.target_return)
 
 
 def members_drawn(

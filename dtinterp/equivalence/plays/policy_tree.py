@@ -76,11 +76,11 @@ def policy_tree(
     tree = plays.tree(graph)
     frame_id = torch.from_numpy(graph.frame_id[tree.state]).long()
     shown = frame_id if substitute is None else substitute[frame_id]
-    asked = asked_for(model, graph, plays.target_return)
+    asked = model_asked(model, graph, plays.target_return)
     return PolicyTree(tree, frame_id, logits_at(asked, tree, shown, cache=cache), plays.target_return)
 
 
-def asked_for(model: DecisionTransformer, graph: StateGraph, target_return: float) -> Asked:
+def model_asked(model: DecisionTransformer, graph: StateGraph, target_return: float) -> Asked:
     """Return the model, asked for a return in the world of the graph."""
     items = encoded(torch.tensor(graph.frames), model.cfg.n_items).to(model.W_obs.device)
     return Asked(model, items, target_return)

@@ -5,18 +5,19 @@ Its last step is a decision that is still to be made: the action that stands the
 there shows it. The return asked for stands at every step, as it does where the model acts.
 """
 
-from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
-from jaxtyping import Int8, Int32, UInt8
+from jaxtyping import Int8, UInt8
 from torch import Tensor
 
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.config import EquivalenceConfig
+from dtinterp.equivalence.populations.asked import asked_for
 from dtinterp.equivalence.populations.moves import known_first
 from dtinterp.foundation.errors import UserError
-from environments.graph.enumeration import CONTINUES
+from environments.graph.plays import count_histories, play_tree
 from environments.graph.state_graph import StateGraph
 from environments.vocabulary import ACTIONS
 
@@ -31,19 +32,19 @@ def plays(graph: StateGraph, config: EquivalenceConfig, *, known: UInt8[Tensor, 
     """
     _refuse_more(graph, config)
     table, row = known_first(graph, known)
-    found = _enumerated(graph, config.horizon)
-    length = torch.tensor([each.n_steps for each in found for _ in range(len(each.state))], dtype=torch.int32)
-    state = np.concatenate([each.state.ravel() for each in found])
-    action = np.concatenate([each.action.ravel() for each in found])
-    reward = torch.zeros(len(action))
-    reward[length.cumsum(0) - 1] = config.target_return  # all that is to come, whenever it is asked
-    return Trajectories(
+    tree = play_tree(graph, horizon=config.horizon, actions=range(graph.n_actions))
+    last = tree.is_leaf.nonzero()[0].astype(np.int32)
+    steps = [tree.path(last[tree.time[last] == time], time) for time in range(config.horizon + 1)]  # play step
+    length = torch.from_numpy(tree.time[last].astype(np.int32) + 1)
+    state = tree.state[np.concatenate([each.ravel() for each in steps])]
+    action = np.concatenate([_filled_in(tree.action[each[:, 1:]]).ravel() for each in steps])
+    found = Trajectories(
         env_id=graph.env_id,
         max_steps=graph.max_steps,
         frames=table,
         frame_id=row[torch.from_numpy(graph.frame_id[state]).long()],
         action=torch.from_numpy(action),
-        reward=reward,
+        reward=torch.zeros(len(action)),
         fact_table=torch.zeros(1, 0, dtype=torch.int16),
         fact_id=torch.zeros(len(action), dtype=torch.int32),
         length=length,
@@ -52,45 +53,21 @@ def plays(graph: StateGraph, config: EquivalenceConfig, *, known: UInt8[Tensor, 
         fact_names=(),
         samplers=("every action",),
     )
+    return asked_for(found, config.target_return)
 
 
-@dataclass(frozen=True)
-class _Plays:
-    """Plays of one length."""
-
-    state: Int32[np.ndarray, "play step"]
-    action: Int8[np.ndarray, "play step"]
-
-    @property
-    def n_steps(self) -> int:
-        return self.state.shape[1]
-
-
-def _enumerated(graph: StateGraph, horizon: int) -> list[_Plays]:
-    found = []
-    state, action = graph.start[:, None], np.zeros((len(graph.start), 0), dtype=np.int8)  # play step
-    for n_actions in range(horizon + 1):
-        goes_on = graph.outcome[state[:, -1]] == CONTINUES  # play action
-        is_last = np.full(len(state), n_actions == horizon) | ~goes_on.any(1)
-        filled = np.full((int(is_last.sum()), 1), FILLED_IN, dtype=np.int8)
-        found.append(_Plays(state[is_last], np.concatenate([action[is_last], filled], axis=1)))
-        play, taken = np.nonzero(goes_on & ~is_last[:, None])
-        action = np.concatenate([action[play], taken[:, None].astype(np.int8)], axis=1)
-        state = np.concatenate([state[play], graph.next_state[state[play, -1], taken][:, None]], axis=1)
-    return found
+def _filled_in(action: Int8[np.ndarray, "play taken"]) -> Int8[np.ndarray, "play step"]:
+    return np.concatenate([action, np.full((len(action), 1), FILLED_IN, dtype=np.int8)], axis=1)
 
 
 def _refuse_more(graph: StateGraph, config: EquivalenceConfig) -> None:
     """Count the contexts without making them: a play of k actions has k + 1 observations to swap."""
-    n_plays, n_contexts = np.bincount(graph.start, minlength=graph.n_states), 0
-    for n_actions in range(config.horizon + 1):
-        n_contexts += (n_actions + 1) * int(n_plays.sum())
+    n_contexts, counts = 0, islice(count_histories(graph, range(graph.n_actions)), config.horizon + 1)
+    for n_actions, n_plays in enumerate(counts):
+        n_contexts += (n_actions + 1) * n_plays
         if n_contexts > config.most_contexts:
             raise UserError(
                 f"plays of up to {config.horizon} steps in {graph.env_id} have {n_contexts:,} contexts by their "
                 f"{n_actions + 1}. observation, more than most_contexts, {config.most_contexts:,}: give a shorter "
                 "--horizon, or allow more."
             )
-        state, action = np.nonzero(graph.outcome == CONTINUES)
-        after = graph.next_state[state, action]
-        n_plays = np.bincount(after, weights=n_plays[state], minlength=graph.n_states).astype(np.int64)

@@ -7,7 +7,7 @@ import torch
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.equivalence.machines.fresh_plays import any_of, by_length, drawn_by, is_near, played, says_the_action
 from dtinterp.equivalence.machines.machine import PolicyMachine
-from dtinterp.equivalence.plays.policy_tree import PlaysConfig, asked_for, policy_tree
+from dtinterp.equivalence.plays.policy_tree import PlaysConfig, model_asked, policy_tree
 
 FORWARD = 2
 
@@ -15,7 +15,7 @@ FORWARD = 2
 @pytest.fixture(scope="module")
 def fresh(model, graph):
     choose = any_of((0, 1, 2), torch.Generator().manual_seed(0))
-    asked = asked_for(model, graph, 0.892)
+    asked = model_asked(model, graph, 0.892)
     return played(asked, graph, choose, n_plays=40, n_steps=3, rng=np.random.default_rng(0))
 
 
@@ -65,7 +65,7 @@ def test_decisions_within_the_window_and_beyond_it_are_told_apart(fresh, graph):
 
 
 def test_a_greedy_player_takes_the_greedy_action(left_at_the_fork, graph):
-    asked = asked_for(left_at_the_fork, graph, 0.892)
+    asked = model_asked(left_at_the_fork, graph, 0.892)
     greedy = drawn_by(Greedy(), torch.Generator())
     fresh = played(asked, graph, greedy, n_plays=4, n_steps=3, rng=np.random.default_rng(0))
     assert set(fresh.seen.action[fresh.seen.time > 0]) == {FORWARD}

@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 import torch
 
-from dtinterp.equivalence.plays.policy_tree import PlaysConfig, asked_for, logits_at, policy_tree
+from dtinterp.equivalence.plays.policy_tree import PlaysConfig, logits_at, model_asked, policy_tree
 from dtinterp.equivalence.plays.worst_members import windows_at, worst_members
 from dtinterp.equivalence.swaps.divergence import js_divergence
 from dtinterp.model.network.prefix_tree import prefix_tree
@@ -18,7 +18,7 @@ def searched(model, graph):
     """Return a tree, windows of all its histories, and classes of three frames each."""
     found = policy_tree(model, graph, PLAYS)
     columns = torch.tensor(found.tree.parent).long(), torch.tensor(found.tree.action).long(), found.frame_id
-    asked = asked_for(model, graph, PLAYS.target_return)
+    asked = model_asked(model, graph, PLAYS.target_return)
     windows = windows_at(prefix_tree(*columns), torch.arange(len(found)), asked)
     label = torch.arange(len(graph.frames)) // 3
     return found, asked, windows, label

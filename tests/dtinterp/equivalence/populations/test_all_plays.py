@@ -1,17 +1,23 @@
 """Plays of the small world against a slow walk through its graph."""
 
 from itertools import product
+from pathlib import Path
 
 import pytest
 import torch
 
 from dtinterp.dataset.windows import window
+from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.equivalence.config import EquivalenceConfig
 from dtinterp.equivalence.populations.all_plays import plays
+from dtinterp.equivalence.report import EQUIVALENCE
 from dtinterp.equivalence.swaps.contexts import Contexts
+from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.errors import UserError
 from environments.graph.enumeration import CONTINUES
+from environments.graph.state_graph import state_graph
 
+SHIPPED = Path(__file__).parents[4] / "checkpoints"
 CONFIG = EquivalenceConfig(contexts="plays", horizon=2, target_return=0.892)
 
 
@@ -73,3 +79,14 @@ def test_more_contexts_than_are_allowed_are_refused_before_they_are_made(graph, 
     config = EquivalenceConfig(contexts="plays", horizon=9, most_contexts=600)
     with pytest.raises(UserError, match=r"648 contexts by their 3\. observation, more than most_contexts, 600"):
         plays(graph, config, known=trajectories.frames)
+
+
+def test_the_worst_swaps_of_a_certificate_that_ships_are_found_where_it_says() -> None:
+    report = load(SHIPPED / "studies" / "memory-dt-small-0" / "plays", EQUIVALENCE)
+    demonstrations, _ = load_trajectories(SHIPPED / "demonstrations" / "memory-movable")
+    tried = plays(state_graph(report.env_id), report.config, known=demonstrations.frames)
+    first, second = (~torch.eye(len(report.frames), dtype=torch.bool)).nonzero(as_tuple=True)
+    windows = window(tried, report.swaps.worst_step[first, second], 10)
+    shown = windows.frame_id.gather(1, report.swaps.worst_slot[first, second][:, None]).squeeze(1)
+    assert torch.equal(shown, report.swaps.frame_id[first])
+    assert torch.equal(tried.frames[report.chosen.frame_id], report.frames)
