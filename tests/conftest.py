@@ -6,6 +6,7 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -58,11 +59,18 @@ def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Nothing is written into it: all workers share it.
     """
 
+    from dtinterp.dictionary.config import FitConfig
+    from dtinterp.foundation.jobs.kept import kept
+
     def write(root: Path) -> None:
         folder = root / "checkpoints"
         _write_subject(folder)
         subject = {"model": folder / "models" / "novice", "demonstrations": folder / "demonstrations" / "walks"}
-        _write_findings(folder, subject)
+        with kept(), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                "dtinterp.subject.fitting.FitConfig", partial(FitConfig, n_steps=20)
+            )  # of the labels' control
+            _write_findings(folder, subject)
 
     return made_once(tmp_path_factory, "small", write) / "checkpoints"
 

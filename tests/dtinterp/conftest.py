@@ -52,6 +52,8 @@ COLLECTION = CollectConfig(("temperature=1:4000", "temperature=5:2000"), n_world
 TRAINING = TrainConfig(
     ModelConfig(d_model=16, n_heads=2, d_mlp=16), steps=12, batch_size=32, validate_every=6, n_checkpoints=3
 )
+N_CALIBRATED = 50
+"""Episodes for each point of the small model's calibration."""
 
 
 class RandomPolicy:
@@ -235,7 +237,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
         made = Folders(root)
         train_agent(AGENT, made.agent)
         record(COLLECTION, made.agent, made.demonstrations)
-        train_model(TRAINING, made.demonstrations, made.model)
+        train_model(TRAINING, made.demonstrations, made.model, n_calibration_episodes=N_CALIBRATED)
 
     own = tmp_path_factory.mktemp("study") / "study"
     return Folders(Path(shutil.copytree(made_once(tmp_path_factory, "study", write), own)))

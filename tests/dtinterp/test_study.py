@@ -2,6 +2,7 @@ import json
 import math
 import shlex
 from dataclasses import replace
+from functools import partial
 from inspect import signature
 from pathlib import Path
 
@@ -9,11 +10,24 @@ import pytest
 
 from dtinterp.cli import main
 from dtinterp.cli.parsing import parsed
+from dtinterp.dictionary.config import FitConfig
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
+from dtinterp.dictionary.kinds.baselines.pca import Pca
+from dtinterp.equivalence.config import EquivalenceConfig
+from dtinterp.features.labels.labelling import LabellingConfig
 from dtinterp.foundation.errors import UserError
 from dtinterp.study import StudyConfig, run_study, study
 from tests.faults.killing import kill_at
 
 ROOT = Path(__file__).parents[2]
+QUICK = {
+    "FITS": (FitConfig(TopK(8), width=64, n_steps=20), FitConfig(Pca(8))),
+    "LabellingConfig": partial(LabellingConfig, n_windows=256, n_fit_windows=64),
+    "EquivalenceConfig": partial(
+        EquivalenceConfig, n_plays=64, n_joint=64, n_searched=8, n_wandered=4, n_rounds=2, n_quotient_draws=2
+    ),
+}
+"""Stages of a study as it is, with less to do."""
 
 
 @pytest.mark.slow
@@ -21,9 +35,11 @@ def test_the_shipped_model_is_studied_from_its_windows_to_the_report_also_where_
     tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(ROOT)
+    for stage, quick in QUICK.items():
+        monkeypatch.setattr(f"dtinterp.study.{stage}", quick)
     out = tmp_path / "study"
     words = ["study", "--out", str(out), "--n-frames", "12"]
-    kill_at(lambda: main(words), tmp_path, operation=2480)
+    kill_at(lambda: main(words), tmp_path, operation=300)
     stood = {manifest: manifest.stat().st_ino for manifest in out.rglob("[!.]*/manifest.json")}
     assert len(stood) > 3
     assert main(["study", "--out", str(out), "--n-frames", "13"]) == 2

@@ -12,9 +12,6 @@ from dtinterp.equivalence.relation import Relation
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval, central, holm
 
-CELLS = 2_000_000
-"""Entries of the contingency tables that are counted at once."""
-
 
 @dataclass(frozen=True)
 class Agreement:
@@ -126,26 +123,20 @@ def rand_indices(
     ours: Int64[np.ndarray, "draw frame"], theirs: Int64[np.ndarray, "other frame"]
 ) -> Float64[np.ndarray, " draw"]:
     """Return the adjusted Rand index of each row of one with that of the other, or with its only one."""
-    n_ours, n_theirs = int(ours.max()) + 1, int(theirs.max()) + 1
-    at_once = max(1, CELLS // (n_ours * n_theirs))
-    parts = []
-    for start in range(0, len(ours), at_once):
-        part = ours[start : start + at_once]
-        other = np.broadcast_to(theirs if len(theirs) == 1 else theirs[start : start + at_once], part.shape)
-        cell = (np.arange(len(part))[:, None] * n_ours + part) * n_theirs + other
-        table = np.bincount(cell.ravel(), minlength=len(part) * n_ours * n_theirs).reshape(-1, n_ours, n_theirs)
-        parts.append(_rand_index(table.astype(float)))
-    return np.concatenate(parts)
-
-
-def _rand_index(table: Float64[np.ndarray, "draw ours theirs"]) -> Float64[np.ndarray, " draw"]:
-    both, ours, theirs = (
-        (counts * (counts - 1) / 2).reshape(len(table), -1).sum(1) for counts in (table, table.sum(2), table.sum(1))
-    )
-    n = table[0].sum()
-    expected = ours * theirs / max(n * (n - 1) / 2, 1)
-    possible = (ours + theirs) / 2 - expected
+    theirs = np.broadcast_to(theirs, ours.shape)
+    both, alone, apart = (_n_pairs(label) for label in (ours * (int(theirs.max()) + 1) + theirs, ours, theirs))
+    n_frames = ours.shape[1]
+    expected = alone * apart / max(n_frames * (n_frames - 1) / 2, 1)
+    possible = (alone + apart) / 2 - expected
     return np.where(possible > 0, (both - expected) / np.where(possible > 0, possible, 1), 1.0)
+
+
+def _n_pairs(label: Int64[np.ndarray, "draw frame"]) -> Float64[np.ndarray, " draw"]:
+    """Return how many pairs of frames have one label: each frame makes one with all before it in its run."""
+    ordered, place = np.sort(label, axis=1), np.arange(label.shape[1])
+    begins = np.diff(ordered, axis=1, prepend=ordered[:, :1] - 1) != 0
+    run = np.maximum.accumulate(np.where(begins, place, 0), axis=1)  # draw frame: where each one's run begins
+    return (place - run).sum(axis=1).astype(np.float64)
 
 
 def _on_halves(

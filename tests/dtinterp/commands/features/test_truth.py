@@ -1,8 +1,10 @@
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from dtinterp.commands.features.truth import truth
+from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.storage import gate_record
 from dtinterp.features.labels.table import LabelConfig
 from dtinterp.features.truth.assessment import TRUTH
@@ -11,7 +13,10 @@ from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.foundation.artefacts.codec import load
 
 
-def test_truth_is_told_of_a_dictionary_on_disk_and_of_its_untrained_twin(small_study: Path, tmp_path: Path) -> None:
+def test_truth_is_told_of_a_dictionary_on_disk_and_of_its_untrained_twin(
+    small_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dtinterp.subject.fitting.FitConfig", partial(FitConfig, n_steps=20))  # of the twin
     truth(
         TruthConfig(LabelConfig(min_firings=1), n_windows=64, n_fit_windows=32),
         small_study / "dictionaries" / "topk-512-k4",

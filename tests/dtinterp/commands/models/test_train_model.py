@@ -13,7 +13,6 @@ from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.returns.calibrating import (
     FOLLOWED,
-    N_EPISODES,
     TARGETS,
     Play,
     calibration_of,
@@ -22,6 +21,7 @@ from dtinterp.interventions.returns.calibrating import (
 from dtinterp.model.breakdown import Breakdown
 from dtinterp.model.calibration import recorded_calibration
 from dtinterp.model.storage import load_model
+from tests.dtinterp.conftest import N_CALIBRATED
 
 ROOT = Path(__file__).parents[4]
 STATIC = "MiniGrid-MemoryS7FixedStartStatic-v0"
@@ -33,7 +33,7 @@ def test_a_model_is_calibrated_for_each_return_and_sampler(folders):
     assert set(calibration) == {"greedy", "temperature=1"}
     for points in calibration.values():
         assert [point.target_return for point in points] == list(TARGETS)
-    assert {point.evaluation.success.n for point in calibration["temperature=1"]} == {N_EPISODES}
+    assert {point.evaluation.success.n for point in calibration["temperature=1"]} == {N_CALIBRATED}
 
 
 def test_a_greedy_calibration_is_exact(folders):
