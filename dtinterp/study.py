@@ -21,7 +21,7 @@ from dtinterp.commands.features.compare_features import compare_features
 from dtinterp.commands.features.describe import describe
 from dtinterp.commands.features.label import label
 from dtinterp.commands.models.train_model import train_model
-from dtinterp.commands.once import Record, open_record
+from dtinterp.commands.record import Record, open_record
 from dtinterp.commands.report import PAGE, Sources, opened, refuse_page, report, write_sources
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.config import FitConfig
@@ -250,7 +250,7 @@ def run_study(config: StudyConfig) -> Study:
             flip,
             equivalence,
             reasons,
-            keep.seconds,
+            keep.kept.seconds,
         )
         write_sources(out, found.sources)
         report(out, replace=config.replace)

@@ -1,4 +1,4 @@
-"""The right to write a command's output while it runs, and what a killed command left there."""
+"""The right to write a command's output while it runs, and whether what stands there is already what it was asked."""
 
 import inspect
 import os
@@ -29,8 +29,9 @@ def claims_out(command: Callable[ArgumentsT, MadeT]) -> Callable[ArgumentsT, Mad
     """Let a command that writes `out` hold the right to write it from its first line to its last.
 
     Another command that would write the same meanwhile is refused at once. Where the very same command was killed after
-    its artefact had its place, that artefact is what it makes now; had it written some of several, it goes on and
-    writes these again. Of a training in several processes the first one holds the right.
+    its artefact had its place, or did it as a stage of a study that is not finished, that artefact is what it makes
+    now; had it written some of several, it goes on and writes these again. Of a training in several processes the first
+    one holds the right.
     """
 
     @wraps(command)
@@ -109,16 +110,11 @@ def _content_at(path: Path) -> str | None:
     return label and label.digest
 
 
-def digests_at(out: Path) -> dict[str, str | None]:
-    """Return the digest of each artefact that stands at `out` or below it, by path; None where it is damaged."""
-    standing = [file.parent for file in (out / MANIFEST, *out.glob(f"**/[!.]*/{MANIFEST}")) if file.exists()]
-    return {str(folder.absolute()): (label := label_at(folder)) and label.digest for folder in standing}
-
-
 def _is_all_of(lock: Lock, out: Path) -> bool:
-    """Whether every artefact that stands at `out` was written by the killed holder of the lock."""
+    """Whether every artefact that stands at `out`, or below it, was written by the last holder of the lock."""
     before = written_before(lock)
-    return all(digest is not None and before.get(path) == digest for path, digest in digests_at(out).items())
+    standing = [file.parent for file in (out / MANIFEST, *out.glob(f"**/[!.]*/{MANIFEST}")) if file.exists()]
+    return all((label := label_at(each)) and before.get(str(each.absolute())) == label.digest for each in standing)
 
 
 def _stands(out: Path) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from dtinterp.commands.equivalence.compare import Compared, compare
 from dtinterp.commands.equivalence.explain_classes import Places, explain_classes
 from dtinterp.commands.equivalence.explain_pair import explain_pair
-from dtinterp.commands.once import Record
+from dtinterp.commands.record import Record
 from dtinterp.equivalence.comparisons.model_comparison import ModelComparison, ModelComparisonConfig
 from dtinterp.equivalence.explain.explanations import ExplainedClasses, ExplainedPair
 from dtinterp.equivalence.explain.similarity import is_learnable

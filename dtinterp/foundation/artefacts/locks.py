@@ -30,6 +30,8 @@ class Lock:
     noted: dict[str, object] = field(default_factory=dict)
     handle: int | None = None
     """descriptor of the file beside the path; None until it is locked"""
+    is_kept: bool = False
+    """whether the note stays when the lock is let go, as that of a process which was killed"""
 
     def note(self, name: str, value: object) -> None:
         """Add to the note."""
@@ -70,7 +72,8 @@ def locked(path: Path) -> Iterator[Lock]:
         try:
             yield lock
         finally:
-            lock_file(key).unlink(missing_ok=True)
+            if not lock.is_kept:
+                lock_file(key).unlink(missing_ok=True)
             os.close(lock.handle)
     finally:
         del _held[key]
@@ -88,6 +91,13 @@ def note_written(path: Path, digest: str) -> None:
 def written_before(lock: Lock) -> dict[str, str]:
     """Return the digest of each artefact that a killed holder of the lock wrote, or was about to write, by path."""
     return _texts(lock.left.get(WRITTEN))
+
+
+def forget_below(folder: Path) -> None:
+    """Remove the notes below a folder. Raises `UserError` where the lock of one is held."""
+    for file in folder.glob("**/.*.lock"):
+        with locked(file.with_name(file.name[1:].removesuffix(".lock"))):
+            pass  # whoever lets a lock go removes its note
 
 
 def lock_file(path: Path) -> Path:

@@ -5,7 +5,7 @@ import pytest
 from dtinterp.commands.equivalence import reasons as module
 from dtinterp.commands.equivalence.explain_classes import Places
 from dtinterp.commands.equivalence.reasons import find_reasons
-from dtinterp.commands.once import open_record
+from dtinterp.commands.record import open_record
 from dtinterp.equivalence.levels import between_classes
 from dtinterp.equivalence.report import EQUIVALENCE
 from dtinterp.foundation.artefacts.codec import load
@@ -33,4 +33,4 @@ def test_certified_classes_are_compared_and_explained_below_one_folder(places, t
     assert {pair.artefact.path.parent for pair in found.pairs} == {tmp_path / "pairs"}
     assert found.explained is not None
     assert found.explained.value.dictionary == "topk-512-k4"
-    assert set(keep.seconds) == {"reasons"}
+    assert set(keep.kept.seconds) == {"reasons"}

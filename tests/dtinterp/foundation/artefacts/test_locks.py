@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from dtinterp.foundation.artefacts.locks import lock_file, locked, note_written, written_before
+from dtinterp.foundation.artefacts.locks import forget_below, lock_file, locked, note_written, written_before
 from dtinterp.foundation.errors import UserError
 
 FORK = multiprocessing.get_context("fork")
@@ -55,6 +55,19 @@ def test_the_note_of_a_killed_holder_is_found_by_the_next(holder, tmp_path):
         assert lock.left["asked"] == "this"
         assert written_before(lock) == {str(tmp_path / "out" / "part"): "digest"}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_note_that_is_kept_is_found_by_the_next_until_it_is_forgotten(tmp_path):
+    out = tmp_path / "below" / "out"
+    with locked(out) as lock:
+        lock.note("asked", "this")
+        lock.is_kept = True
+    with locked(out) as lock:
+        assert lock.left["asked"] == "this"
+        lock.is_kept = True
+    forget_below(tmp_path)
+    with locked(out) as lock:
+        assert lock.left == {}
 
 
 def test_a_thread_may_nest_a_lock_and_another_thread_may_not_take_it(tmp_path):
