@@ -1,7 +1,7 @@
 """The whole study: from a world, or from a trained model, to the report."""
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,14 +15,14 @@ from dtinterp.commands.data.train_agent import train_agent
 from dtinterp.commands.dictionaries.fit_dictionary import DictionaryConfig, fit_dictionary
 from dtinterp.commands.equivalence.certify import certify
 from dtinterp.commands.equivalence.explain_classes import Places
-from dtinterp.commands.equivalence.reasons import Reasons, find_reasons
+from dtinterp.commands.equivalence.reasons import find_reasons
 from dtinterp.commands.experiment import try_on
 from dtinterp.commands.features.compare_features import compare_features
 from dtinterp.commands.features.describe import describe
 from dtinterp.commands.features.label import label
 from dtinterp.commands.models.train_model import train_model
 from dtinterp.commands.record import Record, open_record
-from dtinterp.commands.report import PAGE, Sources, opened, refuse_page, report, write_sources
+from dtinterp.commands.report import PAGE, opened, refuse_page, sources_of, write_sources
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.config import FitConfig
 from dtinterp.dictionary.kinds.autoencoders.l1 import L1
@@ -32,8 +32,7 @@ from dtinterp.equivalence.config import EquivalenceConfig
 from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceReport
 from dtinterp.features.describe import DescribeConfig
 from dtinterp.features.labels.labelling import LabellingConfig
-from dtinterp.features.labels.table import LabelConfig, LabelStudy
-from dtinterp.features.table import FeatureTable
+from dtinterp.features.labels.table import LabelConfig
 from dtinterp.foundation import __version__
 from dtinterp.foundation.artefacts.codec import read
 from dtinterp.foundation.artefacts.locks import locked
@@ -41,13 +40,13 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.jobs.kept import kept
 from dtinterp.foundation.ranges import require_sensible
 from dtinterp.foundation.shipped import AGENT, DEMONSTRATIONS, require_shipped, shipped
-from dtinterp.interventions.instruction_flip.report import InterventionReport
 from dtinterp.interventions.instruction_flip.specification import read_specification
 from dtinterp.interventions.replacements.compare_features import CompareConfig
-from dtinterp.interventions.replacements.dictionary_comparison import DictionaryComparison, DictionaryComparisonConfig
+from dtinterp.interventions.replacements.dictionary_comparison import DictionaryComparisonConfig
 from dtinterp.model.config import ModelConfig, TrainConfig
 from dtinterp.model.storage import TrainedModel
-from dtinterp.report.results import Result, ScoredDictionary
+from dtinterp.report.page import render
+from dtinterp.report.results import Result, StudyResults
 
 EXPERIMENT = shipped("experiments/instruction-flip/experiment.yaml")
 TRAINING = {
@@ -153,44 +152,10 @@ class Foundations:
     demonstrations: Result[Trajectories]
     model: Result[TrainedModel]
 
-
-@dataclass(frozen=True)
-class Study:
-    """What was found, each value with the artefact that holds it."""
-
-    command: str
-    """the command line that makes the study again"""
-    start: Foundations
-    dictionaries: Mapping[str, Sequence[Result[ScoredDictionary]]]
-    """by site; the first one's features are described and labelled"""
-    features: Mapping[str, Result[FeatureTable]]
-    labels: Mapping[str, Result[LabelStudy]]
-    comparison: Result[DictionaryComparison]
-    flip: Result[InterventionReport]
-    equivalence: Result[EquivalenceReport]
-    reasons: Reasons
-    seconds: Mapping[str, float]
-    """wall-clock of each stage"""
-
     @property
-    def sources(self) -> Sources:
-        """Where it is written."""
-        return Sources(
-            agent=self.start.agent.artefact.path,
-            demonstrations=self.start.demonstrations.artefact.path,
-            model=self.start.model.artefact.path,
-            dictionaries=_paths([each for site in self.dictionaries.values() for each in site]),
-            features=_paths(self.features.values()),
-            equivalence=self.equivalence.artefact.path,
-            intervention=self.flip.artefact.path,
-            command=self.command,
-            seconds=self.seconds,
-            labels=_paths(self.labels.values()),
-            comparison=self.comparison.artefact.path,
-            agreement=self.reasons.agreement.artefact.path,
-            pairs=_paths(self.reasons.pairs),
-            explained=self.reasons.explained and self.reasons.explained.artefact.path,
-        )
+    def shape(self) -> Result[ModelConfig]:
+        """The model's shape, which is what a report is told of it."""
+        return Result(self.model.value.config.model, self.model.artefact)
 
 
 def study(config: StudyConfig) -> Mapping[str, str]:
@@ -201,7 +166,7 @@ def study(config: StudyConfig) -> Mapping[str, str]:
     return {"path": str(config.out / PAGE), "command": run_study(config).command}
 
 
-def run_study(config: StudyConfig) -> Study:
+def run_study(config: StudyConfig) -> StudyResults:
     """Study a model, write each stage and the report below `config.out`, and return what was found.
 
     A study that was killed goes on when it is called again: stages that stand are not done again.
@@ -213,47 +178,37 @@ def run_study(config: StudyConfig) -> Study:
         keep = open_record(out / UNFINISHED, config.identity, replace=config.replace)
         stage = keep.stage
         start = shipped_start or _trained(config, keep)
-        model = start.model.artefact.path
-        subject: dict[str, Any] = {"model": model, "demonstrations": start.demonstrations.artefact.path}
-        dictionaries, features, labels = {}, {}, {}
+        subject: dict[str, Any] = {"model": start.model.path, "demonstrations": start.demonstrations.path}
+        dictionaries, features, labels = [], [], []
         for site in SITES:
-            dictionaries[site] = [
+            fitted = [
                 stage(f"dictionary {each.fit.title} at {site}", fit_dictionary)(
                     each, out / "dictionaries" / site / each.fit.title, **subject
                 )
                 for each in stages.dictionaries_at(site)
             ]
-            described = dictionaries[site][0].artefact
-            features[site] = stage(f"features at {site}", describe)(
-                stages.features, described.path, out / "features" / site, **subject
+            described = stage(f"features at {site}", describe)(
+                stages.features, fitted[0].path, out / "features" / site, **subject
             )
-            labels[site] = stage(f"labels at {site}", label)(
-                stages.labels, described.path, out / "labels" / site / described.name, **subject
+            labelled = stage(f"labels at {site}", label)(
+                stages.labels, fitted[0].path, out / "labels" / site / fitted[0].artefact.name, **subject
             )
-        compared = _paths([each for fitted in dictionaries.values() for each in fitted])
+            dictionaries, features, labels = [*dictionaries, *fitted], [*features, described], [*labels, labelled]
+        compared = tuple(each.path for each in dictionaries)
         comparison = stage("comparison", compare_features)(stages.comparison, compared, out / "comparison", **subject)
-        flip = stage("instruction flip", try_on)(EXPERIMENT, model=model, out=out / "instruction-flip")
+        flip = stage("instruction flip", try_on)(EXPERIMENT, model=start.model.path, out=out / "instruction-flip")
         if config.equivalence is None:
             equivalence = stage("equivalence", certify)(stages.equivalence, out / "equivalence", **subject)
         else:
             equivalence = _given(config.equivalence, start.model)
-        explained_by = dictionaries[OBSERVATION_EMBEDDING][0].artefact.path
-        places = Places(equivalence.artefact.path, explained_by, **subject)
+        places = Places(equivalence.path, dictionaries[0].path, **subject)
         reasons = find_reasons(equivalence.value, places, out, seed=config.seed, keep=keep)
-        found = Study(
-            config.command,
-            start,
-            dictionaries,
-            features,
-            labels,
-            comparison,
-            flip,
-            equivalence,
-            reasons,
-            keep.kept.seconds,
-        )
-        write_sources(out, found.sources)
-        report(out, replace=config.replace)
+        begun = [start.agent, start.demonstrations, start.shape]
+        rest = [comparison, reasons.agreement, *filter(None, [reasons.explained]), flip]
+        opened = [*begun, *dictionaries, *features, *labels, equivalence, *reasons.pairs, *rest]
+        found = StudyResults(config.command, opened, keep.kept.seconds)
+        write_sources(out, sources_of(found))
+        render(found, out / PAGE)
         keep.close()
     return found
 
@@ -284,12 +239,6 @@ def _given(classes: Path, model: Result[TrainedModel]) -> Result[EquivalenceRepo
 def _trained(config: StudyConfig, keep: Record) -> Foundations:
     out, stages = config.out, config.stages
     agent = keep.stage("agent", train_agent)(stages.agent, out / "agent")
-    demonstrations = keep.stage("demonstrations", collect)(
-        stages.collection, agent.artefact.path, out / "demonstrations"
-    )
-    model = keep.stage("model", train_model)(stages.training, demonstrations.artefact.path, out / "model")
+    demonstrations = keep.stage("demonstrations", collect)(stages.collection, agent.path, out / "demonstrations")
+    model = keep.stage("model", train_model)(stages.training, demonstrations.path, out / "model")
     return Foundations(agent, demonstrations, model)
-
-
-def _paths(results: Iterable[Result[object]]) -> tuple[Path, ...]:
-    return tuple(each.artefact.path for each in results)

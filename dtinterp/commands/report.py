@@ -12,18 +12,18 @@ from dtinterp.agents.storage import AGENT
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.dictionary.dictionary import DICTIONARY
 from dtinterp.dictionary.storage import load_dictionary, load_score
-from dtinterp.equivalence.comparisons.model_comparison import MODEL_COMPARISON
-from dtinterp.equivalence.explain.explanations import EXPLANATION, PAIR
+from dtinterp.equivalence.comparisons.model_comparison import MODEL_COMPARISON, ModelComparison
+from dtinterp.equivalence.explain.explanations import EXPLANATION, PAIR, ExplainedClasses, ExplainedPair
 from dtinterp.equivalence.report import EQUIVALENCE
-from dtinterp.features.labels.table import LABELS
-from dtinterp.features.table import FEATURES
+from dtinterp.features.labels.table import LABELS, LabelStudy
+from dtinterp.features.table import FEATURES, FeatureTable
 from dtinterp.foundation.artefacts.artefact import Artefact, label_at, read_artefact
 from dtinterp.foundation.artefacts.codec import ArtefactKind, load_any, read
 from dtinterp.foundation.artefacts.reading import read_json
 from dtinterp.foundation.artefacts.writing import write_text
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.instruction_flip.report import INTERVENTION
-from dtinterp.interventions.replacements.dictionary_comparison import FEATURE_COMPARISON
+from dtinterp.interventions.instruction_flip.report import INTERVENTION, InterventionReport
+from dtinterp.interventions.replacements.dictionary_comparison import FEATURE_COMPARISON, DictionaryComparison
 from dtinterp.model.storage import load_model
 from dtinterp.report.page import render
 from dtinterp.report.results import Result, ScoredDictionary, StudyResults
@@ -67,6 +67,34 @@ def refuse_page(folder: Path, *, replace: bool) -> None:
     """Raise `UserError` where the folder has a report and it may not be replaced."""
     if (folder / PAGE).exists() and not replace:
         raise UserError(f"{folder / PAGE} exists already: give another --out, or --replace to write it anew.")
+
+
+def sources_of(found: StudyResults) -> Sources:
+    """Return where the results of a study are."""
+
+    def places(kind: type) -> tuple[Path, ...]:
+        return tuple(each.path for each in found.of(kind))
+
+    def place(kind: type) -> Path | None:
+        return next(iter(places(kind)), None)
+
+    (intervention,) = places(InterventionReport)
+    return Sources(
+        agent=found.agent.path,
+        demonstrations=found.demonstrations.path,
+        model=found.model.path,
+        dictionaries=places(ScoredDictionary),
+        features=places(FeatureTable),
+        equivalence=found.equivalence.path,
+        intervention=intervention,
+        command=found.command,
+        seconds=found.seconds,
+        labels=places(LabelStudy),
+        comparison=place(DictionaryComparison),
+        agreement=place(ModelComparison),
+        pairs=places(ExplainedPair),
+        explained=place(ExplainedClasses),
+    )
 
 
 def write_sources(folder: Path, sources: Sources) -> None:

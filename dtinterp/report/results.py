@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter
@@ -34,6 +35,11 @@ class Result(Generic[ValueT_co]):
 
     value: ValueT_co
     artefact: Artefact
+
+    @property
+    def path(self) -> Path:
+        """The artefact's folder."""
+        return self.artefact.path
 
     @property
     def digest(self) -> str:

@@ -55,6 +55,8 @@ def test_the_shipped_model_is_studied_from_its_windows_to_the_report_also_where_
     assert not [path for path in tmp_path.rglob("*") if path.name.startswith((".", "unfinished"))]
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "memory-dt-small-0" in page
+    assert main(["report", str(out), "--replace"]) == 0
+    assert (out / "report.html").read_text(encoding="utf-8") == page, "the files of a study say something else"
     sources = json.loads((out / "study.json").read_text())
     assert set(sources["seconds"]) >= {"instruction flip", "equivalence"}
     assert sources["command"] == command
