@@ -37,9 +37,9 @@ from dtinterp.dictionary.kinds.baselines.random import Random
 from dtinterp.dictionary.kinds.baselines.semi_nmf import SemiNmf
 from dtinterp.foundation.seeding import numpy_generator
 from dtinterp.foundation.shipped import shipped
-from dtinterp.interventions.replacements.scoring import unseen_frames
 from dtinterp.subject.fitting import TrainingRows, Weighting, fit_dictionaries
 from dtinterp.subject.subject import Subject, open_subject
+from dtinterp.subject.unseen_frames import unseen_frames
 
 ACTIVE = (1, 2, 4, 8, 16, 32)
 """Components that a row uses."""

@@ -100,7 +100,7 @@ def _write_subject(folder: Path) -> None:
     from dtinterp.demonstrations.evaluate import evaluate
     from dtinterp.demonstrations.samplers import Greedy, Temperature
     from dtinterp.demonstrations.storage import save_trajectories
-    from dtinterp.interventions.returns.calibrating import Play, calibration_of
+    from dtinterp.interventions.returns.calibration import Play, calibration_of
     from dtinterp.model.config import ModelConfig, TrainConfig
     from dtinterp.model.network.transformer import DecisionTransformer
     from dtinterp.model.storage import save_model

@@ -10,8 +10,8 @@ import pandas as pd
 from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.jobs.pool import Failed
 from dtinterp.foundation.statistics import Interval
+from dtinterp.interventions.returns.calibration import CALIBRATION, Calibration, CalibrationPoint
 from dtinterp.model.breakdown import BUCKETS, VALIDATION, Breakdown, Prediction
-from dtinterp.model.calibration import CALIBRATION, Calibration, CalibrationPoint
 from dtinterp.model.training.sizes import Scores, Tried, sizes_of
 from dtinterp.model.training.sweep import SweepTrial
 from tables.cells import interval, share, side_by_side, written

@@ -1,4 +1,8 @@
-"""The split of demonstrations: a training side and a held-out side that share no episode content."""
+"""The split of demonstrations: a training side and a held-out side that share no episode content.
+
+Frames that training never shows are those of the held-out side alone. Which frames count as unseen to a dictionary is
+told by `subject/unseen_frames.py`.
+"""
 
 from dataclasses import dataclass
 

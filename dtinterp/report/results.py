@@ -20,7 +20,7 @@ from dtinterp.features.labels.table import LabelStudy
 from dtinterp.features.table import FeatureTable
 from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.errors import UserError
-from dtinterp.model.calibration import CalibrationPoint, extremes, recorded_calibration
+from dtinterp.interventions.returns.calibration import CalibrationPoint, extremes, recorded_calibration
 from dtinterp.model.config import ModelConfig
 
 ValueT_co = TypeVar("ValueT_co", covariant=True)

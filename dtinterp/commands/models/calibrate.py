@@ -7,9 +7,8 @@ from dtinterp.commands.claiming import claims_out
 from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.artefacts.codec import Beside, save
 from dtinterp.foundation.shipped import MODEL
-from dtinterp.interventions.returns.calibrating import CalibrateConfig, title_of
-from dtinterp.interventions.returns.calibrating import calibrate as calibrations
-from dtinterp.model.calibration import CalibrationStudy
+from dtinterp.interventions.returns.calibration import CalibrateConfig, CalibrationStudy, title_of
+from dtinterp.interventions.returns.calibration import calibrate as calibrations
 from dtinterp.subject.subject import open_subject
 
 

@@ -13,7 +13,7 @@ from dtinterp.foundation.devices import device_of
 from dtinterp.foundation.jobs.unfinished import begin_log, keep_log, unfinished_beside
 from dtinterp.foundation.logbook import Logbook, notice
 from dtinterp.foundation.ranges import LARGEST, require_between
-from dtinterp.interventions.returns.calibrating import N_EPISODES, PROBED, closing_calibrations, success_probe
+from dtinterp.interventions.returns.calibration import N_EPISODES, PROBED, closing_calibrations, success_probe
 from dtinterp.model.breakdown import break_down
 from dtinterp.model.config import TrainConfig
 from dtinterp.model.network.frames import coded

@@ -37,7 +37,7 @@ MODULES: Mapping[str, str] = {
     "activations": "dtinterp.activations.storage",
     "dictionary": "dtinterp.dictionary.dictionary",
     "mlp-map": "dtinterp.dictionary.dictionary",
-    "calibration": "dtinterp.model.calibration",
+    "calibration": "dtinterp.interventions.returns.calibration",
     "validation": "dtinterp.model.breakdown",
     "sweep": "dtinterp.model.training.sizes",
     "dictionary-score": "dtinterp.dictionary.evaluation.score",

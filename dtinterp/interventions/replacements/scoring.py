@@ -17,7 +17,7 @@ from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.evaluation.acceptance import AcceptanceCriteria
 from dtinterp.dictionary.evaluation.acting import Acting
 from dtinterp.dictionary.evaluation.behaviour import AtDecisions, ConstantRow, Decisions, LogitsWith
-from dtinterp.dictionary.evaluation.card import UnseenFrames, held_out_cards
+from dtinterp.dictionary.evaluation.card import held_out_cards
 from dtinterp.dictionary.evaluation.hierarchy import Concept, Hierarchy, hierarchies
 from dtinterp.dictionary.evaluation.score import DictionaryScore, judge, score, score_decisions, splice_of
 from dtinterp.dictionary.rows.distinct import distinct_rows
@@ -25,9 +25,9 @@ from dtinterp.dictionary.variations import consistencies
 from dtinterp.foundation.jobs.kept import once
 from dtinterp.foundation.seeding import numpy_generator
 from dtinterp.interventions.returns.model_returns import ActingConfig, ModelReturns, arms_of, decision_frames
-from dtinterp.model.network.frames import encoded
 from dtinterp.subject.fitting import TrainingRows
 from dtinterp.subject.subject import Subject
+from dtinterp.subject.unseen_frames import is_unseen, unseen_frames
 from environments.graph.state_graph import state_graph
 from environments.registration import SUPPORTED_IDS
 from environments.vocabulary import CHANNELS
@@ -217,7 +217,7 @@ def score_on_held_out(
         cluster=held_out.cluster,
     )
     is_of_frames = held_out.is_whole_side and rows.site == OBSERVATION_EMBEDDING
-    new = unseen_frames(subject, fitted) if is_of_frames else ~torch.isin(held_out.frame_id, fitted.frame_id)
+    new = unseen_frames(subject, fitted) if is_of_frames else is_unseen(held_out.frame_id, fitted)
     cards = held_out_cards(
         dictionary,
         rows.value,
@@ -234,21 +234,6 @@ def score_on_held_out(
         hierarchies=_hierarchies(held_out, dictionary),
     )
     return replace(full, verdict=judge(full, judging.gate))
-
-
-def unseen_frames(subject: Subject, fitted: TrainingRows) -> UnseenFrames:
-    """Return the embeddings of all frames that no row of a fit shows: of held-out episodes, and of the whole world."""
-    trajectories = subject.trajectories
-    held_out = trajectories.frame_id[subject.split.held_out].long().unique()
-    demonstrated = trajectories.frames[held_out[~torch.isin(held_out, fitted.frame_id)]]
-    graph = subject.graph
-    if graph is None:
-        known = demonstrated
-    else:
-        frames = torch.tensor(graph.frames)
-        known = frames[FrameTable(trajectories.frames[fitted.frame_id.unique()]).find(frames) == ABSENT]
-    n_items = subject.model.cfg.n_items
-    return UnseenFrames(*(subject.embedded(encoded(frames, n_items)) for frames in (demonstrated, known)))
 
 
 def _hierarchies(held_out: HeldOutRows, dictionary: Dictionary) -> tuple[Hierarchy, ...]:

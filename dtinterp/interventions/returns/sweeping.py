@@ -18,7 +18,7 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.jobs.pool import carry_out
 from dtinterp.foundation.jobs.unfinished import unfinished_beside
 from dtinterp.foundation.logbook import progress
-from dtinterp.interventions.returns.calibrating import Play, calibration_of
+from dtinterp.interventions.returns.calibration import Play, calibration_of
 from dtinterp.model.network.frames import coded
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.split import split_of

@@ -1,4 +1,7 @@
-"""Calibration: the return achieved against the return asked for, and how episodes end."""
+"""The figure of a calibration: the return achieved against the return asked for, and how episodes end.
+
+Each point is measured in `interventions/returns/calibration.py: calibration_of`.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from dtinterp.foundation.statistics import Interval
-from dtinterp.model.calibration import CalibrationPoint
+from dtinterp.interventions.returns.calibration import CalibrationPoint
 from dtinterp.report.style import CATEGORICAL, DASHES, INK, MUTED, SUCCESS, SYMBOLS, TIMEOUT, WRONG, styled
 
 OUTCOMES = (

@@ -7,7 +7,7 @@ from dtinterp.commands.models.train_model import train_model
 from dtinterp.demonstrations.storage import load_trajectories, save_trajectories
 from dtinterp.foundation.artefacts.artefact import Content, write_artefact
 from dtinterp.foundation.errors import UserError
-from dtinterp.model.calibration import recorded_calibration
+from dtinterp.interventions.returns.calibration import recorded_calibration
 from dtinterp.model.config import ModelConfig
 from dtinterp.model.storage import load_model
 from dtinterp.model.training.train import TrainConfig

@@ -4,8 +4,7 @@ from pydantic import TypeAdapter
 from dtinterp.commands.models.calibrate import calibrate
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.returns.calibrating import CalibrateConfig
-from dtinterp.model.calibration import Calibration, demands
+from dtinterp.interventions.returns.calibration import CalibrateConfig, Calibration, demands
 from dtinterp.model.config import TrainConfig
 from dtinterp.model.storage import load_model, save_model
 

@@ -11,15 +11,15 @@ from safetensors import safe_open
 from dtinterp.commands.models.train_model import train_model
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.returns.calibrating import (
+from dtinterp.interventions.returns.calibration import (
     FOLLOWED,
     TARGETS,
     Play,
     calibration_of,
+    recorded_calibration,
     success_probe,
 )
 from dtinterp.model.breakdown import Breakdown
-from dtinterp.model.calibration import recorded_calibration
 from dtinterp.model.storage import load_model
 from tests.dtinterp.conftest import N_CALIBRATED
 

@@ -4,12 +4,21 @@ import numpy as np
 import pytest
 import torch
 
-from dtinterp.agents.items import FrameItems
 from dtinterp.demonstrations.evaluate import Evaluation
 from dtinterp.demonstrations.joining import join
+from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval
-from dtinterp.model.calibration import Calibration, CalibrationPoint, Demand, achieved_returns, demands, extremes
+from dtinterp.interventions.returns import calibration as module
+from dtinterp.interventions.returns.calibration import (
+    Calibration,
+    CalibrationPoint,
+    Demand,
+    Play,
+    calibration_of,
+    demands,
+    extremes,
+)
 
 
 def achieved(share: float, low: float = 0.0, high: float = 1.0) -> Evaluation:
@@ -17,16 +26,17 @@ def achieved(share: float, low: float = 0.0, high: float = 1.0) -> Evaluation:
     return Evaluation(interval, interval, interval, interval, interval)
 
 
-def test_each_return_asked_for_is_judged_by_itself_and_in_order(model, trajectories):
-    asked, items = [], FrameItems(trajectories)
+def test_each_return_asked_for_is_played_by_itself_and_in_order(model, trajectories, monkeypatch):
+    asked = []
 
-    def judge(policy):
+    def played(policy, *_, **__):
         asked.append(policy)
         return achieved(policy.target_return / 2)
 
-    points = achieved_returns(model, items, targets=(0.8, 0.0, 0.4), judge=judge)
+    monkeypatch.setattr(module, "evaluate", played)
+    points = calibration_of(model, Play(trajectories.env_id, Greedy(), n_episodes=2), (0.8, 0.0, 0.4))
     assert points == [CalibrationPoint(target, achieved(target / 2)) for target in (0.8, 0.0, 0.4)]
-    assert all(policy.model is model and policy.items is items and not policy.hooks for policy in asked)
+    assert all(policy.model is model and not policy.hooks for policy in asked)
 
 
 @pytest.mark.parametrize("n_groups", [1, 3, 5])
