@@ -16,6 +16,14 @@ LONGEST_REASON = 500
 """Characters of what the parser says."""
 
 SpecificationT = TypeVar("SpecificationT", bound=BaseModel)
+EntryT = TypeVar("EntryT")
+
+
+def distinct(entries: tuple[EntryT, ...]) -> tuple[EntryT, ...]:
+    """Return the entries of a field as they are; raises ValueError, as pydantic wants it, where one is there twice."""
+    if len(set(entries)) < len(entries):
+        raise ValueError("an entry stands there twice, expected distinct ones")
+    return entries
 
 
 def read_yaml(path: Path, kind: type[SpecificationT], *, name: str) -> SpecificationT:

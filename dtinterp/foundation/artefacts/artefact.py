@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from dtinterp.foundation import __version__
-from dtinterp.foundation.artefacts.locks import note_written
+from dtinterp.foundation.artefacts.locks import is_still_there, note_written
 from dtinterp.foundation.artefacts.manifest import (
     CONFIG,
     MANIFEST,
@@ -203,7 +203,7 @@ def _read_at_once(path: Path, names: Sequence[str]) -> Artefact | None:
                 for name in manifest.files
             }
         except UserError:
-            if _is_still_there(folder, place):
+            if is_still_there(folder, place):
                 raise
             return None
         for name, digest in manifest.files.items():
@@ -234,13 +234,6 @@ def _manifest_bytes(folder: Path, place: int, kind: str) -> bytes:
 
 def _no_artefact(folder: Path, kind: str) -> UserError:
     return UserError(f"{folder} holds no {kind} (there is no {MANIFEST} in it): check the path, or make it first.")
-
-
-def _is_still_there(folder: Path, place: int) -> bool:
-    try:
-        return os.path.samestat(folder.stat(), os.fstat(place))
-    except OSError:
-        return False
 
 
 def _fill(folder: Path, content: Content, *, parents: Sequence[Artefact], seed: int) -> None:

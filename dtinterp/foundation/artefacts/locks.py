@@ -105,6 +105,14 @@ def lock_file(path: Path) -> Path:
     return path.with_name(f".{path.name}.lock")
 
 
+def is_still_there(path: Path, handle: int) -> bool:
+    """Whether a file or folder that was opened is still what stands at its path."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(handle))
+    except OSError:
+        return False
+
+
 def _texts(value: object) -> dict[str, str]:
     return {str(name): str(text) for name, text in value.items()} if isinstance(value, Mapping) else {}
 
@@ -131,16 +139,9 @@ def _acquired(file: Path, path: Path) -> int:
             ) from None
         except OSError:  # a file system without locks, as on some clusters: this guard is missing there, nothing else
             return handle
-        if _is_still_there(file, handle):
+        if is_still_there(file, handle):
             return handle
         os.close(handle)  # its last holder removed it between our two calls
-
-
-def _is_still_there(file: Path, handle: int) -> bool:
-    try:
-        return os.path.samestat(file.stat(), os.fstat(handle))
-    except FileNotFoundError:
-        return False
 
 
 def _note_in(handle: int) -> Mapping[str, object]:

@@ -1,7 +1,7 @@
 """The specification of an instruction flip, as its experiment.yaml gives it."""
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -17,19 +17,11 @@ from pydantic import (
 from dtinterp.demonstrations.samplers import parse_sampler
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import LARGEST, LARGEST_SEED
-from dtinterp.foundation.specifications import read_yaml
+from dtinterp.foundation.specifications import distinct, read_yaml
 from dtinterp.interventions.instruction_flip.directions import Recipe
 from dtinterp.interventions.instruction_flip.rivals import Family, Other
 from environments.registration import require_supported
 from environments.vocabulary import VIEW
-
-EntryT = TypeVar("EntryT")
-
-
-def _distinct(entries: tuple[EntryT, ...]) -> tuple[EntryT, ...]:
-    if len(set(entries)) < len(entries):
-        raise ValueError("an entry stands there twice, expected distinct ones")
-    return entries
 
 
 def _supported_world(env_id: str) -> str:
@@ -48,7 +40,7 @@ def _known_sampler(text: str) -> str:
 Count = Annotated[StrictInt, Field(ge=1, le=LARGEST)]
 Number = Annotated[StrictFloat, Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST)]
 Coordinate = Annotated[StrictInt, Field(ge=0, lt=VIEW)]
-Cells = Annotated[tuple[tuple[Coordinate, Coordinate], ...], Field(min_length=1), AfterValidator(_distinct)]
+Cells = Annotated[tuple[tuple[Coordinate, Coordinate], ...], Field(min_length=1), AfterValidator(distinct)]
 
 
 class ClosedLoopSpecification(BaseModel):
@@ -59,7 +51,7 @@ class ClosedLoopSpecification(BaseModel):
     samplers: Annotated[
         tuple[Annotated[StrictStr, AfterValidator(_known_sampler)], ...],
         Field(min_length=1),
-        AfterValidator(_distinct),
+        AfterValidator(distinct),
     ]
     """how actions are drawn, such as greedy or temperature=1"""
     n_episodes: Count
@@ -86,15 +78,15 @@ class Specification(BaseModel):
     unit: Literal["instruction", "activation"]
     """of coefficients: activation units, or the instruction's own, in which a first frame with a key holds 1 on average
     and one with a ball −1"""
-    coefficients: Annotated[tuple[Number, ...], Field(min_length=1), AfterValidator(_distinct)]
+    coefficients: Annotated[tuple[Number, ...], Field(min_length=1), AfterValidator(distinct)]
     """what the direction is set to; positive is key"""
     strength: Annotated[Number, Field(gt=0)]
     """the coefficient, up to sign, at which turns are counted and episodes played"""
-    decoys: Annotated[tuple[Cells, ...], AfterValidator(_distinct)]
+    decoys: Annotated[tuple[Cells, ...], AfterValidator(distinct)]
     """sets of cells where the complement object is added to the first frame"""
     n_draws: Count
     """random directions"""
-    rivals: Annotated[tuple[Family | Other, ...], AfterValidator(_distinct)] = ()
+    rivals: Annotated[tuple[Family | Other, ...], AfterValidator(distinct)] = ()
     """what the direction is held against beside the whole sphere, each family by closed_loop.n_draws directions"""
     closed_loop: ClosedLoopSpecification
     """how patched models are played"""

@@ -4,24 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat, StrictInt
 
 from dtinterp.foundation.ranges import LARGEST, LARGEST_SEED
-from dtinterp.foundation.specifications import read_yaml
+from dtinterp.foundation.specifications import distinct, read_yaml
 from dtinterp.model.config import ModelConfig, TrainConfig
-
-EntryT = TypeVar("EntryT")
 
 SWEPT = {"training": {"seed"}, "training.model": {"d_model", "n_layers", "n_heads", "d_mlp"}}
 """What the trials differ in, so that the base must not set it."""
-
-
-def _distinct(entries: tuple[EntryT, ...]) -> tuple[EntryT, ...]:
-    if len(set(entries)) < len(entries):
-        raise ValueError("an entry stands there twice, expected distinct ones")
-    return entries
 
 
 def _known_options(options: Any) -> Any:
@@ -41,9 +33,9 @@ def _require_known(options: Mapping[str, Any], kind: type, where: str) -> None:
 
 
 Count = Annotated[StrictInt, Field(ge=1, le=LARGEST)]
-Counts = Annotated[tuple[Count, ...], Field(min_length=1), AfterValidator(_distinct)]
+Counts = Annotated[tuple[Count, ...], Field(min_length=1), AfterValidator(distinct)]
 Seed = Annotated[StrictInt, Field(ge=0, le=LARGEST_SEED)]
-Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_distinct)]
+Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(distinct)]
 
 
 class Sweep(BaseModel):
