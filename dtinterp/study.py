@@ -206,7 +206,7 @@ def run_study(config: StudyConfig) -> StudyResults:
         begun = [start.agent, start.demonstrations, start.shape]
         rest = [comparison, reasons.agreement, *filter(None, [reasons.explained]), flip]
         opened = [*begun, *dictionaries, *features, *labels, equivalence, *reasons.pairs, *rest]
-        found = StudyResults(config.command, opened, keep.kept.seconds)
+        found = StudyResults(config.command, opened, keep.recorded.seconds)
         write_sources(out, sources_of(found))
         render(found, out / PAGE)
         keep.close()

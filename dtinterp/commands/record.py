@@ -28,7 +28,7 @@ LOG = "log.jsonl"
 
 
 @dataclass(frozen=True)
-class Kept:
+class Recorded:
     """What the file of a record says."""
 
     study: str
@@ -42,7 +42,7 @@ class Record:
     """A study at work; its file goes when it is finished."""
 
     file: Path
-    kept: Kept
+    recorded: Recorded
     replace: bool
     """whether what stands at the output of a command may be written anew"""
 
@@ -55,12 +55,12 @@ class Record:
         def called(*args: ArgumentsT.args, **kwargs: ArgumentsT.kwargs) -> Result[Any]:
             out = Order.of(command, args, kwargs).out
             assert out is not None, "a stage says where it writes"
-            began, seconds = time.perf_counter(), self.kept.seconds
+            began, seconds = time.perf_counter(), self.recorded.seconds
             with locked(out) as lock:
                 command(*args, **{**kwargs, "replace": self.replace})  # pyright: ignore[reportCallIssue]
                 lock.is_kept = True
                 seconds[name] = round(seconds.get(name, 0.0) + time.perf_counter() - began, 2)
-                write_text(self.file, json.dumps(asdict(self.kept), indent=1) + "\n")
+                write_text(self.file, json.dumps(asdict(self.recorded), indent=1) + "\n")
             Logbook(self.file.with_name(LOG)).write(stage=name, seconds=seconds[name])
             return opened(out)
 
@@ -78,9 +78,9 @@ def open_record(file: Path, study: str, *, replace: bool) -> Record:
     Raises `UserError` where it is of another study and `replace` is not given.
     """
     if not file.exists():
-        return Record(file, Kept(study), replace)
+        return Record(file, Recorded(study), replace)
     try:
-        found = TypeAdapter(Kept).validate_python(read_json(file))
+        found = TypeAdapter(Recorded).validate_python(read_json(file))
     except (UserError, ValidationError):
         found, wrong = None, f"{file} is damaged: give another --out, or --replace to begin that study anew."
     else:
@@ -93,4 +93,4 @@ def open_record(file: Path, study: str, *, replace: bool) -> Record:
     if not replace:
         raise UserError(wrong)
     forget_below(file.parent)
-    return Record(file, Kept(study), replace)
+    return Record(file, Recorded(study), replace)

@@ -33,4 +33,4 @@ def test_certified_classes_are_compared_and_explained_below_one_folder(places, t
     assert {pair.artefact.path.parent for pair in found.pairs} == {tmp_path / "pairs"}
     assert found.explained is not None
     assert found.explained.value.dictionary == "topk-512-k4"
-    assert set(keep.kept.seconds) == {"reasons"}
+    assert set(keep.recorded.seconds) == {"reasons"}
