@@ -28,7 +28,7 @@ LOG = "log.jsonl"
 
 
 @dataclass(frozen=True)
-class Recorded:
+class StudyRecord:
     """What the file of a record says."""
 
     study: str
@@ -42,7 +42,7 @@ class Record:
     """A study at work; its file goes when it is finished."""
 
     file: Path
-    recorded: Recorded
+    recorded: StudyRecord
     replace: bool
     """whether what stands at the output of a command may be written anew"""
 
@@ -78,9 +78,9 @@ def open_record(file: Path, study: str, *, replace: bool) -> Record:
     Raises `UserError` where it is of another study and `replace` is not given.
     """
     if not file.exists():
-        return Record(file, Recorded(study), replace)
+        return Record(file, StudyRecord(study), replace)
     try:
-        found = TypeAdapter(Recorded).validate_python(read_json(file))
+        found = TypeAdapter(StudyRecord).validate_python(read_json(file))
     except (UserError, ValidationError):
         found, wrong = None, f"{file} is damaged: give another --out, or --replace to begin that study anew."
     else:
@@ -93,4 +93,4 @@ def open_record(file: Path, study: str, *, replace: bool) -> Record:
     if not replace:
         raise UserError(wrong)
     forget_below(file.parent)
-    return Record(file, Recorded(study), replace)
+    return Record(file, StudyRecord(study), replace)
