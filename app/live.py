@@ -62,10 +62,11 @@ def answer(opened: OpenStudy, question: Question) -> Answer:
     """Search for the fewest features to exchange, as the command explain-pair does, in fewer sets and draws."""
     subject = _subject(opened)
     config = PairConfig(epsilon=question.epsilon, n_sets=N_SETS, n_draws=N_DRAWS)
+    is_demonstrated = opened.report.config.kind == "held-out"
     pair = pair_in_contexts(
         subject.model,
-        opened.trajectories,
-        subject.held_out,
+        opened.tried_on,
+        subject.held_out if is_demonstrated else torch.arange(opened.tried_on.n_steps),
         items=subject.items,
         pair=torch.tensor([question.first, question.second]),
         config=config,

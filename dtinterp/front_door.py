@@ -136,7 +136,7 @@ def load(folder: str | Path) -> Any:
     Raises `UserError` where the folder holds no artefact, or a damaged one.
 
     >>> dt.load("checkpoints/studies/memory-dt/equivalence").partition.n_classes
-    39
+    55
     """
     return load_any(Path(folder))[0]
 

@@ -219,8 +219,6 @@ def _write_reasons(folder: Path, model: Path, demonstrations: Path) -> None:
     search = PairConfig(n_contexts=2, n_draws=20, n_sets=100, epsilon=0.001)
     by_pair.explain_pair(
         ExplainPairConfig((first, second), search),
+        by_pair.PairPlaces(dictionary, model, demonstrations, classes),
         folder / "pairs" / "novice",
-        dictionary=dictionary,
-        model=model,
-        demonstrations=demonstrations,
     )

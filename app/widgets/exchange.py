@@ -41,11 +41,12 @@ def show_exchange(opened: OpenStudy, epsilon: float, first: int, second: int) ->
     if "dictionary" not in st.session_state:
         st.caption(
             "Features that differ are exchanged: either observation gets them as the other has them. The search looks "
-            "for the fewest that leave no more than ε, in held-out windows of both; it takes some seconds."
+            f"for the fewest that leave no more than ε, in {opened.report.config.population} of both; it takes some "
+            "seconds."
         )
         return
     question = Question(first, second, st.session_state["dictionary"], epsilon)
-    with st.spinner("Exchanging sets of features in held-out windows", show_time=True):
+    with st.spinner("Exchanging sets of features", show_time=True):
         found = answer(opened, question)
     if question.dictionary != wanted:
         st.caption(f"Shown is {question.dictionary}. {gate_line(opened.verdicts[question.dictionary])}")
@@ -78,7 +79,7 @@ def _show_found(opened: OpenStudy, question: Question, found: Answer) -> None:
 
 def verdict(found: PairExplanation, epsilon: float) -> str:
     """Return what the search found, in a sentence or two."""
-    apart = f"In {found.n_contexts} held-out windows the two are up to {bits(found.divergence)} apart"
+    apart = f"In {found.n_contexts} contexts the two are up to {bits(found.divergence)} apart"
     if found.is_interchangeable:
         return f"**Nothing has to be exchanged.** {apart}, within ε = {epsilon:g}."
     if found.features is None:

@@ -121,6 +121,12 @@ class EquivalenceConfig:
         return where[self.contexts]
 
     @property
+    def asked_return(self) -> float | None:
+        """The one return that the model is asked for; None where it is asked for another one in each history."""
+        is_one = self.asked == "target" or (self.asked == "own" and self.contexts in ("own-play", "plays"))
+        return self.target_return if is_one else None
+
+    @property
     def asks(self) -> str:
         """What the model is asked for there, in words."""
         if self.asked == "attainable":

@@ -10,9 +10,10 @@ from tyro.conf import Positional
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.agents.network import RecurrentActorCritic
-from dtinterp.dataset.windows import Windows
+from dtinterp.dataset.windows import Windows, window
 from dtinterp.demonstrations.frame_table import FrameTable
 from dtinterp.demonstrations.goal_directed import tours
+from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.equivalence.certify import certify_inputs
 from dtinterp.equivalence.classes.verification import CertifyInputs
@@ -29,7 +30,7 @@ from dtinterp.equivalence.explain.smallest_set import PairConfig, pair_in_contex
 from dtinterp.equivalence.over_training import History, HistoryConfig, HistoryInputs, follow
 from dtinterp.equivalence.partition import representatives
 from dtinterp.equivalence.plays.joint import CheckedClasses, CheckPlaysConfig, JointReplacement, replace_jointly
-from dtinterp.equivalence.populations.population import moved_to, populated
+from dtinterp.equivalence.populations.population import at_histories, moved_to, populated, tried_on
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.equivalence.screen import ScreenConfig, Screening, screen_inputs
 from dtinterp.foundation.errors import UserError
@@ -57,7 +58,7 @@ def certify(
 
     >>> few = dt.EquivalenceConfig(n_frames=8, n_contexts=2, n_plays=32, n_tested=9, n_joint=9, n_wandered=0)
     >>> dt.certify(subject, few).partition.n_classes
-    7
+    5
     """
     inputs = replace(certify_inputs_of(subject, cache), agent=agent)
     inputs, moves = populated(inputs, config, graph_for(subject, config.contexts))
@@ -112,15 +113,32 @@ def certified(
     subject: Subject, report: EquivalenceReport, config: ModelComparisonConfig, dictionary: Dictionary | None = None
 ) -> Certified:
     """Return a model with its classes as `compare_models` holds it against others."""
+    tried = tried_on(report.config, report.moves, subject.trajectories)
     return Certified(
         name=subject.trained.artefact.name,
         model=subject.model,
         untrained=subject.untrained,
         report=report,
         items=subject.items,
-        windows=subject.held_out_windows(config.n_windows, seed=config.seed),
+        windows=_tried_windows(subject, report, tried, config),
+        frames=tried.frames,
         dictionary=dictionary,
     )
+
+
+def _tried_windows(
+    subject: Subject, report: EquivalenceReport, tried: Trajectories, config: ModelComparisonConfig
+) -> Windows:
+    """Return windows of the histories that classes are of, asked as the classes are."""
+    if report.config.kind == "held-out":
+        return _asked(subject.held_out_windows(config.n_windows, seed=config.seed), report.config.asked_return)
+    steps = torch.randint(tried.n_steps, (config.n_windows,), generator=generator(config.seed, "compare/windows"))
+    return window(tried, steps, subject.model.cfg.n_slots)
+
+
+def _asked(windows: Windows, target_return: float | None) -> Windows:
+    """Return windows that ask for one return in every slot; as they are for None."""
+    return windows if target_return is None else replace(windows, rtg=windows.mask * torch.tensor(target_return))
 
 
 @dataclass(frozen=True)
@@ -140,22 +158,24 @@ class ExplainPairConfig:
             raise UserError(f"frame {self.pair[0]} is given twice, expected two: nothing keeps it from itself.")
 
 
-def explain_pair(subject: Subject, dictionary: Dictionary, config: ExplainPairConfig) -> ExplainedPair:
-    """Find the fewest features whose exchange makes two observations interchangeable, in held-out contexts.
+def explain_pair(
+    subject: Subject, dictionary: Dictionary, config: ExplainPairConfig, classes: EquivalenceReport | None = None
+) -> ExplainedPair:
+    """Find the fewest features whose exchange makes two observations interchangeable, in contexts of both.
 
-    Raises `UserError` for frames that are not in the demonstrations' table, or never held out.
+    These are of the histories that `classes` are of, or else of held-out demonstrations. Raises `UserError` for frames
+    that are not in the demonstrations' table, or that no history shows.
     """
     pair, search = _in_table(config.pair, len(subject.items)), config.search
+    inputs, histories = certify_inputs_of(subject), EquivalenceConfig(contexts="held-out")
+    if classes is not None:
+        histories = classes.config
+        inputs = at_histories(inputs, histories, classes.moves)
     ready = pair_in_contexts(
-        subject.model,
-        subject.trajectories,
-        subject.split.held_out,
-        items=subject.items,
-        pair=pair,
-        config=search,
+        inputs.model, inputs.trajectories, inputs.steps, items=inputs.items, pair=pair, config=search
     )
     found = smallest_set(ready, dictionary, search, generator(search.seed, "pair/controls"))
-    return ExplainedPair(config.pair, search, found, dictionary.name)
+    return ExplainedPair(config.pair, search, found, dictionary.name, f"{histories.population}, {histories.asks}")
 
 
 @dataclass(frozen=True)
@@ -169,7 +189,7 @@ class ExplainClassesConfig:
     n_windows: int = 16
     """held-out windows in whose last slot each observation is put, to read a site deeper than the embedding"""
     target_return: float | None = None
-    """return that these windows ask for; none: what is still to come in each"""
+    """return that these windows ask for; none: what the classes were asked for"""
     seed: int = 0
     """seed of all of them"""
 
@@ -178,12 +198,10 @@ class ExplainClassesConfig:
         require_at_least(self, 1, "n_draws", "n_splits", "n_windows")
         require_sensible(self)
 
-    def windows(self, subject: Subject) -> Windows:
+    def windows(self, subject: Subject, classes: EquivalenceConfig) -> Windows:
         """Return the windows that observations of a deeper site are read in."""
-        drawn = subject.held_out_windows(self.n_windows, seed=self.seed)
-        if self.target_return is None:
-            return drawn
-        return replace(drawn, rtg=drawn.mask * torch.tensor(self.target_return))
+        asked = classes.asked_return if self.target_return is None else self.target_return
+        return _asked(subject.held_out_windows(self.n_windows, seed=self.seed), asked)
 
 
 def explain_classes(
@@ -198,7 +216,7 @@ def explain_classes(
     of the same windows. Raises `UserError` for a site where nothing depends on what is observed.
     """
     relation = report.relation
-    windows = config.windows(subject) if dictionary.site != OBSERVATION_EMBEDDING else None
+    windows = config.windows(subject, report.config) if dictionary.site != OBSERVATION_EMBEDDING else None
     frames = compared_frames(subject.model, subject.items, report.chosen.frame_id, dictionary, windows)
     distances = [distance(frames) for distance in (*DISTANCES, *(DEEPER if frames.is_deeper else ()))]
     rng = numpy_generator(config.seed, "explanation/controls")

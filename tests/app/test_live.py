@@ -7,7 +7,7 @@ import torch
 from app.catalogue import OpenStudy, open_study, studies
 from app.live import N_DRAWS, N_SETS, Question, answer, decisions
 from app.shelf import shelve
-from dtinterp.commands.equivalence.explain_pair import explain_pair
+from dtinterp.commands.equivalence.explain_pair import PairPlaces, explain_pair
 from dtinterp.equivalence.explain.decisions import EXCHANGED, decide
 from dtinterp.equivalence.explain.smallest_set import PairConfig
 from dtinterp.equivalence.observations import ExplainPairConfig
@@ -23,13 +23,13 @@ def test_what_is_found_live_is_what_the_command_finds_with_the_same_settings(ope
     first, second = opened.frames[0], opened.frames[2]
     found = answer(opened, Question(first, second, "topk-512-k4", 0.01)).explanation
     search = PairConfig(epsilon=0.01, n_sets=N_SETS, n_draws=N_DRAWS)
-    artefact = explain_pair(
-        ExplainPairConfig((first, second), search),
-        tmp_path / "pair",
-        dictionary=small_study / "dictionaries" / "topk-512-k4",
-        model=small_study / "models" / "novice",
-        demonstrations=small_study / "demonstrations" / "walks",
+    places = PairPlaces(
+        small_study / "dictionaries" / "topk-512-k4",
+        small_study / "models" / "novice",
+        small_study / "demonstrations" / "walks",
+        small_study / "equivalence" / "novice",
     )
+    artefact = explain_pair(ExplainPairConfig((first, second), search), places, tmp_path / "pair")
     written = artefact.manifest.metrics
     assert written["divergence"] == pytest.approx(found.divergence)
     assert written["features"] == list(found.features or ())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dtinterp.commands.equivalence.compare import Compared, compare
 from dtinterp.commands.equivalence.explain_classes import Places, explain_classes
-from dtinterp.commands.equivalence.explain_pair import explain_pair
+from dtinterp.commands.equivalence.explain_pair import PairPlaces, explain_pair
 from dtinterp.commands.record import Record
 from dtinterp.equivalence.comparisons.model_comparison import ModelComparison, ModelComparisonConfig
 from dtinterp.equivalence.explain.explanations import ExplainedClasses, ExplainedPair
@@ -44,18 +44,13 @@ def find_reasons(classes: EquivalenceReport, places: Places, out: Path, *, seed:
 
     What is found is written below `out`.
     """
-    subject = {"model": places.model, "demonstrations": places.demonstrations}
+    exchanged = PairPlaces(places.dictionary, places.model, places.demonstrations, places.equivalence)
     compared = Compared((places.equivalence,), (places.model,), (places.dictionary,), places.demonstrations)
     stage, epsilon = partial(keep.stage, "reasons"), classes.config.epsilon
     agreement = stage(compare)(ModelComparisonConfig(n_draws=N_DRAWS, seed=seed), compared, out / "agreement")
     search = PairConfig(epsilon=epsilon, n_sets=N_SETS, n_draws=N_RESAMPLES, seed=seed)
     pairs = [
-        stage(explain_pair)(
-            ExplainPairConfig(pair, search),
-            out / "pairs" / f"{pair[0]}-{pair[1]}",
-            dictionary=places.dictionary,
-            **subject,
-        )
+        stage(explain_pair)(ExplainPairConfig(pair, search), exchanged, out / "pairs" / f"{pair[0]}-{pair[1]}")
         for pair in between_classes(classes, N_PAIRS)
     ]
     explained = None

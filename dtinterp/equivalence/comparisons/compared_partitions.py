@@ -7,7 +7,7 @@ finer. Codes have one, and are held at it as well: equal sets of active features
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 from torch import Tensor
 
 from dtinterp.dataset.windows import Windows
@@ -44,7 +44,9 @@ class Certified:
     items: Float32[Tensor, "table item"]
     """the coded frame table of the trajectories"""
     windows: Windows
-    """held-out ones, to be mirrored"""
+    """of the histories that the classes are of, to be mirrored"""
+    frames: UInt8[Tensor, "table view view 3"]
+    """what these windows show"""
     dictionary: Dictionary | None = None
     """of the observation embedding"""
 

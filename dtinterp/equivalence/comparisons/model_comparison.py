@@ -45,7 +45,7 @@ class ModelComparisonConfig:
     n_random: int = 12
     """longest plays, in random actions from a start, whose beliefs say what is at stake between two observations"""
     n_windows: int = 512
-    """held-out windows whose mirror images are looked at"""
+    """windows of the histories that classes are of, whose mirror images are looked at"""
     seed: int = 0
     """seed of windows and controls"""
 
@@ -125,7 +125,7 @@ def compare_models(
         config=config,
         against=tuple(row for each in certified for row in _against(each, graph, trajectories, config, rng)),
         kinships=_kinships(certified, config, rng),
-        portraits=tuple(_portrait(each, graph, trajectories, play, config) for each in certified),
+        portraits=tuple(_portrait(each, graph, play, config) for each in certified),
     )
 
 
@@ -168,11 +168,7 @@ def _kinships(
 
 
 def _portrait(
-    certified: Certified,
-    graph: StateGraph,
-    trajectories: Trajectories,
-    play: RandomPlay,
-    config: ModelComparisonConfig,
+    certified: Certified, graph: StateGraph, play: RandomPlay, config: ModelComparisonConfig
 ) -> ModelContrasts:
     report = certified.report
     judge = judge_of(certified.model, graph, report.frames, target_return=report.config.target_return)
@@ -185,8 +181,8 @@ def _portrait(
         judge=judge,
         n_shown=config.n_shown,
     )
-    windows, frames = certified.windows, trajectories.frames
-    reflections = (reflect(model, windows, frames) for model in (certified.model, certified.untrained))
+    windows = certified.windows
+    reflections = (reflect(model, windows, certified.frames) for model in (certified.model, certified.untrained))
     return ModelContrasts(certified.name, found, *reflections)
 
 

@@ -20,6 +20,8 @@ class ExplainedPair:
     found: PairExplanation
     dictionary: str
     """name of the dictionary that the features are of"""
+    histories: str = "held-out windows"
+    """in which the two were exchanged, in words"""
 
     @property
     def first(self) -> int:

@@ -37,7 +37,7 @@ class PairConfig:
     """How a pair of observations is explained."""
 
     n_contexts: int = 8
-    """held-out contexts of each of the two"""
+    """contexts of each of the two"""
     epsilon: float = 0.05
     """bits of Jensen-Shannon divergence up to which the two count as interchangeable"""
     n_sets: int = 5_000

@@ -52,6 +52,16 @@ def tried_on(config: EquivalenceConfig, moves: Moves | None, demonstrations: Tra
     return asked_for(demonstrations, config.target_return) if config.asked == "target" else demonstrations
 
 
+def at_histories(inputs: CertifyInputs, config: EquivalenceConfig, moves: Moves | None) -> CertifyInputs:
+    """Return the models in the histories that a report is of, by its config and its moves, demonstrations being theirs.
+
+    Raises `UserError` where no held-out demonstration succeeds.
+    """
+    if config.kind == "held-out":
+        return _demonstrated(inputs, config)
+    return moved_to(inputs, tried_on(config, moves, inputs.trajectories))
+
+
 def refuse_plays(config: EquivalenceConfig, name: str) -> None:
     """Raise `UserError` where classes are about all plays, whose observations no demonstration may show."""
     if config.contexts == "plays":

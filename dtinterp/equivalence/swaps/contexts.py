@@ -74,7 +74,9 @@ def draw_contexts(
     for frame in frame_id.tolist():
         visits = steps[trajectories.frame_id[steps] == frame]
         if len(visits) == 0:
-            raise UserError(f"frame {frame} stands at no held-out step, so it has no contexts: choose frames that do.")
+            raise UserError(
+                f"frame {frame} stands at no step of these histories, so it has no contexts: choose frames that do."
+            )
         proposed = _propose(trajectories, visits, n_contexts=n_contexts, n_slots=n_slots, generator=generator)
         parts.append(distinct(proposed)[:n_contexts])
     return Contexts(concatenate([part.windows for part in parts]), torch.cat([part.slot for part in parts]))

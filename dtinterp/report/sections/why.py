@@ -22,6 +22,7 @@ def _gather(results: StudyResults) -> Mapping[str, object]:
     return {
         "site": OBSERVATION_EMBEDDING,
         "pairs": pairs,
+        "histories": list(dict.fromkeys(each.value.histories for each in pairs)),
         "dictionaries": list(dict.fromkeys(each.value.dictionary for each in pairs)),
         "explained": explained,
         **({} if explained is None else _explained(results, explained.value)),

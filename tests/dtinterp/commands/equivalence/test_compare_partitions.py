@@ -18,10 +18,10 @@ QUICK = PartitionComparisonConfig(n_draws=20)
 
 
 def test_a_comparison_rests_on_the_certificates_and_names_them_by_their_folders(tmp_path: Path) -> None:
-    paths = (SMALL / "own-play", SMALL / "plays", SMALL / "equivalence")
+    paths = (SMALL / "equivalence", SMALL / "plays", SMALL / "reachable")
     artefact = compare_partitions(paths, QUICK, tmp_path / "populations", tables=tmp_path)
     found = load(tmp_path / "populations", PARTITION_COMPARISON)
-    assert [each.name for each in found.certificates] == ["own-play", "plays", "equivalence"]
+    assert [each.name for each in found.certificates] == ["equivalence", "plays", "reachable"]
     digests = {read_artefact(path, kind="equivalence").manifest.digest for path in paths}
     assert set(artefact.manifest.parents.values()) == digests
     own_by_plays, _ = found.differences[0].judged
@@ -32,16 +32,16 @@ def test_a_comparison_rests_on_the_certificates_and_names_them_by_their_folders(
 
 
 def test_namesakes_are_named_by_their_paths(tmp_path: Path) -> None:
-    one, other = SMALL / "own-play", tmp_path / "own-play"
+    one, other = SMALL / "equivalence", tmp_path / "equivalence"
     shutil.copytree(SMALL / "plays", other)
     assert list(read_classes_of_one_model([one, other])) == [str(one), str(other)]
-    assert list(read_classes_of_one_model([one, SMALL / "plays"])) == ["own-play", "plays"]
+    assert list(read_classes_of_one_model([one, SMALL / "plays"])) == ["equivalence", "plays"]
 
 
 @pytest.mark.parametrize(
     ("paths", "complaint"),
     [
-        (("memory-dt-small-0/own-play", "memory-dt/plays"), "is of model/memory-dt .* of model/memory-dt-small-0 .*"),
+        (("memory-dt-small-0/equivalence", "memory-dt/plays"), "is of model/memory-dt .* of .*small-0 .*"),
         (("memory-dt/plays", "memory-dt/plays"), "is given twice, or its copy is: name different certificates"),
         (("memory-dt/plays",), "certificates: 1 given, expected two at least"),
         ((), "certificates: 0 given, expected two at least"),

@@ -55,7 +55,16 @@ def dictionary() -> Dictionary:
 def certified(model, trajectories, halves, items, dictionary) -> Certified:
     untrained = DecisionTransformer(model.cfg, generator(1, "untrained"))
     report = certify_inputs(CertifyInputs(model, untrained, trajectories, halves.held_out, items), CONFIG)
-    return Certified("toy", model, untrained, report, items, window(trajectories, halves.held_out[:60]), dictionary)
+    return Certified(
+        "toy",
+        model,
+        untrained,
+        report,
+        items,
+        window(trajectories, halves.held_out[:60]),
+        trajectories.frames,
+        dictionary,
+    )
 
 
 @pytest.fixture(scope="module")

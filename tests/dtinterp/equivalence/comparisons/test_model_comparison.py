@@ -44,7 +44,9 @@ CONFIG = EquivalenceConfig(
 def _certified(model, trajectories, halves, items, name="toy"):
     untrained = DecisionTransformer(model.cfg, generator(1, "untrained"))
     report = certify_inputs(CertifyInputs(model, untrained, trajectories, halves.held_out, items), CONFIG)
-    return Certified(name, model, untrained, report, items, window(trajectories, halves.held_out[:60]))
+    return Certified(
+        name, model, untrained, report, items, window(trajectories, halves.held_out[:60]), trajectories.frames
+    )
 
 
 @pytest.fixture(scope="module")

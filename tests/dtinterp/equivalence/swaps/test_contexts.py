@@ -110,7 +110,7 @@ def test_the_same_seed_draws_the_same_contexts(trajectories: Trajectories, halve
 
 def test_a_frame_that_the_side_never_shows_is_refused(trajectories: Trajectories) -> None:
     short = _episode([1, 2], [0, 0], trajectories)
-    with pytest.raises(UserError, match="frame 7 stands at no held-out step, so it has no contexts"):
+    with pytest.raises(UserError, match="frame 7 stands at no step of these histories, so it has no contexts"):
         _draw(short, torch.arange(2), [1, 7], 2)
 
 
