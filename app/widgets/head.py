@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.catalogue import OpenStudy
+from dtinterp.equivalence.behaviour.after_random import CLASSES, RANDOM
+from dtinterp.equivalence.classes.joint_refinement import MEMBERS
 from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.report.rendering import caveats
 from dtinterp.report.words import bits, count, plural
@@ -38,20 +40,20 @@ def show_head(opened: OpenStudy) -> None:
     report = opened.report
     st.markdown(
         f"Of the {len(report.chosen.frame_id)} observations that {report.config.kind} steps show most, "
-        f"**{opened.model.name} tells {plural(report.partition.n_classes, 'class', 'classes')} apart**. In the "
-        "contexts that classes are made from, any observation of a class stands in for any other, at any place in the "
-        f"window, and no decision moves by more than **{report.config.epsilon:g} bits** (0 is nothing, 1 is no action "
-        "in common)."
+        f"**{opened.model.name}, {report.config.asks}, tells {plural(report.partition.n_classes, 'class', 'classes')} "
+        f"apart**, in {report.config.population}. In those that classes are made from, any observation of a class "
+        "stands in for any other, at any place in the window, and no decision moves by more than "
+        f"**{report.config.epsilon:g} bits** (0 is nothing, 1 is no action in common)."
     )
     with st.container(border=True):
         for caveat in caveats(report):
             st.markdown(f"⚠ {caveat}")
     with st.container(horizontal=True):
-        for label, value, explained in _numbers(report):
+        for label, value, explained in numbers(report):
             st.metric(label, value, help=explained, border=True, width="content")
 
 
-def _numbers(report: EquivalenceReport) -> list[tuple[str, str, str]]:
+def numbers(report: EquivalenceReport) -> list[tuple[str, str, str]]:
     """Return label, value and explanation of each number."""
     worst = max(report.totals, key=lambda each: each.maximum)
     kind = report.config.kind
@@ -81,7 +83,46 @@ def _numbers(report: EquivalenceReport) -> list[tuple[str, str, str]]:
             f"on random classes of the same sizes {behaviour.classes.random_return}.",
         ),
     ]
-    return found + _fresh(report)
+    return found + _pairs(report) + _fresh(report) + _jointly(report) + _after_random_actions(report)
+
+
+def _pairs(report: EquivalenceReport) -> list[tuple[str, str, str]]:
+    if report.met is None:
+        return []
+    pairs = report.verdicts
+    explained = (
+        f"Pairs of observations in one class; {count(pairs.n_different)} were told apart by some swap, and "
+        f"{count(pairs.n_undecided)} are undecided: nothing told them apart, but others come between."
+    )
+    return [("equivalent pairs", count(pairs.n_equivalent), explained)]
+
+
+def _jointly(report: EquivalenceReport) -> list[tuple[str, str, str]]:
+    drawn = {} if report.joint is None else {arm.shown: arm for arm in report.joint.arms}
+    if MEMBERS not in drawn:
+        return []
+    arm = drawn[MEMBERS]
+    explained = (
+        f"Of {count(arm.n_histories)} histories that no class was chosen by, those in which a decision moved by more "
+        "than ε when every observation was shown as a member of its class at once; at most "
+        f"{arm.beyond.high:.1%}, at 95%."
+    )
+    return [("all replaced at once", f"{arm.beyond.estimate:.1%} beyond ε", explained)]
+
+
+def _after_random_actions(report: EquivalenceReport) -> list[tuple[str, str, str]]:
+    played = {} if report.wandering is None else {each.shown: each for each in report.wandering.played}
+    shown = f"{CLASSES}, any members"
+    if report.wandering is None or shown not in played:
+        return []
+    each, rival = played[shown], played.get(f"{RANDOM}, of these sizes")
+    explained = (
+        f"Mean return of plays that begin with up to {report.config.most_random} random actions, each observation "
+        "shown as any member of its class, of the return intact; on random classes of the same sizes "
+        f"{'not played' if rival is None else f'{rival.mean_return.estimate:.3f}'}."
+    )
+    intact = report.wandering.intact.estimate
+    return [("return after random actions", f"{each.mean_return.estimate:.3f} of {intact:.3f}", explained)]
 
 
 def _fresh(report: EquivalenceReport) -> list[tuple[str, str, str]]:

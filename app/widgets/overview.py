@@ -7,12 +7,29 @@ from dtinterp.equivalence.report import EquivalenceReport
 from dtinterp.report.figures.equivalence import agreement_figure, divergence_figure
 from dtinterp.report.figures.quotient import quotient_figure
 from dtinterp.report.style import CONFIG
-from dtinterp.report.tables import agreement_table, certificate_table, divergence_map, in_words, quotient_table
+from dtinterp.report.tables import (
+    agreement_table,
+    certificate_table,
+    divergence_map,
+    in_words,
+    joint_table,
+    quotient_table,
+    wandering_table,
+)
 
 
 def show_overview(opened: OpenStudy) -> None:
-    """Show agreement with the world beside its controls, all divergences and all certificates."""
+    """Show how the classes fare as a whole, agreement with the world beside its controls, and all certificates."""
     report = opened.report
+    if report.joint is not None:
+        st.markdown("Every observation that is remembered shown as a member of its class at once, in fresh histories:")
+        st.dataframe(in_words(joint_table(report.joint)), hide_index=True)
+    if report.wandering is not None:
+        st.markdown(
+            f"Played from wherever up to {report.config.most_random} random actions led, beside classes that cost "
+            "nothing from the starts:"
+        )
+        st.dataframe(in_words(wandering_table(report.wandering)), hide_index=True)
     st.markdown(_behaviour(report))
     st.plotly_chart(quotient_figure(report.behaviour), theme=None, config=CONFIG, key="quotient")
     st.dataframe(in_words(quotient_table(report)), hide_index=True)

@@ -34,7 +34,7 @@ def test_the_page_opens_on_the_first_observation_of_the_largest_class(opened: Op
 
 def test_the_finding_stands_first_with_its_certificate(opened: OpenStudy) -> None:
     app = open_page()
-    assert "**novice tells 3 classes apart**" in app.markdown[0].value
+    assert "**novice, asked for what each demonstration returns, tells 3 classes apart**" in app.markdown[0].value
     shown = metrics(app)
     assert shown["observations"] == "12"
     assert shown["worst inside a class"] == bits(max(each.maximum for each in opened.report.totals))
