@@ -1,15 +1,15 @@
 """Certificates in the model's own play: how the classes fare, all observations replaced at once, and what they cost."""
 
 from collections.abc import Iterator
-from functools import cache, partial
+from functools import partial
 
 import pandas as pd
 
 from dtinterp.equivalence.classes.failure_bounds import MATES
 from dtinterp.equivalence.plays.joint import JOINT, JointReplacement
-from dtinterp.equivalence.report import EQUIVALENCE, EquivalenceReport
 from dtinterp.foundation.artefacts.codec import load
 from tables.cells import interval, share, written
+from tables.certificates import certified
 from tables.shelf import of_models
 
 
@@ -21,7 +21,7 @@ def classes() -> pd.DataFrame:
     """
 
     def rows() -> Iterator[dict[str, str]]:
-        for name, report in _certified().items():
+        for name, report in certified().items():
             arms = {} if report.scrutiny is None else {(arm.model, arm.stand_in): arm for arm in report.scrutiny.arms}
             counted = None if report.luck is None else report.luck.count(report.config.epsilon)
             verdicts = report.verdicts
@@ -54,7 +54,7 @@ def joint() -> pd.DataFrame:
             "same greedy action": share(arm.kept, digits=1),
             "largest, bits": written(arm.maximum, 3),
         }
-        for name, report in _certified().items()
+        for name, report in certified().items()
         if report.joint is not None
         for arm in report.joint.arms
     )
@@ -78,7 +78,7 @@ def abstraction() -> pd.DataFrame:
             "error beyond ε": share(each.beyond, digits=1),
             "same greedy action": f"{each.same_action.estimate:.1%}",
         }
-        for name, report in _certified().items()
+        for name, report in certified().items()
         for each in report.abstraction
     )
 
@@ -98,7 +98,7 @@ def after_random_actions() -> pd.DataFrame:
             "change": interval(each.change, digits=3),
             "plays with the same actions": f"{each.same_actions:.1%}",
         }
-        for name, report in _certified().items()
+        for name, report in certified().items()
         if report.wandering is not None
         for each in report.wandering.played
     )
@@ -129,8 +129,3 @@ def _played(name: str, found: JointReplacement) -> Iterator[dict[str, str]]:
             "return, mean": written(sum(returns) / len(returns), 3),
             "least": written(min(returns), 3),
         }
-
-
-@cache
-def _certified() -> dict[str, EquivalenceReport]:
-    return of_models(partial(load, kind=EQUIVALENCE), "own-play")
