@@ -213,7 +213,7 @@ def artefact_readers() -> list[Reader]:
         ),
         "screening": (STUDY / "screening", partial(load, kind=SCREENING), ()),
         "history": (SHIPPED / "comparisons" / "training", partial(load, kind=HISTORY), ()),
-        "pair": (STUDY / "pairs" / "55-29", partial(load, kind=PAIR), ()),
+        "pair": (min((STUDY / "pairs").iterdir()), partial(load, kind=PAIR), ()),
         "explanation": (STUDY / "explanation", partial(load, kind=EXPLANATION), ()),
         "intervention": (STUDY / "instruction-flip", partial(load, kind=INTERVENTION), ()),
     }
