@@ -45,7 +45,7 @@ class Certified:
     """the coded frame table of the trajectories"""
     windows: Windows
     """of the histories that the classes are of, to be mirrored"""
-    frames: UInt8[Tensor, "table view view 3"]
+    frames: UInt8[Tensor, "seen view view 3"]
     """what these windows show"""
     dictionary: Dictionary | None = None
     """of the observation embedding"""
