@@ -30,7 +30,7 @@ def test_a_mixture_has_the_demonstrations_as_parents(folders, mixture):
 
 
 def test_a_model_of_a_mixture_is_calibrated_in_each_world(folders, mixture, monkeypatch):
-    monkeypatch.setattr("dtinterp.interventions.returns.calibrating.TARGETS", (0.0, 0.892))
+    monkeypatch.setattr("dtinterp.interventions.returns.calibration.TARGETS", (0.0, 0.892))
     config = TrainConfig(ModelConfig(d_model=8, n_layers=1, n_heads=1, d_mlp=8), steps=2, batch_size=16)
     trained = train_model(config, mixture.path, folders.root / "model of two worlds", n_calibration_episodes=40)
     assert trained is not None
