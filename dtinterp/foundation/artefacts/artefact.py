@@ -203,9 +203,9 @@ def _read_at_once(path: Path, names: Sequence[str]) -> Artefact | None:
                 for name in manifest.files
             }
         except UserError:
-            if is_still_there(folder, place):
+            if is_still_there(folder, place) and folder == standing(path):
                 raise
-            return None
+            return None  # another has its name, or what stood aside is being removed
         for name, digest in manifest.files.items():
             _require_undamaged(contents[name], folder / name, digest)
         config = parse_object(bytes_of(contents.pop(CONFIG), folder / CONFIG), str(folder / CONFIG))
