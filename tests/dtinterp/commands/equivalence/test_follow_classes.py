@@ -36,7 +36,9 @@ def test_a_folder_without_models_is_refused(folders, tmp_path):
 
 def test_models_of_two_trainings_are_refused(folders, tmp_path):
     copytree(folders.root / "model.steps", tmp_path / "mixed")
-    train_model(replace(TRAINING, steps=2, seed=1), folders.demonstrations, tmp_path / "other")
+    train_model(
+        replace(TRAINING, steps=2, seed=1), folders.demonstrations, tmp_path / "other", n_calibration_episodes=0
+    )
     copytree(tmp_path / "other", tmp_path / "mixed" / "step-000002")
     with pytest.raises(UserError, match="are not of one training"):
         follow_classes(tmp_path / "mixed", CONFIG, tmp_path / "history", demonstrations=folders.demonstrations)
@@ -45,7 +47,7 @@ def test_models_of_two_trainings_are_refused(folders, tmp_path):
 def test_models_of_other_demonstrations_are_refused(folders, tmp_path):
     copytree(folders.root / "model.steps", tmp_path / "mixed")
     collect(replace(COLLECTION, seed=1), folders.agent, tmp_path / "others")
-    train_model(TRAINING, tmp_path / "others", tmp_path / "model")
+    train_model(TRAINING, tmp_path / "others", tmp_path / "model", n_calibration_episodes=0)
     rmtree(tmp_path / "mixed" / "step-000003")
     copytree(tmp_path / "model.steps" / "step-000003", tmp_path / "mixed" / "step-000003")
     with pytest.raises(UserError, match="are not of one training"):
