@@ -47,7 +47,6 @@ POPULATIONS = {
 }
 """Other histories, and other returns, that classes are certified for."""
 OWN_PLAY = ["--n-plays", "2048", "--n-tested", "1024"]
-PAIRS_OF_SMALL = ((6, 14), (6, 7), (17, 3), (37, 99), (2, 118), (32, 64))
 N_PAIRS = 4
 
 
@@ -174,11 +173,6 @@ def _compared(name: str) -> Iterator[Step]:
         dictionaries = [out / "dictionaries" / site / title for site in SITES for title in FITS]
         given = ["--untrained", "--dictionary", *map(str, dictionaries), *model]
         yield Step(out / "comparison-untrained", ["compare-features", *given], tuple(dictionaries))
-    if name == "memory-dt-small-0":
-        dictionary = out / "dictionaries" / SITES[0] / DESCRIBED
-        for pair in PAIRS_OF_SMALL:
-            words = ["--n-sets", "20000", "--n-draws", "200", "--dictionary", str(dictionary), *model]
-            yield _pair(out, pair, words, dictionary)
 
 
 def _of_the_model(name: str) -> Iterator[Step]:
