@@ -12,13 +12,14 @@ from torch import Tensor
 
 from dtinterp.agents.policy import PAD_ACTION
 from dtinterp.dataset.windows import Windows, padded
-from dtinterp.demonstrations.frame_table import ABSENT, FrameTable
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.intervene import first_frame
+from dtinterp.interventions.windows.chosen import interned
+from dtinterp.interventions.windows.frame_edits import COMPLEMENT, place
 from environments.families.memory import MEMORY_FACTS
 from environments.families.registry import FACT_VALUES
 from environments.graph.state_graph import StateGraph
-from environments.vocabulary import ACTIONS, CHANNELS, one_hot
+from environments.vocabulary import ACTIONS, one_hot
 
 Cell: TypeAlias = tuple[int, int]
 """A cell (x, y) of the view."""
@@ -29,7 +30,6 @@ INSTRUCTION_CELL: Cell = (2, 6)
 CONFIGURATIONS: tuple[tuple[str, str], ...] = (("key", "key"), ("key", "ball"), ("ball", "ball"), ("ball", "key"))
 """Instruction and left target, in the order of the published experiments."""
 
-COMPLEMENT = {"key": "ball", "ball": "key"}
 LEFT, RIGHT, FORWARD = (ACTIONS.index(name) for name in ("left", "right", "forward"))
 
 
@@ -94,22 +94,9 @@ def with_complement(scenarios: Scenarios, cells: Sequence[Cell]) -> Scenarios:
         edited = frames[frame_id[configuration, slot[configuration]]]
         for cell in cells:
             edited = place(edited, cell, COMPLEMENT[instruction])
-        frames, frame_id[configuration, slot[configuration]] = _interned(frames, edited)
+        frames, row = interned(frames, edited[None])
+        frame_id[configuration, slot[configuration]] = row[0]
     return Scenarios(replace(scenarios.windows, frame_id=frame_id), frames)
-
-
-def place(frame: UInt8[Tensor, "view view 3"], cell: Cell, thing: str) -> UInt8[Tensor, "view view 3"]:
-    """Return the frame with the object at `cell` replaced by `thing`, such as `key`; colour and state stay.
-
-    Raises `UserError` for a cell outside the view or an unknown object.
-    """
-    if not all(0 <= coordinate < len(frame) for coordinate in cell):
-        raise UserError(f"the cell is {cell}, expected x and y from 0 to {len(frame) - 1}: choose a cell of the view.")
-    if thing not in CHANNELS[0]:
-        raise UserError(f"the object is {thing!r}, expected one of {', '.join(CHANNELS[0])}.")
-    edited = frame.clone()
-    edited[*cell, 0] = CHANNELS[0].index(thing)
-    return edited
 
 
 def logit_difference(logits: Float32[Tensor, "batch slot action"]) -> Float32[Tensor, " batch"]:
@@ -155,9 +142,3 @@ def _windows(frame_id: Int64[Tensor, "batch frame"], *, n_slots: int, target_ret
         action=torch.where(time < n_frames - 1, FORWARD, PAD_ACTION),
         time=time,
     )
-
-
-def _interned(frames: UInt8[Tensor, "frame view view 3"], frame: UInt8[Tensor, "view view 3"]) -> tuple[Tensor, int]:
-    """Return a table that holds the frame, and the frame's row in it."""
-    row = int(FrameTable(frames).find(frame[None]))
-    return (frames, row) if row != ABSENT else (torch.cat([frames, frame[None]]), len(frames))

@@ -1,6 +1,7 @@
 """A transformer whose weights were written by hand: it solves the world, and one direction holds the instruction."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -9,14 +10,19 @@ import yaml
 from jaxtyping import Float32
 from torch import Tensor
 
+from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.foundation.artefacts.artefact import Artefact
+from dtinterp.foundation.artefacts.manifest import Manifest
 from dtinterp.interventions.instruction_flip.experiment import run_experiment
 from dtinterp.interventions.instruction_flip.report import InterventionReport
 from dtinterp.interventions.instruction_flip.scenarios import FORWARD, LEFT, RIGHT, Scenarios, decision_points
 from dtinterp.interventions.instruction_flip.specification import Specification
-from dtinterp.model.config import ModelConfig
+from dtinterp.model.config import ModelConfig, TrainConfig
 from dtinterp.model.network.layers import Block
 from dtinterp.model.network.normalization import LayerNorm
 from dtinterp.model.network.transformer import DecisionTransformer
+from dtinterp.model.storage import TrainedModel
+from dtinterp.subject.subject import Subject
 from environments.graph.state_graph import StateGraph
 from environments.vocabulary import item_index
 
@@ -76,6 +82,27 @@ def planted_model() -> DecisionTransformer:
         model.b_U.fill_(-20.0)
         model.b_U[[LEFT, RIGHT, FORWARD]] = torch.tensor([0.0, 0.0, -2.0])
     return model.eval()
+
+
+@pytest.fixture(scope="session")
+def subject_of(trajectories: Trajectories) -> Callable[[DecisionTransformer], Subject]:
+    """Makes a subject of a model: it is studied on walks of the static world."""
+
+    def made(model: DecisionTransformer) -> Subject:
+        manifest = Manifest("model", 1, {}, {}, seed=0, code="", packages={}, device="cpu", metrics={})
+        artefact = Artefact(Path("made-by-hand"), {}, {}, manifest)
+        return Subject(
+            TrainedModel(model, TrainConfig(model=model.cfg, held_out=0.3), artefact), trajectories, artefact
+        )
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def planted_subject(
+    planted_model: DecisionTransformer, subject_of: Callable[[DecisionTransformer], Subject]
+) -> Subject:
+    return subject_of(planted_model)
 
 
 @pytest.fixture(scope="session")

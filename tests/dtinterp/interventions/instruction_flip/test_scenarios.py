@@ -17,7 +17,6 @@ from dtinterp.interventions.instruction_flip.scenarios import (
     configuration_names,
     decision_points,
     logit_difference,
-    place,
     with_complement,
 )
 from dtinterp.model.network.transformer import DecisionTransformer
@@ -139,16 +138,6 @@ def test_a_world_without_a_start_beside_the_instruction_is_refused(graph: StateG
     elsewhere = replace(graph, start=graph.next_state[graph.start, FORWARD])
     with pytest.raises(UserError, match="has 0 starts beside a key with a key on the left, expected 1"):
         decision_points(elsewhere, n_slots=10, target_return=0.892)
-
-
-def test_a_cell_outside_the_view_is_refused(scenarios: Scenarios) -> None:
-    with pytest.raises(UserError, match=r"the cell is \(7, 0\), expected x and y from 0 to 6"):
-        place(scenarios.frames[0], (7, 0), "key")
-
-
-def test_an_unknown_object_is_refused(scenarios: Scenarios) -> None:
-    with pytest.raises(UserError, match="the object is 'lamp', expected one of unseen, empty"):
-        place(scenarios.frames[0], (0, 0), "lamp")
 
 
 def test_a_key_is_positive_and_a_ball_negative(scenarios: Scenarios) -> None:
