@@ -6,10 +6,10 @@ from pydantic import Field
 
 from dtinterp.interventions.windows.decision_points import DecisionPoints
 from dtinterp.interventions.windows.held_out import HeldOutWindows
-from dtinterp.interventions.windows.plays import PlayedWindows
+from dtinterp.interventions.windows.plays import ScriptedPlays
 from dtinterp.interventions.windows.trajectory import SavedTrajectory
 
 WindowsSpec: TypeAlias = Annotated[
-    DecisionPoints | PlayedWindows | HeldOutWindows | SavedTrajectory, Field(discriminator="kind")
+    DecisionPoints | ScriptedPlays | HeldOutWindows | SavedTrajectory, Field(discriminator="kind")
 ]
 """Windows as an experiment's file names them, by their `kind`."""

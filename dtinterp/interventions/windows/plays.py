@@ -25,7 +25,7 @@ def _spelt(play: str) -> str:
     return play
 
 
-class PlayedWindows(WindowsChoice):
+class ScriptedPlays(WindowsChoice):
     """The window at the end of each play from each start."""
 
     kind: Literal["plays"] = "plays"
