@@ -15,7 +15,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers share two cores, an
 
 import torch
 
+from tests.signatures import check_signatures
+
 torch.set_num_threads(1)  # sums are taken in the same order on every machine
+check_signatures()
 
 EXPERIMENT = """
 world: MiniGrid-MemoryS7FixedStartStatic-v0

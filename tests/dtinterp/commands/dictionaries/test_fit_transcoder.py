@@ -30,12 +30,20 @@ def subject(small_study):
     return {"model": small_study / "models" / "novice", "demonstrations": small_study / "demonstrations" / "walks"}
 
 
-def test_each_mlp_gets_a_linear_map_and_transcoders_with_their_cards(tmp_path, subject):
-    told = fit_transcoder(SMALL, tmp_path / "maps", **subject)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, small_study):
+    """Maps that nothing interrupted, and what their fit returned."""
+    out = tmp_path_factory.mktemp("whole") / "maps"
+    where = {"model": small_study / "models" / "novice", "demonstrations": small_study / "demonstrations" / "walks"}
+    return out, fit_transcoder(SMALL, out, **where)
+
+
+def test_each_mlp_gets_a_linear_map_and_transcoders_with_their_cards(whole):
+    maps, told = whole
     names = ["linear", "transcoder-16-k2", "skip-transcoder-16-k2"]
-    assert list(told) == [str(tmp_path / "maps" / "blocks.0.mlp" / name) for name in names]
+    assert list(told) == [str(maps / "blocks.0.mlp" / name) for name in names]
     for name in names:
-        folder = tmp_path / "maps" / "blocks.0.mlp" / name
+        folder = maps / "blocks.0.mlp" / name
         card = load_map_card(folder)
         assert load(folder, MAP).site == "blocks.0.mlp"
         assert card.effects is not None
@@ -44,6 +52,7 @@ def test_each_mlp_gets_a_linear_map_and_transcoders_with_their_cards(tmp_path, s
         assert set(card.acting.exact) == {"clean", "spliced", "zero", "mean"}
 
 
+@pytest.mark.usefixtures("acted_once")
 def test_the_control_says_in_its_name_that_it_is_one(tmp_path, subject):
     fit_transcoder(replace(SMALL, untrained=True), tmp_path / "maps", **subject)
     assert load(tmp_path / "maps" / "blocks.0.mlp" / "linear", MAP).name == "untrained linear"
@@ -55,10 +64,10 @@ def test_a_layer_that_is_not_there_is_refused_before_any_work(tmp_path, subject)
     assert not (tmp_path / "maps").exists()
 
 
-def test_what_exists_is_not_written_over(tmp_path, subject):
-    fit_transcoder(SMALL, tmp_path / "maps", **subject)
+def test_what_exists_is_not_written_over(whole, subject):
+    maps, _ = whole
     with pytest.raises(UserError, match="linear exists already"):
-        fit_transcoder(SMALL, tmp_path / "maps", **subject)
+        fit_transcoder(SMALL, maps, **subject)
 
 
 @pytest.fixture
@@ -75,8 +84,7 @@ def acted_once(monkeypatch):
 
 
 @pytest.mark.usefixtures("acted_once")
-def test_an_interrupted_fit_goes_on_to_the_same_bits(tmp_path, subject, monkeypatch):
-    fit_transcoder(SMALL, tmp_path / "whole", **subject)
+def test_an_interrupted_fit_goes_on_to_the_same_bits(tmp_path, whole, subject, monkeypatch):
     taken = []
 
     def interrupting(path: Path, run: Run, step: int) -> None:
@@ -95,7 +103,7 @@ def test_an_interrupted_fit_goes_on_to_the_same_bits(tmp_path, subject, monkeypa
     assert taken == [1, 2, 3, 4, 5]
     assert not unfinished.exists()
     for name in ("linear", "transcoder-16-k2", "skip-transcoder-16-k2"):
-        one, other = (load(tmp_path / stack / "blocks.0.mlp" / name, MAP) for stack in ("whole", "maps"))
+        one, other = (load(maps / "blocks.0.mlp" / name, MAP) for maps in (whole[0], tmp_path / "maps"))
         assert all(torch.equal(one.tensors[part], other.tensors[part]) for part in other.tensors)
 
 

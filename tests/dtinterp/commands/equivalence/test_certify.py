@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from dtinterp.agents.storage import load_agent
+from dtinterp.cli import main
 from dtinterp.commands.equivalence import run_options
 from dtinterp.commands.equivalence.certify import certify
 from dtinterp.commands.equivalence.run_options import ALONE, CertifyOptions
@@ -25,22 +26,37 @@ from dtinterp.subject.subject import open_subject
 ROOT = Path(__file__).parents[4]
 PATIENCE = 300
 """Seconds after which a process that should have ended is said to hang."""
-FEW: dict[str, Any] = {"n_plays": 32, "n_tested": 16, "n_joint": 32, "n_searched": 4, "n_wandered": 4, "n_merges": 1}
-SETTINGS = {"n_frames": 12, "n_contexts": 4, "n_draws": 5, "n_quotient_draws": 1, "n_rounds": 1, "n_fresh": 1, **FEW}
-PROGRAM = """
+FEW: dict[str, Any] = {
+    "n_draws": 5,
+    "n_quotient_draws": 1,
+    "n_plays": 32,
+    "n_tested": 16,
+    "n_joint": 32,
+    "n_searched": 4,
+    "n_abstracted": 0,
+    "n_wandered": 0,
+}
+SETTINGS = {"n_frames": 12, "n_contexts": 4, "n_rounds": 1, "n_fresh": 1, "n_verified": 4, **FEW}
+SMALL = EquivalenceConfig(n_frames=6, n_contexts=2, **FEW)
+PIECES = {"trials.SWAPS_AT_ONCE": 48, "within_class.CONTEXTS_AT_ONCE": 4}
+"""Many small pieces of work."""
+PROGRAM = f"""
 import sys
 from dtinterp.cli import main
 from dtinterp.equivalence.swaps import trials, within_class
 
-trials.SWAPS_AT_ONCE, within_class.CONTEXTS_AT_ONCE = 48, 2  # many small pieces
+{"; ".join(f"{name} = {size}" for name, size in PIECES.items())}
 sys.exit(main())
 """
 
 
 def _words(folders, out):
     settings = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()]
-    where = ["--model", folders.model, "--demonstrations", folders.demonstrations, "--out", out]
-    return [sys.executable, "-c", PROGRAM, "certify", *settings, *map(str, where)]
+    return ["certify", *settings, *_where(folders), "--out", str(out)]
+
+
+def _where(folders):
+    return ["--model", str(folders.model), "--demonstrations", str(folders.demonstrations)]
 
 
 def _environment():
@@ -48,11 +64,18 @@ def _environment():
     return os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
 
 
+def _process(words):
+    """Return the command in a process of its own."""
+    command = [sys.executable, "-c", PROGRAM, *words]
+    return subprocess.Popen(command, env=_environment(), stderr=subprocess.PIPE, text=True, cwd=ROOT)
+
+
 def _run(words):
-    ended = subprocess.run(
-        words, env=_environment(), capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=ROOT
-    )
-    assert ended.returncode == 0, ended.stderr
+    """Carry the command out here."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, size in PIECES.items():
+            patch.setattr(f"dtinterp.equivalence.swaps.{name}", size)
+        assert main(words) == 0
 
 
 def _contents(out):
@@ -70,13 +93,7 @@ def whole(folders, tmp_path_factory):
 
 
 def test_classes_rest_on_the_model_and_its_demonstrations(folders, tmp_path):
-    config = EquivalenceConfig(
-        n_frames=6,
-        n_contexts=2,
-        n_draws=10,
-        n_quotient_draws=1,
-        **FEW,
-    )
+    config = replace(SMALL, n_abstracted=64)
     artefact = certify(config, tmp_path / "classes", model=folders.model, demonstrations=folders.demonstrations)
     assert load_model(folders.model).artefact.manifest.digest in artefact.manifest.parents.values()
     report = load(tmp_path / "classes", EQUIVALENCE, parent=load_model(folders.model).artefact)
@@ -93,12 +110,12 @@ def test_classes_rest_on_the_model_and_its_demonstrations(folders, tmp_path):
 @pytest.mark.parametrize("signal_sent", [signal.SIGINT, signal.SIGKILL])
 def test_the_same_command_goes_on_and_comes_to_the_same_bits(folders, whole, tmp_path, signal_sent):
     out, unfinished = tmp_path / "classes", tmp_path / "classes.unfinished"
-    stopped = subprocess.Popen(_words(folders, out), env=_environment(), stderr=subprocess.DEVNULL, cwd=ROOT)
+    stopped = _process(_words(folders, out))
     while len(list(unfinished.glob("*.safetensors"))) < 3:
         assert stopped.poll() is None
         time.sleep(0.01)
     stopped.send_signal(signal_sent)
-    stopped.wait(PATIENCE)
+    stopped.communicate(timeout=PATIENCE)
     assert not out.exists()
     kept = {file.name: file.stat().st_mtime_ns for file in unfinished.glob("*.safetensors")}
     assert len(kept) >= 3
@@ -113,19 +130,14 @@ def test_the_same_command_goes_on_and_comes_to_the_same_bits(folders, whole, tmp
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
 def test_two_workers_of_ray_come_to_the_same_bits(folders, whole, tmp_path):
     out = tmp_path / "classes"
-    _run([*_words(folders, out), "--ray-address", "local"])
+    by_ray = _process([*_words(folders, out), "--ray-address", "local"])
+    _, said = by_ray.communicate(timeout=PATIENCE)
+    assert by_ray.returncode == 0, said
     assert _contents(out) == whole
 
 
 def test_an_agent_plays_on_the_classes_and_tables_are_written_where_asked(folders, tmp_path):
-    config = EquivalenceConfig(
-        n_frames=6,
-        n_contexts=2,
-        n_draws=10,
-        n_quotient_draws=1,
-        n_episodes=4,
-        **FEW,
-    )
+    config = replace(SMALL, n_episodes=4, n_rounds=0, n_verified=0, n_joint_rounds=0)
     company = CertifyOptions(tables=tmp_path / "tables", agent=folders.agent)
     folder = {"model": folders.model, "demonstrations": folders.demonstrations}
     written = certify(config, tmp_path / "classes", **folder, run=company)
@@ -143,13 +155,7 @@ def test_an_agent_that_is_to_play_no_episodes_is_refused(folders, tmp_path):
 
 def test_a_refused_call_leaves_nothing_that_stands_in_the_way_of_the_next(folders, tmp_path):
     where = {"model": folders.model, "demonstrations": folders.demonstrations}
-    config = EquivalenceConfig(
-        n_frames=6,
-        n_contexts=2,
-        n_draws=10,
-        n_quotient_draws=1,
-        **FEW,
-    )
+    config = replace(SMALL, n_rounds=0, n_verified=0, n_joint_rounds=0)
     with pytest.raises(UserError, match="hook_q"):
         certify(replace(config, site="blocks.0.attn.hook_q"), tmp_path / "classes", **where)
     assert list(tmp_path.iterdir()) == []
