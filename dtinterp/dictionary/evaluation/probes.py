@@ -78,7 +78,7 @@ Table = tuple[Float64[np.ndarray, "_ d_model"], Shaped[np.ndarray, " _"]]
 def _probe(fitted: Table, held_out: Table, generator: np.random.Generator) -> Probe:
     x, y = fitted
     dealt = generator.permutation(y)
-    reading, guessing = _fit(x, y), _fit(x, dealt)
+    reading, guessing = fitted_probe(x, y), fitted_probe(x, dealt)
     values, counts = np.unique(y, return_counts=True)
     return Probe(
         accuracy=_share(reading.predict(held_out[0]) == held_out[1]),
@@ -90,7 +90,8 @@ def _probe(fitted: Table, held_out: Table, generator: np.random.Generator) -> Pr
     )
 
 
-def _fit(x: Float64[np.ndarray, "row d_model"], y: Shaped[np.ndarray, " row"]) -> Pipeline:
+def fitted_probe(x: Float64[np.ndarray, "row d_model"], y: Shaped[np.ndarray, " row"]) -> Pipeline:
+    """Return logistic regression on standardised rows, fitted: the standardisation, then the regression."""
     return make_pipeline(StandardScaler(), LogisticRegression(C=PENALTY, max_iter=MAX_STEPS)).fit(x, y)
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from dtinterp.foundation.errors import UserError
+from dtinterp.interventions.directions.items import components
 from dtinterp.interventions.instruction_flip.scenarios import Cell
 from environments.vocabulary import item_index
 
@@ -52,14 +53,14 @@ def instruction_direction(
     gap = centred[0].mean(dim=0) - centred[1].mean(dim=0)
     if not gap.norm() > 0:
         raise UserError("keys and balls have equal embeddings at these cells: use a trained model or other cells.")
-    _, singular, components = torch.linalg.svd(centred.flatten(0, 1), full_matrices=False)
-    found = components[0] if recipe == "first_component" else gap / gap.norm()
+    principal = components(centred.flatten(0, 1))
+    found = principal.vectors[0] if recipe == "first_component" else gap / gap.norm()
     vector = found if found @ gap >= 0 else -found
     projection = centred @ vector  # object cell
     return InstructionDirection(
         vector=vector,
-        variance_share=singular.square() / singular.square().sum(),
-        explained=float(projection.square().sum() / singular.square().sum()),
+        variance_share=principal.share,
+        explained=float(projection.square().sum() / centred.square().sum()),
         item_projection=projection,
     )
 
