@@ -5,8 +5,8 @@
 >>> report = dt.certify(subject, dt.EquivalenceConfig(n_frames=24))
 >>> dictionary = dt.fit(subject, kind=dt.TopK(8))
 
-The verbs: open_subject, rollout, fit, score, describe, intervene, certify, run_study, load and save. They take and
-return values, and each has an example, as in `help(dt.fit)`. The command line does the same on folders.
+The verbs: open_subject, rollout, fit, score, describe, edit, intervene, certify, run_study, load and save. They take
+and return values, and each has an example, as in `help(dt.fit)`. The command line does the same on folders.
 Names are imported when they are first used, so importing the package costs next to nothing.
 """
 
@@ -21,21 +21,20 @@ if TYPE_CHECKING:
     from dtinterp.equivalence.config import EquivalenceConfig
     from dtinterp.equivalence.observations import certify
     from dtinterp.features.describe import describe
-    from dtinterp.front_door import fit, intervene, load, open_subject, rollout, save, score
-    from dtinterp.interventions.edits.features import SetFeature
+    from dtinterp.front_door import edit, fit, intervene, load, open_subject, rollout, save, score
     from dtinterp.study import StudyConfig, run_study
     from dtinterp.subject.subject import Subject
 
 __all__ = [
     "EquivalenceConfig",
     "Pca",
-    "SetFeature",
     "StudyConfig",
     "Subject",
     "TopK",
     "__version__",
     "certify",
     "describe",
+    "edit",
     "fit",
     "intervene",
     "load",
@@ -49,7 +48,6 @@ __all__ = [
 _MODULES = {
     "EquivalenceConfig": "dtinterp.equivalence.report",
     "Pca": "dtinterp.dictionary.kinds.baselines.pca",
-    "SetFeature": "dtinterp.interventions.edits.features",
     "StudyConfig": "dtinterp.study",
     "Subject": "dtinterp.subject.subject",
     "TopK": "dtinterp.dictionary.kinds.autoencoders.topk",

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from jaxtyping import Float32
 from torch import Tensor
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
-from dtinterp.dataset.windows import Windows
+from dtinterp.dataset.windows import Windows, blank_windows
 from dtinterp.demonstrations.evaluate import Evaluation, evaluate
 from dtinterp.demonstrations.samplers import parse_sampler
 from dtinterp.dictionary.config import FitConfig
@@ -22,8 +22,9 @@ from dtinterp.foundation.artefacts.codec import load_any
 from dtinterp.foundation.artefacts.codec import save as save_value
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
-from dtinterp.interventions.edits.edit import Edit
-from dtinterp.interventions.intervene import Intervention, first_frame, last_frame
+from dtinterp.interventions.bindings import Bindings
+from dtinterp.interventions.edits import AnyEdit, edit_of
+from dtinterp.interventions.intervene import Intervention, made
 from dtinterp.interventions.intervene import intervene as intervened
 from dtinterp.interventions.replacements.scoring import score_dictionary
 from dtinterp.interventions.returns.paired_rollouts import PatchedPolicy
@@ -35,8 +36,6 @@ from dtinterp.subject.subject import open_subject as opened
 from environments.making import make_worlds
 
 DEFAULT_KIND = TopK(8)
-SLOTS = {"first": first_frame, "last": last_frame}
-"""Where in a window an edit is made: at the episode's first frame, or at the newest one."""
 
 
 def open_subject(model: str | Path, demonstrations: str | Path | None = None) -> Subject:
@@ -58,14 +57,15 @@ def rollout(  # noqa: PLR0913 -- all but the subject have defaults
     target_return: float = 0.892,
     n_episodes: int = 100,
     sampler: str = "greedy",
-    edits: Sequence[Edit] = (),
-    at: Literal["first", "last"] = "last",
+    edits: Sequence[AnyEdit] = (),
+    dictionaries: Sequence[Dictionary] = (),
     seed: int = 0,
 ) -> Evaluation:
-    """Let the model act in its world, asked for a return, intact or with features edited at every step.
+    """Let the model act in its world, asked for a return, intact or with edits made at every step.
 
-    Success, return and length have intervals over episodes. `sampler` is `greedy`, `temperature=1` and so on; `at` is
-    the frame of the window that is edited. Raises `UserError` for an unknown sampler, or a model of several worlds.
+    Success, return and length have intervals over episodes. `sampler` is `greedy`, `temperature=1` and so on; the edits
+    are those of `dt.edit`, whose features are of these dictionaries. Raises `UserError` for an unknown sampler, a model
+    of several worlds, or an edit that cannot be made.
 
     >>> dt.rollout(subject, n_episodes=20).success.estimate
     1.0
@@ -75,7 +75,9 @@ def rollout(  # noqa: PLR0913 -- all but the subject have defaults
         raise UserError(f"{subject.trained.artefact.path} acts in {1 + len(others)} worlds: open it on one of them.")
     worlds = make_worlds(env_id, n_episodes, generator=generator(seed, "rollout/starts"))
     policy = WindowPolicy(subject.model, coded(worlds, subject.model.cfg.n_items), target_return=target_return)
-    patched = PatchedPolicy(policy, [_at(edit, at) for edit in edits])
+    patched = PatchedPolicy(
+        policy, _made(subject, blank_windows(n_episodes, policy.model.cfg.n_slots), edits, dictionaries)
+    )
     return evaluate(patched, worlds, parse_sampler(sampler), generator=generator(seed, "rollout/actions"))
 
 
@@ -115,19 +117,34 @@ def score(subject: Subject, dictionary: Dictionary, *, n_windows: int = 1024, se
     return score_dictionary(subject, dictionary, n_windows=n_windows, seed=seed)
 
 
-def intervene(
-    subject: Subject, windows: Windows, edits: Sequence[Edit], *, at: Literal["first", "last"] = "last"
-) -> Float32[Tensor, "batch slot action"]:
-    """Return the action logits in these windows, with the edits made one after the other at one frame of each.
+def edit(**words: object) -> AnyEdit:
+    """Return an edit, said in the words of an experiment file.
 
-    An edit is made where its dictionary was fitted. Raises `UserError` for a site that the model does not have.
+    What is done comes first, to which part of a row: `set`, `add`, `scale`, `clamp`, `ablate`, `swap`, `oblique`,
+    `rewrite` or `project` a feature, direction, subspace, item, whole token or entry of a pattern; then `at` which
+    place and `to` (or `by`) how much. Raises `UserError` for the first word that is wrong.
+
+    >>> edit = dt.edit(set={"feature": 3}, at={"site": "blocks.1.hook_resid_pre", "slot": "last"}, to=2.0)
+    >>> edit.said["set"]
+    {'feature': 3}
+    """
+    return edit_of(words)
+
+
+def intervene(
+    subject: Subject, windows: Windows, edits: Sequence[AnyEdit], *, dictionaries: Sequence[Dictionary] = ()
+) -> Float32[Tensor, "batch slot action"]:
+    """Return the action logits in these windows of the subject, with the edits made one after the other.
+
+    Features are of `dictionaries`, which edits name where there are several. Raises `UserError` where an edit names
+    something that there is not, or has several doses.
 
     >>> windows = subject.held_out_windows(4, seed=0)
-    >>> logits = dt.intervene(subject, windows, [dt.SetFeature(pca, feature=3, coefficient=2.0)])
+    >>> logits = dt.intervene(subject, windows, [edit], dictionaries=[pca])
     >>> logits.shape
     torch.Size([4, 10, 7])
     """
-    return intervened(subject.model, windows, subject.items, [_at(edit, at) for edit in edits])
+    return intervened(subject.model, windows, subject.items, _made(subject, windows, edits, dictionaries))
 
 
 def load(folder: str | Path) -> Any:
@@ -152,6 +169,14 @@ def save(value: object, folder: str | Path, *, subject: Subject, seed: int = 0, 
     return save_value(Path(folder), value, parents=subject.artefacts, seed=seed, replace=replace)
 
 
-def _at(edit: Edit, at: str) -> Intervention:
-    site = getattr(getattr(edit, "dictionary", None), "site", OBSERVATION_EMBEDDING)
-    return Intervention(site, SLOTS[at], edit)
+def _made(
+    subject: Subject, windows: Windows, edits: Sequence[AnyEdit], dictionaries: Sequence[Dictionary]
+) -> list[Intervention]:
+    """Return the edits of these windows. Raises `UserError` where one has several doses."""
+    names = [f"window {number}" for number in range(len(windows))]
+    known = Bindings(subject, windows, subject.items, names, {each.name: each for each in dictionaries})
+    bound = [each.bound(known) for each in edits]
+    for each in bound:
+        if each.n_doses > 1:
+            raise UserError(f"an edit has {each.n_doses} doses, expected one: sweeps are for dt.run_experiment.")
+    return [made(each, slice(0, 1), len(windows)) for each in bound]

@@ -1,7 +1,6 @@
 """The commands: where each one's function is, and what it does in a line."""
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 
 @dataclass(frozen=True)
@@ -120,12 +119,6 @@ def command_of(words: list[str]) -> str | None:
 def group_of(words: list[str]) -> str | None:
     """Return the first word where it opens commands of two words, such as experiment; none elsewhere."""
     return next((words[0] for name in COMMANDS if words and name.startswith(f"{words[0]} ")), None)
-
-
-def nearest(name: str, names: list[str]) -> str:
-    """Return `, the nearest is …` for the name that looks most like `name`, or nothing where none does."""
-    alike = get_close_matches(name, names, n=1)
-    return f", the nearest is {alike[0]}" if alike else ""
 
 
 def overview() -> str:

@@ -16,7 +16,6 @@ from dtinterp.cli.commands import (
     command_of,
     group_of,
     group_overview,
-    nearest,
     overview,
 )
 from dtinterp.cli.completion import SHELLS, completion
@@ -24,7 +23,7 @@ from dtinterp.cli.light_imports import light_imports
 from dtinterp.cli.mistakes import sentence_of
 from dtinterp.cli.parsing import help_of, options_in, parsed
 from dtinterp.foundation import __version__
-from dtinterp.foundation.errors import UserError, one_line
+from dtinterp.foundation.errors import UserError, nearest, one_line
 
 USER_MISTAKE = 2
 INTERRUPTED = 130

@@ -11,8 +11,8 @@ from importlib import import_module
 from inspect import signature
 from pathlib import Path
 
-from dtinterp.cli.commands import COMMANDS, nearest
-from dtinterp.foundation.errors import UserError
+from dtinterp.cli.commands import COMMANDS
+from dtinterp.foundation.errors import UserError, nearest
 from dtinterp.foundation.shipped import require_shipped
 
 UNKNOWN = "Unrecognized options:"

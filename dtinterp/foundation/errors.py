@@ -1,5 +1,8 @@
 """A user's mistake, told in one sentence."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 LONGEST = 900
 """Characters of a sentence; what a file says of itself may be as long as the file."""
 
@@ -22,3 +25,9 @@ def one_line(text: str) -> str:
         half = LONGEST // 2 - 2
         text = f"{text[:half]} … {text[-half:]}"
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def nearest(word: object, known: Iterable[str]) -> str:
+    """Return `, the nearest is …` for the known word that looks most like this one, or nothing where none does."""
+    alike = get_close_matches(str(word), [*known], n=1)
+    return f", the nearest is {alike[0]}" if alike else ""

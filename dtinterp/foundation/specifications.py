@@ -1,22 +1,93 @@
 """YAML files read as pydantic models, or one sentence on the first thing that is wrong."""
 
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    GetCoreSchemaHandler,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError, core_schema
 
 from dtinterp.foundation.artefacts.reading import DEPTH, read_text
-from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.errors import UserError, nearest
 
 SPECIFICATION_BYTES = 2**18
 """A hundred times what an experiment or a sweep takes; the scanner of YAML is slow on what is made to be."""
 LONGEST_REASON = 500
 """Characters of what the parser says."""
 
+UNKNOWN_FIELD, UNTOLD = "unknown_field", "untold"
+"""Types of the errors for a field that there is not, and for what is no member of a union."""
+
 SpecificationT = TypeVar("SpecificationT", bound=BaseModel)
 EntryT = TypeVar("EntryT")
+
+
+class Data(BaseModel):
+    """What a file says, frozen; in Python a field has its name, in a file its word, which for most is the same."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown(cls, fields: Any) -> Any:
+        """Refuse a field that there is not, naming the one that looks most like it."""
+        known = {name: field.alias or name for name, field in cls.model_fields.items()}
+        for word in fields if isinstance(fields, dict) else ():
+            if word not in known and word not in known.values():
+                among = f"{', '.join(known.values())}{nearest(word, known.values())}"
+                raise PydanticCustomError(UNKNOWN_FIELD, "{word} is none of {among}", {"word": word, "among": among})
+        return fields
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What a file says for it, without what is understood anyhow."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+
+@dataclass(frozen=True)
+class ToldBy:
+    """Tells the members of a union apart, as an annotation of it: by which of these keys an object has.
+
+    A member is tagged with its key, which is the word of its first field.
+    """
+
+    keys: tuple[str, ...]
+    of: str
+    """what the members are, such as `edit`"""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Return the schema of the union, before which the keys are looked at."""
+        union = Discriminator(self._key).__get_pydantic_core_schema__(source, handler)
+        return core_schema.no_info_before_validator_function(self._checked, union)
+
+    def _key(self, value: Any) -> str | None:
+        if isinstance(value, BaseModel):
+            name, field = next(iter(type(value).model_fields.items()))
+            return field.alias or name
+        return next(iter(self._found(value)), None)
+
+    def _found(self, value: Any) -> list[str]:
+        return [key for key in self.keys if isinstance(value, dict) and key in value]
+
+    def _checked(self, value: Any) -> Any:
+        """Refuse what has none of the keys, naming the one that looks most like the first word, or several."""
+        found = self._found(value)
+        if isinstance(value, BaseModel) or len(found) == 1:
+            return value
+        word = next(iter(value), "nothing") if isinstance(value, dict) else value
+        wrong = f"{' and '.join(found)} stand together" if found else f"{word!r} is no {self.of}"
+        among = ", ".join(self.keys) + ("" if found else nearest(word, self.keys))
+        raise PydanticCustomError(UNTOLD, "{wrong}, expected one of {among}", {"wrong": wrong, "among": among})
 
 
 def distinct(entries: tuple[EntryT, ...]) -> tuple[EntryT, ...]:
@@ -38,10 +109,18 @@ def read_yaml(path: Path, kind: type[SpecificationT], *, name: str) -> Specifica
         found = {type(None): "nothing", list: "a list"}.get(type(fields), "a single value")
         first = next(iter(kind.model_fields))
         raise UserError(f"{path} holds {found}, expected fields such as `{first}: …`: write them.")
+    return understood(fields, kind, whence=str(path))
+
+
+def understood(fields: object, kind: Any, *, whence: str) -> Any:
+    """Return what fields say, as a model or any other type that pydantic knows.
+
+    Raises `UserError` for the first thing that is wrong with them.
+    """
     try:
-        return kind.model_validate(fields)
+        return TypeAdapter(kind).validate_python(fields)
     except ValidationError as error:
-        raise UserError(f"{path}: {_sentence(error.errors()[0], kind)}") from None
+        raise UserError(f"{whence}: {_sentence(error.errors()[0])}") from None
 
 
 def _parsed(text: str, path: Path) -> object:
@@ -74,11 +153,14 @@ _BEGINS = (
 _ENDS = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
 
 
-def _sentence(error: ErrorDetails, kind: type[BaseModel]) -> str:
-    field = ".".join(str(part) for part in error["loc"])
+def _sentence(error: ErrorDetails) -> str:
+    field = ".".join(str(part) for part, _ in groupby(error["loc"]))  # what a union is told by stands there twice
     match error["type"]:
-        case "extra_forbidden":
-            return f"the field {field!r} is unknown, expected {', '.join(_known(error, kind))}: remove or rename it."
+        case "unknown_field" if "ctx" in error:
+            name = f"{field}.{error['ctx']['word']}".lstrip(".")
+            return f"the field {name!r} is unknown, expected {error['ctx']['among']}: remove or rename it."
+        case "untold":
+            return f"{field}: {error['msg']}: correct it.".removeprefix(": ")
         case "missing":
             return f"the field {field!r} is missing: add it."
         case "value_error" if not field:
@@ -88,13 +170,3 @@ def _sentence(error: ErrorDetails, kind: type[BaseModel]) -> str:
             return f"{field} is {error['input']!r}: {reason.rstrip('.')}; correct it."
         case _:
             return f"{field} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}; correct it."
-
-
-def _known(error: ErrorDetails, kind: type[BaseModel]) -> list[str]:
-    """Return the fields beside which the unknown one stands."""
-    for part in error["loc"][:-1]:
-        inner = kind.model_fields[str(part)].annotation
-        assert isinstance(inner, type), f"{part} is no model of its own"
-        assert issubclass(inner, BaseModel), f"{part} is no model of its own"
-        kind = inner
-    return list(kind.model_fields)

@@ -10,11 +10,13 @@ from torch import Tensor
 from dtinterp.demonstrations.evaluate import Episodes
 from dtinterp.demonstrations.samplers import Greedy, parse_sampler
 from dtinterp.foundation.statistics import Interval, wilson
-from dtinterp.interventions.edits.directions import SetDirection
 from dtinterp.interventions.edits.edit import Edit
-from dtinterp.interventions.edits.placebo import PlaceboDirection
-from dtinterp.interventions.intervene import Intervention, SlotChoice
+from dtinterp.interventions.edits.set import Setting
+from dtinterp.interventions.intervene import Intervention
+from dtinterp.interventions.parts.along import along
+from dtinterp.interventions.parts.placebo import Placebo
 from dtinterp.interventions.returns.paired_rollouts import PairedRollouts, PatchedPolicy
+from dtinterp.interventions.slots import SlotChoice
 from dtinterp.model.policy import WindowPolicy
 from environments.worlds import Worlds
 
@@ -95,13 +97,13 @@ def play_arms(
     """
     loops = []
     for name in samplers:
-        played = [setup.play(name, PlaceboDirection(direction, r, opposite)) for r in controls]
+        played = [setup.play(name, Setting(Placebo(along(direction), r[None]), opposite)) for r in controls]
         loops.append(
             ClosedLoop(
                 sampler=name,
                 intact=endings([setup.play(name, None)]),
-                same=endings([setup.play(name, SetDirection(direction, same))]),
-                opposite=endings([setup.play(name, SetDirection(direction, opposite))]),
+                same=endings([setup.play(name, Setting(along(direction), same))]),
+                opposite=endings([setup.play(name, Setting(along(direction), opposite))]),
                 control=endings(played),
                 control_shares=tuple(endings([each]).other_target.estimate for each in played),
             )

@@ -12,10 +12,12 @@ from dtinterp.activations.harvest import harvest
 from dtinterp.dataset.windows import Windows
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval, wilson
-from dtinterp.interventions.edits.directions import SetDirection
 from dtinterp.interventions.edits.edit import Edit
-from dtinterp.interventions.edits.placebo import PlaceboDirection
-from dtinterp.interventions.intervene import Intervention, SlotChoice, intervene
+from dtinterp.interventions.edits.set import Setting
+from dtinterp.interventions.intervene import Intervention, intervene
+from dtinterp.interventions.parts.along import along
+from dtinterp.interventions.parts.placebo import Placebo
+from dtinterp.interventions.slots import SlotChoice
 from dtinterp.model.network.transformer import DecisionTransformer
 
 
@@ -113,8 +115,7 @@ class DoseSetup:
     def rows(self, model: DecisionTransformer) -> Float32[Tensor, "configuration d_model"]:
         """Return the untouched rows that are edited."""
         found = harvest(model, self.windows, self.items, self.site)
-        is_chosen = torch.arange(self.windows.n_slots) == self.slot(self.windows)[:, None]  # configuration slot
-        return found.value[is_chosen[self.windows.mask]]
+        return found.value[self.slot(self.windows)[self.windows.mask]]
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,8 @@ def measure_dose(
     projection = setup.projection(model, direction)
     activation = doses.dial_of(projection).activation(doses.coefficient)
     each = activation.repeat_interleave(len(projection))  # window: coefficients, configurations inside
-    edits = [SetDirection(direction, each), *(PlaceboDirection(direction, r, each) for r in controls)]
+    read = along(direction)
+    edits = [Setting(read, each), *(Setting(Placebo(read, r[None]), each) for r in controls)]
     curves = [setup.answer(model, edit, len(activation)).T for edit in edits]
     return DoseCurves(
         coefficient=doses.coefficient,

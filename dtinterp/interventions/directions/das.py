@@ -15,7 +15,7 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
 from dtinterp.interventions.directions.das_pairs import DecidingFacts, WindowPairs, pairs_of
 from dtinterp.interventions.directions.finder import FoundDirections, Material
-from dtinterp.interventions.intervene import first_frame, last_frame
+from dtinterp.interventions.slots import slot_number, slots_of
 from dtinterp.interventions.windows.chosen import ChosenWindows
 from dtinterp.model.network.transformer import DecisionTransformer
 
@@ -147,7 +147,7 @@ class _Exchange:
     def _position(self) -> Int64[Tensor, " batch"]:
         """Where the exchanged row stands in the site's activation."""
         windows = self.chosen.windows
-        slot = first_frame(windows) if self.asked.frame == "first" else last_frame(windows)
+        slot = slot_number(slots_of(self.asked.frame)(windows))
         if (slot < 0).any():
             name = self.chosen.names[int((slot < 0).nonzero()[0])]
             raise UserError(f"the window {name} does not show its {self.asked.frame} frame: choose other windows.")

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float, Float32
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from dtinterp.activations.sites import check_site
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.specifications import Data
 from dtinterp.interventions.windows.chosen import ChosenWindows
 from dtinterp.subject.subject import Subject
 
@@ -61,10 +61,8 @@ class FoundDirections:
             raise ValueError("a direction is not of length 1")
 
 
-class DirectionFinder(BaseModel, ABC):
+class DirectionFinder(Data, ABC):
     """A way to find directions; each kind is a class in a file of its own, with a literal `kind`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     @abstractmethod
     def find(self, material: Material) -> FoundDirections:

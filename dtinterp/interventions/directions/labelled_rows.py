@@ -12,7 +12,7 @@ from dtinterp.activations.harvest import harvest
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import LARGEST
 from dtinterp.interventions.directions.finder import DirectionFinder, Material
-from dtinterp.interventions.intervene import first_frame, last_frame
+from dtinterp.interventions.slots import slot_number, slots_of
 from dtinterp.interventions.windows.chosen import ChosenWindows
 from dtinterp.interventions.windows.predicate import number_of, word_of
 from dtinterp.interventions.windows.recorded import recorded
@@ -110,9 +110,9 @@ def rows_at(
 ) -> tuple[Float32[Tensor, "window d_model"], Int64[Tensor, " window"]]:
     """Return each window's row at the material's site and frame, and its slot; a row of 0 where it lacks the frame."""
     windows = chosen.windows
-    slot = first_frame(windows) if frame == "first" else last_frame(windows)
+    is_chosen = slots_of(frame)(windows)  # window slot
+    slot = slot_number(is_chosen)
     found = harvest(material.subject.model, windows, chosen.items, material.site)
-    is_chosen = torch.arange(windows.n_slots) == slot[:, None]  # window slot
     rows = torch.zeros(len(chosen), found.value.shape[1])
     rows[slot >= 0] = found.value[is_chosen[windows.mask]]
     return rows, slot

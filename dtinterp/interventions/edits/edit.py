@@ -1,80 +1,67 @@
-"""What every edit of rows offers, and the checks that edits share."""
+"""What every edit of rows offers: how the coordinates of a part of each row change."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 from typing import TypeAlias
 
+import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
-from dtinterp.activations.sites import require_meaning
+from dtinterp.dataset.windows import Windows
 from dtinterp.foundation.errors import UserError
+from dtinterp.interventions.parts.part import Part
 from dtinterp.model.network.transformer import DecisionTransformer
 
-Coefficient: TypeAlias = float | Float32[Tensor, " batch"]
-"""One number for all rows, or one a row."""
-
-TOLERANCE = 1e-4
-"""How far the length of a unit direction may be from 1."""
+Amount: TypeAlias = float | Float32[Tensor, " batch"] | Float32[Tensor, "batch coordinate"]
+"""One number for all windows, or one a window, or one a window and coordinate."""
 
 
 @dataclass(frozen=True)
 class Edit(ABC):
-    """A change of each row, from that row alone; the field `coefficient`, where there is one, may hold one a row."""
+    """A change of a part of each row, from that row alone; a field that is a tensor holds an amount a window."""
 
-    def apply(self, rows: Float32[Tensor, "batch d_model"]) -> Float32[Tensor, "batch d_model"]:
+    part: Part
+
+    def apply(self, rows: Float32[Tensor, "row column"]) -> Float32[Tensor, "row column"]:
         """Return the rows, each changed. Raises `UserError` where lengths or counts do not fit the edit's."""
-        own = self.coefficients
-        if own is not None and len(own) != len(rows):
-            raise UserError(f"there are {len(own)} coefficients for {len(rows)} windows: give one number, or one each.")
+        for own in self.amounts:
+            if len(own) != len(rows):
+                raise UserError(f"there are {len(own)} amounts for {len(rows)} windows: give one number, or one each.")
         return self.changed(rows)
 
     @abstractmethod
-    def changed(self, rows: Float32[Tensor, "batch d_model"]) -> Float32[Tensor, "batch d_model"]:
+    def changed(self, rows: Float32[Tensor, "row column"]) -> Float32[Tensor, "row column"]:
         """Return the rows, each changed."""
 
-    def require_site(self, model: DecisionTransformer, site: str, *, found_at: str) -> None:
-        """Raise `UserError` where the edit means nothing at `site`; a direction was found in rows of `found_at`."""
-        require_meaning(model, found_at, site)
+    def require_site(self, model: DecisionTransformer, site: str) -> None:
+        """Raise `UserError` where the part means nothing at `site`."""
+        self.part.require_site(model, site)
+
+    def in_windows(self, windows: Windows) -> "Edit":
+        """Return the edit for a run on just these windows."""
+        part = self.part.in_windows(windows)
+        return self if part is self.part else replace(self, part=part)
+
+    def of_rows(self, window: Int64[Tensor, " row"]) -> "Edit":
+        """Return the edit of the rows that stand in these windows."""
+        own = {name: amount[window] for name, amount in self._own()}
+        part = self.part.of_rows(window)
+        return self if not own and part is self.part else replace(self, part=part, **own)
 
     @property
-    def coefficients(self) -> Float32[Tensor, " batch"] | None:
-        """The coefficients where each row has its own."""
-        coefficient = getattr(self, "coefficient", None)
-        return coefficient if isinstance(coefficient, Tensor) else None
+    def amounts(self) -> tuple[Tensor, ...]:
+        """The amounts where each window has its own."""
+        return tuple(amount for _, amount in self._own())
 
-    def of_rows(self, chosen: Int64[Tensor, " chosen"]) -> "Edit":
-        """Return the edit of the chosen rows alone."""
-        return self if self.coefficients is None else replace(self, coefficient=self.coefficients[chosen])
-
-
-def moved(
-    rows: Float32[Tensor, "batch d_model"], along: Float32[Tensor, " direction"], amount: Coefficient
-) -> Float32[Tensor, "batch d_model"]:
-    """Return the rows moved along a vector. Raises `UserError` where it has another length than they."""
-    require_length(rows, along)
-    return rows + (amount[:, None] if isinstance(amount, Tensor) else amount) * along  # batch d_model
+    def _own(self) -> Iterator[tuple[str, Tensor]]:
+        named = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return ((name, value) for name, value in named if isinstance(value, Tensor))
 
 
-def component(
-    rows: Float32[Tensor, "batch d_model"], direction: Float32[Tensor, " direction"]
-) -> Float32[Tensor, " batch"]:
-    """Return what rows hold along a direction. Raises `UserError` where it has another length than they."""
-    require_length(rows, direction)
-    return rows @ direction
-
-
-def require_length(rows: Float32[Tensor, "batch d_model"], direction: Float32[Tensor, " direction"]) -> None:
-    """Raise `UserError` where a direction has another length than rows."""
-    if rows.shape[1] != len(direction):
-        raise UserError(
-            f"the direction has length {len(direction)}, the rows at this site have {rows.shape[1]}: "
-            "use a direction or dictionary of the same model."
-        )
-
-
-def require_unit(direction: Float32[Tensor, " d_model"]) -> None:
-    """Raise `UserError` where a direction is not of length 1."""
-    length = float(direction.norm())
-    if not abs(length - 1) <= TOLERANCE:
-        raise UserError(f"the direction has length {length:.6g}, expected 1: divide it by its norm.")
+def broadcast(amount: Amount, like: Float32[Tensor, "row coordinate"]) -> Float32[Tensor, "row coordinate"]:
+    """Return an amount for every row and coordinate."""
+    if not isinstance(amount, Tensor):
+        return torch.full_like(like, amount)
+    return (amount if amount.dim() > 1 else amount[:, None]).to(like.device).expand_as(like)

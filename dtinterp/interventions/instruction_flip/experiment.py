@@ -15,9 +15,8 @@ from dtinterp.foundation.seeding import generator
 from dtinterp.interventions.closed_loop import ClosedLoop, LoopSetup, play_arms
 from dtinterp.interventions.controls import random_directions
 from dtinterp.interventions.dose import Dial, Doses, DoseSetup, measure_dose
-from dtinterp.interventions.edits.directions import SetDirection
 from dtinterp.interventions.edits.edit import Edit
-from dtinterp.interventions.edits.placebo import PlaceboDirection
+from dtinterp.interventions.edits.set import Setting
 from dtinterp.interventions.instruction_flip.directions import instruction_direction
 from dtinterp.interventions.instruction_flip.report import InterventionReport
 from dtinterp.interventions.instruction_flip.rivals import Family, Other, Rival, Turning, difference, drawn
@@ -31,7 +30,9 @@ from dtinterp.interventions.instruction_flip.scenarios import (
     with_complement,
 )
 from dtinterp.interventions.instruction_flip.specification import Specification
-from dtinterp.interventions.intervene import first_frame
+from dtinterp.interventions.parts.along import along
+from dtinterp.interventions.parts.placebo import Placebo
+from dtinterp.interventions.slots import first_frame
 from dtinterp.model.network.frames import ONE_HOT
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.policy import WindowPolicy
@@ -111,10 +112,11 @@ class Flip:
                 rng = generator(self.specification.seed, f"interventions/{name}")
                 n_draws = self.specification.closed_loop.n_draws
                 directions = drawn(name, model.W_obs, self.direction, n_draws, rng)
-                edits = [self._edits(partial(PlaceboDirection, self.direction, r), self.direction) for r in directions]
+                read = along(self.direction)
+                edits = [self._edits(partial(Setting, Placebo(read, r[None])), self.direction) for r in directions]
             case _:
                 found = self._other(name)
-                directions, edits = found[None], [self._edits(partial(SetDirection, found), found)]
+                directions, edits = found[None], [self._edits(partial(Setting, along(found)), found)]
         return self.turning.rival(name, edits, (directions @ self.direction).tolist())
 
     def dial_of(self, direction: Float32[Tensor, " d_model"]) -> Dial:

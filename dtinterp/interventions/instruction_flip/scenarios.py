@@ -13,7 +13,7 @@ from torch import Tensor
 from dtinterp.agents.policy import PAD_ACTION
 from dtinterp.dataset.windows import Windows, padded
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.intervene import first_frame
+from dtinterp.interventions.slots import first_frame, slot_number
 from dtinterp.interventions.windows.chosen import interned
 from dtinterp.interventions.windows.frame_edits import COMPLEMENT, place
 from environments.families.memory import MEMORY_FACTS
@@ -88,7 +88,7 @@ def with_complement(scenarios: Scenarios, cells: Sequence[Cell]) -> Scenarios:
     At `INSTRUCTION_CELL` this flips the instruction, elsewhere it adds a decoy. A frame that the table holds already
     keeps its id, so that a flipped instruction gives exactly the windows of the other configuration.
     """
-    slot = first_frame(scenarios.windows)
+    slot = slot_number(first_frame(scenarios.windows))
     frames, frame_id = scenarios.frames, scenarios.windows.frame_id.clone()
     for configuration, (instruction, _) in enumerate(CONFIGURATIONS):
         edited = frames[frame_id[configuration, slot[configuration]]]

@@ -5,8 +5,6 @@ from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     StrictFloat,
     StrictInt,
@@ -17,7 +15,7 @@ from pydantic import (
 from dtinterp.demonstrations.samplers import parse_sampler
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import LARGEST, LARGEST_SEED
-from dtinterp.foundation.specifications import distinct, read_yaml
+from dtinterp.foundation.specifications import Data, distinct, read_yaml
 from dtinterp.interventions.instruction_flip.directions import Recipe
 from dtinterp.interventions.instruction_flip.rivals import Family, Other
 from environments.registration import require_supported
@@ -43,10 +41,8 @@ Coordinate = Annotated[StrictInt, Field(ge=0, lt=VIEW)]
 Cells = Annotated[tuple[tuple[Coordinate, Coordinate], ...], Field(min_length=1), AfterValidator(distinct)]
 
 
-class ClosedLoopSpecification(BaseModel):
+class ClosedLoopSpecification(Data):
     """How patched models are played."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     samplers: Annotated[
         tuple[Annotated[StrictStr, AfterValidator(_known_sampler)], ...],
@@ -60,10 +56,8 @@ class ClosedLoopSpecification(BaseModel):
     """how many of the random directions are played"""
 
 
-class Specification(BaseModel):
+class Specification(Data):
     """An instruction-flip experiment, all of it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     world: Annotated[StrictStr, AfterValidator(_supported_world)]
     """environment id"""

@@ -73,7 +73,7 @@ class SubstitutedPolicy(Generic[MemoryT]):
 
 
 class PatchedPolicy:
-    """A `WindowPolicy` whose model runs with interventions; batch = world, so coefficients may differ by world.
+    """A `WindowPolicy` whose model runs with interventions; batch = world, so amounts may differ by world.
 
     Slots are chosen anew at every step: an intervention at `first_frame` follows that frame as the window rolls on, and
     ends when it has left.
@@ -90,7 +90,7 @@ class PatchedPolicy:
     def act(self, observation: Observation, memory: WindowMemory) -> Decision[WindowMemory]:
         """Push the observation into the window and return the patched logits of its last slot.
 
-        Worlds that share a window and all coefficients are run once.
+        Worlds that share a window and all amounts are run once.
         """
         pushed = self.policy.act(observation, memory).memory
         shared = _shared(pushed.windows, [each.edit for each in self.interventions])
@@ -108,11 +108,11 @@ class _Shared:
 
 
 def _shared(windows: Windows, edits: Sequence[Edit]) -> _Shared:
-    """Tell which worlds have the same window and the same coefficients."""
+    """Tell which worlds have the same window and the same amounts."""
     member = distinct(windows).member
     for edit in edits:
-        if edit.coefficients is not None:
-            kinds = torch.stack([member, edit.coefficients.unique(return_inverse=True)[1]], dim=1)
+        for amount in edit.amounts:
+            kinds = torch.stack([member, amount.unique(return_inverse=True, dim=0)[1]], dim=1)
             member = kinds.unique(dim=0, return_inverse=True)[1]
     first = torch.full((int(member.max()) + 1,), len(member))
     return _Shared(first.scatter_reduce(0, member, torch.arange(len(member)), reduce="amin"), member)

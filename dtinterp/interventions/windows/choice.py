@@ -2,18 +2,17 @@
 
 from abc import ABC, abstractmethod
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from dtinterp.foundation.specifications import Data
 from dtinterp.interventions.windows.chosen import ChosenWindows
 from dtinterp.interventions.windows.frame_edits import FrameEdit, edited
 from dtinterp.interventions.windows.predicate import Where, agrees
 from dtinterp.subject.subject import Subject
 
 
-class WindowsChoice(BaseModel, ABC):
+class WindowsChoice(Data, ABC):
     """A way to choose windows; each kind is a class in a file of its own, with a literal `kind`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     where: Where = Field(default_factory=dict)
     """facts that must hold at the newest frame, such as {instruction: key, x: [4, 5]}"""

@@ -6,10 +6,11 @@ from typing import Annotated, Literal, TypeAlias
 
 import torch
 from jaxtyping import Int64
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, model_validator
+from pydantic import Field, StrictInt, StrictStr, model_validator
 from torch import Tensor
 
 from dtinterp.foundation.errors import UserError
+from dtinterp.foundation.specifications import Data
 from dtinterp.interventions.windows.chosen import ChosenWindows, Frame
 from dtinterp.interventions.windows.predicate import word_of
 from environments.vocabulary import CHANNELS, VIEW
@@ -24,10 +25,8 @@ COMPLEMENT = {"key": "ball", "ball": "key"}
 _PARTS = ("object", "colour", "state")
 
 
-class FrameEdit(BaseModel):
+class FrameEdit(Data):
     """One object put into a cell, or moved to another, in some frames of each window."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     put: StrictStr | None = None
     """an object such as key, or complement: a ball where the instruction is a key, and the other way round"""

@@ -6,10 +6,10 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat, StrictInt
+from pydantic import AfterValidator, BeforeValidator, Field, StrictFloat, StrictInt
 
 from dtinterp.foundation.ranges import LARGEST, LARGEST_SEED
-from dtinterp.foundation.specifications import distinct, read_yaml
+from dtinterp.foundation.specifications import Data, distinct, read_yaml
 from dtinterp.model.config import ModelConfig, TrainConfig
 
 SWEPT = {"training": {"seed"}, "training.model": {"d_model", "n_layers", "n_heads", "d_mlp"}}
@@ -38,10 +38,8 @@ Seed = Annotated[StrictInt, Field(ge=0, le=LARGEST_SEED)]
 Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(distinct)]
 
 
-class Sweep(BaseModel):
+class Sweep(Data):
     """Which sizes are trained, all of it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     demonstrations: Path
     """folder of the trajectories, as collect wrote it"""

@@ -1,21 +1,16 @@
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel, ConfigDict
 
 from dtinterp.foundation.errors import UserError
-from dtinterp.foundation.specifications import read_yaml
+from dtinterp.foundation.specifications import Data, read_yaml
 
 
-class Oven(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class Oven(Data):
     degrees: int
 
 
-class Recipe(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class Recipe(Data):
     flour: int
     oven: Oven
 

@@ -10,10 +10,15 @@ from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds.baselines.pca import Pca
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.controls import random_directions
-from dtinterp.interventions.edits.directions import AblateDirection, AddDirection, SetDirection
-from dtinterp.interventions.edits.features import AblateFeature
+from dtinterp.interventions.edits.add import Adding
+from dtinterp.interventions.edits.scale import Scaling
+from dtinterp.interventions.edits.set import Setting
 from dtinterp.interventions.instruction_flip.scenarios import Scenarios, decision_points
-from dtinterp.interventions.intervene import ABSENT, Intervention, first_frame, hooks, intervene, last_frame
+from dtinterp.interventions.intervene import Intervention, hooks, intervene
+from dtinterp.interventions.parts.along import along
+from dtinterp.interventions.parts.code import Code
+from dtinterp.interventions.parts.whole import Whole
+from dtinterp.interventions.slots import TokenKind, every_frame, first_frame, last_frame
 from dtinterp.model.network.transformer import DecisionTransformer
 from environments.graph.state_graph import StateGraph
 
@@ -46,7 +51,7 @@ def test_an_edit_touches_its_slot_and_nothing_else(
     site: str, random_model: DecisionTransformer, scenarios: Scenarios, direction: Tensor
 ) -> None:
     before = _seen(random_model, scenarios, [], site)
-    edit = Intervention(site, first_frame, AddDirection(direction, 3.0))
+    edit = Intervention(site, first_frame, Adding(along(direction), 3.0))
     after = _seen(random_model, scenarios, [edit], site)
     place = FIRST if site == "hook_obs_embed" else 3 * FIRST + 1
     others = [index for index in range(before.shape[1]) if index != place]
@@ -69,14 +74,14 @@ def test_setting_what_is_there_changes_no_logit(
         slots_at(site, _seen(random_model, scenarios, [], site), random_model.cfg.observation_tokens)[:, FIRST]
         @ direction
     )
-    edit = Intervention(site, first_frame, SetDirection(direction, there))
+    edit = Intervention(site, first_frame, Setting(along(direction), there))
     plain = intervene(random_model, scenarios.windows, scenarios.items, [])
     edited = intervene(random_model, scenarios.windows, scenarios.items, [edit])
     torch.testing.assert_close(edited[scenarios.windows.mask], plain[scenarios.windows.mask], atol=1e-4, rtol=1e-4)
 
 
 def test_an_edit_changes_the_answer(random_model: DecisionTransformer, scenarios: Scenarios, direction: Tensor) -> None:
-    edit = Intervention("blocks.0.hook_resid_pre", first_frame, AddDirection(direction, 3.0))
+    edit = Intervention("blocks.0.hook_resid_pre", first_frame, Adding(along(direction), 3.0))
     plain = intervene(random_model, scenarios.windows, scenarios.items, [])
     edited = intervene(random_model, scenarios.windows, scenarios.items, [edit])
     assert (edited - plain)[:, -1].abs().max() > 0.01
@@ -85,8 +90,8 @@ def test_an_edit_changes_the_answer(random_model: DecisionTransformer, scenarios
 def test_the_past_does_not_feel_an_edit(
     random_model: DecisionTransformer, scenarios: Scenarios, direction: Tensor
 ) -> None:
-    edit = Intervention("blocks.0.hook_resid_pre", last_frame, AddDirection(direction, 3.0))
-    nothing = Intervention("blocks.0.hook_resid_pre", last_frame, AddDirection(direction, 0.0))
+    edit = Intervention("blocks.0.hook_resid_pre", last_frame, Adding(along(direction), 3.0))
+    nothing = Intervention("blocks.0.hook_resid_pre", last_frame, Adding(along(direction), 0.0))
     plain = intervene(random_model, scenarios.windows, scenarios.items, [nothing])
     edited = intervene(random_model, scenarios.windows, scenarios.items, [edit])
     assert torch.equal(edited[:, FIRST:-1], plain[:, FIRST:-1])
@@ -98,7 +103,7 @@ def test_a_batch_is_its_windows_one_by_one(
 ) -> None:
     """Against a hook written out: one window, one token, one coefficient at a time."""
     coefficient = torch.tensor([1.0, -2.0, 0.5, 3.0])
-    edit = Intervention("blocks.1.hook_resid_pre", first_frame, SetDirection(direction, coefficient))
+    edit = Intervention("blocks.1.hook_resid_pre", first_frame, Setting(along(direction), coefficient))
     batch = intervene(random_model, scenarios.windows, scenarios.items, [edit])
     for index in range(4):
 
@@ -118,7 +123,8 @@ def test_interventions_at_one_site_act_in_order(
 ) -> None:
     site = "blocks.0.hook_resid_pre"
     add, ablate = (
-        Intervention(site, first_frame, edit) for edit in (AddDirection(direction, 2.0), AblateDirection(direction))
+        Intervention(site, first_frame, edit)
+        for edit in (Adding(along(direction), 2.0), Setting(along(direction), 0.0))
     )
     token = 3 * FIRST + 1
     ended_by_ablation = _seen(random_model, scenarios, [add, ablate], site)[:, token] @ direction
@@ -130,11 +136,11 @@ def test_interventions_at_one_site_act_in_order(
 def test_the_first_frame_is_found_wherever_padding_puts_it(
     random_model: DecisionTransformer, graph: StateGraph, direction: Tensor
 ) -> None:
-    edit = Intervention("blocks.0.hook_resid_pre", first_frame, AddDirection(direction, 3.0))
+    edit = Intervention("blocks.0.hook_resid_pre", first_frame, Adding(along(direction), 3.0))
     answers = []
     for n_slots in (5, 7, 10):
         scenarios = decision_points(graph, n_slots=n_slots, target_return=0.892)
-        assert first_frame(scenarios.windows).tolist() == [n_slots - 5] * 4
+        assert first_frame(scenarios.windows).nonzero()[:, 1].tolist() == [n_slots - 5] * 4
         answers.append(intervene(random_model, scenarios.windows, scenarios.items, [edit])[:, -1])
     torch.testing.assert_close(answers[1], answers[0], atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(answers[2], answers[0], atol=1e-4, rtol=1e-4)
@@ -152,27 +158,18 @@ def _rolled(times: list[list[int]], masks: list[list[bool]]) -> Windows:
     )
 
 
-def test_slots_are_named_by_env_time_and_not_by_pads() -> None:
-    windows = _rolled(
-        [[0, 0, 0], [0, 0, 1], [0, 1, 2], [1, 2, 3], [0, 0, 0]],
-        [[False, False, True], [False, True, True], [True, True, True], [True, True, True], [False, False, False]],
-    )
-    assert first_frame(windows).tolist() == [2, 1, 0, ABSENT, ABSENT]
-    assert last_frame(windows).tolist() == [2, 2, 2, 2, ABSENT]
-
-
 def test_a_frame_that_has_left_the_window_is_not_edited(
     random_model: DecisionTransformer, scenarios: Scenarios, direction: Tensor
 ) -> None:
     rolled = _rolled([[3, 4, 5]] * 2, [[True] * 3] * 2)
-    edit = Intervention("blocks.0.hook_resid_pre", first_frame, AddDirection(direction, 3.0))
-    zero = Intervention("blocks.0.hook_resid_pre", first_frame, AddDirection(direction, 0.0))
+    edit = Intervention("blocks.0.hook_resid_pre", first_frame, Adding(along(direction), 3.0))
+    zero = Intervention("blocks.0.hook_resid_pre", first_frame, Adding(along(direction), 0.0))
     edited = intervene(random_model, rolled, scenarios.items, [edit])
     assert torch.equal(edited, intervene(random_model, rolled, scenarios.items, [zero]))
 
 
 def test_an_unknown_site_is_refused(random_model: DecisionTransformer, scenarios: Scenarios, direction: Tensor) -> None:
-    edit = Intervention("blocks.9.hook_resid_pre", first_frame, AblateDirection(direction))
+    edit = Intervention("blocks.9.hook_resid_pre", first_frame, Setting(along(direction), 0.0))
     with pytest.raises(UserError, match=r"the site is 'blocks\.9\.hook_resid_pre', expected one of hook_obs_embed"):
         intervene(random_model, scenarios.windows, scenarios.items, [edit])
 
@@ -190,7 +187,7 @@ def test_a_dictionary_acts_at_its_own_site_only(random_model: DecisionTransforme
         name="axes",
     )
     at_home, elsewhere = (
-        Intervention(site, first_frame, AblateFeature(dictionary, 0)) for site in ("hook_obs_embed", SITES[1])
+        Intervention(site, first_frame, Setting(Code(dictionary, 0), 0.0)) for site in ("hook_obs_embed", SITES[1])
     )
     assert intervene(random_model, scenarios.windows, scenarios.items, [at_home]).isfinite().all()
     with pytest.raises(UserError, match="'axes' was fitted at hook_obs_embed, the intervention is at blocks"):
@@ -200,8 +197,48 @@ def test_a_dictionary_acts_at_its_own_site_only(random_model: DecisionTransforme
 def test_a_direction_of_the_stream_is_none_of_the_heads_although_it_is_as_long(
     random_model: DecisionTransformer, scenarios: Scenarios, direction: Tensor
 ) -> None:
-    heads, edit = "blocks.0.attn.hook_z", AddDirection(direction, 1.0)
+    heads, edit = "blocks.0.attn.hook_z", Adding(along(direction), 1.0)
     with pytest.raises(UserError, match=r"one of 16 numbers of the residual stream, and at blocks\.0\.attn\.hook_z"):
         intervene(random_model, scenarios.windows, scenarios.items, [Intervention(heads, first_frame, edit)])
-    own = Intervention(heads, first_frame, edit, found_at=heads)
+    own = Intervention(heads, first_frame, Adding(along(direction, heads), 1.0))
     assert intervene(random_model, scenarios.windows, scenarios.items, [own]).isfinite().all()
+
+
+@pytest.mark.parametrize(("token", "place"), [("return", 0), ("observation", 1), ("action", 2)])
+def test_each_kind_of_token_is_edited_in_every_slot_that_has_one(
+    token: TokenKind, place: int, random_model: DecisionTransformer, scenarios: Scenarios, direction: Tensor
+) -> None:
+    site = "blocks.1.hook_resid_pre"
+    before = _seen(random_model, scenarios, [], site)
+    after = _seen(
+        random_model, scenarios, [Intervention(site, every_frame, Adding(along(direction), 2.0), token)], site
+    )
+    moved = (after - before).abs().amax(dim=(0, 2)) > 0.01
+    wanted = [index >= 3 * FIRST and index % 3 == place for index in range(29)]
+    assert moved.tolist() == wanted
+
+
+@pytest.mark.parametrize(
+    "site",
+    [
+        "hook_rtg_embed",
+        "blocks.0.attn.hook_q",
+        "blocks.0.attn.hook_pattern",
+        "blocks.1.mlp.hook_post",
+        "ln_final.hook_scale",
+    ],
+)
+def test_adding_nothing_changes_no_bit_at_any_kind_of_site(
+    site: str, random_model: DecisionTransformer, scenarios: Scenarios
+) -> None:
+    def listen(activation: Tensor, hook: HookPoint) -> Tensor:  # noqa: ARG001
+        return activation.clone()
+
+    nothing = Intervention(site, every_frame, Adding(Whole(), 0.0))
+    listened = random_model.run_with_hooks(scenarios.windows, scenarios.items, fwd_hooks=[(site, listen)])
+    edited = intervene(random_model, scenarios.windows, scenarios.items, [nothing])
+    assert torch.equal(edited[scenarios.windows.mask], listened.detach()[scenarios.windows.mask])
+    scaled = Intervention(site, every_frame, Scaling(Whole(), 3.0))
+    assert not torch.allclose(
+        intervene(random_model, scenarios.windows, scenarios.items, [scaled])[:, -1], edited[:, -1]
+    )

@@ -20,7 +20,7 @@ from dtinterp.demonstrations.evaluate import play_episodes
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.foundation.artefacts.artefact import Content, write_artefact
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.edits.directions import SetDirection
+from dtinterp.interventions.edits.set import Setting
 from dtinterp.interventions.instruction_flip.directions import instruction_direction
 from dtinterp.interventions.instruction_flip.scenarios import (
     INSTRUCTION_CELL,
@@ -28,7 +28,9 @@ from dtinterp.interventions.instruction_flip.scenarios import (
     logit_difference,
     with_complement,
 )
-from dtinterp.interventions.intervene import Intervention, first_frame, intervene
+from dtinterp.interventions.intervene import Intervention, intervene
+from dtinterp.interventions.parts.along import along
+from dtinterp.interventions.slots import first_frame, slot_number
 from dtinterp.model.policy import WindowPolicy
 from dtinterp.model.published import OURS_ALONE, RENAMED, TRANSPOSED, read_published
 from dtinterp.model.storage import load_model
@@ -132,7 +134,7 @@ def test_the_item_embeddings_have_the_published_lengths(published):
 )
 def test_setting_the_first_component_turns_the_model(published, coefficient, expected):
     direction = unit_direction(published, INSTRUCTIONS).vector
-    setting = Intervention("blocks.0.hook_resid_pre", first_frame, SetDirection(direction, coefficient))
+    setting = Intervention("blocks.0.hook_resid_pre", first_frame, Setting(along(direction), coefficient))
     logits = intervene(published, scenarios().windows, scenarios().items, [setting])
     torch.testing.assert_close(logit_difference(logits), torch.tensor(expected), atol=0.006, rtol=0)
 
@@ -144,7 +146,7 @@ def test_setting_the_first_component_turns_the_model(published, coefficient, exp
 def test_the_first_frame_holds_as_much_of_the_direction(published, decoys, expected):
     shown = scenarios(*decoys)
     _, seen = published.run_with_cache(shown.windows, shown.items, names_filter="hook_embed")
-    first = first_frame(shown.windows)
+    first = slot_number(first_frame(shown.windows))
     token = seen["hook_embed"][torch.arange(4), 3 * first + 1]
     held = token @ unit_direction(published, INSTRUCTIONS).vector
     torch.testing.assert_close(held, torch.tensor(expected), atol=1e-3, rtol=0)

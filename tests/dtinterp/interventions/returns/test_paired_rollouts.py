@@ -7,10 +7,13 @@ from dtinterp.agents.policy import Decision, first_observation, next_observation
 from dtinterp.demonstrations.evaluate import play_episodes
 from dtinterp.demonstrations.samplers import Greedy
 from dtinterp.interventions.controls import random_directions
-from dtinterp.interventions.edits.directions import AddDirection, SetDirection
+from dtinterp.interventions.edits.add import Adding
+from dtinterp.interventions.edits.set import Setting
 from dtinterp.interventions.instruction_flip.scenarios import FORWARD
-from dtinterp.interventions.intervene import ABSENT, Intervention, first_frame, intervene, last_frame
+from dtinterp.interventions.intervene import Intervention, intervene
+from dtinterp.interventions.parts.along import along
 from dtinterp.interventions.returns.paired_rollouts import PatchedPolicy, SubstitutedPolicy
+from dtinterp.interventions.slots import first_frame, last_frame
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.policy import WindowPolicy
 from environments.families.memory import MEMORY_FACTS
@@ -69,14 +72,14 @@ def test_the_patch_follows_the_first_frame_and_ends_when_it_has_left(
     coefficient = torch.tensor([1.0, -2.0, 3.0])
     direction = random_directions(1, random_model.cfg.d_model, torch.Generator().manual_seed(1))[0]
     patched = PatchedPolicy(
-        _policy(random_model, worlds), [Intervention(SITE, first_frame, AddDirection(direction, coefficient))]
+        _policy(random_model, worlds), [Intervention(SITE, first_frame, Adding(along(direction), coefficient))]
     )
     observation, memory = first_observation(worlds.reset()), patched.start(3)
     slots = []
     for time in range(14):
         decision = patched.act(observation, memory)
         memory = decision.memory
-        slots.append(first_frame(memory.windows).tolist()[0])
+        slots.append(first_frame(memory.windows)[0].nonzero()[:, 0].tolist())
 
         def patch(activation: Tensor, hook: HookPoint, time: int = time) -> Tensor:  # noqa: ARG001
             patched_by_hand = activation.clone()
@@ -88,7 +91,7 @@ def test_the_patch_follows_the_first_frame_and_ends_when_it_has_left(
         torch.testing.assert_close(decision.logits, by_hand[:, -1].detach(), atol=1e-4, rtol=1e-4)
         action = torch.full((3,), TURN_LEFT)
         observation = next_observation(worlds.step(action), action)
-    assert slots == [9, 8, 7, 6, 5, 4, 3, 2, 1, 0, ABSENT, ABSENT, ABSENT, ABSENT]
+    assert slots == [*([slot] for slot in reversed(range(10))), [], [], [], []]
 
 
 def test_worlds_alike_but_for_their_coefficient_are_told_apart(
@@ -99,8 +102,8 @@ def test_worlds_alike_but_for_their_coefficient_are_told_apart(
     direction = random_directions(1, random_model.cfg.d_model, torch.Generator().manual_seed(1))[0]
     coefficient = torch.tensor([1.0, -1.0, 0.5]).repeat(14)[:40]
     edits = [
-        Intervention(SITE, first_frame, SetDirection(direction, coefficient)),
-        Intervention(SITE, last_frame, AddDirection(direction, coefficient.flip(0))),
+        Intervention(SITE, first_frame, Setting(along(direction), coefficient)),
+        Intervention(SITE, last_frame, Adding(along(direction), coefficient.flip(0))),
     ]
     patched = PatchedPolicy(_policy(random_model, worlds), edits)
     observation, memory = first_observation(worlds.reset()), patched.start(40)
@@ -119,7 +122,7 @@ def test_only_different_windows_are_run(
 ) -> None:
     worlds = _worlds(graph, 40)
     coefficient = torch.tensor([1.0, -1.0]).repeat(20)
-    edit = Intervention(SITE, first_frame, SetDirection(planted_direction, coefficient))
+    edit = Intervention(SITE, first_frame, Setting(along(planted_direction), coefficient))
     patched = PatchedPolicy(_policy(planted_model, worlds), [edit])
     sizes = []
 
@@ -146,7 +149,7 @@ def test_each_world_is_turned_by_its_own_coefficient(
     """All set to key: worlds with a ball go wrong, worlds with a key do not."""
     worlds = _worlds(graph, 16)
     is_ball = worlds.facts()[:, MEMORY_FACTS.index("instruction")] == 1
-    everywhere_key = Intervention(SITE, first_frame, SetDirection(planted_direction, torch.ones(16)))
+    everywhere_key = Intervention(SITE, first_frame, Setting(along(planted_direction), torch.ones(16)))
     patched = PatchedPolicy(_policy(planted_model, worlds), [everywhere_key])
     episodes = play_episodes(patched, worlds, Greedy(), generator=torch.Generator())
     assert torch.equal(episodes.success, ~is_ball)
