@@ -22,8 +22,7 @@ FULL_ROOMS: dict[str, str] = {}
 WAITING = {
     "dtinterp.activations.decomposition": "circuits attribute logits to components with it",
     "dtinterp.model.network.folding": "circuits read weights through folded norms",
-    "environments.twin.drawing": "adversaries and the dashboard write worlds as text",
-    "environments.twin.editing": "adversaries and the dashboard edit worlds",
+    "environments.twin.drawing": "the dashboard writes worlds as text",
 }
 """Modules that no other module imports yet, and who will."""
 FINDS = "iter_modules"

@@ -69,6 +69,9 @@ COMMANDS = {
         "compare what dictionaries see in the same windows",
     ),
     "experiment run": Command("dtinterp.commands.experiment:run", "intervene on a model as an experiment.yaml says"),
+    "search": Command(
+        "dtinterp.commands.search:search", "search the smallest edits of what was seen that flip what a model does"
+    ),
     "certify": Command(
         "dtinterp.commands.equivalence.certify:certify", "certify which observations a model treats alike"
     ),

@@ -1,4 +1,4 @@
-"""Edits of one world: things placed, moved, recoloured or removed, and states read from pictures."""
+"""Edits of one world: things placed, moved, recoloured, replaced or removed, and states read from pictures."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -52,7 +52,16 @@ class Recolour:
     colour: str
 
 
-Edit = Place | Remove | Move | Recolour
+@dataclass(frozen=True)
+class Replace:
+    """Put a thing of another kind where something lies, at the cell (x, y)."""
+
+    x: int
+    y: int
+    thing: Thing
+
+
+Edit = Place | Remove | Move | Recolour | Replace
 """A single change to one world. Walls cannot be edited, and nothing can be put where the agent stands."""
 
 
@@ -94,6 +103,10 @@ def _changes(state: State, edit: Edit, spec: WorldSpec) -> dict[int, Thing]:
         case Move(to_x=x, to_y=y):
             _require_empty(state, spec.cell(x, y), spec)
             return {cell: EMPTY, spec.cell(x, y): _editable(state, cell, spec)}
+        case Replace(thing=thing):
+            if _editable(state, cell, spec).kind == thing.kind:
+                raise ValueError(f"The cell {spec.place(cell)} holds a {thing.kind} already; recolour it.")
+            return {cell: thing}
         case Recolour(colour=colour):
             return {cell: replace(_editable(state, cell, spec), colour=colour)}
 
@@ -114,13 +127,19 @@ def _follow(parameters: Int64[Tensor, " parameter"], edit: Edit, *, state: State
 def each_edit(state: State, spec: WorldSpec, *, things: tuple[Thing, ...] = ()) -> Iterator[Edit]:
     """Yield the legal single edits of a world inside its outer wall.
 
-    They are removals, recolourings and moves of what is there, and these things in every empty cell, as far as `edited`
-    does not refuse them. Raises ValueError for another number of worlds.
+    They are removals, recolourings and moves of what is there, and these things in every empty cell and in place of
+    what is of another kind, as far as `edited` does not refuse them. Raises ValueError for another number of worlds.
     """
+    yield from all_edited(state, spec, things=things)[0]
+
+
+def all_edited(state: State, spec: WorldSpec, *, things: tuple[Thing, ...] = ()) -> tuple[tuple[Edit, ...], State]:
+    """Return the edits of `each_edit`, and one world after each of them."""
     _require_one(state)
     edits = list(_imaginable_edits(state, spec, things=things))
-    if edits:
-        yield from compress(edits, is_legal(_changed(state, edits, spec), spec).tolist())
+    after = _changed(state, edits, spec)
+    legal = is_legal(after, spec)
+    return tuple(compress(edits, legal.tolist())), after[legal.nonzero()[:, 0]]
 
 
 def _imaginable_edits(state: State, spec: WorldSpec, *, things: tuple[Thing, ...]) -> Iterator[Edit]:
@@ -131,6 +150,7 @@ def _imaginable_edits(state: State, spec: WorldSpec, *, things: tuple[Thing, ...
     for cell in free:
         if thing_at[cell].kind not in {"empty", "wall"}:
             yield from _edits_of(cell, thing_at[cell], spec)
+            yield from (Replace(*spec.place(cell), thing) for thing in things if thing.kind != thing_at[cell].kind)
             yield from (Move(*spec.place(cell), *spec.place(target)) for target in empty)
     yield from (Place(*spec.place(cell), thing) for cell in empty for thing in things)
 

@@ -48,6 +48,7 @@ MODULES: Mapping[str, str] = {
     "belief-geometry": "dtinterp.features.belief_geometry",
     "feature-comparison": "dtinterp.interventions.replacements.dictionary_comparison",
     "intervention-report": "dtinterp.interventions.instruction_flip.report",
+    "adversaries": "dtinterp.adversaries.report",
     "equivalence": "dtinterp.equivalence.report",
     "model-comparison": "dtinterp.equivalence.comparisons.model_comparison",
     "partition-comparison": "dtinterp.equivalence.comparisons.partition_comparison",

@@ -67,6 +67,18 @@ class Continuation:
         parts = [self._go_on(self._arrive(part, layer), layer) for part in embedding.split(BATCH)]
         return torch.cat(parts)
 
+    def with_added(self, added: Float32[Tensor, "batch later d_model"]) -> Float[Tensor, "batch action"]:
+        """Return the logits at the newest observation, with this added to the embeddings of observations.
+
+        The first is added at the swapped slot, the next one at the slot after it, up to the newest. Gradients pass.
+        """
+        x = self.layers[0].x[self.place :].repeat(len(added), 1, 1)  # batch remaining d_model
+        x[:, :: self.model.cfg.tokens_per_slot] += added
+        for each in self.layers:
+            is_last = each is self.layers[-1]
+            x = each.pass_on(x, self.allowed, slice(-1, None) if is_last else slice(None))
+        return functional.linear(self.model.ln_final.fused(x), self.model.W_U.T, self.model.b_U)[:, 0]
+
     def _arrive(self, embedding: Float32[Tensor, "batch d_model"], layer: int) -> Float[Tensor, "batch 1 d_model"]:
         """Return the residual stream at the swapped token after so many blocks; it sees only the past and itself."""
         x = (embedding + self.beside)[:, None]  # batch 1 d_model

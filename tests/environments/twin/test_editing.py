@@ -13,7 +13,7 @@ from environments.grid.cells import COLOURS, THING_OF_CODE, Thing, cell_of_code,
 from environments.grid.observation import overview
 from environments.grid.state import State, concatenated
 from environments.registration import twin_ids
-from environments.twin.editing import Edit, Move, Place, Recolour, Remove, each_edit, edited, state_of_image
+from environments.twin.editing import Edit, Move, Place, Recolour, Remove, Replace, each_edit, edited, state_of_image
 from environments.twin.layouts import CPU, Layouts, draw_layouts
 
 KEY = Thing("key", "blue")
@@ -35,6 +35,7 @@ def test_each_kind_of_edit_changes_what_it_says_and_nothing_else(memory: Layouts
         (Remove(1, 2), {(1, 2): Thing("empty")}),
         (Move(1, 2, 2, 2), {(1, 2): Thing("empty"), (2, 2): instruction}),
         (Recolour(1, 2, "red"), {(1, 2): Thing(instruction.kind, "red")}),
+        (Replace(1, 2, Thing("box", "red")), {(1, 2): Thing("box", "red")}),
     ]
     for edit, changes in expected:
         after = edited(memory.start, edit, memory.spec)
@@ -90,7 +91,7 @@ def test_the_edits_that_are_not_listed_are_those_that_are_refused(env_id: str) -
     tried: list[Edit] = [Remove(x, y) for x, y in inner]
     tried += [Recolour(x, y, colour) for x, y in inner for colour in COLOURS]
     tried += [Move(*place, *to) for place in inner for to in inner[::3]]
-    tried += [Place(x, y, Thing("box", "red")) for x, y in inner]
+    tried += [kind(x, y, Thing("box", "red")) for kind in (Place, Replace) for x, y in inner]
     listed = set(each_edit(layouts.start, spec, things=(Thing("box", "red"),)))
     for edit in tried:
         if edit in listed:
@@ -109,7 +110,7 @@ def _edit_minigrid(env: MiniGridEnv, edit: Edit, world_object: Callable) -> None
     """Do to MiniGrid's own objects what an edit does to a state."""
     thing = env.grid.get(edit.x, edit.y)
     match edit:
-        case Place(x, y, placed):
+        case Place(x, y, placed) | Replace(x, y, placed):
             env.grid.set(x, y, world_object(placed))
         case Remove(x, y):
             env.grid.set(x, y, None)
