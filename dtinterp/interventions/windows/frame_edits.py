@@ -22,14 +22,15 @@ Shown: TypeAlias = Literal["first", "last", "all"] | Annotated[StrictInt, Field(
 """Which frames of a window: the episode's first, the newest, all, or the one at an environment time."""
 
 COMPLEMENT = {"key": "ball", "ball": "key"}
-_PARTS = ("object", "colour", "state")
+_RELATIVE = ("complement", "opposite")
 
 
 class FrameEdit(Data):
     """One object put into a cell, or moved to another, in some frames of each window."""
 
     put: StrictStr | None = None
-    """an object such as key, or complement: a ball where the instruction is a key, and the other way round"""
+    """an object such as key; complement: a ball where the instruction is a key, and the other way round; or opposite: a
+    ball where the cell shows a key, and the other way round"""
     colour: StrictStr | None = None
     """of what is put; none: the cell's colour stays as it is, as in the published experiments"""
     move: Cell | None = None
@@ -43,8 +44,9 @@ class FrameEdit(Data):
     def _says_one_thing(self) -> "FrameEdit":
         if (self.put is None) == (self.move is None):
             raise ValueError("an edit puts an object or moves one: give either `put` or `move`")
-        if self.put not in (None, "complement", *CHANNELS[0]):
-            raise ValueError(f"the object is {self.put!r}, expected complement or one of {', '.join(CHANNELS[0])}")
+        if self.put not in (None, *_RELATIVE, *CHANNELS[0]):
+            known = ", ".join((*_RELATIVE, *CHANNELS[0]))
+            raise ValueError(f"the object is {self.put!r}, expected one of {known}")
         if self.colour not in (None, *CHANNELS[1]):
             raise ValueError(f"the colour is {self.colour!r}, expected one of {', '.join(CHANNELS[1])}")
         if self.move is not None and self.colour is not None:
@@ -63,7 +65,9 @@ class FrameEdit(Data):
             edited[*self.to] = frame[*self.move]
             edited[*self.move] = torch.tensor([CHANNELS[0].index("empty"), 0, 0], dtype=frame.dtype)
             return edited
-        return place(edited, self.to, _named(self.put or "", instruction), colour=self.colour)
+        shown = instruction if self.put == "complement" else CHANNELS[0][int(frame[*self.to, 0])]
+        thing = _other(self.put, shown) if self.put in _RELATIVE else self.put or ""
+        return place(edited, self.to, thing, colour=self.colour)
 
 
 def place(frame: Frame, cell: tuple[int, int], thing: str, *, colour: str | None = None) -> Frame:
@@ -133,9 +137,8 @@ def _instruction(chosen: ChosenWindows, window: int) -> str | None:
     return word_of("instruction", int(chosen.fact("instruction")[window]))
 
 
-def _named(thing: str, instruction: str | None) -> str:
-    if thing != "complement":
-        return thing
-    if instruction not in COMPLEMENT:
-        raise UserError("`complement` needs a world whose instruction is a key or a ball: name the object instead.")
-    return COMPLEMENT[instruction]
+def _other(put: str | None, shown: str | None) -> str:
+    if shown not in COMPLEMENT:
+        where = "a world whose instruction is" if put == "complement" else "a cell that shows"
+        raise UserError(f"`{put}` needs {where} a key or a ball, here it is {shown}: name the object instead.")
+    return COMPLEMENT[shown]

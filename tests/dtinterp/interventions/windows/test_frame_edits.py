@@ -37,6 +37,15 @@ def test_what_is_moved_leaves_an_empty_cell(choose):
     assert before[:, 2, 6, 0].tolist() == [KEY, KEY, BALL, BALL]
 
 
+def test_the_opposite_of_a_cell_is_put_there(choose):
+    exchange = [{"put": "opposite", "to": [x, 6], "frame": "last"} for x in (1, 5)]
+    plain, turned = choose("decision_points"), choose("decision_points", edited=exchange)
+    for x in (1, 5):
+        assert (turned.shown[:, -1, x, 6, 0] == KEY + BALL - plain.shown[:, -1, x, 6, 0]).all()
+    with pytest.raises(UserError, match="`opposite` needs a cell that shows a key or a ball, here it is unseen"):
+        choose("decision_points", edited=[{"put": "opposite", "to": [0, 0], "frame": "last"}])
+
+
 def test_edits_follow_each_other_in_order(choose):
     chosen = choose(
         "decision_points", edited=[{"put": "box", "to": [0, 0]}, {"put": "ball", "to": [0, 1], "frame": "last"}]
