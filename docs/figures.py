@@ -16,6 +16,7 @@ from pathlib import Path
 
 import curves
 import plotly.graph_objects as go
+import torch
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 from tables.models import tried
@@ -24,12 +25,20 @@ from tables.shelf import CHECKPOINTS, COMPARISONS, LARGEST, ROOT, STUDIES
 from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.equivalence.over_training import HISTORY
 from dtinterp.foundation.artefacts.codec import load
+from dtinterp.interventions.directions.items import items_at
+from dtinterp.interventions.item_geometry import EVERYWHERE, clustergram, feature_maps, norm_strips
+from dtinterp.interventions.published import INSTRUCTION_CELLS, THINGS
 from dtinterp.interventions.replacements.dictionary_comparison import FEATURE_COMPARISON
+from dtinterp.model.network.transformer import DecisionTransformer
+from dtinterp.model.storage import load_model
 from dtinterp.model.training.sizes import sizes_of
 from dtinterp.report.figures.history import history_figure
+from dtinterp.report.figures.items import clustergram_figure, item_maps_figure, norm_strip_figure
 from dtinterp.report.figures.sizes import sizes_figure
 from dtinterp.report.figures.token_errors import token_error_figure
 from dtinterp.report.tables import error_panels, row_places
+from environments.graph.state_graph import state_graph
+from environments.vocabulary import one_hot
 
 FOLDER = Path(__file__).parent / "figures"
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
@@ -66,6 +75,36 @@ def class_history() -> go.Figure:
     return history_figure(load(COMPARISONS / "training", HISTORY).moments)
 
 
+def item_maps() -> go.Figure:
+    """Return what each cell's key and ball hold along the first two components of memory-dt's instruction items."""
+    return item_maps_figure(feature_maps(_largest(), items_at(THINGS, INSTRUCTION_CELLS), things=THINGS))
+
+
+def item_cosines() -> go.Figure:
+    """Return the cosines between the embeddings of all keys and balls that the world shows."""
+    strips = norm_strips(_largest(), _shown(), THINGS)
+    names = [
+        name
+        for strip in strips
+        for name, is_shown in zip(items_at((strip.thing,), EVERYWHERE), strip.is_shown.tolist(), strict=True)
+        if is_shown
+    ]
+    return clustergram_figure(clustergram(_largest(), names))
+
+
+def item_norms() -> go.Figure:
+    """Return the norms of item embeddings by thing."""
+    return norm_strip_figure(norm_strips(_largest(), _shown(), ("unseen", "empty", "wall", *THINGS, "green", "grey")))
+
+
+def _largest() -> DecisionTransformer:
+    return load_model(CHECKPOINTS / "models" / LARGEST).model
+
+
+def _shown() -> torch.Tensor:
+    return one_hot(torch.tensor(state_graph("MiniGrid-MemoryS7FixedStart-v0").frames)).amax(dim=0) > 0
+
+
 FIGURES: Mapping[str, Callable[[], go.Figure]] = {
     "agents": curves.agents,
     "models": curves.models,
@@ -74,6 +113,9 @@ FIGURES: Mapping[str, Callable[[], go.Figure]] = {
     "token-errors": token_errors,
     "class-history": class_history,
     "dictionary-sparsity": curves.dictionary_sparsity,
+    "item-maps": item_maps,
+    "item-cosines": item_cosines,
+    "item-norms": item_norms,
 }
 SHOTS: Mapping[str, Shot] = {
     "equivalence-page": Shot("?model=memory-dt-small-0", "What the model takes for the same", 1280, 1290),

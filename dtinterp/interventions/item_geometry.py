@@ -11,6 +11,7 @@ from scipy.spatial.distance import squareform
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from dtinterp.interventions.directions.finder import oriented
 from dtinterp.interventions.directions.items import components, item_embeddings, items_at
 from dtinterp.model.network.transformer import DecisionTransformer
 from environments.vocabulary import VIEW, item_index
@@ -25,7 +26,7 @@ class ItemMaps2D:
     things: tuple[str, ...]
     share: Float32[Tensor, " component"]
     """of the chosen items' variance"""
-    score: Float32[Tensor, "component thing x y"]
+    score: Float32[Tensor, "drawn thing x y"]
     """of each item's embedding, about the mean of the chosen ones"""
 
 
@@ -50,11 +51,17 @@ class NormStrip:
 def feature_maps(
     model: DecisionTransformer, items: Sequence[str], *, things: tuple[str, ...], n: int = 2, scaled: bool = True
 ) -> ItemMaps2D:
-    """Return the scores of all items of `things` along the first components of `items`, as published."""
+    """Return the scores of all items of `things` along the first components of `items`, as published.
+
+    Components point to where the first of the things lies among `items`.
+    """
     chosen = item_embeddings(model, _indices(items), scaled=scaled)
     found = components(chosen)
+    is_first = torch.tensor([name.split()[0] == things[0] for name in items])
+    gap = chosen[is_first].mean(dim=0) - chosen[~is_first].mean(dim=0)
+    vectors = torch.stack([oriented(vector, gap) for vector in found.vectors[:n]])
     everything = item_embeddings(model, _indices(items_at(things, EVERYWHERE)), scaled=scaled)
-    score = (everything - chosen.mean(dim=0)) @ found.vectors[:n].T  # item component
+    score = (everything - chosen.mean(dim=0)) @ vectors.T  # item component
     return ItemMaps2D(things, found.share, score.T.reshape(n, len(things), VIEW, VIEW))
 
 
@@ -66,7 +73,7 @@ def clustergram(model: DecisionTransformer, items: Sequence[str]) -> Clustergram
         return Clustergram(tuple(items), cosine)
     apart = squareform((1 - cosine).clamp_min(0).fill_diagonal_(0).double().numpy(), checks=False)
     order = leaves_list(optimal_leaf_ordering(linkage(apart, "average"), apart)).astype(np.int64)
-    return Clustergram(tuple(items[place] for place in order), cosine[order][:, order])
+    return Clustergram(tuple(str(items[place]) for place in order.tolist()), cosine[order][:, order])
 
 
 def norm_strips(
