@@ -10,9 +10,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from dtinterp.cli import main
 from dtinterp.commands.equivalence.run_options import RunOptions
 from dtinterp.commands.equivalence.screen import screen
 from dtinterp.equivalence.screen import SCREENING, ScreenConfig
+from dtinterp.equivalence.swaps import within_class
 from dtinterp.foundation.artefacts.artefact import read_artefact
 from dtinterp.foundation.artefacts.codec import load
 from dtinterp.foundation.errors import UserError
@@ -55,7 +57,7 @@ def test_tours_of_the_world_show_all_that_it_has(folders, tmp_path):
 
 def _words(folders, out):
     where = ["--model", folders.model, "--demonstrations", folders.demonstrations, "--out", out]
-    return [sys.executable, "-c", PROGRAM, "screen", *WORDS, *map(str, where)]
+    return ["screen", *WORDS, *map(str, where)]
 
 
 def _environment():
@@ -63,9 +65,16 @@ def _environment():
     return os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
 
 
+def _process(words):
+    """Return the command in a process of its own."""
+    return subprocess.Popen([sys.executable, "-c", PROGRAM, *words], env=_environment(), stderr=subprocess.PIPE)
+
+
 def _run(words):
-    ended = subprocess.run(words, env=_environment(), capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert ended.returncode == 0, ended.stderr
+    """Carry the command out here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(within_class, "CONTEXTS_AT_ONCE", 2)
+        assert main(words) == 0
 
 
 def _contents(out):
@@ -85,12 +94,12 @@ def whole(folders, tmp_path_factory):
 @pytest.mark.parametrize("signal_sent", [signal.SIGINT, signal.SIGKILL])
 def test_the_same_command_goes_on_and_comes_to_the_same_bits(folders, whole, tmp_path, signal_sent):
     out, unfinished = tmp_path / "screening", tmp_path / "screening.unfinished"
-    stopped = subprocess.Popen(_words(folders, out), env=_environment(), stderr=subprocess.DEVNULL)
+    stopped = _process(_words(folders, out))
     while not list(unfinished.glob("round-0-*.safetensors")):  # beyond the probes, in the midst of a round
         assert stopped.poll() is None
         time.sleep(0.01)
     stopped.send_signal(signal_sent)
-    stopped.wait(PATIENCE)
+    stopped.communicate(timeout=PATIENCE)
     assert not out.exists()
     kept = {file.name for file in unfinished.glob("*.safetensors")}
     assert any(name.startswith("probe-") for name in kept)
@@ -115,5 +124,7 @@ def test_a_refused_call_leaves_nothing_that_stands_in_the_way_of_the_next(folder
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
 def test_two_workers_of_ray_come_to_the_same_bits(folders, whole, tmp_path):
     out = tmp_path / "screening"
-    _run([*_words(folders, out), "--ray-address", "local"])
+    by_ray = _process([*_words(folders, out), "--ray-address", "local"])
+    _, said = by_ray.communicate(timeout=PATIENCE)
+    assert by_ray.returncode == 0, said
     assert _contents(out) == whole
