@@ -54,11 +54,17 @@ check: setup
 test: check lens $(SAELENS)/.installed browser
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
-# The tests of model, activations and the published model once more, on the other major version of TransformerLens.
+# The tests of model, activations and the published model once more, on the other major version of TransformerLens; but
+# for trainings in several processes and killed ones, which differ in nothing that TransformerLens has.
+TRAINING := tests/dtinterp/model/training
+APART := $(TRAINING)/test_ranks.py \
+	$(TRAINING)/test_train_in_processes.py::test_two_processes_of_torchrun_train_as_one_does_with_the_same_batches \
+	$(TRAINING)/test_train_in_processes.py::test_a_training_killed_at_any_moment_goes_on_to_the_same_bits
+
 lens: $(LENS)/.installed
 	PYTHONPATH=$(LENS) $(BIN)/python -c 'from transformer_lens import HookedTransformer'
-	PYTHONPATH=$(LENS) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile tests/dtinterp/model tests/dtinterp/activations \
-		tests/dtinterp/commands/models/test_import_model.py
+	PYTHONPATH=$(LENS) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(APART:%=--deselect %) \
+		tests/dtinterp/model tests/dtinterp/activations tests/dtinterp/commands/models/test_import_model.py
 
 $(LENS)/.installed: $(INSTALLED) Makefile
 	rm -rf $(LENS)

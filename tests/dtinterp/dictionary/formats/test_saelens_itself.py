@@ -38,8 +38,8 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 from sae_lens import SAE
 here = Path(sys.argv[1])
-rows = load_file(here / "rows.safetensors")["rows"]
 for folder in sorted(path for path in here.iterdir() if path.is_dir()):
+    rows = load_file(here / f"{folder.name}.rows.safetensors")["rows"]
     sae = SAE.load_from_disk(str(folder))
     code = sae.encode(rows).detach().contiguous()
     made = sae.decode(code).detach().contiguous()
@@ -51,32 +51,22 @@ for folder in sorted(path for path in here.iterdir() if path.is_dir()):
 @needs_saelens
 @pytest.mark.slow
 def test_saelens_encodes_and_decodes_alike_both_ways(random_dictionary: Make, rows: Tensor, tmp_path: Path) -> None:
-    dictionaries = {type(kind).__name__: random_dictionary(kind, width=11) for kind in KINDS}
-    for name, dictionary in dictionaries.items():
+    """Dictionaries of every kind, and some that ship; once as exported, and once as SAELens wrote them again."""
+    held = {type(kind).__name__: (random_dictionary(kind, width=11), rows) for kind in KINDS}
+    for site in ("hook_obs_embed", "blocks.1.hook_resid_pre"):
+        dictionary = load_dictionary(SHIPPED / site / "topk-128-k8")
+        noise = torch.randn(64, dictionary.d_model, generator=torch.Generator().manual_seed(0))
+        some = dictionary.W_dec[:64] * 3 + dictionary.b_dec + noise / 10
+        held[f"shipped at {site}"] = dictionary, dictionary.scale * some
+    for name, (dictionary, shown) in held.items():
         export_saelens(tmp_path / name, dictionary)
-    _hold_against_saelens(dictionaries, rows, tmp_path)
-
-
-@needs_saelens
-@pytest.mark.slow
-@pytest.mark.parametrize("site", ["hook_obs_embed", "blocks.1.hook_resid_pre"])
-def test_a_dictionary_that_ships_is_the_same_in_saelens(site: str, tmp_path: Path) -> None:
-    dictionary = load_dictionary(SHIPPED / site / "topk-128-k8")
-    export_saelens(tmp_path / "shipped", dictionary)
-    noise = torch.randn(64, dictionary.d_model, generator=torch.Generator().manual_seed(0))
-    some = dictionary.W_dec[:64] * 3 + dictionary.b_dec + noise / 10
-    _hold_against_saelens({"shipped": dictionary}, dictionary.scale * some, tmp_path)
-
-
-def _hold_against_saelens(dictionaries: dict[str, Dictionary], rows: Tensor, folder: Path) -> None:
-    """Compare codes and rows of exported dictionaries, and of those that SAELens wrote again, with SAELens's own."""
-    save_file({"rows": rows.contiguous()}, folder / "rows.safetensors")
+        save_file({"rows": shown.contiguous()}, tmp_path / f"{name}.rows.safetensors")
     over = {} if INTERPRETER is not None else {"PYTHONPATH": str(OVERLAY)}
-    command = [INTERPRETER or sys.executable, "-c", READ_BY_SAELENS, folder]
+    command = [INTERPRETER or sys.executable, "-c", READ_BY_SAELENS, tmp_path]
     subprocess.run(command, check=True, capture_output=True, env={**os.environ, **over})
-    for name, dictionary in dictionaries.items():
-        answer = load_file(folder / f"{name}.answer.safetensors")
-        for ours in (folded(dictionary), read(folder / "again" / name)):
-            torch.testing.assert_close(encode_dense(ours, rows), answer["code"])
-            torch.testing.assert_close(reconstruct(ours, rows), answer["made"])
+    for name, (dictionary, shown) in held.items():
+        answer = load_file(tmp_path / f"{name}.answer.safetensors")
+        for ours in (folded(dictionary), read(tmp_path / "again" / name)):
+            found = {"code": encode_dense(ours, shown), "made": reconstruct(ours, shown)}
+            torch.testing.assert_close({name: found}, {name: answer})
             assert (answer["code"] > 0).any()
