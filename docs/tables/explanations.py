@@ -7,11 +7,14 @@ import pandas as pd
 
 from dtinterp.equivalence.explain.explanations import EXPLANATION, PAIR, ExplainedClasses, ExplainedPair
 from dtinterp.equivalence.explain.prediction import DistancePrediction
-from dtinterp.equivalence.explain.similarity import LINEAR, TREES
+from dtinterp.equivalence.explain.similarity import COMPONENTS, COORDINATES, LINEAR, TREES
 from dtinterp.equivalence.explain.smallest_set import PairExplanation
 from dtinterp.foundation.artefacts.codec import load
 from tables.cells import interval, share, side_by_side, written
 from tables.shelf import of_models
+
+RIVALS = (TREES, COORDINATES, COMPONENTS, "raw cosine", "near as the heads read it")
+"""What a sum over features is held against, split by split."""
 
 
 def pairs() -> pd.DataFrame:
@@ -42,10 +45,10 @@ def predicting_interchangeability() -> pd.DataFrame:
 
 
 def learning_interchangeability() -> pd.DataFrame:
-    """The same area, learned from features on half of the frames and judged on the other half, 20 times.
+    """The same area, learned on half of the frames and judged on the other half, 20 times: sums and what rivals them.
 
-    Below it the effective dimension (participation ratio) of the embeddings, and with each class as one
-    observation.
+    Then how much better the sum over features does than each, split by split. Below it the effective dimension
+    (participation ratio) of the embeddings, and with each class as one observation.
     """
     return side_by_side({model: _learned(one) for model, one in _explained().items()})
 
@@ -104,12 +107,10 @@ def _predicted(found: DistancePrediction, *, is_best: bool) -> str:
 
 
 def _learned(one: ExplainedClasses) -> dict[str, str]:
-    area = one.learned.auroc
+    area, better = one.learned.auroc, one.learned.linear_less
     return {
-        LINEAR: interval(area[LINEAR]),
-        TREES: interval(area[TREES]),
-        f"{TREES}, less the sum": interval(one.learned.trees_less_linear),
-        "raw cosine, on the same pairs": interval(area["raw cosine"]),
+        **{name: interval(area[name]) for name in (LINEAR, *RIVALS)},
+        **{f"{LINEAR}, less {name}": interval(better[name]) for name in RIVALS},
         "effective dimension of the embeddings": written(one.dimensions.embeddings, 1),
         "the same, a class as one observation": written(one.dimensions.representatives, 1),
     }

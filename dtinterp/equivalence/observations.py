@@ -226,6 +226,7 @@ def explain_classes(
         learned=learn_similarity(
             (relation.maximum <= epsilon).numpy(),
             codes.double().numpy(),
+            frames.rows().double().numpy(),
             beside={each.name: each.maximum.double().numpy() for each in distances},
             n_splits=config.n_splits,
             generator=rng,

@@ -3,22 +3,28 @@
 A similarity of observations may be a sum over features, Sim(a, b) = c − Σ_i w_i |z_a,i − z_b,i|, or any function of the
 same per-feature differences. Both are learned on the pairs within one half of the frames and judged on the pairs within
 the other half, whose frames they never saw: logistic regression for the sum, gradient-boosted trees for any function
-(Friedman 2001, Annals of Statistics 29:1189). If trees do better, similarity is no linear function of features.
+(Friedman 2001, Annals of Statistics 29:1189). If trees do better, similarity is no linear function of features. Learned
+weights may do well on anything: the rivals are sums over the coordinates, or the principal components, of the rows
+that features were found in. Only if features do better is it features that it takes.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
+from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from dtinterp.equivalence.explain.prediction import auroc
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import Interval, central
 
 LINEAR, TREES = "sum over features", "any function of features"
+COORDINATES, COMPONENTS = "sum over coordinates", "sum over principal components"
 
 
 @dataclass(frozen=True)
@@ -29,42 +35,52 @@ class LearnedSimilarity:
     """by name: the mean over splits, the central 95% of them, and their number; raw distances on the same pairs, too"""
     trees_less_linear: Interval
     """how much better any function does than the sum, split by split"""
+    linear_less: Mapping[str, Interval] = field(default_factory=dict)
+    """how much better the sum over features does than each other one, split by split; none in reports of before"""
 
 
 def learn_similarity(
     is_interchangeable: Bool[np.ndarray, "frame frame"],
     codes: Float64[np.ndarray, "frame window feature"],
+    rows: Float64[np.ndarray, "frame window column"],
     *,
     beside: Mapping[str, Float64[np.ndarray, "frame frame"]],
     n_splits: int,
     generator: np.random.Generator,
 ) -> LearnedSimilarity:
-    """Learn both on random halves of the frames and judge them, and the distances `beside`, on the other halves.
+    """Learn on random halves of the frames from the codes of `rows`, and from these themselves; judge on the others.
 
-    A difference of codes is its mean over the windows. Halves without both kinds of pairs are drawn again. Raises
-    `UserError` where all are without.
+    The distances `beside` are judged on the same pairs. A difference of codes is its mean over the windows. Halves
+    without both kinds of pairs are drawn again. Raises `UserError` where all are without.
     """
     if not is_learnable(is_interchangeable):
         raise UserError(
             "of the pairs that are interchangeable, or of those that are not, no two are of four different "
             "observations: a similarity cannot be learned on one half and judged on the other. Take another epsilon."
         )
-    areas: dict[str, list[float]] = {name: [] for name in (LINEAR, TREES, *beside)}
-    codes = codes[..., (codes != codes[:1]).any((0, 1))]  # features that differ somewhere
+    codes, rows = _that_differ(codes), _that_differ(rows)
+    learned = {LINEAR: codes, TREES: codes, COORDINATES: rows, COMPONENTS: _components(rows)}
+    areas: dict[str, list[float]] = {name: [] for name in (*learned, *beside)}
     while len(areas[LINEAR]) < n_splits:
         halves = np.array_split(generator.permutation(len(codes)), 2)
         seen, unseen = (_pairs(np.sort(half)) for half in halves)
         labels, judged = (is_interchangeable[pairs[0], pairs[1]] for pairs in (seen, unseen))
         if labels.all() or not labels.any() or judged.all() or not judged.any():
             continue
-        for name, learner in _learners(generator).items():
-            learner.fit(_differences(codes, seen), labels)
-            closeness = learner.predict_proba(_differences(codes, unseen))[:, 1]
+        trees = HistGradientBoostingClassifier(random_state=int(generator.integers(2**31)))
+        for name, columns in learned.items():
+            learner = trees if name == TREES else _weights()
+            learner.fit(_differences(columns, seen), labels)
+            closeness = learner.predict_proba(_differences(columns, unseen))[:, 1]
             areas[name].append(auroc(judged, -closeness))
         for name, table in beside.items():
             areas[name].append(auroc(judged, table[unseen[0], unseen[1]]))
-    gain = np.array(areas[TREES]) - np.array(areas[LINEAR])
-    return LearnedSimilarity({name: central(values) for name, values in areas.items()}, central(gain))
+    by_split = {name: np.array(values) for name, values in areas.items()}
+    return LearnedSimilarity(
+        auroc={name: central(values) for name, values in by_split.items()},
+        trees_less_linear=central(by_split[TREES] - by_split[LINEAR]),
+        linear_less={name: central(by_split[LINEAR] - values) for name, values in by_split.items() if name != LINEAR},
+    )
 
 
 def is_learnable(is_interchangeable: Bool[np.ndarray, "frame frame"]) -> bool:
@@ -79,14 +95,20 @@ def _has_disjoint(joined: Bool[np.ndarray, "frame frame"]) -> bool:
     return bool(n_pairs * (n_pairs - 1) > (degree * (degree - 1)).sum())
 
 
-def _learners(
-    generator: np.random.Generator,
-) -> dict[str, LogisticRegression | HistGradientBoostingClassifier]:
-    seed = int(generator.integers(2**31))
-    return {
-        LINEAR: LogisticRegression(max_iter=2000),
-        TREES: HistGradientBoostingClassifier(random_state=seed),
-    }
+def _weights() -> Pipeline:
+    """Return what learns a sum; differences are first scaled, so that no unit is held back more than another."""
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+
+
+def _that_differ(columns: Float64[np.ndarray, "frame window column"]) -> Float64[np.ndarray, "frame window kept"]:
+    return columns[..., (columns != columns[:1]).any((0, 1))]
+
+
+def _components(rows: Float64[np.ndarray, "frame window column"]) -> Float64[np.ndarray, "frame window component"]:
+    """Return the rows in the basis of their principal components."""
+    n_frames, n_windows, n_columns = rows.shape
+    found = PCA(svd_solver="full").fit_transform(rows.reshape(-1, n_columns))
+    return found.reshape(n_frames, n_windows, -1)
 
 
 def _pairs(frames: Int64[np.ndarray, " half"]) -> Int64[np.ndarray, "2 pair"]:
@@ -95,7 +117,7 @@ def _pairs(frames: Int64[np.ndarray, " half"]) -> Int64[np.ndarray, "2 pair"]:
 
 
 def _differences(
-    codes: Float64[np.ndarray, "frame window feature"], pairs: Int64[np.ndarray, "2 pair"]
-) -> Float64[np.ndarray, "pair feature"]:
-    windows = (np.abs(code[pairs[0]] - code[pairs[1]]) for code in codes.swapaxes(0, 1))  # pair feature, one by one
-    return sum(windows, np.zeros(())) / codes.shape[1]
+    columns: Float64[np.ndarray, "frame window column"], pairs: Int64[np.ndarray, "2 pair"]
+) -> Float64[np.ndarray, "pair column"]:
+    windows = (np.abs(rows[pairs[0]] - rows[pairs[1]]) for rows in columns.swapaxes(0, 1))  # pair column, one by one
+    return sum(windows, np.zeros(())) / columns.shape[1]

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from dtinterp.equivalence.explain.similarity import LINEAR, TREES, is_learnable, learn_similarity
+from dtinterp.equivalence.explain.similarity import (
+    COMPONENTS,
+    COORDINATES,
+    LINEAR,
+    TREES,
+    is_learnable,
+    learn_similarity,
+)
 from dtinterp.foundation.errors import UserError
 
 
@@ -14,9 +21,10 @@ def differing(code):
     return np.abs(code[:, None] - code[None])  # frame frame feature
 
 
-def learnt(truth, code, **beside):
+def learnt(truth, code, rows=None, **beside):
     code = code[:, None] if code.ndim == 2 else code
-    return learn_similarity(truth, code, beside=beside, n_splits=6, generator=np.random.default_rng(0))
+    rows = code if rows is None else rows[:, None]
+    return learn_similarity(truth, code, rows, beside=beside, n_splits=6, generator=np.random.default_rng(0))
 
 
 def test_where_one_feature_decides_a_sum_over_features_finds_it():
@@ -51,6 +59,25 @@ def test_where_nothing_decides_nothing_is_found():
     found = learnt(noise & noise.T, code)
     assert abs(found.auroc[LINEAR].estimate - 0.5) < 0.1
     assert abs(found.auroc[TREES].estimate - 0.5) < 0.1
+
+
+def test_a_sum_over_the_coordinates_that_codes_are_of_is_a_rival():
+    code = codes()
+    mixed = code @ np.linalg.qr(np.random.default_rng(3).normal(size=(6, 6)))[0]
+    truth = differing(code)[..., 2] == 0
+    alike, apart = learnt(truth, code), learnt(truth, code, mixed)
+    assert alike.auroc[COORDINATES] == alike.auroc[LINEAR]
+    assert alike.linear_less[COORDINATES].high == 0
+    for rival in (COORDINATES, COMPONENTS):
+        assert apart.linear_less[rival].low > 0.01
+
+
+def test_principal_components_are_the_same_in_any_basis():
+    code = codes()
+    mixed = code @ np.linalg.qr(np.random.default_rng(3).normal(size=(6, 6)))[0]
+    truth = differing(code)[..., 2] == 0
+    one, other = (learnt(truth, code, rows).auroc[COMPONENTS].estimate for rows in (code, mixed))
+    assert one == pytest.approx(other, abs=1e-6)
 
 
 def test_distances_beside_are_judged_on_the_same_unseen_pairs():
