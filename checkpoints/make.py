@@ -12,7 +12,7 @@ import fnmatch
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,15 +79,20 @@ class Step:
         for step in self.needs:
             if not step.is_current:
                 step.run()
-        words = [sys.executable, "-m", "dtinterp.cli", *self.words, "--out", str(self.out)]
-        subprocess.run([*words, "--replace"] if self.last or label_at(self.out) else words, cwd=ROOT, check=True)
+        replaces = ["--replace"] if self.last or label_at(self.out) else []
+        subprocess.run([sys.executable, "-m", "dtinterp.cli", *self._line(replaces)], cwd=ROOT, check=True)
 
     @property
     def commands(self) -> Iterator[str]:
         """The command lines that make it, those of what it needs first."""
         for step in self.needs:
             yield from step.commands
-        yield shlex.join(["dtinterp", *self.words, "--out", str(self.out)])
+        yield shlex.join(["dtinterp", *self._line()])
+
+    def _line(self, more: Sequence[str] = ()) -> list[str]:
+        """The command and its options; a choice such as `config.fit:pca` takes what follows it, and so stands last."""
+        choice = next((at for at, word in enumerate(self.words) if word.startswith("config.")), len(self.words))
+        return [*self.words[:choice], "--out", str(self.out), *more, *self.words[choice:]]
 
 
 def steps() -> Iterator[Step]:
@@ -130,7 +135,7 @@ def _studied(name: str, size: str) -> Iterator[Step]:
     classes = out / "equivalence"
     words = ["study", "--model", size, "--equivalence", str(classes)]
     yield Step(out, words, (classes,), last=out / "explanation")
-    yield Step(out / "machine", ["extract-machine", "--equivalence", str(classes), *model], (classes,))
+    yield _machine(name)
     all_plays = ["check-plays", "--horizon", "9", "--equivalence", str(classes), *model]
     yield Step(out / "all-plays", all_plays, (classes,))
     for site in SITES:
@@ -141,6 +146,7 @@ def _studied(name: str, size: str) -> Iterator[Step]:
 def _explained(name: str) -> Iterator[Step]:
     out, model = study_of(name), _model(name)
     classes = out / "equivalence"
+    yield _machine(name)
     for site in SITES:
         yield _fitted(name, site, DESCRIBED, out / "dictionaries" / site / DESCRIBED)
         yield from _meanings(name, out / "dictionaries" / site / DESCRIBED)
@@ -206,6 +212,12 @@ def _meanings(name: str, dictionary: Path) -> Iterator[Step]:
 
 def _fitted(name: str, site: str, title: str, out: Path) -> Step:
     return Step(out, ["fit-dictionary", "--site", site, *_model(name), *FITS[title]])
+
+
+def _machine(name: str) -> Step:
+    classes = study_of(name) / "equivalence"
+    words = ["extract-machine", "--equivalence", str(classes), *_model(name)]
+    return Step(study_of(name) / "machine", words, (classes,))
 
 
 def _pair(out: Path, pair: tuple[int, int], words: list[str], dictionary: Path) -> Step:
