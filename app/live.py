@@ -11,6 +11,7 @@ from app.catalogue import OpenStudy, ReplacedError
 from dtinterp.equivalence.explain.decisions import Decided, decide
 from dtinterp.equivalence.explain.feature_patching import PatchingSetup
 from dtinterp.equivalence.explain.smallest_set import PairConfig, PairExplanation, pair_in_contexts, smallest_set
+from dtinterp.equivalence.populations.population import successful
 from dtinterp.foundation.seeding import generator
 from dtinterp.model.network.frames import encoded
 from dtinterp.model.network.transformer import DecisionTransformer
@@ -62,11 +63,10 @@ def answer(opened: OpenStudy, question: Question) -> Answer:
     """Search for the fewest features to exchange, as the command explain-pair does, in fewer sets and draws."""
     subject = _subject(opened)
     config = PairConfig(epsilon=question.epsilon, n_sets=N_SETS, n_draws=N_DRAWS)
-    is_demonstrated = opened.report.config.kind == "held-out"
     pair = pair_in_contexts(
         subject.model,
         opened.tried_on,
-        subject.held_out if is_demonstrated else torch.arange(opened.tried_on.n_steps),
+        _steps(opened, subject),
         items=subject.items,
         pair=torch.tensor([question.first, question.second]),
         config=config,
@@ -85,6 +85,14 @@ def decisions(opened: OpenStudy, question: Question, context: int) -> tuple[Deci
     dictionary = opened.dictionaries[question.dictionary]
     rng = generator(0, f"app/decisions {context}")
     return decide(found.pair, dictionary, features, context=context, generator=rng)
+
+
+def _steps(opened: OpenStudy, subject: _Subject) -> Int64[Tensor, " step"]:
+    """Return the steps of the histories that the classes are of."""
+    config, tried = opened.report.config, opened.tried_on
+    if config.kind != "held-out":
+        return torch.arange(tried.n_steps)
+    return successful(tried, subject.held_out) if config.contexts == "successful" else subject.held_out
 
 
 @st.cache_resource(show_spinner="Reading the model", hash_funcs={OpenStudy: _digest})

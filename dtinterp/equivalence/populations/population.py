@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import torch
+from jaxtyping import Int64
+from torch import Tensor
 
 from dtinterp.demonstrations.trajectories import Trajectories
 from dtinterp.equivalence.classes.verification import CertifyInputs
@@ -62,6 +64,14 @@ def at_histories(inputs: CertifyInputs, config: EquivalenceConfig, moves: Moves 
     return moved_to(inputs, tried_on(config, moves, inputs.trajectories))
 
 
+def successful(trajectories: Trajectories, steps: Int64[Tensor, " step"]) -> Int64[Tensor, " chosen"]:
+    """Return those of held-out steps whose episodes succeed. Raises `UserError` where there is none."""
+    chosen = steps[(trajectories.episode_return > 0)[trajectories.episode[steps]]]
+    if not len(chosen):
+        raise UserError("no held-out demonstration succeeds: give contexts own-play or held-out.")
+    return chosen
+
+
 def refuse_plays(config: EquivalenceConfig, name: str) -> None:
     """Raise `UserError` where classes are about all plays, whose observations no demonstration may show."""
     if config.contexts == "plays":
@@ -84,9 +94,7 @@ def _own(moves: Moves, config: EquivalenceConfig, graph: StateGraph, demonstrati
 def _demonstrated(inputs: CertifyInputs, config: EquivalenceConfig) -> CertifyInputs:
     trajectories, steps = inputs.trajectories, inputs.steps
     if config.contexts == "successful":
-        steps = steps[(trajectories.episode_return > 0)[trajectories.episode[steps]]]
-        if not len(steps):
-            raise UserError("no held-out demonstration succeeds: give contexts own-play or held-out.")
+        steps = successful(trajectories, steps)
     if config.asked == "target":
         trajectories = asked_for(trajectories, config.target_return)
     return replace(inputs, trajectories=trajectories, steps=steps)

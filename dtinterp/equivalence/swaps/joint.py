@@ -5,7 +5,7 @@ would do is only seen when all that it remembers is replaced together; what coun
 the last one of the window.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -75,8 +75,9 @@ class Player:
     def logits(self, windows: Windows) -> Float[Tensor, "batch action"]:
         """Return the logits of the last decision of each window."""
         shown, row = windows.frame_id.unique(return_inverse=True)
-        placed, items = replace(windows, frame_id=row), self.items[shown]
-        parts = [self.model(placed[at : at + BATCH], items)[:, -1] for at in range(0, len(placed), BATCH)]
+        items = self.items[shown]
+        parts = (replace(windows, frame_id=row)[at : at + BATCH].to(items.device) for at in range(0, len(row), BATCH))
+        parts = [self.model(part, items)[:, -1].cpu() for part in parts]
         return torch.cat(parts) if parts else torch.zeros(0, self.model.cfg.n_actions)
 
     def shown(self, histories: ComparedHistories, stand_in: Int64[Tensor, "batch slot"]) -> Windows:
@@ -151,16 +152,18 @@ def worst_found(
     intact: Float[Tensor, "batch action"],
     *,
     begun: Int64[Tensor, "batch slot"],
+    most_sweeps: int = 1,
 ) -> Int64[Tensor, "batch slot"]:
     """Return the stand-ins of each history that move its decision most, by a search slot after slot from `begun`.
 
     In each slot, the last one first, every member of the observation's class is tried with all other slots as they are
-    by then, and the one that moves the decision most is kept. A lower bound on the worst: nothing is proved by it.
+    by then, and the one that moves the decision most is kept; so until a sweep over all slots changes nothing, or
+    `most_sweeps` are done. A lower bound on the worst: nothing is proved by it.
     """
     members, sizes = _members(partition)
     stand_in = begun.clone()
     worst = player.decide(histories, stand_in, intact).divergence
-    for slot in range(stand_in.shape[1] - 1, -1, -1):
+    for slot in _slots(stand_in, most_sweeps):
         place = histories.place[:, slot]
         size = torch.where(place != NOT_COMPARED, sizes[place.clamp(min=0)], 0)
         for member in range(int(size.max()) if len(size) else 0):
@@ -174,6 +177,15 @@ def worst_found(
             better = found > worst[rows]
             stand_in[rows[better]], worst[rows[better]] = tried[better], found[better]
     return stand_in
+
+
+def _slots(stand_in: Int64[Tensor, "batch slot"], most_sweeps: int) -> Iterator[int]:
+    """Yield the slots, the last one first, sweep after sweep, while sweeps change the stand-ins."""
+    for _ in range(most_sweeps):
+        before = stand_in.clone()
+        yield from reversed(range(stand_in.shape[1]))
+        if torch.equal(stand_in, before):
+            return
 
 
 def blamed(
