@@ -31,26 +31,20 @@ import argparse
 import json
 import os
 import platform
-import resource
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
 import torch
+from growth import DOOR_KEY, LARGE, RANDOM_MEMORY, Ground, elsewhere, growth, peak, timed, told
 
-from dtinterp.agents.policy import Decision, Observation
 from dtinterp.commands.equivalence.screen import screen as screen_folder
 from dtinterp.dataset.packing import last_slots
 from dtinterp.dataset.windows import Windows
-from dtinterp.demonstrations.collect import Share, collect
-from dtinterp.demonstrations.samplers import Temperature
-from dtinterp.demonstrations.trajectories import Trajectories
-from dtinterp.equivalence.classes.verification import CertifyInputs
 from dtinterp.equivalence.config import EquivalenceConfig
 from dtinterp.equivalence.machines.extract import extract_machine
 from dtinterp.equivalence.machines.report import MachineConfig
@@ -59,7 +53,7 @@ from dtinterp.equivalence.plays.joint import CheckPlaysConfig
 from dtinterp.equivalence.plays.policy_tree import PlaysConfig, model_asked, policy_tree
 from dtinterp.equivalence.plays.worst_members import windows_at
 from dtinterp.equivalence.report import EQUIVALENCE
-from dtinterp.equivalence.screen import SCREENING, ScreenConfig, Screening, screen_inputs
+from dtinterp.equivalence.screen import SCREENING, ScreenConfig
 from dtinterp.equivalence.swaps.chosen_frames import most_visited
 from dtinterp.equivalence.swaps.contexts import draw_contexts
 from dtinterp.equivalence.swaps.trials import try_swaps
@@ -68,16 +62,13 @@ from dtinterp.foundation.seeding import generator
 from dtinterp.model.network.continuation import BATCH
 from dtinterp.model.network.history_logits import history_logits
 from dtinterp.model.network.prefix_tree import prefix_tree
-from dtinterp.model.network.transformer import DecisionTransformer
-from dtinterp.model.storage import load_model, untrained_twin
+from dtinterp.model.storage import load_model
 from dtinterp.subject.subject import Subject, open_subject
 from environments.graph.plays import count_histories
 from environments.graph.state_graph import state_graph
-from environments.making import make_worlds
-from environments.vocabulary import one_hot
 
 MODELS = Path("checkpoints/models")
-SMALL, DOOR = "memory-dt-small-0", "memory-door-dt"
+SMALL = "memory-dt-small-0"
 DEMONSTRATIONS = Path("checkpoints/demonstrations/memory-movable")
 AIMS = {
     "swaps over bare forward": 0.7,
@@ -98,35 +89,9 @@ PARTS = (
     "all actions",
     "policy machines",
 )
+PLAYED, TARGET = "MiniGrid-MemoryS7FixedStart-v0", 0.892
 ALL_OF_THE_WORLD = ScreenConfig(contexts="world", n_probes=64, n_rounds=6, n_fresh=8)
 """As the screenings that ship were made."""
-
-
-@dataclass(frozen=True)
-class Ground:
-    """Where a random player walks."""
-
-    env_id: str
-    n_steps: int
-    n_layouts: int = 1024
-
-
-LARGE = "MiniGrid-PutNear-8x8-N3-v0"
-PLAYED, TARGET = "MiniGrid-MemoryS7FixedStart-v0", 0.892
-DOOR_KEY = "MiniGrid-DoorKey-8x8-v0"
-RANDOM_MEMORY = ("MiniGrid-MemoryS13Random-v0", "MiniGrid-MemoryS17Random-v0")
-
-
-class Indifferent:
-    """A player that likes all actions alike and remembers nothing."""
-
-    def start(self, n_worlds: int) -> None:
-        """Remember nothing of so many worlds."""
-        del n_worlds
-
-    def act(self, observation: Observation, memory: None) -> Decision[None]:
-        """Like all actions alike."""
-        return Decision(torch.zeros(len(observation.frame_id), 7), memory)
 
 
 def main() -> None:
@@ -198,9 +163,9 @@ def swap_rates(subject: Subject, n_frames: int) -> dict[str, float]:
     n_windows = len(contexts) * n_frames
     swaps, bare = [], []
     for _ in range(3):
-        swaps.append(_timed(lambda: try_swaps(subject.model, contexts, items=subject.items, frame_id=chosen.frame_id)))
+        swaps.append(timed(lambda: try_swaps(subject.model, contexts, items=subject.items, frame_id=chosen.frame_id)))
         swapped = contexts.windows[torch.arange(len(contexts)).repeat_interleave(n_frames)]
-        bare.append(_timed(lambda swapped=swapped: _forward(subject, swapped)))
+        bare.append(timed(lambda swapped=swapped: _forward(subject, swapped)))
     rates = {"swaps per second": n_windows / min(swaps), "bare windows per second": n_windows / min(bare)}
     return {"windows": n_windows, **rates, "ratio": min(bare) / min(swaps)}
 
@@ -208,7 +173,7 @@ def swap_rates(subject: Subject, n_frames: int) -> dict[str, float]:
 def certificate_seconds(subject: Subject, n_frames: int) -> dict[str, float]:
     """Return what a certificate costs from end to end, with all its controls."""
     found = []
-    seconds = _timed(lambda: found.append(certify(subject, EquivalenceConfig(n_frames=n_frames))))
+    seconds = timed(lambda: found.append(certify(subject, EquivalenceConfig(n_frames=n_frames))))
     return {"frames": n_frames, "swaps": found[0].n_swaps, "seconds": seconds}
 
 
@@ -220,7 +185,7 @@ def world_seconds(name: str, config: ScreenConfig) -> dict[str, object]:
         screen_folder(config, Path(folder) / "screening", model=MODELS / name, demonstrations=DEMONSTRATIONS)
         found = load(Path(folder) / "screening", SCREENING)
     cost = {"seconds": time.process_time(), "seconds by the clock": time.perf_counter() - began}
-    return {**cost, **_told(found), "peak MB": _peak(), "screen": asdict(config)}
+    return {**cost, **told(found), "peak MB": peak(), "screen": asdict(config)}
 
 
 def shared_prefixes(name: str, horizon: int) -> dict[str, object]:
@@ -245,8 +210,8 @@ def shared_prefixes(name: str, horizon: int) -> dict[str, object]:
                 model(rows[start : start + BATCH], asked.items)
 
     history_logits(asked, prefix_tree(*(torch.tensor(each) for each in ([-1], [-1], [0]))))  # warm
-    shared = _timed(lambda: history_logits(asked, histories)) / len(tree)
-    full, real = (_timed(work) / len(windows) for work in (whole, cut))
+    shared = timed(lambda: history_logits(asked, histories)) / len(tree)
+    full, real = (timed(work) / len(windows) for work in (whole, cut))
     rates = {"shared": 1 / shared, "full windows": 1 / full, "cut windows": 1 / real}
     return {
         "histories": len(tree),
@@ -275,7 +240,7 @@ def plays_seconds(name: str, horizon: int, n_draws: int) -> dict[str, object]:
         if arm.shifts
     }
     n_passes = 1 + sum(len(arm.shifts) for arm in found.arms)
-    return {**cost, "histories": found.n_histories, "passes": n_passes, "peak MB": _peak(), **moved}
+    return {**cost, "histories": found.n_histories, "passes": n_passes, "peak MB": peak(), **moved}
 
 
 def all_actions(name: str, horizon: int) -> dict[str, object]:
@@ -286,7 +251,7 @@ def all_actions(name: str, horizon: int) -> dict[str, object]:
     found = policy_tree(model, graph, PlaysConfig(horizon, "all"))
     cost = {"seconds": time.process_time() - seconds, "seconds by the clock": time.perf_counter() - began}
     ahead = [n for _, n in zip(range(horizon + 2), count_histories(graph, range(graph.n_actions)), strict=False)]
-    return {**cost, "horizon": horizon, "histories": len(found), "one more": sum(ahead), "peak MB": _peak()}
+    return {**cost, "horizon": horizon, "histories": len(found), "one more": sum(ahead), "peak MB": peak()}
 
 
 def machine_seconds(name: str, horizon: int) -> dict[str, object]:
@@ -297,74 +262,13 @@ def machine_seconds(name: str, horizon: int) -> dict[str, object]:
     found = extract_machine(subject, MachineConfig(horizon=horizon))
     cost = {"seconds": time.process_time() - seconds, "seconds by the clock": time.perf_counter() - began}
     size = {"horizon": horizon, "histories": found.tests[0].decisions.n, "states": [found.at_least, found.n_states]}
-    return {**cost, **size, "peak MB": _peak()}
+    return {**cost, **size, "peak MB": peak()}
 
 
 def alone(work: Callable[..., dict[str, object]], *arguments: object) -> dict[str, object]:
     """Return what `work` finds in a process of its own."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()
-
-
-def elsewhere(grounds: list[Ground], sizes: list[int]) -> list[dict[str, object]]:
-    """Return the growth in worlds that the model of several worlds knows, or nearly."""
-    trained = load_model(MODELS / DOOR)
-    untrained = untrained_twin(trained.assumed, draw=trained.assumed.seed)
-    return [growth(trained.model, untrained, ground, sizes) for ground in grounds]
-
-
-def growth(
-    model: DecisionTransformer, untrained: DecisionTransformer, ground: Ground, sizes: list[int]
-) -> dict[str, object]:
-    """Return what sorting so many observations costs, or all where there are fewer, and the exponent of a power law.
-
-    There is no exponent where a single size is left.
-    """
-    trajectories = wanderings(ground, known_times=model.cfg.max_time)
-    items = one_hot(trajectories.frames)
-    bench = CertifyInputs(model, untrained, trajectories, torch.arange(trajectories.n_steps), items)
-    rows = []
-    for size in sorted({min(size, len(trajectories.frames)) for size in sizes}):
-        found: list[Screening] = []
-        config = ScreenConfig(n_frames=size)
-
-        def run(config: ScreenConfig = config, found: list[Screening] = found) -> None:
-            found.append(screen_inputs(bench, config))
-
-        rows.append({"seconds": _timed(run), **_told(found[0]), "peak MB so far": _peak()})
-        print(rows[-1], flush=True)
-    seen = {"world": ground.env_id, "steps": ground.n_steps, "distinct": len(trajectories.frames), "rows": rows}
-    if len(rows) == 1:
-        return seen
-    exponent = np.polyfit(np.log([row["frames"] for row in rows]), np.log([row["seconds"] for row in rows]), 1)[0]
-    return {**seen, "exponent": exponent}
-
-
-def wanderings(ground: Ground, *, known_times: int) -> Trajectories:
-    """Return what a random player is shown at the times that a model knows, as of a world whose states are unknown."""
-    worlds = make_worlds(ground.env_id, 64, generator=generator(0, "worlds"), n_layouts=ground.n_layouts)
-    whole = collect(Indifferent(), worlds, [Share(Temperature(1.0), ground.n_steps)], generator(0, "collect"))
-    early = whole.time < known_times
-    columns = {name: getattr(whole, name)[early] for name in ("frame_id", "action", "reward", "fact_id")}
-    shown, frame_id = columns.pop("frame_id").unique(return_inverse=True)
-    columns |= {"frame_id": frame_id.int(), "length": whole.length.clamp(max=known_times)}
-    return replace(whole, env_id=f"walks in {ground.env_id}", frames=whole.frames[shown.long()], **columns)
-
-
-def _told(found: Screening) -> dict[str, object]:
-    return {
-        "frames": len(found.chosen.frame_id),
-        "classes": found.partition.n_classes,
-        "pairs": found.n_pairs,
-        "looked at": found.n_looked_at,
-        "close": found.n_close,
-        "rounds": [asdict(each) for each in found.rounds],
-        "failures": None if found.failures is None else asdict(found.failures),
-    }
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _machine() -> dict[str, object]:
@@ -374,12 +278,6 @@ def _machine() -> dict[str, object]:
 def _forward(subject: Subject, windows: Windows) -> None:
     for start in range(0, len(windows), BATCH):
         subject.model(windows[start : start + BATCH], subject.items)
-
-
-def _timed(work: Callable[[], object]) -> float:
-    began = time.process_time()
-    work()
-    return time.process_time() - began
 
 
 if __name__ == "__main__":

@@ -12,9 +12,6 @@ from tables.cells import interval, side_by_side, written
 from tables.shelf import COMPARISONS, LARGEST, SITES, STUDIES, measured
 
 EMBEDDING, LAYER = SITES
-BEHIND = {"blocks.1.hook_resid_post": "behind layer 1"}
-FACTS = ("instruction", "top_target", "correct_turn", "direction", "x", "carrying", "instruction_visible")
-"""Facts whose probes are shown; the others are in the file."""
 SPOKEN = {
     "TopK": "TopK",
     "FrozenDecoder": "TopK, decoder frozen at random",
@@ -120,10 +117,10 @@ def kinds_at_layer_1() -> pd.DataFrame:
 def accepted() -> pd.DataFrame:
     """Of the dictionaries that differ in their seed alone, how many meet all acceptance criteria, by model."""
     cells: dict[tuple[str, str], dict[str, str]] = {}
-    for each in families(_cards()):
+    for each in families(numbers_of_cards()):
         cells.setdefault((each.site, each.name), {})[each.model] = each.passing
     ordered = sorted(cells.items(), key=lambda item: list(SITES).index(item[0][0]))
-    models = dict.fromkeys(_cards(), "")
+    models = dict.fromkeys(numbers_of_cards(), "")
     return pd.DataFrame([{"site": SITES[site], "dictionary": name, **models, **row} for (site, name), row in ordered])
 
 
@@ -158,9 +155,9 @@ def report_cards() -> pd.DataFrame:
 
 def items_matched() -> pd.DataFrame:
     """Mean over identifiable items of the cosine in the best one-to-one matching; in brackets of random directions."""
-    names = dict.fromkeys(each.name for each in families(_cards()) if "items" in each.first)
-    matched: dict[str, dict[str, str]] = {model: dict.fromkeys(names, "") for model in _cards()}
-    for each in families(_cards()):
+    names = dict.fromkeys(each.name for each in families(numbers_of_cards()) if "items" in each.first)
+    matched: dict[str, dict[str, str]] = {model: dict.fromkeys(names, "") for model in numbers_of_cards()}
+    for each in families(numbers_of_cards()):
         if "items" in each.first:
             matched[each.model][each.name] = _beside_chance(each.first["items"])
     return side_by_side(matched, of="dictionary")
@@ -178,7 +175,7 @@ def items_recovered() -> pd.DataFrame:
             **{name: written(items[name.lower()], 3) for name in ("precision", "recall", "F1")},
             "uniqueness": written(items["uniqueness"], 2),
         }
-        for each in families(_cards())
+        for each in families(numbers_of_cards())
         if (items := each.first.get("items")) is not None
     )
 
@@ -195,52 +192,14 @@ def truths_told() -> pd.DataFrame:
             "dictionary": row["dictionary"],
             **{head: cell for side in ("items", "facts") for head, cell in _told(side, row[side]).items()},
         }
-        for model, numbers in _cards().items()
+        for model, numbers in numbers_of_cards().items()
         for row in numbers.get("truth", ())
     )
 
 
-def maps() -> pd.DataFrame:
-    """Linear maps and transcoders in the place of each MLP, at all tokens.
-
-    `dtinterp fit-transcoder --n-features 128 --n-steps 500 --n-windows 1024 --n-held-out-windows 1024`: FVU of the
-    outputs on inputs that the fit never saw, loss recovered against the mean output (empty where that costs
-    nothing), exact return. Intervals are bootstraps over 653 to 666 episodes.
-    """
-    return pd.DataFrame(
-        {
-            "model": model,
-            "MLP": row["mlp"].split(".")[1],
-            "in its place": row["map"],
-            "FVU, unseen inputs": interval(row["fvu_unseen"], digits=3),
-            "loss recovered": interval(row["effects"]["loss_recovered_from_mean"], digits=3),
-            "KL": f"{row['effects']['spliced']['kl']['estimate']:.4f}",
-            "greedy return": _earned(row["acting"]["exact"]),
-        }
-        for model, numbers in _cards().items()
-        for row in sorted(numbers["mlps"], key=lambda row: (row["mlp"], "-" in row["map"], row["map"][0] == "s"))
-    )
-
-
-def probes() -> pd.DataFrame:
-    """Accuracy of linear probes on distinct held-out rows that the probe never saw.
-
-    `dtinterp probe --n-windows 128`; in brackets the better of saying the most frequent value and of a probe whose
-    labels were dealt out anew.
-    """
-    return pd.DataFrame(
-        {
-            "model": model,
-            "site": title,
-            **{fact.replace("_", " "): _accuracy(numbers["probes"][site][fact]) for fact in FACTS},
-        }
-        for model, numbers in _cards().items()
-        for site, title in (SITES | BEHIND).items()
-    )
-
-
 @cache
-def _cards() -> dict[str, dict]:
+def numbers_of_cards() -> dict[str, dict]:
+    """Return what was measured, model by model."""
     return measured("dictionary_cards")
 
 
@@ -265,7 +224,7 @@ def _kinds(site: str) -> pd.DataFrame:
             "warnings": str(len(card["warnings"])),
         }
 
-    return pd.DataFrame(row(each) for each in families({"": _cards()[LARGEST]}) if each.site == site)
+    return pd.DataFrame(row(each) for each in families({"": numbers_of_cards()[LARGEST]}) if each.site == site)
 
 
 def _effects(site: str) -> pd.DataFrame:
@@ -280,14 +239,14 @@ def _effects(site: str) -> pd.DataFrame:
             "loss recovered": interval(card["loss_recovered"], digits=3),
             "accuracy lost": written(card["accuracy"][0] - card["accuracy"][1], 3),
             "logit difference": " → ".join(f"{each['estimate']:.2f}" for each in differences),
-            "greedy return": _earned(card["exact"]),
+            "greedy return": earned(card["exact"]),
             "change of drawn return": interval(card["sampled"]["change"]),
             "seeds (chance)": _beside_chance(card["consistency"]),
             "dead": f"{card['dead']:.0%}",
             "passes": family.passing,
         }
 
-    return pd.DataFrame(row(each) for each in families(_cards()) if each.site == site)
+    return pd.DataFrame(row(each) for each in families(numbers_of_cards()) if each.site == site)
 
 
 def _card(score: DictionaryScore) -> dict[str, str]:
@@ -316,16 +275,11 @@ def _told(side: str, found: dict) -> dict[str, str]:
     }
 
 
-def _accuracy(probe: dict) -> str:
-    chance = max(probe[name]["estimate"] for name in ("majority", "shuffled"))
-    return f"{probe['accuracy']['estimate']:.2f} ({chance:.2f})"
-
-
 def _beside_chance(found: dict | None) -> str:
     """Write `0.53 (0.14)`: a matched cosine, and in brackets that of random directions."""
     return "" if found is None else f"{found['matched']['estimate']:.2f} ({found['chance']['estimate']:.2f})"
 
 
-def _earned(exact: dict) -> str:
+def earned(exact: dict) -> str:
     """Write `0.874 of 0.892`: the exact return, and that of the model intact."""
     return " of ".join(f"{exact[arm]['expected_return']:.3f}" for arm in ("spliced", "clean"))
