@@ -136,8 +136,10 @@ def _studied(name: str, size: str) -> Iterator[Step]:
     words = ["study", "--model", size, "--equivalence", str(classes)]
     yield Step(out, words, (classes,), last=out / "explanation")
     yield _machine(name)
+    rivals = tuple(_population(name, each) for each in ("nothing", "demonstrated"))
     all_plays = ["check-plays", "--horizon", "9", "--equivalence", str(classes), *model]
-    yield Step(out / "all-plays", all_plays, (classes,))
+    beside = ["--rivals", *(str(step.out) for step in rivals)]
+    yield Step(out / "all-plays", [*all_plays, *beside], (classes,), rivals)
     for site in SITES:
         for title in FITS:
             yield from _meanings(name, out / "dictionaries" / site / title)
@@ -193,13 +195,15 @@ def _of_the_model(name: str) -> Iterator[Step]:
 
 
 def _populations(name: str) -> Iterator[Step]:
-    model, shipped = _model(name), (study_of(name) / "equivalence", study_of(name) / "plays")
-    made = tuple(
-        Step(UNSHIPPED / name / population, ["certify", *OWN_PLAY, "--n-wandered", "0", *words, *model])
-        for population, words in POPULATIONS.items()
-    )
+    shipped = (study_of(name) / "equivalence", study_of(name) / "plays")
+    made = tuple(_population(name, each) for each in POPULATIONS)
     words = ["compare-partitions", *map(str, shipped), *(str(step.out) for step in made)]
     yield Step(study_of(name) / "populations", words, shipped, made)
+
+
+def _population(name: str, population: str) -> Step:
+    words = ["certify", *OWN_PLAY, "--n-wandered", "0", *POPULATIONS[population], *_model(name)]
+    return Step(UNSHIPPED / name / population, words)
 
 
 def _meanings(name: str, dictionary: Path) -> Iterator[Step]:

@@ -79,11 +79,13 @@ def check_plays(
     report: EquivalenceReport,
     config: CheckPlaysConfig = CheckPlaysConfig(),
     *,
+    rivals: Sequence[EquivalenceReport] = (),
     cache: JobCache = NO_CACHE,
 ) -> JointReplacement:
     """Try certified classes in all plays of the world, every observation of a window replaced at once.
 
-    Raises `UserError` where the states of the world cannot be enumerated, and `WorldError` where plays are too many.
+    Beside them `rivals`, the model's classes in other histories or asked other returns. Raises `UserError` where the
+    states of the world cannot be enumerated, and `WorldError` where plays are too many.
     """
     graph = subject.graph
     if graph is None:
@@ -91,9 +93,15 @@ def check_plays(
             f"the states of {subject.trajectories.env_id} cannot be enumerated, and so its plays cannot: "
             "give a model of a memory world."
         )
-    place = FrameTable.of_graph(graph).rows_of(report.frames)
-    checked = CheckedClasses(report.partition, report.relation, place, report.config.epsilon)
-    return replace_jointly(subject.model, graph, checked, config, cache=cache)
+    table = FrameTable.of_graph(graph)
+    checked, *others = (
+        CheckedClasses(each.partition, each.relation, table.rows_of(each.frames), each.config.epsilon)
+        for each in (report, *rivals)
+    )
+    named = {
+        f"of {each.config.population}, {each.config.asks}": other for each, other in zip(rivals, others, strict=True)
+    }
+    return replace_jointly(subject.model, graph, checked, config, rivals=named, cache=cache)
 
 
 def follow_classes(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dtinterp.commands.claiming import claims_out
-from dtinterp.commands.equivalence.run_options import HERE, RunOptions
+from dtinterp.commands.equivalence.run_options import NO_RIVALS, PlaysOptions
 from dtinterp.equivalence.observations import check_plays as check_all_plays
 from dtinterp.equivalence.plays.joint import CheckPlaysConfig
 from dtinterp.equivalence.report import EQUIVALENCE
@@ -22,12 +22,13 @@ def check_plays(  # noqa: PLR0913 -- the folders that it reads, each an option o
     equivalence: Path = Path("results/equivalence"),
     model: Path = MODEL,
     demonstrations: Path | None = None,
-    run: RunOptions = HERE,
+    run: PlaysOptions = NO_RIVALS,
     replace: bool = False,
 ) -> Artefact:
     """Show every observation as a class-mate, all of a window at once, in all plays of the world up to a horizon.
 
-    The classes stand beside trivial rivals: what greedy play never meets merged, and random merges of the same sizes.
+    The classes stand beside trivial rivals, what greedy play never meets merged, and random merges of the same sizes;
+    and beside classes of other histories or returns where they are given.
     An interrupted call goes on where it stopped when it is called again.
 
     Args:
@@ -36,15 +37,17 @@ def check_plays(  # noqa: PLR0913 -- the folders that it reads, each an option o
         equivalence: certified classes, as certify wrote them.
         model: folder of the model.
         demonstrations: folder of the demonstrations that it was trained on; none: those that it records.
-        run: who does the work, and tables for notebooks.
+        run: who does the work, other classes that are tried, and tables for notebooks.
         replace: write it anew where it exists.
     """
     subject = open_subject(model, demonstrations)
-    report, classes = read(equivalence, EQUIVALENCE, parent=subject.trained.artefact)
-    cache = run.cache(out, subject, config, classes)
+    trained = subject.trained.artefact
+    (report, classes), *others = (read(each, EQUIVALENCE, parent=trained) for each in (equivalence, *run.rivals))
+    parents = (classes, *(artefact for _, artefact in others))
+    cache = run.cache(out, subject, config, *parents)
     with cache.joined():
-        found = check_all_plays(subject, report, config, cache=cache)
+        found = check_all_plays(subject, report, config, rivals=[rival for rival, _ in others], cache=cache)
     run.write({"plays": joint_table(found)})
-    written = save(out, found, parents=(*subject.artefacts, classes), seed=config.seed, replace=replace)
+    written = save(out, found, parents=(*subject.artefacts, *parents), seed=config.seed, replace=replace)
     cache.close()
     return written

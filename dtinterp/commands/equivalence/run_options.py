@@ -65,9 +65,19 @@ class MachineOptions(RunOptions):
     """folder of certified classes of the model, to say which pairs the machine judges otherwise; none without"""
 
 
+@dataclass(frozen=True)
+class PlaysOptions(RunOptions):
+    """The same, and other classes that are tried likewise."""
+
+    rivals: tuple[Path, ...] = ()
+    """folders of classes of the same model that other histories or returns gave, tried in the same plays"""
+
+
 HERE = RunOptions()
 """No machines but this one, and no tables."""
 ALONE = CertifyOptions()
 """The same, and no agent."""
 NO_CLASSES = MachineOptions()
 """The same, and no classes."""
+NO_RIVALS = PlaysOptions()
+"""The same, and no other classes."""

@@ -4,7 +4,7 @@ Swaps of single observations within epsilon do not add up to a sound partition. 
 representative of each class, to members drawn for each slot anew, and to the worst members that a search finds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -136,11 +136,13 @@ def replace_jointly(
     checked: CheckedClasses,
     config: CheckPlaysConfig,
     *,
+    rivals: Mapping[str, CheckedClasses] | None = None,
     cache: JobCache = NO_CACHE,
 ) -> JointReplacement:
-    """Try classes, and trivial rivals beside them, in all plays of the world.
+    """Try classes in all plays of the world, beside them trivial rivals and others by their names.
 
-    Raises `WorldError` where there are more histories than fit.
+    A decision moves where it does by more than the epsilon of the classes themselves, whosever are tried. Raises
+    `WorldError` where there are more histories than fit.
     """
     intact = policy_tree(model, graph, config, cache=cache.about("intact"))
     trial = _Trial(model, graph, checked, config, intact, cache)
@@ -160,6 +162,11 @@ def replace_jointly(
             *trial.arms(replace(checked.partition, name=CLASSES)),
             *trial.arms(unvisited),
             *trial.arms_of_random(merges),
+            *(
+                arm
+                for name, rival in (rivals or {}).items()
+                for arm in trial.of(rival).arms(replace(rival.partition, name=name))
+            ),
         ),
         searched=trial.searched() if config.n_searched else None,
     )
@@ -173,6 +180,10 @@ class _Trial:
     config: CheckPlaysConfig
     intact: PolicyTree
     cache: JobCache
+
+    def of(self, rival: CheckedClasses) -> "_Trial":
+        """Return the trial of other classes, with the same measure."""
+        return replace(self, checked=replace(rival, epsilon=self.checked.epsilon))
 
     def arms(self, partition: Partition) -> Iterator[PlaysArm]:
         """Yield what comes of the representatives, of one member drawn per class, and of members drawn at each slot."""

@@ -1,14 +1,16 @@
 """The command that shows classes as one in all plays: what it reads, writes, refuses, and that it goes on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from dtinterp.commands.equivalence.certify import certify
 from dtinterp.commands.equivalence.check_plays import check_plays
-from dtinterp.commands.equivalence.run_options import RunOptions
+from dtinterp.commands.equivalence.run_options import PlaysOptions
 from dtinterp.equivalence.config import EquivalenceConfig
-from dtinterp.equivalence.plays.joint import JOINT, CheckPlaysConfig
+from dtinterp.equivalence.plays.joint import CLASSES, JOINT, REPRESENTATIVE, CheckPlaysConfig
 from dtinterp.foundation.artefacts.codec import load, read
 from dtinterp.foundation.errors import UserError
 from dtinterp.model.network import history_logits
@@ -43,7 +45,8 @@ def read_from(folders, tmp_path_factory):
 def whole(read_from, tmp_path_factory):
     """What a call that nothing interrupted wrote, with tables."""
     folder = tmp_path_factory.mktemp("whole")
-    check_plays(CONFIG, folder / "plays", run=RunOptions(tables=folder / "tables"), **read_from)
+    options = PlaysOptions(tables=folder / "tables", rivals=(read_from["equivalence"],))
+    check_plays(CONFIG, folder / "plays", run=options, **read_from)
     return folder
 
 
@@ -51,6 +54,9 @@ def test_classes_are_checked_and_what_was_read_is_recorded(whole):
     found, artefact = read(whole / "plays", JOINT)
     assert found.n_histories == 16
     assert {label.split("/")[0] for label in artefact.manifest.parents} == {"model", "demonstrations", "equivalence"}
+    name = "of contexts of its own play after 0 to 12 random actions, asked for 0.892"
+    own, rival = (found.arm(each, REPRESENTATIVE) for each in (CLASSES, name))
+    assert rival == replace(own, partition=name)
     assert sorted(file.name for file in whole.iterdir()) == ["plays", "tables"]
     table = pd.read_parquet(whole / "tables" / "plays.parquet")
     assert len(table) == len(found.arms)
@@ -58,7 +64,7 @@ def test_classes_are_checked_and_what_was_read_is_recorded(whole):
 
 
 def test_an_interrupted_call_goes_on(read_from, whole, tmp_path, monkeypatch):
-    out = tmp_path / "plays"
+    out, options = tmp_path / "plays", PlaysOptions(rivals=(read_from["equivalence"],))
     followed, calls = history_logits._followed, []
 
     def killed(asked, tree):
@@ -69,11 +75,11 @@ def test_an_interrupted_call_goes_on(read_from, whole, tmp_path, monkeypatch):
 
     monkeypatch.setattr(history_logits, "_followed", killed)
     with pytest.raises(KeyboardInterrupt):
-        check_plays(CONFIG, out, **read_from)
+        check_plays(CONFIG, out, run=options, **read_from)
     monkeypatch.setattr(history_logits, "_followed", lambda *given: calls.append(1) or followed(*given))
-    check_plays(CONFIG, out, **read_from)
+    check_plays(CONFIG, out, run=options, **read_from)
     assert load(out, JOINT) == load(whole / "plays", JOINT)
-    assert len(calls) == 7  # of seven trees one stood already
+    assert len(calls) == 9  # of nine trees one stood already
 
 
 def test_plays_that_do_not_fit_and_what_is_no_certificate_is_refused(read_from, tmp_path):

@@ -87,11 +87,14 @@ def test_one_frame_in_the_wrong_class_is_found(short, action, reflexes):
     start = int(short.frame_id[short.start[-1]])  # its class is shown as another frame
     stops = action.clone()
     stops[start] = DONE  # its class-mates walk on
-    found = replace_jointly(reflexes(stops), short, _checked(short, action), CONFIG)
+    rivals = {"right ones": _checked(short, stops)}
+    found = replace_jointly(reflexes(stops), short, _checked(short, action), CONFIG, rivals=rivals)
     n_shown = int((policy_tree(reflexes(stops), short, CONFIG).frame_id == start).sum())
     arm = found.arm(CLASSES, REPRESENTATIVE)
     assert 0 < arm.shifts[0].n_beyond == n_shown
     assert arm.agreement == 1 - n_shown / found.n_histories
+    assert found.arm("right ones", REPRESENTATIVE).shifts[0].n_beyond == 0
+    assert found.arm("right ones", DRAWN).agreement == 1
     assert found.searched is not None
     assert found.searched.maximum > 0.99
 
