@@ -16,8 +16,6 @@ from jaxtyping import Bool, Float64, Int64
 from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from dtinterp.equivalence.explain.prediction import auroc
 from dtinterp.foundation.errors import UserError
@@ -25,6 +23,8 @@ from dtinterp.foundation.statistics import Interval, central
 
 LINEAR, TREES = "sum over features", "any function of features"
 COORDINATES, COMPONENTS = "sum over coordinates", "sum over principal components"
+PENALTY = 0.1
+"""How weakly weights are held back (C of scikit-learn), of columns in one unit."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def learn_similarity(
             "of the pairs that are interchangeable, or of those that are not, no two are of four different "
             "observations: a similarity cannot be learned on one half and judged on the other. Take another epsilon."
         )
-    codes, rows = _that_differ(codes), _that_differ(rows)
+    codes, rows = _in_one_unit(codes), _in_one_unit(rows)
     learned = {LINEAR: codes, TREES: codes, COORDINATES: rows, COMPONENTS: _components(rows)}
     areas: dict[str, list[float]] = {name: [] for name in (*learned, *beside)}
     while len(areas[LINEAR]) < n_splits:
@@ -69,7 +69,7 @@ def learn_similarity(
             continue
         trees = HistGradientBoostingClassifier(random_state=int(generator.integers(2**31)))
         for name, columns in learned.items():
-            learner = trees if name == TREES else _weights()
+            learner = trees if name == TREES else LogisticRegression(C=PENALTY, max_iter=2000)
             learner.fit(_differences(columns, seen), labels)
             closeness = learner.predict_proba(_differences(columns, unseen))[:, 1]
             areas[name].append(auroc(judged, -closeness))
@@ -95,13 +95,13 @@ def _has_disjoint(joined: Bool[np.ndarray, "frame frame"]) -> bool:
     return bool(n_pairs * (n_pairs - 1) > (degree * (degree - 1)).sum())
 
 
-def _weights() -> Pipeline:
-    """Return what learns a sum; differences are first scaled, so that no unit is held back more than another."""
-    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+def _in_one_unit(columns: Float64[np.ndarray, "frame window column"]) -> Float64[np.ndarray, "frame window kept"]:
+    """Return the columns that differ somewhere, all divided by their root mean square deviation.
 
-
-def _that_differ(columns: Float64[np.ndarray, "frame window column"]) -> Float64[np.ndarray, "frame window kept"]:
-    return columns[..., (columns != columns[:1]).any((0, 1))]
+    One number for all: a penalty then holds codes and rows back alike, and rare features are not blown up.
+    """
+    kept = columns[..., (columns != columns[:1]).any((0, 1))]
+    return kept / np.sqrt(kept.var(axis=(0, 1)).mean()) if kept.size else kept
 
 
 def _components(rows: Float64[np.ndarray, "frame window column"]) -> Float64[np.ndarray, "frame window component"]:
