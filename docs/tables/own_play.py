@@ -63,9 +63,9 @@ def joint() -> pd.DataFrame:
 def abstraction() -> pd.DataFrame:
     """The classes as a causal abstraction: what representatives of all classes predict, when some are set to others.
 
-    In 512 histories the class is set in one slot, or in all, and members of all classes are drawn. Error: mean divergence
-    of the decision from that on representatives, with its bootstrap interval, and the share of histories where it is
-    beyond ε. Effect: what the intervention did to the decision.
+    In 512 histories the class is set in one slot, or in all, and members of all classes are drawn. Error: mean
+    divergence of the decision from that on representatives, with its bootstrap interval, and the share of histories
+    where it is beyond ε. Effect: what the intervention did to the decision.
     """
 
     def rows() -> Iterator[dict[str, str]]:
