@@ -121,13 +121,13 @@ def all_plays() -> pd.DataFrame:
 
 
 def _played(name: str, found: JointReplacement) -> Iterator[dict[str, str]]:
-    for partition in dict.fromkeys(arm.partition for arm in found.arms):
+    for partition, n_classes in {arm.partition: arm.n_classes for arm in found.arms}.items():
         shifts = [shift for arm in found.arms if arm.partition == partition for shift in arm.shifts]
         returns = [earned for arm in found.arms if arm.partition == partition for earned in arm.returns]
         n_beyond, n = (sum(getattr(shift, each) for shift in shifts) for each in ("n_beyond", "n_histories"))
         yield {
             "model": name,
-            "shown": partition,
+            "shown": f"{partition} ({n_classes})",
             "histories": f"{found.n_histories:,}",
             "decisions beyond ε": f"{n_beyond:,} of {n:,}: {n_beyond / n:.3%}",
             "largest, bits": written(max(shift.maximum for shift in shifts), 3),
