@@ -25,9 +25,26 @@ MadeT = TypeVar("MadeT")
 
 
 class _Decorating(ast.NodeTransformer):
-    """Puts `checked` next to each function, and `made_checked` around each class."""
+    """Puts `checked` next to each function, and `made_checked` around each class; what is imported for type checkers
+    alone is checked by them alone.
+    """
+
+    def __init__(self) -> None:
+        self._absent: set[str] = set()
+
+    def visit_If(self, node: ast.If) -> ast.If:
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            imports = [each for each in node.body if isinstance(each, ast.ImportFrom)]
+            self._absent |= {alias.name for each in imports for alias in each.names}
+        return node
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        if isinstance(node.annotation, ast.Constant) and node.annotation.value in self._absent:
+            node.annotation = None
+        return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        self.visit(node.args)
         node.decorator_list.append(_named("checked", node))
         return node
 
