@@ -25,8 +25,8 @@ QUICK = EquivalenceConfig(
     n_tested=16,
     n_joint=32,
     n_searched=4,
-    n_wandered=4,
-    n_merges=1,
+    n_abstracted=0,
+    n_wandered=0,
 )
 
 

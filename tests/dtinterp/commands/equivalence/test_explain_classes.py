@@ -11,7 +11,7 @@ from dtinterp.equivalence.explain.distances import DISTANCES
 from dtinterp.equivalence.explain.distances.distance import relation_of, relative_distance
 from dtinterp.equivalence.explain.explanations import EXPLANATION
 from dtinterp.equivalence.explain.prediction import Predictions
-from dtinterp.equivalence.explain.similarity import LINEAR, TREES, LearnedSimilarity
+from dtinterp.equivalence.explain.similarity import COMPONENTS, COORDINATES, LINEAR, TREES, LearnedSimilarity
 from dtinterp.equivalence.observations import ExplainClassesConfig
 from dtinterp.equivalence.report import EQUIVALENCE
 from dtinterp.foundation.artefacts.codec import load, save
@@ -28,8 +28,8 @@ SMALL = EquivalenceConfig(
     n_tested=16,
     n_joint=32,
     n_searched=4,
-    n_wandered=4,
-    n_merges=1,
+    n_abstracted=0,
+    n_wandered=0,
 )
 
 
@@ -57,7 +57,7 @@ def test_what_features_say_of_classes_rests_on_all_that_it_was_made_from(places,
     names = {each.name for each in predicted.distances}
     assert {"raw cosine", "near in the embedding", "same active features", "same code"} < names
     learned = TypeAdapter(LearnedSimilarity).validate_python(found["learned"])
-    assert set(learned.auroc) == {LINEAR, TREES, *names}
+    assert set(learned.auroc) == {LINEAR, TREES, COORDINATES, COMPONENTS, *names}
     assert TypeAdapter(Dimensions).validate_python(found["dimensions"]).embeddings > 1
     listed = TypeAdapter(list[ClassFeatures]).validate_python(found["classes"])
     assert [each.n_members for each in listed] == sorted(n for n in report.partition.sizes.tolist() if n > 1)[::-1]

@@ -36,7 +36,9 @@ def test_two_observations_are_explained_by_a_dictionary_of_the_model(places, tmp
 
 def test_two_observations_are_held_apart_in_the_histories_that_classes_are_of(folders, axes):
     subject = open_subject(folders.model, folders.demonstrations)
-    few = EquivalenceConfig(4, n_plays=16, n_tested=0, n_contexts=1, n_rounds=0, n_joint_rounds=0, n_wandered=0)
+    few = EquivalenceConfig(
+        4, n_plays=16, n_tested=0, n_contexts=1, n_rounds=0, n_joint_rounds=0, n_wandered=0, n_quotient_draws=1
+    )
     classes = certify(subject, few)
     one, other = classes.chosen.frame_id[:2].tolist()
     found = explain(subject, axes, ExplainPairConfig((one, other), SEARCH), classes)

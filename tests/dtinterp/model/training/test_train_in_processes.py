@@ -72,7 +72,8 @@ if ranks.count > 1:
     save_file(stopped.state_dict(), f"rank-{ranks.rank}-stopped.safetensors")
 """
 COMPILED = """
-config = replace(config, steps=6, validate_every=3, batch_size=128, warmup=0)
+shape = replace(shape, n_layers=1)  # half as much to compile
+config = replace(config, model=shape, steps=6, validate_every=3, batch_size=128, warmup=0)
 for name, asked in (("plain", config), ("compiled", replace(config, compile=True))):
     model = train_model(trajectories, sides, asked, items=items, record=ModelRecord(Logbook(Path(f"{name}.jsonl"))))
     save_file(model.state_dict(), name)
