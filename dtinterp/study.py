@@ -16,10 +16,10 @@ from dtinterp.commands.dictionaries.fit_dictionary import DictionaryConfig, fit_
 from dtinterp.commands.equivalence.certify import certify
 from dtinterp.commands.equivalence.explain_classes import Places
 from dtinterp.commands.equivalence.reasons import find_reasons
-from dtinterp.commands.experiment import try_on
 from dtinterp.commands.features.compare_features import compare_features
 from dtinterp.commands.features.describe import describe
 from dtinterp.commands.features.label import label
+from dtinterp.commands.flip import try_on
 from dtinterp.commands.models.train_model import train_model
 from dtinterp.commands.record import Record, open_record
 from dtinterp.commands.report import PAGE, opened, refuse_page, sources_of, write_sources

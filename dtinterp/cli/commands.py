@@ -72,6 +72,14 @@ COMMANDS = {
     "search": Command(
         "dtinterp.commands.search:search", "search the smallest edits of what was seen that flip what a model does"
     ),
+    "experiment check": Command(
+        "dtinterp.commands.experiment:check", "open all that an experiment names; say what would run"
+    ),
+    "experiment list": Command("dtinterp.commands.experiment:list_experiments", "list experiments and their verdicts"),
+    "experiment new": Command("dtinterp.commands.experiment:new", "write a commented experiment.yaml that runs"),
+    "experiment schema": Command(
+        "dtinterp.commands.experiment:schema", "write the schema of experiment.yaml, for editors"
+    ),
     "certify": Command(
         "dtinterp.commands.equivalence.certify:certify", "certify which observations a model treats alike"
     ),

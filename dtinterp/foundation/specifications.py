@@ -1,5 +1,6 @@
 """YAML files read as pydantic models, or one sentence on the first thing that is wrong."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     TypeAdapter,
     ValidationError,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import ErrorDetails, PydanticCustomError, core_schema
@@ -47,6 +49,12 @@ class Data(BaseModel):
                 among = f"{', '.join(known.values())}{nearest(word, known.values())}"
                 raise PydanticCustomError(UNKNOWN_FIELD, "{word} is none of {among}", {"word": word, "among": among})
         return fields
+
+    @model_serializer(mode="wrap")
+    def _with_kind(self, handler: Callable[[Any], Any]) -> Any:
+        """Say the kind, by which a file tells one of several, also where it is the default."""
+        said = handler(self)
+        return {"kind": self.__dict__["kind"], **said} if "kind" in type(self).model_fields else said
 
     @property
     def said(self) -> dict[str, Any]:
@@ -102,14 +110,18 @@ def read_yaml(path: Path, kind: type[SpecificationT], *, name: str) -> Specifica
 
     Raises `UserError` for the first thing that is wrong with it.
     """
+    return understood(fields_of(path, name=name, such_as=next(iter(kind.model_fields))), kind, whence=str(path))
+
+
+def fields_of(path: Path, *, name: str, such_as: str = "question") -> dict[str, Any]:
+    """Read the fields of a file of this name. Raises `UserError` where it holds none."""
     if not path.is_file():
         raise UserError(f"there is no {name} at {path}: give the path of one.")
     fields = _parsed(read_text(path, at_most=SPECIFICATION_BYTES), path)
     if not isinstance(fields, dict):
         found = {type(None): "nothing", list: "a list"}.get(type(fields), "a single value")
-        first = next(iter(kind.model_fields))
-        raise UserError(f"{path} holds {found}, expected fields such as `{first}: …`: write them.")
-    return understood(fields, kind, whence=str(path))
+        raise UserError(f"{path} holds {found}, expected fields such as `{such_as}: …`: write them.")
+    return fields
 
 
 def understood(fields: object, kind: Any, *, whence: str) -> Any:

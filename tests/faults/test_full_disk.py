@@ -25,8 +25,9 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.jobs.job_cache import open_job_cache
 from dtinterp.foundation.jobs.resume import suspend
 from dtinterp.foundation.logbook import Logbook
+from dtinterp.interventions.experiment.standing import write_result
 from dtinterp.interventions.instruction_flip.report import INTERVENTION
-from dtinterp.interventions.instruction_flip.result import write_result
+from dtinterp.interventions.instruction_flip.result import result_of
 from tests.faults.readers import EMBEDDED, STUDY, demonstrations, stack, training
 
 LARGE = torch.arange(20_000)
@@ -68,7 +69,7 @@ def export_a_dictionary(path: Path) -> None:
 def write_a_result(path: Path) -> None:
     folder = STUDY / "instruction-flip"
     artefact = read_artefact(folder, kind="intervention-report")
-    write_result(path, load(folder, INTERVENTION), artefact=artefact, replace=True)
+    write_result(path, result_of(load(folder, INTERVENTION), artefact), replace=True)
 
 
 def write_a_study(path: Path) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.equivalence.explain.feature_patching import Difference, PatchingSetup, as_far_as, difference
 from dtinterp.equivalence.swaps.trials import moved
-from dtinterp.interventions.controls import directions_of_differences
+from dtinterp.interventions.controls.drawn import directions_of_differences
 
 AS_IT_IS = "as it is"
 SWAPPED = "the other in its place"

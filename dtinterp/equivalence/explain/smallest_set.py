@@ -25,7 +25,7 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.ranges import require_at_least, require_sensible
 from dtinterp.foundation.seeding import generator as seeded
 from dtinterp.foundation.statistics import Interval, wilson
-from dtinterp.interventions.controls import directions_of_differences
+from dtinterp.interventions.controls.drawn import directions_of_differences
 from dtinterp.model.network.transformer import DecisionTransformer
 
 AT_ONCE = 1024

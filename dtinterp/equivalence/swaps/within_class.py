@@ -13,7 +13,7 @@ from dtinterp.equivalence.partition import Partition
 from dtinterp.equivalence.swaps.contexts import Contexts
 from dtinterp.equivalence.swaps.trials import moved
 from dtinterp.foundation.jobs.job_cache import NO_CACHE, JobCache, numbered
-from dtinterp.interventions.controls import directions_of_differences
+from dtinterp.interventions.controls.drawn import directions_of_differences
 from dtinterp.model.network.continuation import continuation
 from dtinterp.model.network.transformer import DecisionTransformer
 

@@ -47,6 +47,7 @@ MODULES: Mapping[str, str] = {
     "truth": "dtinterp.features.truth.assessment",
     "belief-geometry": "dtinterp.features.belief_geometry",
     "feature-comparison": "dtinterp.interventions.replacements.dictionary_comparison",
+    "experiment": "dtinterp.interventions.experiment.result",
     "intervention-report": "dtinterp.interventions.instruction_flip.report",
     "adversaries": "dtinterp.adversaries.report",
     "equivalence": "dtinterp.equivalence.report",

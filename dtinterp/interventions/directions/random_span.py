@@ -10,7 +10,7 @@ from torch import Tensor
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
-from dtinterp.interventions.controls import directions_of_differences, random_directions
+from dtinterp.interventions.controls.drawn import directions_of_differences, random_directions
 from dtinterp.interventions.directions.finder import DirectionFinder, FoundDirections, Material
 from dtinterp.interventions.directions.items import item_embeddings, items_at
 from dtinterp.interventions.directions.labelled_rows import rows_at

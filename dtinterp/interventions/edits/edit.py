@@ -14,7 +14,7 @@ from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.parts.part import Part
 from dtinterp.model.network.transformer import DecisionTransformer
 
-Amount: TypeAlias = float | Float32[Tensor, " batch"] | Float32[Tensor, "batch coordinate"]
+Amount: TypeAlias = float | Float32[Tensor, " batch"] | Float32[Tensor, "batch _"]
 """One number for all windows, or one a window, or one a window and coordinate."""
 
 

@@ -2,9 +2,9 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from dtinterp.foundation.specifications import Data
@@ -43,9 +43,14 @@ class Dosed:
             amounts[name] = chosen.expand(n_doses, n_windows, -1).flatten(0, 1)  # dose-window coordinate
         return self.kind(self.part, **amounts)
 
+    def of_windows(self, chosen: Int64[Tensor, " chosen"]) -> "Dosed":
+        """Return the edit of some of the windows."""
+        own = {name: each if each.shape[1] == 1 else each[:, chosen] for name, each in self.amounts.items()}
+        return replace(self, amounts=own)
+
     def instead(self, part: Part) -> "Dosed":
         """Return the same edit of another part: what that would do."""
-        return Dosed(self.at, part, self.kind, self.amounts)
+        return replace(self, part=part)
 
 
 class EditData(Data):

@@ -13,7 +13,7 @@ from dtinterp.agents.items import FrameItems
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
 from dtinterp.interventions.closed_loop import ClosedLoop, LoopSetup, play_arms
-from dtinterp.interventions.controls import random_directions
+from dtinterp.interventions.controls.drawn import random_directions
 from dtinterp.interventions.dose import Dial, Doses, DoseSetup, measure_dose
 from dtinterp.interventions.edits.edit import Edit
 from dtinterp.interventions.edits.set import Setting

@@ -20,7 +20,7 @@ from torch.nn.functional import normalize
 from dtinterp.foundation.seeding import numpy_generator
 from dtinterp.foundation.statistics import Interval, bootstrap_mean
 from dtinterp.interventions.closed_loop import ClosedLoop, LoopSetup, endings
-from dtinterp.interventions.controls import directions_of_differences
+from dtinterp.interventions.controls.drawn import directions_of_differences
 from dtinterp.interventions.dose import DoseCurves, DoseSetup
 from dtinterp.interventions.edits.edit import Edit
 from dtinterp.interventions.instruction_flip.directions import OBJECTS

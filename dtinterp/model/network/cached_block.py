@@ -65,6 +65,36 @@ def pass_on(
     return Passed(x + block.mlp.fused(block.ln2.fused(x)), held)
 
 
+def fan_out(
+    block: Block,
+    x: Float[Tensor, "copy batch new d_model"],
+    past: KeysAndValues,
+    *,
+    allowed: Bool[Tensor, "batch new key"],
+    queries: slice,
+) -> Float[Tensor, "copy batch chosen d_model"]:
+    """Pass several versions of a window's new tokens through a block; all versions share its past, which is not copied.
+
+    Returns the residual stream after it, at the tokens that are asked for. No hook is called.
+    """
+    attn, n_copies = block.attn, len(x)
+    normed = block.ln1.fused(x.flatten(0, 1))
+    apart = "(copy batch) head token d -> batch head copy token d"
+    q = rearrange(projection(attn.W_Q, attn.b_Q)(normed[:, queries]), apart, copy=n_copies) / attn.W_Q.shape[-1] ** 0.5
+    held = keys_and_values(block, normed)
+    k, v = (rearrange(each, apart, copy=n_copies) for each in (held.k, held.v))
+    to_past = (q.flatten(2, 3) @ past.k.mT).unflatten(2, (n_copies, -1))  # batch head copy chosen past
+    scores = torch.cat([to_past, q @ k.mT], dim=-1)  # batch head copy chosen key
+    pattern = scores.masked_fill(~allowed[:, None, None, queries], -torch.inf).softmax(-1)
+    n_past = past.k.shape[2]
+    z = (pattern[..., :n_past].flatten(2, 3) @ past.v).unflatten(2, (n_copies, -1)) + pattern[..., n_past:] @ v
+    joined = rearrange(z, "batch head copy chosen d -> copy batch chosen (head d)")
+    weight = rearrange(attn.W_O, "head d_head d_model -> d_model (head d_head)")
+    x = x[:, :, queries] + functional.linear(joined, weight, attn.b_O)
+    flat = x.flatten(0, 1)
+    return (flat + block.mlp.fused(block.ln2.fused(flat))).unflatten(0, (n_copies, -1))
+
+
 def keys_and_values(block: Block, normed: Float[Tensor, "batch token d_model"]) -> KeysAndValues:
     """Return what tokens offer to later ones; `normed` is what the attention reads."""
     attn = block.attn

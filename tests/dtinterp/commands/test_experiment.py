@@ -76,3 +76,71 @@ def test_a_wrong_file_leaves_nothing_behind(
     assert main([*small, str(tmp_path / "report")]) == 2
     assert "n_draws is 'none'" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["experiment.yaml"]
+
+
+MODEL = ROOT / "checkpoints" / "models" / "memory-dt-small-0"
+QUICK = {
+    "controls: {matched_features: 19, random_directions: 19": "controls: {matched_features: 2, random_directions: 2"
+}
+
+
+@pytest.fixture
+def begun(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file that `experiment new` writes, with fewer controls."""
+    (tmp_path / "checkpoints").symlink_to(ROOT / "checkpoints")
+    monkeypatch.chdir(tmp_path)
+    assert main(["experiment", "new", "experiments/mine"]) == 0
+    assert "run it" in capsys.readouterr().out
+    file = tmp_path / "experiments" / "mine" / "experiment.yaml"
+    text = file.read_text(encoding="utf-8")
+    for old, new in QUICK.items():
+        assert old in text
+        text = text.replace(old, new)
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_a_new_experiment_is_checked_run_reproduced_and_listed(
+    begun: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["experiment", "check", "experiments/mine/experiment.yaml"]) == 0
+    said = capsys.readouterr().out
+    assert "edit 1, matched features 2, random directions 2, wrong sign 1, other slots 4, untrained model 1" in said
+    assert "4: Key,Key-Ball" in said
+    assert main(["experiment", "run", "experiments/mine/experiment.yaml"]) == 0
+    said = capsys.readouterr().out
+    assert "logit(left) − logit(right)" in said
+    result = json.loads(begun.with_name("result.json").read_text(encoding="utf-8"))
+    assert result["windows"] == ["Key,Key-Ball", "Key,Ball-Key", "Ball,Ball-Key", "Ball,Key-Ball"]
+    made = tmp_path / "results" / "experiments"
+    assert sorted(path.name for path in made.iterdir()) == ["mine", "mine.html", "mine.parquet"]
+    page = (made / "mine.html").read_text(encoding="utf-8")
+    assert page.count("plotly-graph-div") == 3
+    assert main(["experiment", "run", str(begun), "--out", "again"]) == 0
+    assert "reproduced: every number" in capsys.readouterr().out
+    assert main(["experiment", "list"]) == 0
+    assert result["verdict"] in capsys.readouterr().out
+
+
+def test_another_model_leaves_the_result_as_it_is(begun: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = "checkpoints/models/memory-dt-small-1"
+    text = begun.read_text(encoding="utf-8").replace("memory-dt-small-0", "memory-dt-small-2")
+    begun.write_text(text, encoding="utf-8")
+    assert main(["experiment", "run", str(begun), "--model", other, "--out", "elsewhere"]) == 0
+    assert "on another model" in capsys.readouterr().out
+    assert not begun.with_name("result.json").exists()
+
+
+def test_what_is_wrong_is_one_sentence_and_exit_code_2(begun: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["experiment", "new", "experiments/mine"]) == 2
+    assert "experiments/mine/experiment.yaml exists already: give another folder" in capsys.readouterr().err
+    assert main(["experiment", "list", "checkpoints"]) == 2
+    assert "checkpoints holds no */experiment.yaml: begin one" in capsys.readouterr().err
+    begun.write_text(begun.read_text(encoding="utf-8").replace("measure:", "mesure:"), encoding="utf-8")
+    assert main(["experiment", "run", str(begun)]) == 2
+    assert "the field 'mesure' is unknown" in capsys.readouterr().err
+
+
+def test_the_schema_is_json_that_editors_read(tmp_path: Path) -> None:
+    assert main(["experiment", "schema", str(tmp_path / "schema.json")]) == 0
+    assert "edits" in json.loads((tmp_path / "schema.json").read_text(encoding="utf-8"))["properties"]

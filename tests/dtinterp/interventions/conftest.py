@@ -9,13 +9,27 @@ import torch
 import yaml
 from jaxtyping import Float32
 from torch import Tensor
+from torch.nn.functional import normalize
 
+from dtinterp.dataset.windows import Windows
 from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.dictionary.dictionary import Dictionary
+from dtinterp.dictionary.kinds.baselines.pca import Pca
 from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.artefacts.manifest import Manifest
+from dtinterp.interventions.bindings import Bindings
+from dtinterp.interventions.controls.drawn import random_directions
+from dtinterp.interventions.edits import edit_of
 from dtinterp.interventions.instruction_flip.experiment import run_experiment
 from dtinterp.interventions.instruction_flip.report import InterventionReport
-from dtinterp.interventions.instruction_flip.scenarios import FORWARD, LEFT, RIGHT, Scenarios, decision_points
+from dtinterp.interventions.instruction_flip.scenarios import (
+    FORWARD,
+    LEFT,
+    RIGHT,
+    Scenarios,
+    configuration_names,
+    decision_points,
+)
 from dtinterp.interventions.instruction_flip.specification import Specification
 from dtinterp.model.config import ModelConfig, TrainConfig
 from dtinterp.model.network.layers import Block
@@ -27,6 +41,7 @@ from environments.graph.state_graph import StateGraph
 from environments.vocabulary import item_index
 
 D_MODEL = 32
+SITE = "blocks.0.hook_resid_pre"
 TURNING_TIME = 4
 CELLS = ((4, 2), (4, 3), (0, 5), (2, 6))
 
@@ -152,3 +167,54 @@ def specify(fields: dict[str, object]) -> Callable[..., Specification]:
 @pytest.fixture(scope="session")
 def planted_report(planted_model: DecisionTransformer, specify: Callable[..., Specification]) -> InterventionReport:
     return run_experiment(specify(), planted_model)
+
+
+class Studied(Subject):
+    """As much of a subject as edits ask for: a model, and its decision points as what it was trained on."""
+
+    def __init__(self, model: DecisionTransformer, scenarios: Scenarios) -> None:
+        vars(self).update(is_untrained=False, untrained=model, items=scenarios.items, shown=scenarios.windows)
+
+    @property
+    def model(self) -> DecisionTransformer:
+        return self.untrained
+
+    def train_windows(self, n: int, *, seed: int) -> Windows:  # noqa: ARG002
+        return vars(self)["shown"]
+
+
+@pytest.fixture
+def names(random_model: DecisionTransformer, scenarios: Scenarios) -> Bindings:
+    """The four decision points in a random model, with a dictionary and directions that are not orthogonal."""
+    d_model = random_model.cfg.d_model
+    drawn = random_directions(3, d_model, torch.Generator().manual_seed(1))
+    rotation = torch.linalg.qr(torch.randn(d_model, d_model, generator=torch.Generator().manual_seed(2))).Q
+    dictionary = Dictionary(
+        W_enc=rotation,
+        b_enc=torch.zeros(d_model),
+        W_dec=rotation.T.contiguous(),
+        b_dec=torch.zeros(d_model),
+        kind=Pca(n_components=d_model),
+        scale=torch.tensor(2.0),
+        site=SITE,
+        name="turned",
+    )
+    return Bindings(
+        Studied(random_model, scenarios),
+        scenarios.windows,
+        scenarios.items,
+        configuration_names(),
+        {"turned": dictionary},
+        {
+            "one": (drawn[:1], SITE),
+            "other": (normalize(drawn[1:2] + drawn[:1]), SITE),
+            "plane": (torch.linalg.qr(drawn[1:].T).Q.T, SITE),
+        },
+    )
+
+
+@pytest.fixture
+def there(names: Bindings) -> Float32[Tensor, "window d_model"]:
+    """What the newest frames of the decision points hold."""
+    at = edit_of({"ablate": {"token": "whole"}, "at": SITE}).at
+    return names.rows(at.site, at.slots, at.token).value

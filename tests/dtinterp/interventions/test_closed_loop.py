@@ -7,7 +7,7 @@ from torch import Tensor
 
 from dtinterp.agents.items import FrameItems
 from dtinterp.interventions.closed_loop import ClosedLoop, play_arms
-from dtinterp.interventions.controls import random_directions
+from dtinterp.interventions.controls.drawn import random_directions
 from dtinterp.interventions.dose import Dial
 from dtinterp.interventions.instruction_flip.experiment import loop_setup
 from dtinterp.interventions.instruction_flip.specification import Specification

@@ -8,7 +8,7 @@ from transformer_lens.hook_points import HookPoint
 
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.statistics import wilson
-from dtinterp.interventions.controls import random_directions
+from dtinterp.interventions.controls.drawn import random_directions
 from dtinterp.interventions.dose import Dial, DoseCurves, measure_dose
 from dtinterp.interventions.instruction_flip.directions import instruction_direction
 from dtinterp.interventions.instruction_flip.experiment import dose_setup, doses

@@ -9,7 +9,7 @@ from dtinterp.dataset.windows import Windows
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.dictionary.kinds.baselines.pca import Pca
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.controls import random_directions
+from dtinterp.interventions.controls.drawn import random_directions
 from dtinterp.interventions.edits.add import Adding
 from dtinterp.interventions.edits.scale import Scaling
 from dtinterp.interventions.edits.set import Setting

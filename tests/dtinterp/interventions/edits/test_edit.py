@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.controls import random_directions
+from dtinterp.interventions.controls.drawn import random_directions
 from dtinterp.interventions.edits.add import Adding
 from dtinterp.interventions.edits.edit import Edit
 from dtinterp.interventions.edits.set import Setting

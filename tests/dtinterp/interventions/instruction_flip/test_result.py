@@ -8,8 +8,9 @@ import torch
 from dtinterp.foundation.artefacts.artefact import Artefact
 from dtinterp.foundation.artefacts.codec import save
 from dtinterp.foundation.errors import UserError
+from dtinterp.interventions.experiment.standing import differences, write_result
 from dtinterp.interventions.instruction_flip.report import InterventionReport
-from dtinterp.interventions.instruction_flip.result import differences, result_of, write_result
+from dtinterp.interventions.instruction_flip.result import result_of
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def test_the_result_says_what_it_rests_on_and_what_was_found(
     planted_report: InterventionReport, artefact: Artefact, tmp_path: Path
 ) -> None:
     file = tmp_path / "result.json"
-    write_result(file, planted_report, artefact=artefact)
+    write_result(file, result_of(planted_report, artefact))
     result = json.loads(file.read_text(encoding="utf-8"))
     assert result["rests_on"]["report"] == artefact.manifest.digest
     assert result["refuted_by"] == []
@@ -59,9 +60,9 @@ def test_an_existing_result_is_kept_unless_told_otherwise(
     file = tmp_path / "result.json"
     file.write_text("old", encoding="utf-8")
     with pytest.raises(UserError, match=r"result\.json exists already: give --replace"):
-        write_result(file, planted_report, artefact=artefact)
+        write_result(file, result_of(planted_report, artefact))
     assert file.read_text(encoding="utf-8") == "old"
-    write_result(file, planted_report, artefact=artefact, replace=True)
+    write_result(file, result_of(planted_report, artefact), replace=True)
     assert json.loads(file.read_text(encoding="utf-8"))["refuted_by"] == []
 
 
@@ -70,7 +71,7 @@ def test_nothing_else_is_left_beside_the_result(
 ) -> None:
     folder = tmp_path / "experiment"
     folder.mkdir()
-    write_result(folder / "result.json", planted_report, artefact=artefact)
+    write_result(folder / "result.json", result_of(planted_report, artefact))
     assert [path.name for path in folder.iterdir()] == ["result.json"]
 
 
@@ -80,11 +81,11 @@ def test_a_result_is_reproduced_where_only_the_last_digits_differ(
     standing = json.loads(json.dumps(result_of(planted_report, artefact)))
     standing["rests_on"]["report"] = "another machine's last bits"
     standing["logit_difference"]["original"][0] *= 1.0005
-    assert differences(standing, planted_report, artefact) == []
+    assert differences(standing, result_of(planted_report, artefact)) == []
     standing["logit_difference"]["original"][0] *= 1.01
     standing["refuted_by"] = ["something"]
     del standing["specification"]["seed"]
-    assert differences(standing, planted_report, artefact) == [
+    assert differences(standing, result_of(planted_report, artefact)) == [
         "refuted_by/0",
         "logit_difference/original/0",
         "specification/seed",

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.controls import random_directions
+from dtinterp.interventions.controls.drawn import random_directions
 from dtinterp.interventions.parts.along import Along, ItemEmbedding, ObliqueAlong, along
 
 D_MODEL, ROWS = 8, torch.randn(5, 8, generator=torch.Generator().manual_seed(0))

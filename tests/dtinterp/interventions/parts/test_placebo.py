@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from dtinterp.foundation.errors import UserError
-from dtinterp.interventions.controls import random_directions
+from dtinterp.interventions.controls.drawn import random_directions
 from dtinterp.interventions.edits.set import Setting
 from dtinterp.interventions.parts.along import ItemEmbedding, along
 from dtinterp.interventions.parts.part import Part

@@ -6,7 +6,7 @@ from dtinterp.agents.items import FrameItems
 from dtinterp.agents.policy import Decision, first_observation, next_observation
 from dtinterp.demonstrations.evaluate import play_episodes
 from dtinterp.demonstrations.samplers import Greedy
-from dtinterp.interventions.controls import random_directions
+from dtinterp.interventions.controls.drawn import random_directions
 from dtinterp.interventions.edits.add import Adding
 from dtinterp.interventions.edits.set import Setting
 from dtinterp.interventions.instruction_flip.scenarios import FORWARD

@@ -1,6 +1,6 @@
 import torch
 
-from dtinterp.interventions.controls import directions_of_differences, random_directions
+from dtinterp.interventions.controls.drawn import directions_of_differences, random_directions
 
 
 def test_random_directions_have_length_one_and_no_preference() -> None:
