@@ -81,8 +81,7 @@ def confusions() -> pd.DataFrame:
     """Pairs that each model joins though what is right at one is wrong at the other, and what is at stake between them.
 
     At stake is the return lost by acting once at one as is right at the other, less what is lost by acting there as is
-    right at itself, in starts followed by up to 12 random actions. A dash: the comparison that ships was made before
-    stakes were put right.
+    right at itself, in starts followed by up to 12 random actions.
     """
     return pd.DataFrame(
         {"model": model, "pairs joined": str(portrait.contrasts.n_joined), **_confused(portrait.contrasts)}
@@ -209,8 +208,7 @@ def _confused(found: Contrasts) -> dict[str, str]:
         "most return that the model loses by one",
         "stakes taken off",
     )
-    if found.stakes is None:
-        return dict.fromkeys(heads, "–")
+    assert found.stakes is not None, "made before stakes were put right: make it again"
     own = f"{found.stakes.n_own} observations, {written(found.stakes.most_own, 3)} at most"
     possible = f"{found.stakes.n_possible:,}"
     cells = (str(found.n_confusions), possible, written(found.stakes.most, 3), _lost(found.confusions), own)
