@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 
 from dtinterp.interventions.directions.items import items_at
-from dtinterp.interventions.item_geometry import feature_maps, norm_strips
-from dtinterp.interventions.published import (
+from dtinterp.interventions.studies.item_geometry import feature_maps, norm_strips
+from dtinterp.interventions.studies.published import (
     COEFFICIENTS,
     DECOYS,
     EXCHANGED,

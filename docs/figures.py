@@ -26,9 +26,9 @@ from dtinterp.demonstrations.storage import load_trajectories
 from dtinterp.equivalence.over_training import HISTORY
 from dtinterp.foundation.artefacts.codec import load
 from dtinterp.interventions.directions.items import items_at
-from dtinterp.interventions.item_geometry import EVERYWHERE, clustergram, feature_maps, norm_strips
-from dtinterp.interventions.published import INSTRUCTION_CELLS, THINGS
 from dtinterp.interventions.replacements.dictionary_comparison import FEATURE_COMPARISON
+from dtinterp.interventions.studies.item_geometry import EVERYWHERE, clustergram, feature_maps, norm_strips
+from dtinterp.interventions.studies.published import INSTRUCTION_CELLS, THINGS
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.model.storage import load_model
 from dtinterp.model.training.sizes import sizes_of

@@ -23,7 +23,8 @@ WAITING = {
     "dtinterp.activations.decomposition": "circuits attribute logits to components with it",
     "dtinterp.model.network.folding": "circuits read weights through folded norms",
     "environments.twin.drawing": "the dashboard writes worlds as text",
-    "dtinterp.interventions.published": "benchmarks/published_experiments.py runs it",
+    "dtinterp.interventions.studies.retargeting": "benchmarks/retargeting.py runs it",
+    "dtinterp.interventions.studies.ways_to_edit": "benchmarks/directions.py runs it",
     "dtinterp.report.figures.items": "docs/figures.py draws with it, the report will",
 }
 """Modules that no other module imports yet, and who will."""

@@ -18,7 +18,7 @@ def decoys() -> pd.DataFrame:
     0: as without decoys. `python benchmarks/published_experiments.py`.
     """
     return pd.DataFrame(
-        {"model": _called(row), **{f"decoys at {cells}": _listed(found, 2) for cells, found in row["restored"].items()}}
+        {"model": called(row), **{f"decoys at {cells}": _listed(found, 2) for cells, found in row["restored"].items()}}
         for row in _rows()
     )
 
@@ -30,7 +30,7 @@ def exchanged_targets() -> pd.DataFrame:
     """
     return pd.DataFrame(
         {
-            "model": _called(row),
+            "model": called(row),
             "untouched": _listed(row["original"], 1),
             **{f"in the {frame} frame": _listed(found, 1) for frame, found in row["exchanged"].items()},
             "turned by the first, by the last": " and ".join(
@@ -49,7 +49,7 @@ def item_geometry() -> pd.DataFrame:
     """
     return pd.DataFrame(
         {
-            "model": _called(row),
+            "model": called(row),
             "instruction, % of variance": _listed([100 * share for share in row["share"]["instruction"]], 1),
             "parted": "yes" if row["separates"] else "no",
             "targets, % of variance": _listed([100 * share for share in row["share"]["targets"]], 1),
@@ -65,7 +65,8 @@ def _rows() -> Iterator[Mapping]:
     return iter(measured("published_experiments")["rows"])
 
 
-def _called(row: Mapping) -> str:
+def called(row: Mapping) -> str:
+    """Return the name of a row's model."""
     return PUBLISHED if row["model"] == IMPORTED else row["model"]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dtinterp.interventions.item_geometry import Clustergram, ItemMaps2D, NormStrip
+from dtinterp.interventions.studies.item_geometry import Clustergram, ItemMaps2D, NormStrip
 from dtinterp.report.style import BALL, CONTROL_2, INK, KEY, styled
 
 SIDES = [[0.0, BALL], [0.5, "#ffffff"], [1.0, KEY]]

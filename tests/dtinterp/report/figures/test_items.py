@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from dtinterp.interventions.item_geometry import Clustergram, ItemMaps2D, NormStrip
+from dtinterp.interventions.studies.item_geometry import Clustergram, ItemMaps2D, NormStrip
 from dtinterp.report.figures.items import LABELLED, clustergram_figure, item_maps_figure, norm_strip_figure
 
 

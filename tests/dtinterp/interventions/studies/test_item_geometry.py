@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from dtinterp.interventions.directions.items import items_at
-from dtinterp.interventions.item_geometry import EVERYWHERE, clustergram, feature_maps, norm_strips
-from dtinterp.interventions.published import INSTRUCTION_CELLS, TARGET_CELLS, THINGS
+from dtinterp.interventions.studies.item_geometry import EVERYWHERE, clustergram, feature_maps, norm_strips
+from dtinterp.interventions.studies.published import INSTRUCTION_CELLS, TARGET_CELLS, THINGS
 from dtinterp.model.network.transformer import DecisionTransformer
 from environments.graph.state_graph import StateGraph
 from environments.vocabulary import one_hot

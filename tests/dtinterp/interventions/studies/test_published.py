@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from dtinterp.interventions.published import COEFFICIENTS, PublishedExperiments, run_published
+from dtinterp.interventions.studies.published import COEFFICIENTS, PublishedExperiments, run_published
 from dtinterp.interventions.windows.decision_points import DecisionPoints
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.subject.subject import Subject
