@@ -13,9 +13,9 @@ from tables.shelf import measured
 def retargeting() -> pd.DataFrame:
     """Share of 200 episodes at temperature 1 that end at the target that the instruction does not name.
 
-    In brackets, Wilson's intervals; then the share that still ends at the instructed target where that is the chosen one.
-    All vectors that are added go as far as the difference of mean first frames parts the two instructions. Of ten random
-    vectors all episodes together, as if independent, and how many vectors send more than half.
+    In brackets, Wilson's intervals; then the share that still ends at the instructed target where that is the chosen
+    one. All vectors that are added go as far as the difference of mean first frames parts the two instructions. Of ten
+    random vectors all episodes together, as if independent, and how many vectors send more than half.
     `python benchmarks/retargeting.py`.
     """
     names = [arm["arm"] for arm in measured("retargeting")["rows"][0]["arms"] if arm["arm"] != "intact"]
@@ -53,9 +53,10 @@ def where_retargeting_fails() -> pd.DataFrame:
 def data_span() -> pd.DataFrame:
     """Share of the other instruction's effect on the turn when one direction of the first frame's token is exchanged.
 
-    *In the span*: the share of the direction's squared length that lies in what first frames vary in; then what the whole
-    direction does, its part in the span alone, and its part outside alone, which no frame ever moves. The accuracy is
-    that of reading the instruction off held-out rows. `python benchmarks/directions.py`.
+    *In the span*: the share of the direction's squared length that lies in what first frames vary in; then what the
+    whole direction does; its part in the span and its part outside, which no frame ever moves, each moved as far as it
+    moves with the whole; and the part in the span as a direction of its own. Accuracy is of reading the instruction off
+    held-out rows. `python benchmarks/directions.py`.
     """
     return pd.DataFrame(
         {
@@ -65,7 +66,9 @@ def data_span() -> pd.DataFrame:
             "whole": written(each["restored"], 2),
             "part in the span": written(each["within"], 2),
             "part outside": written(each["beyond"], 2),
+            "part in the span, at length 1": written(each["within_alone"], 2),
             "windows turned": share(Interval(**each["turned"])),
+            "by the part in the span": f"{each['turned_within']['estimate']:.0%}",
             "reads held-out rows": _accuracy(each["explains"]),
         }
         for row in measured("directions")["rows"]
@@ -76,8 +79,8 @@ def data_span() -> pd.DataFrame:
 def das() -> pd.DataFrame:
     """Interchange accuracy of one dimension learned by DAS, at the first frame's token, beside its controls.
 
-    On pairs of windows that were not fitted and whose decision the exchange changes; the most likely of all seven actions
-    must be the one that is decided then. `python benchmarks/directions.py`.
+    On pairs of windows that were not fitted and whose decision the exchange changes; the most likely of all seven
+    actions must be the one that is decided then. `python benchmarks/directions.py`.
     """
 
     def rows() -> Iterator[dict[str, str]]:
