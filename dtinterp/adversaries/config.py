@@ -41,8 +41,12 @@ class AdversaryConfig:
     """how sets are looked for"""
     max_candidates: int = 1_000_000
     """sets that may be evaluated in each window"""
+    returns: tuple[float, ...] = (0.892, 0.5, 0.0)
+    """returns at which the smallest adversaries are shown to the model itself and to others"""
     n_controls: int = 1000
     """random sets that the smallest found is held against; 0: no control"""
+    detours: int = 0
+    """actions that may be wasted on the way to a decision point: each such way is a window too"""
     target_return: float = 0.892
     """return asked for at every step"""
     seed: int = 0

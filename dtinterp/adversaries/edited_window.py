@@ -1,11 +1,13 @@
 """A model run on one window with changed observations: an edit adds a difference of item rows to an embedding."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor
+from transformer_lens.hook_points import HookPoint
 
 from dtinterp.activations.sites import OBSERVATION_EMBEDDING, slots_at, splice
 from dtinterp.adversaries.edits.observation_edit import EditTable
@@ -27,6 +29,12 @@ class EditedWindow:
     def items(self) -> Float32[Tensor, "real item"]:
         """The window's frames, as the model reads them."""
         return encoded(self.scene.frames, self.model.cfg.n_items)
+
+    @cached_property
+    def embedded(self) -> Float32[Tensor, "real d_model"]:
+        """The embeddings of the window's frames."""
+        with torch.no_grad():
+            return (self.items @ self.model.W_obs).float()
 
     @cached_property
     def original(self) -> Float[Tensor, " action"]:
@@ -60,18 +68,30 @@ class EditedWindow:
     ) -> Float32[Tensor, "batch column"]:
         """Return the rows of a site at one real slot. Gradients pass."""
         if site == OBSERVATION_EMBEDDING:
-            return (self.items[slot] @ self.model.W_obs).float() + added[:, slot]
-        caught: list[Tensor] = []
-        tokens = self.model.cfg.observation_tokens
+            return self.embedded[slot] + added[:, slot]
+        found = slots_at(site, self.caught(added, [site])[site], self.model.cfg.observation_tokens)
+        return found[:, self.scene.first_slot + slot]
 
-        def catch(activation: Tensor, **_: object) -> None:
-            caught.append(slots_at(site, activation, tokens)[:, self.scene.first_slot + slot])
+    def caught(
+        self, added: Float32[Tensor, "batch real d_model"], sites: Sequence[str], hooks: Sequence[Hook] = ()
+    ) -> dict[str, Tensor]:
+        """Return the activations at some sites, of all tokens, with hooks in place. Gradients pass."""
+        found: dict[str, Tensor] = {}
 
+        def catch(activation: Tensor, hook: HookPoint) -> None:
+            found[str(hook.name)] = activation
+
+        self.hooked(added, [*hooks, *((site, catch) for site in sites)])
+        return found
+
+    def hooked(
+        self, added: Float32[Tensor, "batch real d_model"], hooks: Sequence[Hook]
+    ) -> Float[Tensor, "batch slot action"]:
+        """Return the logits of whole windows with hooks in place. Gradients pass."""
         windows = self.scene.window[torch.zeros(len(added), dtype=torch.int64)]
-        self.model.run_with_hooks(windows, self.items, fwd_hooks=[self.adding(added), (site, catch)])
-        return caught[0]
+        return self.model.run_with_hooks(windows, self.items, fwd_hooks=[self._adding(added), *hooks])
 
-    def adding(self, added: Float32[Tensor, "batch real d_model"]) -> Hook:
+    def _adding(self, added: Float32[Tensor, "batch real d_model"]) -> Hook:
         """Return the hook that adds to the embeddings while the model runs on copies of the window."""
         pads = added.new_zeros(len(added), self.scene.first_slot, added.shape[2])
         return splice(

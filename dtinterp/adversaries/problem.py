@@ -1,17 +1,18 @@
 """A search problem, and the tally of what a strategy has evaluated of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float, Float32, Int64, UInt8
 from torch import Tensor
 
 from dtinterp.adversaries.edited_window import EditedWindow
 from dtinterp.adversaries.edits.observation_edit import EditTable
 from dtinterp.adversaries.naturalness import Budget, Naturalness
 from dtinterp.adversaries.objectives.objective import Objective
+from dtinterp.dictionary.dictionary import Dictionary
 
 IN_A_PIECE = 1024
 """Sets of edits whose embeddings are held at once."""
@@ -27,6 +28,8 @@ class Problem:
     naturalness: Naturalness
     objective: Objective
     budget: Budget
+    features: Dictionary | None = None
+    """of the observation embedding, to guide strategies by; None: they are guided by nothing"""
 
     @cached_property
     def differences(self) -> Float32[Tensor, "edit real d_model"]:
@@ -47,12 +50,21 @@ class Problem:
         """Return the sets that keep to the budget."""
         return sets[self.naturalness.allows(sets, self.budget)]
 
-    def first_order(self) -> Float[Tensor, " edit"]:
-        """Return the change of the value that each edit makes to first order: its gradient along the embeddings."""
+    @cached_property
+    def slopes(self) -> Float[Tensor, "real d_model"]:
+        """The gradient of the value along each embedding, at the window as it is."""
         at = torch.zeros_like(self.differences[:1], requires_grad=True)
         value = self.objective.values(self.window, at, torch.zeros(1, dtype=torch.int64))
         (gradient,) = torch.autograd.grad(value.sum(), at)
-        return (self.differences * gradient).sum((1, 2))
+        return gradient[0]
+
+    def adversarial(self, edits: Sequence[int]) -> UInt8[Tensor, "real view view 3"]:
+        """Return the window with a set of edits."""
+        return self.table.edited(torch.tensor([list(edits)]))[0]
+
+    def first_order(self) -> Float[Tensor, " edit"]:
+        """Return the change of the value that each edit makes to first order."""
+        return (self.differences * self.slopes).sum((1, 2))
 
     def linear(self) -> Float[Tensor, " edit"] | None:
         """Return the exact change that each edit makes where these add up; None where the objective is not linear."""
@@ -87,11 +99,15 @@ class Tally:
     problem: Problem
     left: int
     """candidates that may still be evaluated"""
+    n_probed: int = 0
+    """edits whose value was asked alone though they are not allowed alone, to rank sets by"""
     n_evaluated: dict[int, int] = field(default_factory=dict)
-    """by number of edits, as for the next five"""
+    """by number of edits, as for the next six"""
     n_flipping: dict[int, int] = field(default_factory=dict)
     n_keeping: dict[int, int] = field(default_factory=dict)
     """sets that flip, though what is best stays nearest"""
+    n_undecided: dict[int, int] = field(default_factory=dict)
+    """sets that flip, and are as near to windows where something else is best"""
     best: dict[int, Found] = field(default_factory=dict)
     likeliest: dict[int, Found] = field(default_factory=dict)
     """among sets that flip, the one whose window is likeliest"""
@@ -103,7 +119,7 @@ class Tally:
     @property
     def total(self) -> int:
         """Candidates evaluated."""
-        return sum(self.n_evaluated.values())
+        return self.n_probed + sum(self.n_evaluated.values())
 
     @property
     def lowest(self) -> float:
@@ -121,6 +137,17 @@ class Tally:
             rows = (sizes == size).nonzero()[:, 0]
             self._remember(size, sets[rows], values[rows])
         return values
+
+    def probe(self) -> Float[Tensor, " edit"]:
+        """Evaluate each edit alone, and return what it adds to the value; those that are not allowed count, too."""
+        singles = torch.arange(len(self.problem.table))[:, None]
+        exact = self.problem.linear()
+        gains = self.problem.values(singles) - self.problem.original if exact is None else exact
+        allowed = self.problem.allowed(singles)
+        self.n_probed += len(singles) - len(allowed)
+        self.left = max(self.left - self.n_probed, 0)
+        self.evaluate(allowed)
+        return gains
 
     def smallest(self) -> int | None:
         """Return the fewest edits that were found to flip; None where none were."""
@@ -140,8 +167,10 @@ class Tally:
         lowest = int(values.argmin())
         if size not in self.best or values[lowest] < self.best[size].value:
             self.best[size] = _found(sets[lowest], float(values[lowest]))
-        keeps = flips.clone()
-        keeps[flips] = self.problem.naturalness.keeps(sets[flips])
+        keeps, costs = flips.clone(), self.problem.naturalness
+        same, other = costs.cells_from_same(sets[flips]), costs.cells_from_other(sets[flips])
+        keeps[flips] = same < other
+        self.n_undecided[size] = self.n_undecided.get(size, 0) + int((same == other).sum())
         self.n_keeping[size] = self.n_keeping.get(size, 0) + int(keeps.sum())
         self._keep_likeliest(self.likeliest, size, sets[flips], values[flips])
         self._keep_likeliest(self.likeliest_keeping, size, sets[keeps], values[keeps])

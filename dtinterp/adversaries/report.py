@@ -7,6 +7,7 @@ from torch import Tensor
 
 from dtinterp.adversaries.config import AdversaryConfig
 from dtinterp.adversaries.strategies.strategy import Proof
+from dtinterp.adversaries.understanding import Understanding
 from dtinterp.foundation.artefacts.codec import ArtefactKind, Beside
 from dtinterp.foundation.statistics import Interval
 
@@ -58,6 +59,8 @@ class OfSize:
     n_flipping: int
     n_keeping: int
     """sets that flip though what is best stays nearest, see `Adversary.keeps`"""
+    n_undecided: int
+    """sets that flip and lie as near to windows where the same is best as to others, such as a moved instruction"""
     lowest: Adversary
     """with the lowest value"""
     likeliest: Adversary | None
@@ -98,6 +101,8 @@ class SceneSearch:
     """lowest value after so many candidates, wherever it fell"""
     frames: UInt8[Tensor, "real view view 3"]
     """as things are"""
+    understanding: Understanding = Understanding()
+    """of the smallest adversaries"""
 
     @property
     def smallest(self) -> OfSize | None:

@@ -21,44 +21,48 @@ from dtinterp.adversaries.report import Adversary, AdversaryReport, OfSize, Rand
 from dtinterp.adversaries.scene import Scene, scenes
 from dtinterp.adversaries.strategies import STRATEGIES
 from dtinterp.adversaries.strategies.random_sets import drawn
+from dtinterp.adversaries.understanding import SearchAids, understood
 from dtinterp.dictionary.dictionary import Dictionary
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.logbook import progress
 from dtinterp.foundation.seeding import generator
 from dtinterp.foundation.statistics import Interval, wilson
-from dtinterp.interventions.instruction_flip.scenarios import configuration_names, decision_points
+from dtinterp.interventions.windows.decision_points import DecisionPoints
 from dtinterp.model.network.transformer import DecisionTransformer
 from dtinterp.subject.subject import Subject
 from environments.vocabulary import ACTIONS
 
 
 def search(
-    subject: Subject, config: AdversaryConfig = AdversaryConfig(), *, dictionary: Dictionary | None = None
+    subject: Subject, config: AdversaryConfig = AdversaryConfig(), aids: SearchAids = SearchAids()
 ) -> AdversaryReport:
     """Search the smallest edits that flip an objective at the decision points of a memory world.
 
-    Raises `UserError` where the world's states cannot be enumerated, or a feature is asked for without its dictionary.
+    The smallest are explained, and shown to other models. Raises `UserError` where the world's states cannot be
+    enumerated, or a feature is asked for without its dictionary.
     """
-    found, objective = [], objective_of(config, dictionary)
+    found, objective = [], objective_of(config, aids.dictionary)
     model = cell_model(subject.trajectories, longest=subject.trajectories.max_steps)
-    windows = decision_scenes(subject, config.target_return)
+    windows = decision_scenes(subject, config)
     with progress("searching windows", len(windows)) as bar:
         for done, scene in enumerate(windows, start=1):
-            found.append(searched(problem_of(subject.model, scene, model, objective, config), model, config))
+            problem = replace(problem_of(subject.model, scene, model, objective, config), features=aids.of_embedding)
+            found.append(searched(problem, model, config, aids))
             bar.reach(done)
     return AdversaryReport(subject.trajectories.env_id, config, tuple(found))
 
 
-def decision_scenes(subject: Subject, target_return: float) -> tuple[Scene, ...]:
-    """Return the windows at whose end a memory world's turn is due, one a configuration."""
+def decision_scenes(subject: Subject, config: AdversaryConfig) -> tuple[Scene, ...]:
+    """Return the windows at whose end going forward stops being best, from each start of the subject's world."""
     graph = subject.graph
     if graph is None:
         raise UserError(
             f"the states of {subject.trajectories.env_id} cannot be enumerated, so nothing says which edits it allows: "
             "give a model of a memory world."
         )
-    points = decision_points(graph, n_slots=subject.model.cfg.n_slots, target_return=target_return)
-    return scenes(graph, points.windows, points.frames, configuration_names())
+    points = DecisionPoints(asked=float(config.target_return), detours=config.detours)
+    chosen = points.choose(subject, config.seed)
+    return scenes(graph, chosen.windows, chosen.frames, chosen.names)
 
 
 def objective_of(config: AdversaryConfig, dictionary: Dictionary | None) -> Objective:
@@ -91,7 +95,9 @@ def problem_of(
     return Problem(EditedWindow(model, scene), table, naturalness(scene, table, cells), objective, config.budget)
 
 
-def searched(problem: Problem, cells: CellModel, config: AdversaryConfig) -> SceneSearch:
+def searched(
+    problem: Problem, cells: CellModel, config: AdversaryConfig, aids: SearchAids = SearchAids()
+) -> SceneSearch:
     """Search one window, and hold what is found against random sets and against what the world could show."""
     scene = problem.window.scene
     tally = Tally(problem, config.max_candidates)
@@ -109,7 +115,15 @@ def searched(problem: Problem, cells: CellModel, config: AdversaryConfig) -> Sce
         possible=_possible(problem, cells),
         curve=tuple(tally.curve),
         frames=scene.frames,
+        understanding=understood(problem, _smallest(tally), aids, returns=config.returns, seed=config.seed),
     )
+
+
+def _smallest(tally: Tally) -> list[Found]:
+    """Return the likeliest adversary of the fewest edits, and the likeliest that leaves what is best nearest."""
+    kept = [*(tally.likeliest[size] for size in sorted(tally.likeliest))][:1]
+    kept += [*(tally.likeliest_keeping[size] for size in sorted(tally.likeliest_keeping))][:1]
+    return list({each.edits: each for each in kept}.values())
 
 
 def adversary(problem: Problem, found: Found) -> Adversary:
@@ -123,7 +137,7 @@ def adversary(problem: Problem, found: Found) -> Adversary:
         cells_from_shown=int(costs.cells_from_shown(sets)),
         cells_from_same=int(costs.cells_from_same(sets)),
         cells_from_other=int(costs.cells_from_other(sets)),
-        frames=problem.table.edited(sets)[0],
+        frames=problem.adversarial(found.edits),
     )
 
 
@@ -136,6 +150,7 @@ def _of_size(problem: Problem, tally: Tally, size: int) -> OfSize:
         n_candidates=tally.n_evaluated[size],
         n_flipping=tally.n_flipping[size],
         n_keeping=tally.n_keeping[size],
+        n_undecided=tally.n_undecided[size],
         lowest=adversary(problem, tally.best[size]),
         likeliest=told(tally.likeliest),
         likeliest_keeping=told(tally.likeliest_keeping),

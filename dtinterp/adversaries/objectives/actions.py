@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 
 from dtinterp.adversaries.edited_window import EditedWindow
-from dtinterp.adversaries.objectives.objective import Added, Objective
+from dtinterp.adversaries.objectives.objective import LogitObjective
 from environments.vocabulary import ACTIONS
 
 
 @dataclass(frozen=True)
-class FlipLogits(Objective):
+class FlipLogits(LogitObjective):
     """The sign of logit(first) − logit(second): whatever is higher of the two shall be lower."""
 
     first: int
@@ -23,15 +23,14 @@ class FlipLogits(Objective):
         """Name the two."""
         return f"logit({ACTIONS[self.first]}) − logit({ACTIONS[self.second]}) changes its sign"
 
-    def values(self, window: EditedWindow, added: Added, first: Int64[Tensor, " batch"]) -> Float[Tensor, " batch"]:
+    def of_logits(self, window: EditedWindow, logits: Float[Tensor, "batch action"]) -> Float[Tensor, " batch"]:
         """Return the difference, with the sign that it has as things are."""
         sign = 1 if window.original[self.first] >= window.original[self.second] else -1
-        logits = window.logits(added, first)
         return sign * (logits[:, self.first] - logits[:, self.second])
 
 
 @dataclass(frozen=True)
-class FlipAction(Objective):
+class FlipAction(LogitObjective):
     """The likeliest action: another one shall be likelier than it, or a certain other one."""
 
     wanted: int | None = None
@@ -43,10 +42,9 @@ class FlipAction(Objective):
         wanted = "another action" if self.wanted is None else ACTIONS[self.wanted]
         return f"{wanted} is likelier than the action chosen"
 
-    def values(self, window: EditedWindow, added: Added, first: Int64[Tensor, " batch"]) -> Float[Tensor, " batch"]:
+    def of_logits(self, window: EditedWindow, logits: Float[Tensor, "batch action"]) -> Float[Tensor, " batch"]:
         """Return how far the logit of the action chosen as things are is above that of the others, or the wanted."""
         chosen = int(window.original.argmax())
-        logits = window.logits(added, first)
         others = torch.arange(logits.shape[1]) != chosen
         if self.wanted is not None:
             others &= torch.arange(logits.shape[1]) == self.wanted

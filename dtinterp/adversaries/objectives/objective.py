@@ -26,3 +26,15 @@ class Objective(ABC):
         """Return what the number rises by along each embedding where it is linear in all of them, else None."""
         del window
         return None
+
+
+class LogitObjective(Objective):
+    """An objective that the logits at the newest observation decide."""
+
+    @abstractmethod
+    def of_logits(self, window: EditedWindow, logits: Float[Tensor, "batch action"]) -> Float[Tensor, " batch"]:
+        """Return the number that windows with these logits have."""
+
+    def values(self, window: EditedWindow, added: Added, first: Int64[Tensor, " batch"]) -> Float[Tensor, " batch"]:
+        """Run the windows, what comes before the first edit computed once."""
+        return self.of_logits(window, window.logits(added, first))

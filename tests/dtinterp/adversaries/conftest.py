@@ -12,10 +12,13 @@ from dtinterp.adversaries.edits import SOURCES, EditSource, edits_of
 from dtinterp.adversaries.edits.observation_edit import EditTable
 from dtinterp.adversaries.naturalness import Budget, naturalness
 from dtinterp.adversaries.objectives.actions import FlipLogits
+from dtinterp.adversaries.objectives.features import FlipFeature
 from dtinterp.adversaries.objectives.objective import Objective
 from dtinterp.adversaries.problem import Problem
 from dtinterp.adversaries.scene import Scene, scenes
 from dtinterp.demonstrations.trajectories import Trajectories
+from dtinterp.dictionary.dictionary import Dictionary
+from dtinterp.dictionary.kinds.autoencoders.topk import TopK
 from dtinterp.interventions.instruction_flip.scenarios import configuration_names, decision_points
 from dtinterp.model.config import ModelConfig
 from dtinterp.model.network.transformer import DecisionTransformer
@@ -70,3 +73,26 @@ def problem(
         return Problem(EditedWindow(random_model, view), table, costs, objective, Budget(**settings))
 
     return made
+
+
+@pytest.fixture(scope="session")
+def features() -> Dictionary:
+    """A random dictionary of the observation embedding."""
+    rng = torch.Generator().manual_seed(0)
+    W_enc = torch.randn(16, 12, generator=rng)
+    return Dictionary(
+        W_enc=W_enc,
+        b_enc=torch.randn(12, generator=rng),
+        W_dec=W_enc.T.contiguous(),
+        b_dec=torch.zeros(16),
+        kind=TopK(6),
+        site="hook_obs_embed",
+        name="random",
+        scale=torch.tensor(1.3),
+    )
+
+
+@pytest.fixture(scope="session")
+def linear(features: Dictionary) -> FlipFeature:
+    """An objective that is linear in the embeddings."""
+    return FlipFeature(features, 3, slot=0)

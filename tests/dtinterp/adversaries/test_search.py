@@ -3,6 +3,7 @@ import torch
 
 from dtinterp.adversaries.config import AdversaryConfig
 from dtinterp.adversaries.search import search
+from dtinterp.adversaries.understanding import SearchAids
 from dtinterp.foundation.artefacts.codec import load_any, save
 from dtinterp.foundation.errors import UserError
 from dtinterp.subject.subject import open_subject
@@ -63,7 +64,7 @@ def test_a_report_is_read_as_it_was_written(found, subject, tmp_path):
 
 def test_a_feature_is_flipped_at_the_embedding(subject, axes):
     config = AdversaryConfig("feature", feature=2, frame=4, level=0.1, edits="frame", n_edits=1, n_controls=0)
-    for each in search(subject, config, dictionary=axes).scenes:
+    for each in search(subject, config, SearchAids(axes)).scenes:
         assert each.original >= 0
         assert each.sizes[0].lowest.value < each.original
 
@@ -77,6 +78,6 @@ def test_a_feature_is_flipped_at_the_embedding(subject, axes):
 )
 def test_what_the_dictionary_or_the_window_lacks_is_named(subject, axes, settings, sentence):
     with pytest.raises(UserError, match=sentence):
-        search(subject, AdversaryConfig("feature", **settings), dictionary=axes)
+        search(subject, AdversaryConfig("feature", **settings), SearchAids(axes))
     with pytest.raises(UserError, match="no dictionary says which: give --dictionary"):
         search(subject, AdversaryConfig("feature"))

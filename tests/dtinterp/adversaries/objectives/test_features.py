@@ -4,24 +4,6 @@ import pytest
 import torch
 
 from dtinterp.adversaries.objectives.features import FlipFeature
-from dtinterp.dictionary.dictionary import Dictionary
-from dtinterp.dictionary.kinds.autoencoders.topk import TopK
-
-
-@pytest.fixture(scope="module")
-def features() -> Dictionary:
-    rng = torch.Generator().manual_seed(0)
-    W_enc = torch.randn(16, 12, generator=rng)
-    return Dictionary(
-        W_enc=W_enc,
-        b_enc=torch.randn(12, generator=rng),
-        W_dec=W_enc.T.contiguous(),
-        b_dec=torch.randn(16, generator=rng),
-        kind=TopK(4),
-        site="hook_obs_embed",
-        name="random",
-        scale=torch.tensor(1.7),
-    )
 
 
 @pytest.mark.parametrize("level", [-3.0, 0.0, 5.0])
