@@ -5,8 +5,9 @@
 >>> report = dt.certify(subject, dt.EquivalenceConfig(n_frames=24))
 >>> dictionary = dt.fit(subject, kind=dt.TopK(8))
 
-The verbs: open_subject, rollout, fit, score, describe, edit, intervene, certify, run_study, load and save. They take
-and return values, and each has an example, as in `help(dt.fit)`. The command line does the same on folders.
+The verbs: open_subject, rollout, fit, score, describe, edit, intervene, run_experiment, certify, run_study,
+load and save. They take and return values, and each has an example, as in `help(dt.fit)`. The command line does the
+same on folders.
 Names are imported when they are first used, so importing the package costs next to nothing.
 """
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from dtinterp.equivalence.config import EquivalenceConfig
     from dtinterp.equivalence.observations import certify
     from dtinterp.features.describe import describe
-    from dtinterp.front_door import edit, fit, intervene, load, open_subject, rollout, save, score
+    from dtinterp.front_door import edit, fit, intervene, load, open_subject, rollout, run_experiment, save, score
     from dtinterp.study import StudyConfig, run_study
     from dtinterp.subject.subject import Subject
 
@@ -40,6 +41,7 @@ __all__ = [
     "load",
     "open_subject",
     "rollout",
+    "run_experiment",
     "run_study",
     "save",
     "score",

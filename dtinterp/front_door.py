@@ -22,8 +22,13 @@ from dtinterp.foundation.artefacts.codec import load_any
 from dtinterp.foundation.artefacts.codec import save as save_value
 from dtinterp.foundation.errors import UserError
 from dtinterp.foundation.seeding import generator
+from dtinterp.foundation.specifications import understood
 from dtinterp.interventions.bindings import Bindings
 from dtinterp.interventions.edits import AnyEdit, edit_of
+from dtinterp.interventions.experiment.opening import open_experiment
+from dtinterp.interventions.experiment.result import ExperimentResult
+from dtinterp.interventions.experiment.running import run_opened
+from dtinterp.interventions.experiment.specification import Experiment, read_experiment
 from dtinterp.interventions.intervene import Intervention, made
 from dtinterp.interventions.intervene import intervene as intervened
 from dtinterp.interventions.replacements.scoring import score_dictionary
@@ -145,6 +150,29 @@ def intervene(
     torch.Size([4, 10, 7])
     """
     return intervened(subject.model, windows, subject.items, _made(subject, windows, edits, dictionaries))
+
+
+def run_experiment(file: str | Path | None = None, /, **words: object) -> ExperimentResult:
+    """Run an experiment that a file describes, or its words: question, subject, windows, edits, measure and so on.
+
+    The result's `verdict` and `in_words` say what was found, beside every control. Edits may be those of `dt.edit`.
+    Raises `UserError` for the first thing that is wrong or not there.
+
+    >>> result = dt.run_experiment(
+    ...     question="Does feature 3 of the newest frame turn the agent?",
+    ...     subject={"dictionaries": {"topk": "checkpoints/studies/{model}/dictionaries/hook_obs_embed/topk-128-k8"}},
+    ...     windows="decision_points",
+    ...     edits=[dt.edit(set={"feature": 3}, at="hook_obs_embed", to=[0, 1])],
+    ...     controls={"matched_features": 2, "random_directions": 2},
+    ... )
+    >>> result.arms[0].changes.shape  # two measures, two doses, four windows
+    torch.Size([2, 2, 4])
+    """
+    if file is None:
+        return run_opened(open_experiment(understood(words, Experiment, whence="the experiment")))
+    if words:
+        raise UserError(f"the words {', '.join(words)} stand beside a file: say them in the file, or give words alone.")
+    return run_opened(open_experiment(read_experiment(Path(file))))
 
 
 def load(folder: str | Path) -> Any:

@@ -149,3 +149,19 @@ def test_columns_of_numbers_stand_on_the_right(monkeypatch: pytest.MonkeyPatch) 
     markdown = _script("tables/cells", monkeypatch)["markdown"]
     table = pd.DataFrame([{"model": "one", "return": "**0.89** (2%)"}, {"model": "2nd", "return": None}])
     assert markdown(table) == "| model | return |\n|---|---:|\n| one | **0.89** (2%) |\n| 2nd |  |\n"
+
+
+def test_the_experiment_in_yaml_on_the_page_is_the_one_that_was_run() -> None:
+    page = (ROOT / "docs" / "interventions.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    run = (ROOT / "experiments" / "set-a-feature" / "experiment.yaml").read_text(encoding="utf-8")
+    assert text == run
+    assert len(text.splitlines()) == 10
+
+
+def test_the_experiment_in_python_on_the_page_runs(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.chdir(ROOT)
+    page = (ROOT / "docs" / "interventions.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(text, {})
+    assert capsys.readouterr().out == "No effect beyond controls.\n"

@@ -23,7 +23,6 @@ from dtinterp.interventions.experiment.specification import Experiment, read_exp
 from dtinterp.interventions.experiment.standing import TOLERANCE, differences, refuse_result, write_result
 from dtinterp.interventions.experiment.tables import changes_table, endings_table, result_of
 from dtinterp.interventions.experiment.template import template
-from dtinterp.interventions.experiment.wording import paragraph
 from dtinterp.interventions.instruction_flip.report import INTERVENTION
 from dtinterp.interventions.instruction_flip.result import result_of as result_of_flip
 from dtinterp.report.figures.experiment import dose_response_figure, episodes_figure
@@ -59,7 +58,7 @@ def run(
     else:
         artefact = try_experiment(file, model=model, out=folder, replace=replace)
         report = load(folder, EXPERIMENT)
-        found, said = result_of(report, artefact), {"in words": paragraph(report)}
+        found, said = result_of(report, artefact), {"in words": report.in_words}
         said["refuted by"] = " ".join(report.refuted_by) or "nothing"
         if _is_elsewhere(file, model):
             return {"report": str(artefact.path), **said, "result": f"on another model: {result} is left as it is"}
@@ -178,7 +177,7 @@ def _page(found: ExperimentResult) -> str:
     ]
     title = str(found.experiment["question"])
     return f"<!doctype html><meta charset=utf-8><title>{escape(title)}</title>" + "\n".join(
-        [f"<h1>{escape(title)}</h1>", f"<p>{escape(paragraph(found))}</p>", *parts]
+        [f"<h1>{escape(title)}</h1>", f"<p>{escape(found.in_words)}</p>", *parts]
     )
 
 

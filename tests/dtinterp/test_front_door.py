@@ -26,7 +26,19 @@ HEAVY = (
     "pydantic",
 )
 NAMES = [name for name in dt.__all__ if name != "__version__"]
-VERBS = ("open_subject", "rollout", "fit", "score", "describe", "edit", "intervene", "certify", "save", "load")
+VERBS = (
+    "open_subject",
+    "rollout",
+    "fit",
+    "score",
+    "describe",
+    "edit",
+    "intervene",
+    "run_experiment",
+    "certify",
+    "save",
+    "load",
+)
 """In the order in which their examples build on each other."""
 
 

@@ -1,6 +1,6 @@
 """What an experiment found: the change of each measure under each arm, whole episodes, and what is claimed of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,9 @@ from dtinterp.foundation.artefacts.soundness import require_equally_many
 from dtinterp.foundation.statistics import Interval
 from dtinterp.interventions.experiment.playing import Loop
 from dtinterp.interventions.experiment.specification import Experiment
+
+SIGNIFICANT = 0.05
+"""Largest chance, by Holm's method, at which an effect is called one."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,21 @@ class Claim:
     def is_beyond_controls(self) -> bool:
         """Whether there is an effect that no control reaches."""
         return self.effect.estimate > 0 and not self.reached_by
+
+    @property
+    def sentence(self) -> str:
+        """The claim in words: an effect that a control reaches is not called one."""
+        said = f"{self.about}: {self.effect}"
+        if not self.effect.estimate > 0:
+            return f"{said}, no change."
+        if not self.n_controls:
+            return f"{said}, beside no control."
+        if self.reached_by:
+            n = len(self.reached_by)
+            return f"{said}, no effect beyond controls, which {n} of {self.n_controls} reach ({self.reached_by[0]})."
+        chance = f"p = {self.p_value:.3f}, {self.adjusted:.3f} by Holm's method"
+        few = "" if self.adjusted <= SIGNIFICANT else ", not significant"
+        return f"{said}, beyond all {self.n_controls} controls, the largest {self.largest_control:.3f} ({chance}{few})."
 
 
 @dataclass(frozen=True)
@@ -83,6 +101,32 @@ class ExperimentResult:
     def specification(self) -> Experiment:
         """The experiment."""
         return Experiment.model_validate(self.experiment)
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in a sentence."""
+        if not any(claim.is_beyond_controls for claim in self.claims):
+            return "No effect beyond controls."
+        beyond = [claim for claim in self.claims if claim.is_beyond_controls and claim.adjusted <= SIGNIFICANT]
+        if not beyond:
+            return "No control reaches every effect, but none is significant after Holm's correction."
+        names = ", ".join(claim.about for claim in beyond)
+        rest = len(self.claims) - len(beyond)
+        return f"An effect beyond controls on {names}" + (f"; none on {rest} other." if rest else ".")
+
+    @property
+    def in_words(self) -> str:
+        """A paragraph that a stranger understands, with intervals."""
+        return " ".join(self._sentences())
+
+    def _sentences(self) -> Iterator[str]:
+        doses = self.doses
+        span = f"at {len(doses)} doses from {doses[0]:g} to {doses[-1]:g}" if len(doses) > 1 else "at one dose"
+        yield f"{self.model}, {len(self.windows)} windows, {span}; claims are about the last dose."
+        yield from (claim.sentence for claim in self.claims)
+        for family in self.missing:
+            yield f"There are no controls of the family {family!r} for this edit."
+        yield self.verdict
 
 
 EXPERIMENT = ArtefactKind(

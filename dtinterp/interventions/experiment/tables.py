@@ -12,7 +12,6 @@ from dtinterp.foundation.artefacts.artefact import JSON, Artefact
 from dtinterp.interventions.experiment.playing import INTACT
 from dtinterp.interventions.experiment.result import ArmChanges, ExperimentResult
 from dtinterp.interventions.experiment.standing import rounded
-from dtinterp.interventions.experiment.wording import paragraph, verdict
 
 N_SIDE_EFFECTS = 10
 """Features whose codes change most, of each dictionary, that a result lists; the artefact has all."""
@@ -54,8 +53,8 @@ def result_of(result: ExperimentResult, artefact: Artefact) -> dict[str, JSON]:
     return {
         "rests_on": {"report": artefact.manifest.digest, **artefact.manifest.parents},
         "question": result.experiment["question"],
-        "verdict": verdict(result),
-        "in_words": paragraph(result),
+        "verdict": result.verdict,
+        "in_words": result.in_words,
         "refuted_by": list(result.refuted_by),
         "model": result.model,
         "windows": list(result.windows),

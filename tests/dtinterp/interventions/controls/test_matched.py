@@ -11,9 +11,10 @@ def test_the_nearest_features_stand_in_for_the_edited_one_and_for_nothing_else(n
     variants = with_matched_features([edit], names, 4)
     assert len(variants) == 4
     for name, (changed,) in variants.items():
-        assert changed.what.feature != 3
-        assert name == f"feature {changed.what.feature}"
-        assert (changed.at, changed.to) == (edit.at, edit.to)
+        own = changed.said["set"]["feature"]
+        assert own != 3
+        assert name == f"feature {own}"
+        assert {**changed.said, "set": {"feature": 3}} == edit.said
     direction = edit_of({"set": {"direction": "one"}, "at": SITE, "to": 1})
     assert with_matched_features([edit, direction], names, 4) == {}
 
