@@ -20,8 +20,9 @@ RIVALS = (TREES, COORDINATES, COMPONENTS, "raw cosine", "near as the heads read 
 def pairs() -> pd.DataFrame:
     """Smallest sets of features whose patching makes two observations interchangeable, beside random patches.
 
-    In 8 contexts of each frame, at ε = 0.05 bits. Random: 200 directions of any kind that move as far; as many in
-    which frames differ; and up to 200 other sets of as many differing features, as they are and made as long.
+    In 8 contexts of each frame, at ε = 0.05 bits; of smaller sets up to 500 were tried. Random: 100 directions of any
+    kind that move as far; as many in which frames differ; and up to 100 other sets of as many differing features, as
+    they are and made as long.
     """
     return pd.DataFrame(
         {
