@@ -17,7 +17,7 @@ from types import CodeType, ModuleType
 from typing import Any, TypeVar, get_args
 
 from beartype import beartype
-from jaxtyping import AbstractArray, jaxtyped
+from jaxtyping import AbstractArray, config, jaxtyped
 
 PACKAGES = ("dtinterp", "environments")
 NAME = "signatures_checked"
@@ -83,18 +83,24 @@ def check_signatures() -> None:
 
 
 def checked(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Check types at every call; and that an axis has one length wherever the signature names it."""
+    """Check types at every call, and that an axis has one length wherever the signature names it.
+
+    As in jaxtyping, nothing is checked where `jaxtyping.config.jaxtyping_disable` is set.
+    """
     typed = beartype(function)
-    if not any(map(_has_shape, get_annotations(function).values())):
-        return typed
+    has_shapes = any(map(_has_shape, get_annotations(function).values()))
 
     @wraps(function)
-    def shaped(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
+        if config.jaxtyping_disable:
+            return function(*args, **kwargs)
+        if not has_shapes:
+            return typed(*args, **kwargs)
         with jaxtyped("context"):
             return typed(*args, **kwargs)
 
-    return shaped
+    return function if typed is function else call
 
 
 def made_checked(made: type[MadeT]) -> type[MadeT]:

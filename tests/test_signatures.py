@@ -23,6 +23,12 @@ def test_functions_and_dataclasses_of_the_packages_are_checked():
         Interval(torch.tensor(0.5), 0.0, 1.0, 3)  # pyright: ignore[reportArgumentType]
 
 
+def test_checks_can_be_left_out_as_outside_of_tests(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("jaxtyping.config.jaxtyping_disable", True)
+    assert partition_of(torch.zeros(3), "halves").n_classes == 1
+    assert Interval(torch.tensor(0.5), 0.0, 1.0, 3).n == 3  # pyright: ignore[reportArgumentType]
+
+
 def test_an_axis_has_one_length_in_a_signature_and_another_in_the_next_call():
     @checked
     def kept(rows: Float[Tensor, "row d"], scale: Float[Tensor, " d"], n: int) -> Float[Tensor, "row d"]:
