@@ -7,6 +7,13 @@ from pathlib import Path
 import pytest
 
 from dtinterp.cli import main
+from dtinterp.commands.flip import is_flip
+from dtinterp.foundation.artefacts.codec import save
+from dtinterp.interventions.experiment.opening import open_experiment
+from dtinterp.interventions.experiment.running import run_opened
+from dtinterp.interventions.experiment.specification import read_experiment
+from dtinterp.interventions.experiment.standing import differences
+from dtinterp.interventions.experiment.tables import result_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -144,3 +151,25 @@ def test_what_is_wrong_is_one_sentence_and_exit_code_2(begun: Path, capsys: pyte
 def test_the_schema_is_json_that_editors_read(tmp_path: Path) -> None:
     assert main(["experiment", "schema", str(tmp_path / "schema.json")]) == 0
     assert "edits" in json.loads((tmp_path / "schema.json").read_text(encoding="utf-8"))["properties"]
+
+
+MOST_WINDOWS = 200
+WINDOWS_ALONE = ("windows", "doses", "changes", "controls", "side_effects")
+"""What a result says of windows, which is fast to find again; whole episodes take minutes."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "file",
+    [file for file in sorted((ROOT / "experiments").glob("*/experiment.yaml")) if not is_flip(file)],
+    ids=lambda file: file.parent.name,
+)
+def test_what_ships_comes_out_again_in_its_windows(file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(ROOT)
+    opened = open_experiment(read_experiment(file).model_copy(update={"closed_loop": None}))
+    if len(opened.names.names) > MOST_WINDOWS:
+        pytest.skip("too many windows for a test; dtinterp experiment run compares them")
+    result = run_opened(opened)
+    found = result_of(result, save(tmp_path / "found", result, seed=0))
+    standing = json.loads(file.with_name("result.json").read_text(encoding="utf-8"))
+    assert not differences({key: standing[key] for key in WINDOWS_ALONE}, {key: found[key] for key in WINDOWS_ALONE})
