@@ -21,6 +21,7 @@ TABLE = re.compile(r"<!-- (\w+)\.(\w+) -->\n.*?<!-- end -->\n", re.DOTALL)
 def page(name: str) -> str:
     """Return a page with its tables made anew."""
     text = (FOLDER / f"{name}.md").read_text(encoding="utf-8")
+    assert len(TABLE.findall(text)) == text.count("<!-- end -->"), f"{name}.md: a table names no module.function"
     return TABLE.sub(lambda found: _table(found[1], found[2]), text)
 
 
