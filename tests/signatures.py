@@ -16,11 +16,13 @@ from inspect import get_annotations
 from types import CodeType, ModuleType
 from typing import Any, TypeVar, get_args
 
-from beartype import beartype
-from jaxtyping import AbstractArray, config, jaxtyped
+from beartype import BeartypeConf, beartype
+from jaxtyping import AbstractArray, TypeCheckError, config, jaxtyped
 
 PACKAGES = ("dtinterp", "environments")
 NAME = "signatures_checked"
+TYPES = beartype(conf=BeartypeConf(violation_type=TypeCheckError))
+"""Checks types; what they refuse is a `TypeError`, as it is of jaxtyping."""
 MadeT = TypeVar("MadeT")
 
 
@@ -87,7 +89,7 @@ def checked(function: Callable[..., Any]) -> Callable[..., Any]:
 
     As in jaxtyping, nothing is checked where `jaxtyping.config.jaxtyping_disable` is set.
     """
-    typed = beartype(function)
+    typed = TYPES(function)
     has_shapes = any(map(_has_shape, get_annotations(function).values()))
 
     @wraps(function)
