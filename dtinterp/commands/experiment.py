@@ -169,8 +169,8 @@ def _digests(parents: Sequence[Artefact]) -> dict[str, str]:
 
 def _page(found: ExperimentResult) -> str:
     """Return a page with one figure a measure, and one of whole episodes where some were played."""
-    table = changes_table(found)
-    figures = [dose_response_figure(table.query("measure == @measure")) for measure in found.measures]
+    measures = changes_table(found).groupby("measure", sort=False)
+    figures = [dose_response_figure(table) for _, table in measures]
     figures += [episodes_figure(endings) for endings in endings_table(found)]
     parts = [
         each.to_html(config=CONFIG, full_html=False, include_plotlyjs=place == 0) for place, each in enumerate(figures)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from dataclasses import replace as with_fields
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from dtinterp.foundation.artefacts.codec import ArtefactKind, load_any, read
 from dtinterp.foundation.artefacts.reading import read_json
 from dtinterp.foundation.artefacts.writing import write_text
 from dtinterp.foundation.errors import UserError
+from dtinterp.interventions.experiment.result import EXPERIMENT, ExperimentResult
 from dtinterp.interventions.instruction_flip.report import INTERVENTION, InterventionReport
 from dtinterp.interventions.replacements.dictionary_comparison import FEATURE_COMPARISON, DictionaryComparison
 from dtinterp.model.storage import load_model
@@ -50,17 +52,20 @@ class Sources:
     agreement: Path | None = None
     pairs: tuple[Path, ...] = ()
     explained: Path | None = None
+    experiments: tuple[Path, ...] = ()
 
 
-def report(folder: Path, /, *, replace: bool = False) -> Path:
+def report(folder: Path, /, *, experiments: tuple[Path, ...] = (), replace: bool = False) -> Path:
     """Render the report of a study from what the study wrote, and return its path.
 
     Args:
         folder: the study's folder.
+        experiments: folders of reports of experiment files, of the same model, to show as well.
         replace: write the page anew where it exists.
     """
     refuse_page(folder, replace=replace)
-    return render(load_results(read_sources(folder)), folder / PAGE)
+    sources = read_sources(folder)
+    return render(load_results(with_fields(sources, experiments=(*sources.experiments, *experiments))), folder / PAGE)
 
 
 def refuse_page(folder: Path, *, replace: bool) -> None:
@@ -94,6 +99,7 @@ def sources_of(found: StudyResults) -> Sources:
         agreement=place(ModelComparison),
         pairs=places(ExplainedPair),
         explained=place(ExplainedClasses),
+        experiments=places(ExperimentResult),
     )
 
 
@@ -133,6 +139,7 @@ def load_results(sources: Sources) -> StudyResults:
         *(Result(*read(path, LABELS, parent=model)) for path in sources.labels),
         Result(*read(sources.equivalence, EQUIVALENCE, parent=model)),
         *(Result(*read(path, PAIR, parent=model)) for path in sources.pairs),
+        *(Result(*read(path, EXPERIMENT, parent=model)) for path in sources.experiments),
     ]
     optional: dict[ArtefactKind[Any], Path | None] = {
         FEATURE_COMPARISON: sources.comparison,
