@@ -47,6 +47,7 @@ from dtinterp.foundation.artefacts.reading import read_json
 from dtinterp.foundation.jobs.job_cache import open_job_cache
 from dtinterp.foundation.jobs.resume import Training, resume, suspend
 from dtinterp.foundation.logbook import Logbook
+from dtinterp.interventions.experiment.specification import read_experiment
 from dtinterp.interventions.instruction_flip.report import INTERVENTION
 from dtinterp.interventions.instruction_flip.specification import read_specification
 from dtinterp.interventions.replacements.dictionary_comparison import FEATURE_COMPARISON
@@ -247,6 +248,13 @@ def file_readers() -> list[Reader]:
             "experiment.yaml",
             lambda path: shutil.copy(ROOT / "experiments" / "instruction-flip" / "experiment.yaml", path),
             read_specification,
+            ".yaml",
+            ("experiment", "run", *TO),
+        ),
+        Reader(
+            "experiment of any kind",
+            lambda path: shutil.copy(ROOT / "experiments" / "set-a-feature" / "experiment.yaml", path),
+            read_experiment,
             ".yaml",
             ("experiment", "run", *TO),
         ),
