@@ -15,7 +15,9 @@ from dtinterp.dataset.windows import Windows, padded
 from dtinterp.foundation.errors import UserError
 from dtinterp.interventions.slots import first_frame, slot_number
 from dtinterp.interventions.windows.chosen import interned
+from dtinterp.interventions.windows.decision_points import walked
 from dtinterp.interventions.windows.frame_edits import COMPLEMENT, place
+from dtinterp.interventions.windows.histories import PlayHistory
 from environments.families.memory import MEMORY_FACTS
 from environments.families.registry import FACT_VALUES
 from environments.graph.state_graph import StateGraph
@@ -71,14 +73,15 @@ def decision_points(graph: StateGraph, *, n_slots: int, target_return: float) ->
     The return-to-go is `target_return` at every step. Raises `UserError` where the world has no single start of a
     configuration beside the instruction, or where the walk has more frames than the window has slots.
     """
-    walks = [_walk(graph, _start(graph, instruction, left)) for instruction, left in CONFIGURATIONS]
+    starts = [_start(graph, instruction, left) for instruction, left in CONFIGURATIONS]
+    walks = [walked(graph, PlayHistory("", (start,))).states for start in starts]
     n_frames = len(walks[0])
     if n_frames > n_slots:
         raise UserError(
             f"the walk to the decision point of {graph.env_id} has {n_frames} frames, the model sees {n_slots}: "
             "use a smaller world, or a model with more slots."
         )
-    frame_id = torch.tensor(np.stack([graph.frame_id[walk] for walk in walks]), dtype=torch.int64)
+    frame_id = torch.tensor(np.stack([graph.frame_id[[*walk]] for walk in walks]), dtype=torch.int64)
     return Scenarios(_windows(frame_id, n_slots=n_slots, target_return=target_return), torch.tensor(graph.frames))
 
 
@@ -121,14 +124,6 @@ def _start(graph: StateGraph, instruction: str, left: str) -> int:
             "use a world of one fixed size, such as MiniGrid-MemoryS7FixedStart-v0."
         )
     return int(starts[0])
-
-
-def _walk(graph: StateGraph, start: int) -> list[int]:
-    """Return the states on the way forward, up to the first in which going forward is not best."""
-    walk = [start]
-    while graph.optimal[walk[-1], FORWARD]:
-        walk.append(int(graph.next_state[walk[-1], FORWARD]))
-    return walk
 
 
 def _windows(frame_id: Int64[Tensor, "batch frame"], *, n_slots: int, target_return: float) -> Windows:
