@@ -13,6 +13,9 @@ from dtinterp.foundation.shipped import MODEL
 from dtinterp.foundation.specifications import Data, distinct, read_yaml
 from dtinterp.interventions.directions import DirectionSpec
 from dtinterp.interventions.edits import AnyEdit
+from dtinterp.interventions.edits.ablate import Ablate
+from dtinterp.interventions.edits.set import Set
+from dtinterp.interventions.edits.swap import Swap
 from dtinterp.interventions.measures import AnyMeasure
 from dtinterp.interventions.measures.decision import DecisionFlip
 from dtinterp.interventions.measures.logit_difference import LogitDifference
@@ -116,6 +119,16 @@ class Experiment(Data):
     refuted_if: RefutedIf = Field(default_factory=RefutedIf)
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(distinct)] = (0,)
     """of random directions and episodes; windows are chosen by the first"""
+
+    @field_validator("edits")
+    @classmethod
+    def _agree(cls, edits: tuple[AnyEdit, ...]) -> tuple[AnyEdit, ...]:
+        """Refuse an edit whose effect a later one of the same part at the same place overwrites."""
+        places = [(each.what, each.at) for each in edits if isinstance(each, Set | Ablate | Swap)]
+        for what, at in places:
+            if places.count((what, at)) > 1:
+                raise ValueError(f"{what.said} at {at.site} is set twice, and the last one wins: keep one of them")
+        return edits
 
     @field_validator("measure", mode="before")
     @classmethod

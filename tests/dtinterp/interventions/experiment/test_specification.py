@@ -70,6 +70,11 @@ def test_the_template_is_an_experiment(tmp_path: Path) -> None:
         ("to: 2", "to: 2\nclosed_loop: {samplers: [gredy]}", "samplers.0 is 'gredy'"),
         ("to: 2", "to: 2\nseeds: [1, 1]", "an entry stands there twice"),
         ("edits:", "edits: []\nedit:", "the field 'edit' is unknown"),
+        (
+            "to: 2",
+            "to: 2\n  - {ablate: {feature: 3}, at: hook_obs_embed}",
+            r"{'feature': 3} at hook_obs_embed is set twice",
+        ),
     ],
 )
 def test_what_is_wrong_gets_a_sentence_that_says_what_exists(tmp_path: Path, old: str, new: str, told: str) -> None:
