@@ -99,6 +99,7 @@ def test_the_sections_come_in_the_order_of_the_study(visible: str) -> None:
         "agreement",
         "why",
         "flip",
+        "adversaries",
         "provenance",
     ]
 
