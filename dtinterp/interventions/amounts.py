@@ -31,8 +31,8 @@ class HowMuch(Data):
     """
 
     values: tuple[Number, ...] = ()
-    low: Number | None = Field(None, alias="from")
-    high: Number | None = Field(None, alias="to")
+    low: Number | None = Field(default=None, alias="from")
+    high: Number | None = Field(default=None, alias="to")
     steps: Annotated[StrictInt, Field(ge=2, le=MOST_STEPS)] | None = None
     unit: Literal["activation", "sd"] = "activation"
     """of values: those of the part, or its own standard deviations over training windows, counted from its mean"""
