@@ -55,7 +55,7 @@ class AdversaryConfig:
     def __post_init__(self) -> None:
         """Refuse what cannot be searched."""
         require_at_least(self, 1, "n_edits", "max_candidates")
-        require_at_least(self, 0, "n_controls", "feature", "frame")
+        require_at_least(self, 0, "n_controls", "feature", "frame", "detours")
         require_one_of(self, "flip", get_args(Flipped))
         require_one_of(self, "edits", get_args(EditSource))
         require_one_of(self, "reach", get_args(Reach))

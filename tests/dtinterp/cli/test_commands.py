@@ -17,8 +17,9 @@ from dtinterp.model.config import TrainConfig
 from environments.registration import WorldError
 
 HOSTILE = (math.nan, math.inf, -math.inf, -1, -1e30, 10**12)
-ALLOWED = {"target_return": {-1}, **{name: {10**12} for name in SEEDS}}
-"""What may be meant after all: worlds may punish, and a seed may be any number from 0."""
+BELOW_ZERO = ("target_return", "returns", "level", "least_log_likelihood")
+ALLOWED = {**dict.fromkeys(BELOW_ZERO, {-1}), **{name: {10**12} for name in SEEDS}}
+"""What may be meant after all: worlds may punish, pre-activations be low, and a seed may be any number from 0."""
 
 
 def parts(annotation: Any) -> Iterator[Any]:
