@@ -18,7 +18,7 @@ from environments.registration import WorldError
 
 HOSTILE = (math.nan, math.inf, -math.inf, -1, -1e30, 10**12)
 BELOW_ZERO = ("target_return", "returns", "level", "least_log_likelihood")
-ALLOWED = {**dict.fromkeys(BELOW_ZERO, {-1}), **{name: {10**12} for name in SEEDS}}
+ALLOWED = {**{name: {-1} for name in BELOW_ZERO}, **{name: {10**12} for name in SEEDS}}
 """What may be meant after all: worlds may punish, pre-activations be low, and a seed may be any number from 0."""
 
 
