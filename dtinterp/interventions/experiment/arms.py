@@ -13,8 +13,8 @@ from dtinterp.interventions.experiment.opening import Opened
 
 EDIT, MATCHED, RANDOM = "edit", "matched features", "random directions"
 WRONG_SIGN, OTHER_SLOTS, UNTRAINED = "wrong sign", "other slots", "untrained model"
-DRAWN = (MATCHED, RANDOM)
-"""Families of which any member might have been another, so that there is a chance that one reaches the edit."""
+DRAWN = (RANDOM, MATCHED)
+"""Families of which any member might have been another; the first that there is gives the chance of as much as this."""
 
 
 @dataclass(frozen=True)

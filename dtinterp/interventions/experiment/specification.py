@@ -61,7 +61,7 @@ class Controls(Data):
 
     matched_features: Count = 19
     """other features of the dictionary, nearest in frequency and decoder norm, edited alike"""
-    random_directions: Count = 19
+    random_directions: Count = 99
     """directions in the span of what differs between windows, orthogonal to the edit's own, moved as far"""
     wrong_sign: StrictBool = True
     """as far the other way"""

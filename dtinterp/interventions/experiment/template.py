@@ -25,7 +25,7 @@ edits:
 measure: [{{logit_difference: [left, right]}}, flip, kl]
 
 # All on by default; 0 or false turns one off.
-controls: {{matched_features: 19, random_directions: 19, wrong_sign: true, other_slots: true, untrained: true}}
+controls: {{matched_features: 19, random_directions: 99, wrong_sign: true, other_slots: true, untrained: true}}
 
 # Whole episodes with the edit in place at every step; leave it out for windows alone.
 # closed_loop: {{episodes: 200, samplers: [greedy, temperature=1], target_return: 0.892}}

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from dtinterp.foundation.statistics import wilson
-from dtinterp.interventions.experiment.arms import UNTRAINED
+from dtinterp.interventions.experiment.arms import RANDOM, UNTRAINED
 from dtinterp.interventions.experiment.result import ExperimentResult
 from dtinterp.interventions.experiment.specification import RefutedIf
 
@@ -31,6 +31,13 @@ def test_one_control_that_does_as_much_ends_the_claim(by_hand: By, weak, strong)
     assert difference.reached_by == ("matched features: 38",)
     assert difference.p_value == pytest.approx(2 / 40)
     assert flip.is_beyond_controls
+
+
+def test_matched_features_are_few_and_give_no_chance_beside_random_directions(by_hand: By, weak, strong) -> None:
+    random = [(RANDOM, weak[1])] * 99
+    assert by_hand(*random, weak).claims[0].p_value == pytest.approx(0.01)
+    reached = by_hand(*random, strong).claims[0]
+    assert (reached.p_value, reached.is_beyond_controls) == (pytest.approx(0.01), False)
 
 
 def test_a_wrong_sign_counts_only_where_it_moves_windows_the_same_way(by_hand: By, mirrored) -> None:

@@ -28,7 +28,7 @@ def written(folder: Path, text: str) -> Path:
 def test_six_lines_are_an_experiment_with_all_controls_on(tmp_path: Path) -> None:
     experiment = read_experiment(written(tmp_path, SHORT))
     assert experiment.measure == MEASURES
-    assert experiment.controls.matched_features == experiment.controls.random_directions == 19
+    assert (experiment.controls.matched_features, experiment.controls.random_directions) == (19, 99)
     assert experiment.controls.wrong_sign
     assert experiment.controls.untrained
     assert experiment.closed_loop is None
