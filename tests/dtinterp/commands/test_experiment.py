@@ -87,7 +87,7 @@ def test_a_wrong_file_leaves_nothing_behind(
 
 MODEL = ROOT / "checkpoints" / "models" / "memory-dt-small-0"
 QUICK = {
-    "controls: {matched_features: 19, random_directions: 19": "controls: {matched_features: 2, random_directions: 2"
+    "controls: {matched_features: 19, random_directions: 99": "controls: {matched_features: 2, random_directions: 2"
 }
 
 
