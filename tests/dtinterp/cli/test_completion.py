@@ -25,7 +25,7 @@ def completed(words: str, begun: str) -> list[str]:
     [
         ("", "train-", ["train-agent", "train-model"]),
         ("", "exper", ["experiment"]),
-        ("experiment", "", ["run"]),
+        ("experiment", "", ["check", "list", "new", "run", "schema"]),
         ("experiment run", "--of", ["--of-experiment-run"]),
         ("certify --out x", "--of", ["--of-certify"]),
         ("certify", "--q", ["--quiet"]),
