@@ -101,6 +101,8 @@ def check_plays(
     named = {
         f"of {each.config.population}, {each.config.asks}": other for each, other in zip(rivals, others, strict=True)
     }
+    if len(named) < len(rivals):
+        raise UserError("two rivals are of the same histories, asked for the same return: give one of them.")
     return replace_jointly(subject.model, graph, checked, config, rivals=named, cache=cache)
 
 

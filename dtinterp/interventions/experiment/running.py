@@ -1,7 +1,7 @@
 """An experiment is run: every arm at every dose in every window, whole episodes, and what follows."""
 
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import TypeVar
 
 import torch
@@ -70,9 +70,13 @@ def plays_in(opened: Opened) -> list[Playing]:
 def changes_in(opened: Opened, arm: ExperimentArm) -> Float32[Tensor, "measure dose window"]:
     """Return by how much an arm changes each measure, against its own model untouched."""
     names, measures = arm.names, _named(opened.experiment.measure, opened.names)
-    untouched = sweep(names.model, names.windows, names.items, [])[0]
     edited = sweep(names.model, names.windows, names.items, arm.edits)
-    return torch.stack([each.change(edited, untouched) for each in measures])
+    return torch.stack([each.change(edited, _untouched(names)) for each in measures])
+
+
+@lru_cache(maxsize=2)  # all arms are of the model or of the untrained one
+def _untouched(names: Bindings) -> Float32[Tensor, "window action"]:
+    return sweep(names.model, names.windows, names.items, [])[0]
 
 
 def _piece(opened: Opened, arm: ExperimentArm) -> dict[str, Tensor]:

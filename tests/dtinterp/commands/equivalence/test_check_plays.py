@@ -82,6 +82,12 @@ def test_an_interrupted_call_goes_on(read_from, whole, tmp_path, monkeypatch):
     assert len(calls) == 9  # of nine trees one stood already
 
 
+def test_rivals_that_would_have_one_name_are_refused(read_from, tmp_path):
+    twice = PlaysOptions(rivals=(read_from["equivalence"],) * 2)
+    with pytest.raises(UserError, match="two rivals are of the same histories"):
+        check_plays(CONFIG, tmp_path / "plays", run=twice, **read_from)
+
+
 def test_plays_that_do_not_fit_and_what_is_no_certificate_is_refused(read_from, tmp_path):
     with pytest.raises(WorldError, match="the largest that fits is 8"):
         check_plays(CheckPlaysConfig(horizon=40, actions="all"), tmp_path / "plays", **read_from)
